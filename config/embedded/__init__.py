@@ -1,0 +1,1 @@
+"""The PostgreSQL that starts by itself when no DATABASE_URL is given (decision 2)."""

@@ -1,0 +1,191 @@
+"""Everything that differs between two installations, read from the environment once.
+
+A value that cannot be used stops the start and names the variable. `.env.example` lists every field
+below with its default and meaning; a test holds the two together. A `.env` beside manage.py is read
+too (make writes one with fresh secrets for a development checkout); real variables win over it.
+"""
+
+import os
+from base64 import b64decode
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+Words = Annotated[tuple[str, ...], NoDecode]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
+
+
+class Environment(BaseSettings):
+    """One attribute per variable; the variable is the attribute's name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_file=os.environ.get("ENV_FILE", str(ROOT / ".env")) or None,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    debug: bool = Field(False, description="Development mode: error pages with details, plain HTTP.")
+    secret_key: SecretStr = Field(description="Signs sessions and tokens. 50 or more random characters.")
+    allowed_hosts: Words = Field(
+        ("127.0.0.1", "localhost"), description="Host names this site answers to, separated by commas."
+    )
+    site_url: str = Field(
+        "http://127.0.0.1:8000", description="Where people reach the site. The only host in mails and links."
+    )
+    database_url: str = Field(
+        "", description="postgresql://user:password@host:port/name. Empty: an embedded server under var/."
+    )
+    database_name: str = Field(
+        "keydesk", description="The database on the embedded server; not read when DATABASE_URL is set."
+    )
+    test_database_name: str = Field("", description="Tests only: the name of the test database.")
+    var_dir: Path = Field(ROOT / "var", description="Where local files go: embedded PostgreSQL, mails, logs.")
+
+    vault_keys: Secrets = Field(
+        description="Key-encryption keys of the address vault, newest first: id:base64 of 32 bytes, commas."
+    )
+
+    easypost_mode: Literal["test", "production"] = Field(
+        "test", description="Which EasyPost mode this installation buys in; the key must be of the same one."
+    )
+    easypost_api_key: SecretStr = Field(
+        SecretStr("EZTKkeydesk-stand-in"), description="EasyPost API key (EZTK… test, EZAK… production)."
+    )
+    easypost_api_base: str = Field(
+        "http://127.0.0.1:9000/v2", description="EasyPost, or the stand-in that speaks its HTTP. Ends in /v2."
+    )
+    easypost_webhook_secrets: Secrets = Field(
+        description="Secrets that sign EasyPost's webhooks, newest first, separated by commas."
+    )
+    easypost_timeout_s: int = Field(20, gt=0, le=120, description="Seconds to wait for EasyPost.")
+
+    mail_url: str = Field(
+        "file",
+        description="How mail leaves: file (into var/mail), console, memory (kept nowhere, for rehearsals), "
+        "or smtp://user:password@host:port.",
+    )
+    mail_from: str = Field("Keydesk <keys@example.org>", description="The sender of all mail.")
+    staff_security_key: Literal["required", "optional"] = Field(
+        "required", description="Whether staff must sign in with a security key. Optional is for demos only."
+    )
+    session_hours: int = Field(12, gt=0, le=720, description="How long a sign-in lasts.")
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_words(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("vault_keys", "easypost_webhook_secrets", mode="before")
+    @classmethod
+    def _split_secrets(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(SecretStr(word.strip()) for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < 50:
+            raise ValueError("must be at least 50 characters long")
+        return value
+
+    @field_validator("vault_keys")
+    @classmethod
+    def _usable_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not value:
+            raise ValueError("must name at least one key")
+        parse_vault_keys(value)
+        return value
+
+    @field_validator("easypost_webhook_secrets")
+    @classmethod
+    def _some_secret(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not value:
+            raise ValueError("must name at least one secret")
+        return value
+
+    @field_validator("easypost_api_base")
+    @classmethod
+    def _base_ends_in_v2(cls, value: str) -> str:
+        # The client replaces "v2" by "beta" in the whole address for some calls, so it may stand only once.
+        if (
+            not value.startswith(("http://", "https://"))
+            or not value.endswith("/v2")
+            or value.count("v2") > 1
+        ):
+            raise ValueError("must be an http(s) address that ends in /v2 and holds v2 only there")
+        return value
+
+    @field_validator("site_url")
+    @classmethod
+    def _site_is_an_origin(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("mail_url")
+    @classmethod
+    def _known_mail(cls, value: str) -> str:
+        if value not in ("file", "console", "memory") and not value.startswith(("smtp://", "smtps://")):
+            raise ValueError("must be file, console, memory, smtp://… or smtps://…")
+        return value
+
+    @model_validator(mode="after")
+    def _key_fits_mode(self) -> Self:
+        prefix = {"test": "EZTK", "production": "EZAK"}[self.easypost_mode]
+        if not self.easypost_api_key.get_secret_value().startswith(prefix):
+            raise ValueError(
+                f"EASYPOST_API_KEY: EASYPOST_MODE is {self.easypost_mode}, whose keys start with {prefix}"
+            )
+        return self
+
+    @property
+    def session_age(self) -> timedelta:
+        return timedelta(hours=self.session_hours)
+
+
+def parse_vault_keys(values: tuple[SecretStr, ...]) -> dict[str, bytes]:
+    """The key-encryption keys by id, the current one first.
+
+    Raises: ValueError: a key without an id, of the wrong length, not base64, or an id twice.
+    """
+    keys: dict[str, bytes] = {}
+    for value in values:
+        key_id, _, encoded = value.get_secret_value().partition(":")
+        try:
+            key = b64decode(encoded, validate=True)
+        except ValueError:
+            key = b""
+        if not key_id or len(key) != 32 or key_id in keys:
+            raise ValueError("each key is id:base64 of exactly 32 bytes, and no id stands twice")
+        keys[key_id] = key
+    return keys
+
+
+class BadEnvironment(Exception):
+    """One or more variables cannot be used; the message names each."""
+
+
+def read_environment() -> Environment:
+    """Raises: BadEnvironment: names every variable that is missing or wrong, never its value."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in problem['loc']).upper() or 'combination'}: "
+            f"{problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_input=False, include_url=False)
+        ]
+        raise BadEnvironment(
+            "Keydesk cannot start, these settings are missing or wrong:\n"
+            + "\n".join(lines)
+            + "\n.env.example explains each; `make .env` writes one for a development checkout."
+        ) from None

@@ -1,0 +1,10 @@
+"""How the web process runs: two processes of a few threads; the database pool is per process."""
+
+workers = 2
+threads = 8
+worker_class = "gthread"
+timeout = 60
+graceful_timeout = 20
+max_requests = 20_000
+max_requests_jitter = 2_000
+accesslog = None

@@ -1,0 +1,33 @@
+"""How jobs are deferred, and the nightly look at the invariants.
+
+A job's arguments are ids and nothing else: they stand in a table that staff and backups can read (I9).
+"""
+
+import logging
+from typing import Any
+
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app
+
+from config import invariants
+
+logger = logging.getLogger("keydesk.jobs")
+
+# 10 s, 20 s, 40 s … up to about three hours in all; what still fails then is picked up by a sweep.
+BACK_OFF = RetryStrategy(max_attempts=10, exponential_wait=2, wait=10)
+
+
+def defer(task_name: str, /, *, lock: str | None = None, **arguments: Any) -> None:
+    """Put a job in the queue within the current transaction: it exists if and only if the change does.
+
+    Jobs are named, not imported, so that a room can ask for work of a room above it.
+    """
+    app.configure_task(task_name, lock=lock, allow_unknown=False).defer(**arguments)
+
+
+@app.periodic(cron="17 3 * * *")
+@app.task(name="config.verify", pass_context=False)
+def verify(timestamp: int) -> None:
+    """Every night: whether the invariants hold. What does not is an error in the log, with its ids."""
+    for violation in invariants.verify().violations:
+        logger.error("%s broken: %s (%s)", violation.invariant, violation.message, ", ".join(violation.ids))

@@ -1,0 +1,37 @@
+"""`manage.py verify`: whether every invariant of DESIGN.md § 3 holds, with the ids where not."""
+
+from typing import Any
+
+from config import invariants
+from config.commands import KeydeskCommand
+
+
+class Command(KeydeskCommand):
+    help = "Check every invariant against the database; exit status 1 when one is broken."
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        verdict = as_document(invariants.verify())
+        if not verdict["ok"]:
+            raise self.fail(verdict, f"{len(verdict['violations'])} violation(s) found.")
+        return verdict
+
+    def show(self, document: dict[str, Any]) -> None:
+        for invariant, looked_at in document["checked"].items():
+            self.stdout.write(f"{invariant:<4} {looked_at:>10,} checked")
+        for violation in document["violations"]:
+            self.stdout.write(
+                f"{violation['invariant']} broken: {violation['message']} ({', '.join(violation['ids'])})"
+            )
+        self.stdout.write("Everything holds." if document["ok"] else "Not everything holds.")
+
+
+def as_document(verdict: invariants.Verdict) -> dict[str, Any]:
+    """The JSON document of CONTRACT.md."""
+    return {
+        "ok": verdict.ok,
+        "checked": verdict.checked,
+        "violations": [
+            {"invariant": found.invariant, "message": found.message, "ids": list(found.ids)}
+            for found in verdict.violations
+        ],
+    }
