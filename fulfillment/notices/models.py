@@ -1,0 +1,47 @@
+"""Every message to a maintainer: queued in the transaction that causes it, mailed once, listed for ever."""
+
+from django.db import models
+
+
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def unsent(self) -> "NoticeQuerySet":
+        return self.filter(sent_at__isnull=True, failed_at__isnull=True).order_by("id")
+
+
+class Notice(models.Model):
+    """One message to one person. Rendered when it is sent; the text is kept without the address sent to."""
+
+    class Template(models.TextChoices):
+        CONFIRMED = "confirmed", "claim accepted"
+        WAITLISTED = "waitlisted", "place in line"
+        IN_REVIEW = "in_review", "claim under review"
+        PROMOTED = "promoted", "a key came free"
+        REJECTED = "rejected", "claim not approved"
+        CANCELLED = "cancelled", "claim cancelled"
+        SHIPPED = "shipped", "parcel on its way"
+        DELIVERED = "delivered", "parcel delivered"
+        PROBLEM = "problem", "something is wrong with the parcel"
+
+    account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="notices")
+    template = models.CharField(max_length=20, choices=Template)
+    claim_code = models.CharField(max_length=40, blank=True, db_index=True)
+    context = models.JSONField(default=dict, help_text="What the text needs; never an address or a phone.")
+    key = models.CharField(max_length=120, unique=True, help_text="What may be said only once.")
+    subject = models.CharField(max_length=200, blank=True)
+    body = models.TextField(blank=True)
+    created_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    attempted_at = models.DateTimeField(null=True, blank=True, help_text="Set while somebody is mailing it.")
+    sent_at = models.DateTimeField(null=True, blank=True)
+    failed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["id"],
+                name="notice_unsent",
+                condition=models.Q(sent_at__isnull=True, failed_at__isnull=True),
+            ),
+        ]

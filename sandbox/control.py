@@ -1,0 +1,268 @@
+"""The control API under `/_control/`: what a test or the rehearsal may do that a client may not.
+
+Time, settings, faults, pushing a tracker, starting over, and the stand-in's own books to compare with.
+All bodies are JSON; what makes no sense is answered with 400 and `{"error": …}`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+
+from sandbox.easypost import trackers
+from sandbox.easypost.app import EasyPost
+from sandbox.easypost.desk import Desk
+from sandbox.easypost.formats import cents, milli_stamp, parse_time
+from sandbox.easypost.settings import BadSetting, Settings
+from sandbox.easypost.store import Tracker
+from sandbox.faults import BadFault
+
+Json = dict[str, Any]
+
+_TALLIES = (
+    "webhooks_delivered",
+    "webhooks_failed",
+    "webhooks_dropped",
+    "webhooks_given_up",
+    "events",
+    "second_purchases_refused",
+)
+
+
+class Refused(Exception):
+    """A control request that makes no sense."""
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ControlRoutes:
+    """Answers `/_control/…`. `settings` are those that a reset returns to."""
+
+    def __init__(self, vendor: EasyPost, settings: Settings) -> None:
+        self._vendor = vendor
+        self._first_settings = settings
+
+    def add_routes(self, app: web.Application) -> None:
+        routes: list[tuple[str, str, Callable[[web.Request], Awaitable[Any]]]] = [
+            ("GET", "/health", self.health),
+            ("POST", "/reset", self.reset),
+            ("GET", "/clock", self.clock),
+            ("POST", "/clock", self.move_clock),
+            ("GET", "/settings", self.settings),
+            ("POST", "/settings", self.change_settings),
+            ("GET", "/faults", self.faults),
+            ("POST", "/faults", self.add_fault),
+            ("DELETE", "/faults", self.clear_faults),
+            ("POST", "/trackers/{id}/push", self.push),
+            ("GET", "/state", self.state),
+            ("GET", "/labels", self.labels),
+        ]
+        for method, path, handler in routes:
+            app.router.add_route(method, f"/_control{path}", _answering(handler))
+
+    async def health(self, request: web.Request) -> Json:
+        return {"ok": True, "virtual": self._vendor.world.clock.is_virtual}
+
+    async def reset(self, request: web.Request) -> Json:
+        """Forget everything; `now` puts a virtual clock anywhere, also back."""
+        body = await _body(request)
+        await self._vendor.reset()
+        self._vendor.world.settings = self._first_settings
+        if "now" in body:
+            self._vendor.world.clock.set(_time(body["now"]))
+        return self._clock()
+
+    async def clock(self, request: web.Request) -> Json:
+        return self._clock()
+
+    async def move_clock(self, request: web.Request) -> Json:
+        """Go to `now`, or on by `advance_seconds`, doing all that falls due on the way."""
+        clock = self._vendor.world.clock
+        if not clock.is_virtual:
+            raise Refused("this stand-in follows the wall clock", 409)
+        target = self._target(await _body(request), clock.now())
+        if target < clock.now():
+            if len(self._vendor.world.agenda):
+                raise Refused("time goes back only when nothing is due; reset first", 409)
+            clock.set(target)
+        before = self._tally()
+        done = await self._vendor.advance(target)
+        after = self._tally()
+        return self._clock() | {"done": done} | {name: after[name] - before[name] for name in _TALLIES}
+
+    async def settings(self, request: web.Request) -> Json:
+        return self._vendor.world.settings.to_json()
+
+    async def change_settings(self, request: web.Request) -> Json:
+        try:
+            changed = self._vendor.world.settings.changed(await _body(request))
+        except (BadSetting, TypeError) as error:
+            raise Refused(str(error)) from None
+        self._vendor.world.settings = changed
+        return changed.to_json()
+
+    async def faults(self, request: web.Request) -> Json:
+        return {"faults": self._vendor.faults.to_json()}
+
+    async def add_fault(self, request: web.Request) -> Json:
+        try:
+            return self._vendor.faults.add(await _body(request)).to_json()
+        except BadFault as error:
+            raise Refused(str(error)) from None
+
+    async def clear_faults(self, request: web.Request) -> Json:
+        self._vendor.faults.clear()
+        return {"faults": []}
+
+    async def push(self, request: web.Request) -> Json:
+        """Move a tracker, named by its own id, its shipment's id or its tracking code.
+
+        Body: status; optional status_detail, message, signed_by, and halt (default true: the scripted
+        journey ends here). Answers once the webhooks have settled.
+        """
+        desk, tracker = self._find_tracker(request.match_info["id"])
+        body = await _body(request)
+        status = body.get("status")
+        if not isinstance(status, str):
+            raise Refused("status is required")
+        change = trackers.Push(
+            status=status,
+            detail=str(body.get("status_detail") or status),
+            message=str(body.get("message") or status.replace("_", " ").capitalize()),
+            signed_by=body.get("signed_by"),
+        )
+        trackers.push(desk, tracker, change, halt=bool(body.get("halt", True)))
+        await desk.courier.settle(tracker.id)
+        return tracker.body
+
+    async def state(self, request: web.Request) -> Json:
+        """Counts and money, per mode."""
+        return {"clock": self._clock(), "modes": {mode: _books(desk) for mode, desk in self._desks()}}
+
+    async def labels(self, request: web.Request) -> Json:
+        """Every label ever bought, in the order of purchase."""
+        rows = [row for _, desk in self._desks() for row in _labels(desk)]
+        return {"labels": rows}
+
+    def _desks(self) -> list[tuple[str, Desk]]:
+        return list(self._vendor.desks.items())
+
+    def _tally(self) -> Counter[str]:
+        total: Counter[str] = Counter()
+        for _, desk in self._desks():
+            total.update(desk.books.tally)
+        return total
+
+    def _clock(self) -> Json:
+        world = self._vendor.world
+        soonest = world.agenda.next_due()
+        return {
+            "now": milli_stamp(world.clock.now()),
+            "virtual": world.clock.is_virtual,
+            "next_due": None if soonest is None else milli_stamp(soonest),
+            "due": len(world.agenda),
+        }
+
+    def _target(self, body: Json, now: datetime) -> datetime:
+        if "now" in body:
+            return _time(body["now"])
+        seconds = body.get("advance_seconds")
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+            raise Refused("give now or advance_seconds")
+        return now + timedelta(seconds=seconds)
+
+    def _find_tracker(self, key: str) -> tuple[Desk, Tracker]:
+        for _, desk in self._desks():
+            books = desk.books
+            shipment = books.shipments.get(key)
+            tracker_id = shipment.body["tracker"] if shipment else key
+            if tracker_id in books.trackers:
+                return desk, books.trackers[tracker_id]
+            for (code, _), by_code in books.by_tracking_code.items():
+                if code == key:
+                    return desk, books.trackers[by_code]
+        raise Refused("no such tracker", 404)
+
+
+def _books(desk: Desk) -> Json:
+    books = desk.books
+    wallet = desk.settings.wallet_cents
+    return {
+        "addresses": len(books.addresses),
+        "shipments": len(books.shipments),
+        "labels_bought": books.labels_bought,
+        "labels_refunded": books.labels_refunded,
+        "labels_live": books.labels_bought - books.labels_refunded,
+        "spent_cents": books.spent_cents,
+        "refunded_cents": books.refunded_cents,
+        "wallet_cents": None if wallet is None else wallet - books.spent_cents + books.refunded_cents,
+        "trackers": dict(Counter(tracker.body["status"] for tracker in books.trackers.values())),
+        "webhooks": [hook.body for hook in books.webhooks.values()],
+        "calls": {
+            name.removeprefix("calls "): count
+            for name, count in sorted(books.tally.items())
+            if name.startswith("calls ")
+        },
+        **{name: books.tally[name] for name in _TALLIES},
+    }
+
+
+def _labels(desk: Desk) -> list[Json]:
+    rows = []
+    for shipment in desk.books.shipments.values():
+        if not shipment.is_bought:
+            continue
+        rate = shipment.body["selected_rate"]
+        tracker = desk.books.trackers.get(shipment.body["tracker"])
+        rows.append(
+            {
+                "shipment_id": shipment.id,
+                "mode": desk.mode,
+                "reference": shipment.body["reference"],
+                "tracking_code": shipment.body["tracking_code"],
+                "carrier": rate["carrier"],
+                "service": rate["service"],
+                "rate_cents": cents(rate["rate"]),
+                "cost_cents": shipment.cost_cents,
+                "refund_status": shipment.body["refund_status"],
+                "tracker_status": tracker.body["status"] if tracker else None,
+            }
+        )
+    return rows
+
+
+def _answering(
+    handler: Callable[[web.Request], Awaitable[Any]],
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(request: web.Request) -> web.Response:
+        try:
+            return web.json_response(await handler(request))
+        except Refused as refusal:
+            return web.json_response({"error": str(refusal)}, status=refusal.status)
+
+    return answer
+
+
+async def _body(request: web.Request) -> Json:
+    raw = await request.read()
+    try:
+        body = json.loads(raw) if raw else {}
+    except ValueError:
+        raise Refused("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise Refused("the body must be an object")
+    return body
+
+
+def _time(value: Any) -> datetime:
+    try:
+        return parse_time(str(value))
+    except ValueError:
+        raise Refused(f"{value!r} is no time; give ISO 8601") from None

@@ -1,0 +1,333 @@
+"""EasyPost's paths, and the one place where calls are answered and HTTP faults strike."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from sandbox.clock import Agenda, Clock
+from sandbox.easypost import (
+    addresses,
+    events,
+    labels,
+    parcels,
+    purchases,
+    rates,
+    shipments,
+    trackers,
+    webhooks,
+)
+from sandbox.easypost.courier import Courier
+from sandbox.easypost.desk import Call, Desk, Handler, Reply, World
+from sandbox.easypost.errors import ApiError, inactive_key, no_api_key, not_found
+from sandbox.easypost.formats import Json, parse_time
+from sandbox.easypost.ids import new_id
+from sandbox.easypost.settings import Settings
+from sandbox.easypost.store import Books
+from sandbox.faults import Fault, FaultBook
+
+ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("POST", "/addresses", addresses.create),
+    ("GET", "/addresses", addresses.list_addresses),
+    ("POST", "/addresses/create_and_verify", addresses.create_and_verify),
+    ("GET", "/addresses/{id}", addresses.retrieve),
+    ("GET", "/addresses/{id}/verify", addresses.verify),
+    ("POST", "/parcels", parcels.create_parcel),
+    ("GET", "/parcels/{id}", parcels.retrieve_parcel),
+    ("POST", "/customs_items", parcels.create_customs_item),
+    ("GET", "/customs_items/{id}", parcels.retrieve_customs_item),
+    ("POST", "/customs_infos", parcels.create_customs_info),
+    ("GET", "/customs_infos/{id}", parcels.retrieve_customs_info),
+    ("POST", "/shipments", shipments.create),
+    ("GET", "/shipments", shipments.list_shipments),
+    ("GET", "/shipments/{id}", shipments.retrieve),
+    ("POST", "/shipments/{id}/rerate", shipments.rerate),
+    ("POST", "/shipments/{id}/buy", shipments.buy),
+    ("POST", "/shipments/{id}/refund", shipments.refund),
+    ("POST", "/shipments/{id}/insure", shipments.insure),
+    ("GET", "/shipments/{id}/label", shipments.convert_label),
+    ("POST", "/refunds", purchases.create_refunds),
+    ("GET", "/refunds", purchases.list_refunds),
+    ("GET", "/refunds/{id}", purchases.retrieve_refund),
+    ("POST", "/trackers", trackers.create),
+    ("GET", "/trackers", trackers.list_trackers),
+    ("POST", "/trackers/batch", trackers.create_many),
+    ("GET", "/trackers/{id}", trackers.retrieve),
+    ("DELETE", "/trackers/{id}", trackers.delete),
+    ("GET", "/events", events.list_events),
+    ("GET", "/events/{id}", events.retrieve),
+    ("GET", "/events/{id}/payloads", events.list_payloads),
+    ("GET", "/events/{id}/payloads/{payload_id}", events.retrieve_payload),
+    ("POST", "/webhooks", webhooks.create),
+    ("GET", "/webhooks", webhooks.list_webhooks),
+    ("GET", "/webhooks/{id}", webhooks.retrieve),
+    ("PATCH", "/webhooks/{id}", webhooks.update),
+    ("PUT", "/webhooks/{id}", webhooks.update),
+    ("DELETE", "/webhooks/{id}", webhooks.delete),
+)
+
+# A transition of the agenda may start deliveries; every so many, let them go ahead.
+BREATHE_EVERY = 20
+
+
+class EasyPost:
+    """The vendor: both modes, the time they share, and what goes wrong."""
+
+    def __init__(self, clock: Clock, settings: Settings) -> None:
+        self.faults = FaultBook()
+        self.world = World(clock, Agenda(), self.faults, settings)
+        self.desks = {mode: self._open_desk(mode) for mode in ("test", "production")}
+        self._advancing = asyncio.Lock()
+
+    def _open_desk(self, mode: str) -> Desk:
+        books = Books()
+        return Desk(mode, self.world, Courier(self.world, books), books)
+
+    def add_routes(self, app: web.Application) -> None:
+        for method, path, handler in ROUTES:
+            app.router.add_route(method, f"/v2{path}", self._endpoint(handler))
+        app.router.add_get("/files/{kind}/{day}/{name}", self._file)
+        app.router.add_route("*", "/v2/{rest:.*}", self._endpoint(_nothing_here))
+
+    async def reset(self) -> None:
+        """Forget all objects, faults and what was due. Settings and clock stay."""
+        await self.close()
+        self.faults.clear()
+        self.world.agenda.clear()
+        self.desks = {mode: self._open_desk(mode) for mode in self.desks}
+
+    async def close(self) -> None:
+        for desk in self.desks.values():
+            await desk.courier.close()
+
+    async def advance(self, until: datetime) -> int:
+        """Do all that falls due up to a time, in order of time, and wait for its webhooks.
+
+        A step of an object waits until the webhooks of its step before are settled, because a failed
+        one may have to be repeated first. Objects do not wait for each other.
+
+        Returns: how many entries of the agenda were done.
+        """
+        agenda, clock = self.world.agenda, self.world.clock
+        done = 0
+        async with self._advancing:
+            while True:
+                due = agenda.pop(until)
+                if due is None:
+                    await self._settle()
+                    if (soonest := agenda.next_due()) is not None and soonest <= until:
+                        continue
+                    break
+                if self._is_busy_with(due.key):
+                    agenda.put_back(due)
+                    await self._settle(due.key)
+                    continue
+                clock.set(max(clock.now(), due.at))
+                if due.act is not None:
+                    due.act()
+                done += 1
+                if done % BREATHE_EVERY == 0:
+                    await asyncio.sleep(0)
+            clock.set(max(clock.now(), until))
+        return done
+
+    async def keep_time(self) -> None:
+        """With a clock that follows the wall: do things as they fall due, until cancelled."""
+        agenda, clock = self.world.agenda, self.world.clock
+        while True:
+            agenda.changed.clear()
+            while (due := agenda.pop(clock.now())) is not None:
+                if due.act is not None:
+                    due.act()
+            soonest = agenda.next_due()
+            wait = None if soonest is None else max(0.0, (soonest - clock.now()).total_seconds())
+            try:
+                await asyncio.wait_for(agenda.changed.wait(), wait)
+            except TimeoutError:
+                pass
+
+    def _is_busy_with(self, key: str) -> bool:
+        return any(desk.courier.is_busy_with(key) for desk in self.desks.values())
+
+    async def _settle(self, key: str | None = None) -> None:
+        for desk in self.desks.values():
+            await desk.courier.settle(key)
+
+    def _endpoint(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def endpoint(request: web.Request) -> web.StreamResponse:
+            return await self._answer(request, handler)
+
+        return endpoint
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answer a call. Faults strike here and nowhere else."""
+        path = request.path.removeprefix("/v2")
+        # Before any fault: a client that hangs up while we are slow has still sent its request.
+        await request.read()
+        faults = self.faults.for_call(request.method, path)
+        try:
+            for fault in faults:
+                if fault.moment == "before" and (struck := await _strike(request, fault)) is not None:
+                    return struck
+            reply = await self._perform(request, handler, path, faults)
+        except ApiError as refusal:
+            reply = Reply(refusal.to_json(), refusal.status)
+        for fault in faults:
+            if fault.moment == "after" and (struck := await _strike(request, fault)) is not None:
+                return struck
+        return _as_json(reply)
+
+    async def _perform(self, request: web.Request, handler: Handler, path: str, faults: list[Fault]) -> Reply:
+        desk = self.desks[_mode(request)]
+        call = await _read(request, path)
+        desk.books.tally[f"calls {request.method} {_kind_of_path(request)}"] += 1
+        for fault in faults:
+            if fault.kind == "price" and (shipment := desk.books.shipments.get(call.ids.get("id", ""))):
+                rates.move_prices(shipment.body["rates"], fault.percent)
+        result = handler(desk, call)
+        reply = await result if inspect.isawaitable(result) else result
+        for fault in faults:
+            if fault.kind == "no_label" and isinstance(reply.body, dict):
+                reply.body = reply.body | {"postage_label": None, "tracking_code": None, "tracker": None}
+            if fault.kind == "webhook_first":
+                await _deliver_first(desk, reply)
+        return reply
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        """A label or form file: no key needed, as at the file store that the real ones lie in."""
+        name = request.match_info["name"]
+        for desk in self.desks.values():
+            shipment = desk.books.shipments.get(desk.books.label_files.get(name, ""))
+            if shipment is None:
+                continue
+            made = parse_time(shipment.body["postage_label"]["created_at"])
+            limit = desk.settings.label_url_seconds
+            if limit is not None and desk.now - made > timedelta(seconds=limit):
+                return web.Response(status=403, text="Request has expired", content_type="text/plain")
+            suffix = name.rpartition(".")[2]
+            is_form = request.match_info["kind"] == "form"
+            content = labels.invoice(shipment.body) if is_form else labels.draw(shipment.body, suffix)
+            return web.Response(body=content, headers={"Content-Type": labels.CONTENT_TYPES[suffix]})
+        return web.Response(status=404, text="Not found")
+
+
+def _nothing_here(desk: Desk, call: Call) -> Reply:
+    raise not_found()
+
+
+async def _deliver_first(desk: Desk, reply: Reply) -> None:
+    """Announce the tracker of a purchase and wait for the webhook, before the call is answered."""
+    tracker_id = ((reply.body or {}).get("tracker") or {}).get("id", "")
+    if (tracker := desk.books.trackers.get(tracker_id)) is not None:
+        trackers.announce(desk, tracker)
+        await desk.courier.settle(tracker.id)
+
+
+async def _strike(request: web.Request, fault: Fault) -> web.StreamResponse | None:
+    """What a fault answers in the call's place; None when the call goes on."""
+    match fault.kind:
+        case "delay":
+            await asyncio.sleep(fault.seconds)
+        case "drop":
+            return _dropped(request)
+        case "status":
+            return _failure(fault)
+        case "html":
+            page = "<html><body><h1>Bad Gateway</h1></body></html>"
+            return web.Response(status=fault.status or 502, text=page, content_type="text/html")
+        case "garbage":
+            return web.Response(text="upstream connect error", content_type="application/json")
+    return None
+
+
+def _dropped(request: web.Request) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+def _failure(fault: Fault) -> web.StreamResponse:
+    status = fault.status or 500
+    codes = {
+        423: ("SHIPMENT.PURCHASE.IN_PROGRESS", "The resource is locked by another request."),
+        429: ("RATE_LIMITED", "Too many requests. Retry with backoff."),
+        503: ("SERVICE_UNAVAILABLE", "The service is temporarily unavailable."),
+    }
+    standard = (
+        "INTERNAL_SERVER_ERROR",
+        "We're sorry, something went wrong. If the problem persists please contact Support.",
+    )
+    code, message = codes.get(status, standard)
+    refusal = ApiError(status, fault.code or code, fault.message or message)
+    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    return _as_json(Reply(refusal.to_json(), status, headers))
+
+
+def _as_json(reply: Reply) -> web.Response:
+    return web.Response(
+        body=json.dumps(reply.body, separators=(",", ":")).encode(),
+        status=reply.status,
+        headers={"x-ep-request-uuid": new_id("r")[2:], **reply.headers},
+        content_type="application/json",
+        charset="utf-8",
+    )
+
+
+def _mode(request: web.Request) -> str:
+    """The mode of the call's API key, sent as a bearer token or as a basic-auth user."""
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        key = credentials.strip()
+    elif scheme.lower() == "basic":
+        key = _basic_user(credentials)
+    else:
+        raise no_api_key()
+    if key.startswith("EZTK"):
+        return "test"
+    if key.startswith("EZAK"):
+        return "production"
+    raise inactive_key()
+
+
+def _basic_user(credentials: str) -> str:
+    try:
+        return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        raise inactive_key() from None
+
+
+async def _read(request: web.Request, path: str) -> Call:
+    return Call(
+        method=request.method,
+        path=path,
+        base_url=f"{request.scheme}://{request.host}",
+        ids=dict(request.match_info),
+        query=dict(request.query),
+        query_lists={name: request.query.getall(name) for name in request.query},
+        body=await _read_body(request),
+    )
+
+
+async def _read_body(request: web.Request) -> Json:
+    raw = await request.read()
+    if not raw:
+        return {}
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        raise ApiError(400, "BAD_REQUEST", "The body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise ApiError(400, "BAD_REQUEST", "The body must be a JSON object.")
+    return body
+
+
+def _kind_of_path(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return resource.canonical.removeprefix("/v2") if resource is not None else request.path

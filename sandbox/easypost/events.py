@@ -1,0 +1,96 @@
+"""Events: what happened, fixed as the text that every webhook will carry."""
+
+from __future__ import annotations
+
+import json
+
+from sandbox.easypost.desk import Call, Desk, Reply
+from sandbox.easypost.errors import ApiError, not_found, wrong_type
+from sandbox.easypost.formats import Json, milli_stamp
+from sandbox.easypost.ids import new_id
+from sandbox.easypost.paging import page
+from sandbox.easypost.store import Event
+
+_IN_LISTS = ("description", "id", "user_id", "status", "created_at", "mode", "object")
+
+
+def publish(desk: Desk, description: str, result: Json, previous: Json, *, key: str) -> Event:
+    """Record an event and hand it to the courier. Events of one `key` are delivered in this order."""
+    now = milli_stamp(desk.now)
+    urls = [hook.body["url"] for hook in desk.books.webhooks.values() if hook.is_enabled]
+    head = {
+        "id": new_id("evt"),
+        "object": "Event",
+        "description": description,
+        "mode": desk.mode,
+        "previous_attributes": previous,
+        "created_at": now,
+        "updated_at": now,
+        "user_id": desk.user_id,
+        "status": "pending",
+    }
+    body = {**head, "pending_urls": urls, "completed_urls": [], "result": result}
+    event = Event(
+        id=str(head["id"]),
+        description=description,
+        status=str(result.get("status", "")),
+        key=key,
+        created_at=desk.now,
+        head=head,
+        body=json.dumps(body, separators=(",", ":")).encode(),
+        pending_urls=list(urls),
+    )
+    desk.books.events[event.id] = event
+    desk.books.tally["events"] += 1
+    desk.courier.send(event)
+    return event
+
+
+def list_events(desk: Desk, call: Call) -> Reply:
+    found, has_more = page(
+        desk.books.events.values(),
+        call,
+        now=desk.now,
+        id_of=lambda event: event.id,
+        time_of=lambda event: event.created_at,
+    )
+    rows = [{name: event.head[name] for name in _IN_LISTS} for event in found]
+    return Reply({"events": rows, "has_more": has_more})
+
+
+def retrieve(desk: Desk, call: Call) -> Reply:
+    """One event, without its result: that only ever travels in webhooks."""
+    event = _get(desk, call.ids["id"])
+    return Reply(event.head | {"pending_urls": event.pending_urls, "completed_urls": event.completed_urls})
+
+
+def list_payloads(desk: Desk, call: Call) -> Reply:
+    """Every delivery of an event: what was sent where, and what came back."""
+    event = _get(desk, call.ids["id"])
+    return Reply({"payloads": [_with_body(payload, event) for payload in _payloads(desk, event)]})
+
+
+def retrieve_payload(desk: Desk, call: Call) -> Reply:
+    event = _get(desk, call.ids["id"])
+    for payload in _payloads(desk, event):
+        if payload["id"] == call.ids["payload_id"]:
+            return Reply(_with_body(payload, event))
+    raise ApiError(404, "PAYLOAD.NOT_FOUND", "The payload(s) could not be found.")
+
+
+def _get(desk: Desk, event_id: str) -> Event:
+    if not event_id.startswith("evt_"):
+        raise wrong_type("evt")
+    try:
+        return desk.books.events[event_id]
+    except KeyError:
+        raise not_found() from None
+
+
+def _payloads(desk: Desk, event: Event) -> list[Json]:
+    return desk.books.payloads.get(event.id, [])
+
+
+def _with_body(payload: Json, event: Event) -> Json:
+    # The body is the event's own text; storing it once per delivery would double the memory.
+    return payload | {"request_body": event.body.decode()}

@@ -1,0 +1,71 @@
+"""How EasyPost writes times and money, and how it reads what clients send."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sandbox.easypost.errors import ApiError
+
+Json = dict[str, Any]
+
+
+def stamp(at: datetime) -> str:
+    """`2025-03-07T16:46:20Z`, as on most objects."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def offset_stamp(at: datetime) -> str:
+    """`2025-03-07T16:46:20+00:00`, as on addresses."""
+    return at.strftime("%Y-%m-%dT%H:%M:%S+00:00")
+
+
+def milli_stamp(at: datetime) -> str:
+    """`2025-03-07T16:46:20.123Z`, as on events."""
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+
+
+def parse_time(text: str) -> datetime:
+    """Read an ISO time; one without an offset is UTC. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def dollars(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def fee_amount(cents: int) -> str:
+    """Fees carry five decimals: `6.07000`."""
+    return f"{dollars(cents)}000"
+
+
+def cents(amount: str | float) -> int:
+    """Read an amount in dollars. Raises ApiError on what is not a number."""
+    try:
+        return int((Decimal(str(amount)) * 100).to_integral_value())
+    except (InvalidOperation, ValueError):
+        raise ApiError(
+            422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [f"{amount!r} is no amount"]
+        ) from None
+
+
+def number(value: Any, field: str) -> float:
+    """Read a number that may come as text. Raises ApiError, naming the field."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        problem = {"field": field, "message": "must be a number"}
+        raise ApiError(422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [problem]) from None
+
+
+def truth(value: Any) -> bool:
+    """Clients spell booleans `true`, `True`, `"1"`; a list of verifications also means yes."""
+    if isinstance(value, str):
+        return value.strip().lower() in ("true", "1", "yes")
+    return bool(value)
+
+
+def text(value: Any) -> str | None:
+    return None if value is None else str(value)

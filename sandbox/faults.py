@@ -1,0 +1,155 @@
+"""Misbehaviour on request: which calls and webhooks go wrong, and how.
+
+A fault is data. HTTP kinds are applied in `sandbox.easypost.app` and webhook kinds in
+`sandbox.easypost.courier`, one place each.
+
+HTTP kinds, matched on method and path:
+
+    delay          wait `seconds`, before or after the effect
+    drop           cut the connection, before or after the effect
+    status         answer `status` as JSON (with `retry_after` when given), before or after the effect
+    html           answer an HTML page with `status` (502 unless given)
+    garbage        answer 200 with something that is not JSON
+    no_label       answer the success without label, tracking code and tracker
+    price          move the rates of a shipment by `percent` just before it is bought
+    webhook_first  deliver the webhook of the effect before answering the call
+
+Webhook kinds, matched on the event's description (`tracker.updated`) and its result's status:
+
+    webhook_duplicate (`times` in all), webhook_reorder, webhook_delay (`seconds` on the clock),
+    webhook_drop, webhook_bad_signature
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
+
+HttpKind = Literal["delay", "drop", "status", "html", "garbage", "no_label", "price", "webhook_first"]
+WebhookKind = Literal[
+    "webhook_duplicate", "webhook_reorder", "webhook_delay", "webhook_drop", "webhook_bad_signature"
+]
+Moment = Literal["before", "after"]
+
+HTTP_KINDS: frozenset[str] = frozenset(get_args(HttpKind))
+WEBHOOK_KINDS: frozenset[str] = frozenset(get_args(WebhookKind))
+
+
+class BadFault(ValueError):
+    """A fault that could never strike as described."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """One way to go wrong, from the `nth` matching call on, `count` times (0: for ever).
+
+    `path` is a pattern below `/v2`: `*` stands for one segment or part of it, `**` for any number.
+    `moment` says whether the fault strikes before or after the call took effect.
+    """
+
+    kind: str
+    method: str = "*"
+    path: str = "**"
+    event: str = "*"
+    result_status: str = "*"
+    nth: int = 1
+    count: int = 1
+    moment: str = "before"
+    seconds: float = 0.0
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    retry_after: int | None = None
+    percent: int = 10
+    times: int = 2
+    id: int = 0
+    matched: int = 0
+    struck: int = 0
+    _path: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _event: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in HTTP_KINDS | WEBHOOK_KINDS:
+            raise BadFault(f"unknown kind {self.kind!r}")
+        if self.moment not in get_args(Moment):
+            raise BadFault("moment is 'before' or 'after'")
+        if self.nth < 1 or self.count < 0 or self.seconds < 0 or self.times < 1:
+            raise BadFault("nth and times start at 1; count and seconds at 0")
+        self._path = _glob(self.path)
+        self._event = _glob(self.event)
+
+    @property
+    def is_spent(self) -> bool:
+        return self.count > 0 and self.struck >= self.count
+
+    def meets_call(self, method: str, path: str) -> bool:
+        return self.method in ("*", method) and self._path.fullmatch(path) is not None
+
+    def meets_event(self, description: str, status: str) -> bool:
+        return self._event.fullmatch(description) is not None and self.result_status in ("*", status)
+
+    def take_turn(self) -> bool:
+        """Count one matching call, and say whether the fault strikes it."""
+        self.matched += 1
+        if self.matched < self.nth or self.is_spent:
+            return False
+        self.struck += 1
+        return True
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if not name.startswith("_")}
+
+
+class FaultBook:
+    """The faults set and how often each has struck."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._ids = itertools.count(1)
+
+    def add(self, values: dict[str, Any]) -> Fault:
+        """Set a fault from its JSON form. Raises BadFault."""
+        known = {item.name for item in fields(Fault) if item.init} - {"id", "matched", "struck"}
+        if unknown := sorted(set(values) - known):
+            raise BadFault(f"unknown field {', '.join(unknown)}")
+        try:
+            fault = Fault(**values, id=next(self._ids))
+        except TypeError as error:
+            raise BadFault(str(error)) from None
+        self._faults.append(fault)
+        return fault
+
+    def for_call(self, method: str, path: str) -> list[Fault]:
+        if not self._faults:
+            return []
+        return _striking(
+            fault for fault in self._faults if fault.kind in HTTP_KINDS and fault.meets_call(method, path)
+        )
+
+    def for_event(self, description: str, status: str) -> list[Fault]:
+        if not self._faults:
+            return []
+        return _striking(
+            fault
+            for fault in self._faults
+            if fault.kind in WEBHOOK_KINDS and fault.meets_event(description, status)
+        )
+
+    def clear(self) -> None:
+        self._faults.clear()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [fault.to_json() for fault in self._faults]
+
+
+def _striking(candidates: Iterable[Fault]) -> list[Fault]:
+    # Every candidate must take its turn, so no short-circuit here.
+    return [fault for fault in list(candidates) if fault.take_turn()]
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    parts = (re.escape(part).replace(r"\*", "[^/]*") for part in pattern.split("**"))
+    return re.compile(".*".join(parts))

@@ -1,0 +1,78 @@
+"""The people who can sign in to a demo, made in its database; `demo` runs this in a process of its own."""
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.core.management.base import CommandError, CommandParser
+from django.db import connection
+
+from api.tokens import SCOPES, create_token
+from config import clock
+from config.commands import KeydeskCommand
+from config.models import User
+from fulfillment.claims import selectors
+from fulfillment.claims.models import Claim
+from fulfillment.claims.rules import ClaimState
+from roster.models import Account
+from sandbox.management.commands.run_rehearsal import register_webhook
+from sandbox.rehearsal import databases
+
+STAFF = {"ops": "ops@example.org", "foundation": "foundation@example.org"}
+
+
+class Command(KeydeskCommand):
+    help = "Make the demo's staff and find maintainers to sign in as, in a rehearsal's database."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--site", required=True, help="where the site will listen")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        name = connection.settings_dict["NAME"]
+        if not name.startswith(databases.PREFIX):
+            raise CommandError(f"{name} is not a rehearsal's database.", returncode=2)
+        from django.conf import settings
+
+        secret = settings.ENVIRONMENT.easypost_webhook_secrets[0].get_secret_value()
+        register_webhook(f"{options['site']}/api/v1/webhooks/easypost", secret)
+        for username, address in STAFF.items():
+            _make_staff(username, address)
+        token = create_token(name="demo", scopes=sorted(SCOPES), days=30, now=clock.now())
+        return {
+            "maintainer": _who_may_claim().email,
+            "claimant": _who_has_claimed().email,
+            "ops": STAFF["ops"],
+            "foundation": STAFF["foundation"],
+            "token": token,
+        }
+
+
+def _make_staff(username: str, address: str) -> None:
+    user, is_new = User.objects.get_or_create(
+        username=username, defaults={"email": address, "is_staff": True, "is_superuser": username == "ops"}
+    )
+    if is_new:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+        EmailAddress.objects.create(user=user, email=address, primary=True, verified=True)
+
+
+def _who_may_claim() -> Account:
+    now = clock.now()
+    campaign = selectors.current_campaign(now)
+    assert campaign is not None, "a rehearsal leaves a campaign"
+    for account in Account.objects.filter(claims__isnull=True, has_webauthn=False).order_by("username")[:500]:
+        explained = selectors.explain(account=account, campaign=campaign, country="US", now=now)
+        if explained.decision.outcome == "eligible":
+            return account
+    raise CommandError("Nobody on the rehearsed roster may still claim.", returncode=1)
+
+
+def _who_has_claimed() -> Account:
+    """Somebody whose parcel is under way, or else delivered."""
+    claims = Claim.objects.select_related("account").order_by("-created_at")
+    for state in (ClaimState.SHIPPED, ClaimState.DELIVERED, ClaimState.ACCEPTED):
+        claim = claims.filter(state=state).first()
+        if claim is not None:
+            return claim.account
+    raise CommandError("The rehearsal ended without a claim.", returncode=1)

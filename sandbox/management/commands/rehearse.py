@@ -1,0 +1,68 @@
+"""`manage.py rehearse`: a simulated programme in a database of its own, from start to report."""
+
+import json
+from argparse import ArgumentTypeError
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from config.commands import KeydeskCommand
+from sandbox.rehearsal import databases
+from sandbox.rehearsal.plan import DEFAULT_START, FULL_KEYS, FULL_MAINTAINERS
+from sandbox.rehearsal.result import as_text
+from sandbox.rehearsal.run import run_in_process
+from sandbox.server import Sandbox
+
+
+def _from(least: int, most: int) -> Any:
+    def whole_number(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if not least <= number <= most:
+            raise ArgumentTypeError(f"{number} is not between {least:,} and {most:,}")
+        return number
+
+    return whole_number
+
+
+class Command(KeydeskCommand):
+    help = "Rehearse a whole programme: seeded people, the real services, the stand-in vendor, virtual time."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--seed", type=_from(0, 2**31), default=1, help="the same seed, the same summary")
+        parser.add_argument("--keys", type=_from(2, 100_000), default=FULL_KEYS)
+        parser.add_argument("--maintainers", type=_from(10, 100_000), default=FULL_MAINTAINERS)
+        parser.add_argument("--weeks", type=_from(1, 104), default=12)
+        parser.add_argument("--faults", choices=["none"], default="none", help="what goes wrong on the way")
+        parser.add_argument("--keep", action="store_true", help="keep the database and print its name")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        name = databases.new_name()
+        databases.create(name)
+        try:
+            with Sandbox(start_at=DEFAULT_START, journey="realistic", seed=options["seed"]) as vendor:
+                result = run_in_process(
+                    database=name,
+                    vendor=vendor,
+                    seed=options["seed"],
+                    keys=options["keys"],
+                    maintainers=options["maintainers"],
+                    weeks=options["weeks"],
+                    start=DEFAULT_START,
+                )
+        finally:
+            if options["keep"]:
+                self.say(f"Kept as database {name}.")
+            else:
+                databases.drop(name)
+        document: dict[str, Any] = json.loads(result.output) if result.output else {}
+        if result.status != 0:
+            raise self.fail(document, f"The rehearsal failed (exit status {result.status}).")
+        return document
+
+    def show(self, document: dict[str, Any]) -> None:
+        if document:
+            self.stdout.write(as_text(document))

@@ -1,0 +1,95 @@
+"""The inside of `rehearse`: plays the programme in the database this process was given.
+
+`rehearse` and `demo` start it in a process of its own, because a rehearsal wants other settings: another
+database, the stand-in's address, mail that goes nowhere.
+"""
+
+import logging
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import CommandError, CommandParser
+from django.db import connection
+
+from config import clock
+from config.commands import KeydeskCommand
+from sandbox.rehearsal import databases
+from sandbox.rehearsal.plan import Plan
+
+
+class Command(KeydeskCommand):
+    help = "Play a rehearsal in this process's database, which must be one for rehearsals (see rehearse)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--seed", type=int, required=True)
+        parser.add_argument("--keys", type=int, required=True)
+        parser.add_argument("--maintainers", type=int, required=True)
+        parser.add_argument("--weeks", type=int, required=True)
+        parser.add_argument("--start", type=datetime.fromisoformat, required=True)
+        parser.add_argument("--downloads", type=Path)
+        parser.add_argument("--vendor", required=True, help="the stand-in's address")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        name = connection.settings_dict["NAME"]
+        if not name.startswith(databases.PREFIX):
+            raise CommandError(f"{name} is not a rehearsal's database; use rehearse.", returncode=2)
+        plan = Plan(
+            seed=options["seed"],
+            keys=options["keys"],
+            maintainers=options["maintainers"],
+            weeks=options["weeks"],
+            start=options["start"],
+            downloads=options["downloads"],
+        )
+        self.say("Making the tables")
+        call_command("migrate", verbosity=0, interactive=False)
+        summary = self._play(plan, options["vendor"])
+        if not summary["verify"]["ok"] or not summary["vendor"]["agree"]:
+            raise self.fail(summary, "The rehearsal ended with broken invariants or books that differ.")
+        return summary
+
+    def _play(self, plan: Plan, vendor_url: str) -> dict[str, Any]:
+        from django.conf import settings
+        from django.core import mail
+
+        from sandbox.rehearsal.clock import VirtualClock
+        from sandbox.rehearsal.front_door import open_front_door
+        from sandbox.rehearsal.programme import Programme
+        from sandbox.rehearsal.workers import workers
+        from sandbox.client import Control
+
+        # The worker says a line for every job; a rehearsal has tens of thousands.
+        logging.getLogger("procrastinate").setLevel(logging.WARNING)
+        time_now = VirtualClock(plan.start)
+        vendor = Control(vendor_url)
+        secret = settings.ENVIRONMENT.easypost_webhook_secrets[0].get_secret_value()
+        with (
+            TemporaryDirectory(prefix="keydesk-rehearsal-") as folder,
+            clock.reading(time_now),
+            open_front_door() as door,
+            workers() as staff,
+        ):
+            programme = Programme(
+                plan, folder=Path(folder), time_now=time_now, vendor=vendor, workers=staff, say=self.say
+            )
+            vendor.set_clock(plan.start)
+            register_webhook(f"{door}/api/v1/webhooks/easypost", secret)
+            programme.prepare()
+            with self.progress(plan.weeks * 7, "Rehearsing, day by day") as steps:
+                for number, _evening in enumerate(programme.days(steps), start=1):
+                    if hasattr(mail, "outbox"):
+                        mail.outbox.clear()
+                    if number % 7 == 0:
+                        self.say(f"  week {number // 7} of {plan.weeks}: {programme.standing()}")
+            return programme.summary()
+
+
+def register_webhook(url: str, secret: str) -> None:
+    """Ask the vendor to send its events to this process."""
+    from fulfillment.shipping import gateways
+
+    gateways.from_environment().ensure_webhook(url=url, secret=secret)

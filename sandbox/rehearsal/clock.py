@@ -1,0 +1,16 @@
+"""Time that moves when the rehearsal says so."""
+
+from datetime import datetime
+
+
+class VirtualClock:
+    """Reads the same moment until it is moved, and never moves back."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+
+    def __call__(self) -> datetime:
+        return self._now
+
+    def move_to(self, moment: datetime) -> None:
+        self._now = max(self._now, moment)

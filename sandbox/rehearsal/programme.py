@@ -1,0 +1,285 @@
+"""One whole programme, day by day: roster in, keys in, claims, labels, parcels, and who enrolled."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from config import clock, invariants
+from config.commands import Steps
+from config.management.commands.verify import as_document
+from fulfillment.claims.errors import Ineligible
+from fulfillment.claims.models import Campaign, Claim, ClaimEvent
+from fulfillment.claims.rules import WantedItem
+from fulfillment.claims.services.changes import cancel_claim, review_claim
+from fulfillment.claims.services.regions import load_regions, shipped_document
+from fulfillment.claims.services.submission import submit_claim
+from fulfillment.shipping.jobs import periodic_chores
+from inventory.catalogue import ensure_catalogue
+from inventory.models import KeyModel
+from inventory.services.receiving import receive_stock
+from reports.redemption import redemption_report
+from roster.models import Policy
+from roster.services.accounts import import_accounts
+from roster.services.designations import designate_critical
+from roster.services.downloads import import_downloads
+from roster.services.policies import publish_policy
+from roster.services.roles import import_roles
+from sandbox.rehearsal.clock import VirtualClock
+from sandbox.rehearsal.people import Person, address_of, person
+from sandbox.rehearsal.plan import Plan
+from sandbox.rehearsal.workers import Workers
+from sandbox.client import Control
+from sandbox.synthetic import generate_index
+
+ACTOR = "system:rehearsal"
+REVIEWER = "staff:rehearsal-reviewer"
+CAMPAIGN = "security-keys"
+# The index pushes its roster once a week here, so a roster may be a little over a week old.
+ROSTER_MAX_AGE_HOURS = 24 * 8
+# A campaign outlives the rehearsal, so that a demo can still claim.
+OPEN_AFTER_THE_END = timedelta(weeks=8)
+
+
+class Programme:
+    """A programme being rehearsed. `prepare` fills the empty database, `days` plays it, `summary` adds up."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        folder: Path,
+        time_now: VirtualClock,
+        vendor: Control,
+        workers: Workers,
+        say: Callable[[str], None],
+    ) -> None:
+        self.plan = plan
+        self.folder = folder
+        self.clock = time_now
+        self.vendor = vendor
+        self.workers = workers
+        self.say = say
+        self.tally: Counter[str] = Counter()
+
+    # Before the first day.
+
+    def prepare(self) -> None:
+        """Roster, catalogue, stock, policy, regions and campaign, all through their services."""
+        now = self.plan.start - timedelta(days=1)
+        self.clock.move_to(now)
+        self._take_in_roster(now)
+        self._take_in_stock(now)
+        self._open_campaign(now)
+        self.people = self._people()
+        self.clock.move_to(self.plan.start)
+
+    def _take_in_roster(self, now: datetime) -> None:
+        plan = self.plan
+        self.index = generate_index(
+            seed=plan.seed,
+            projects=plan.projects,
+            critical=plan.critical,
+            maintainers=plan.maintainers,
+            downloads=plan.downloads,
+            directory=self.folder,
+        )
+        window_end = now.date()
+        import_downloads(
+            path=plan.downloads or self.index.downloads,
+            window_start=window_end - timedelta(days=182),
+            window_end=window_end,
+            actor=ACTOR,
+            now=now,
+        )
+        import_accounts(path=self.index.accounts, actor=ACTOR, now=now)
+        import_roles(path=self.index.roles, actor=ACTOR, now=now)
+        designated = designate_critical(cohort_size=plan.critical, actor=ACTOR, now=now)
+        self.say(f"Roster: {plan.maintainers:,} maintainers of {designated.added:,} critical projects.")
+
+    def _take_in_stock(self, now: datetime) -> None:
+        ensure_catalogue(now=now)
+        skus = sorted(KeyModel.objects.values_list("sku", flat=True))
+        lots = 4 if self.plan.keys >= 40 else 2
+        for number in range(lots):
+            first, after = (self.plan.keys * part // lots for part in (number, number + 1))
+            receive_stock(
+                sku=skus[number % len(skus)],
+                lot_reference=f"PO-{number + 1:03}",
+                serials=[f"RK{serial:08}" for serial in range(first, after)],
+                actor=ACTOR,
+                now=now + timedelta(minutes=number),
+            )
+        self.say(f"Stock: {self.plan.keys:,} keys of {len(skus)} models in {lots} lots.")
+
+    def _open_campaign(self, now: datetime) -> None:
+        load_regions(document=shipped_document(), now=now)
+        campaign = Campaign.objects.create(
+            slug=CAMPAIGN,
+            name="Security keys for critical projects",
+            sponsor="The Foundation",
+            opens_at=self.plan.start,
+            closes_at=self.plan.end + OPEN_AFTER_THE_END,
+            policy=self._publish_policy(now),
+            created_at=now,
+        )
+        campaign.key_models.set(KeyModel.objects.all())
+        self.campaign = campaign
+
+    def _publish_policy(self, now: datetime) -> Policy:
+        return publish_policy(
+            document={
+                "version": "rehearsal-1",
+                "rules": [
+                    {"rule": "campaign_open"},
+                    {"rule": "roster_fresh", "max_age_hours": ROSTER_MAX_AGE_HOURS},
+                    {"rule": "on_critical_roster", "roles": ["Owner", "Maintainer"]},
+                    {"rule": "two_factor", "allow": ["none", "totp"]},
+                    {"rule": "one_claim"},
+                    {"rule": "not_opted_out"},
+                    {"rule": "region"},
+                    {"rule": "not_organization_account", "on_fail": "review"},
+                ],
+            },
+            actor=ACTOR,
+            now=now,
+            effective_at=now,
+        )
+
+    def _people(self) -> dict[int, list[Person]]:
+        """Who comes on which day, in the order they come."""
+        by_day: dict[int, list[Person]] = {}
+        with self.index.accounts.open(newline="") as file:
+            for row in csv.DictReader(file):
+                one = person(
+                    self.plan.seed, row["username"], claim_share=self.plan.claim_share, weeks=self.plan.weeks
+                )
+                if one.claims_after is not None:
+                    by_day.setdefault(one.claims_after.days, []).append(one)
+        for ones in by_day.values():
+            ones.sort(key=lambda one: (one.claims_after, one.username))
+        return by_day
+
+    # Day by day.
+
+    def days(self, steps: Steps) -> Iterator[datetime]:
+        """Play every day; yields each evening."""
+        for number in range(self.plan.weeks * 7):
+            midnight = datetime.combine(self.plan.start.date(), time(), self.plan.start.tzinfo)
+            evening = midnight + timedelta(days=number, hours=23, minutes=59)
+            if number and number % 7 == 0:
+                self._weekly_roster(self.clock())
+            for one in self.people.get(number, []):
+                self._claim(one)
+            self.clock.move_to(evening)
+            self._review_what_waits(evening)
+            self.workers.work()
+            self.vendor.advance_to(evening)
+            self.workers.work()
+            periodic_chores(now=evening)
+            self.workers.work()
+            steps.advance()
+            yield evening
+
+    def _claim(self, one: Person) -> None:
+        assert one.claims_after is not None
+        self.clock.move_to(self.plan.start + one.claims_after)
+        now = clock.now()
+        items = {
+            "pair": [],
+            "usb_a": [WantedItem("KD-A-NFC", 2)],
+            "usb_c": [WantedItem("KD-C-NFC", 2)],
+        }[one.wants]
+        try:
+            claim = submit_claim(
+                campaign=self.campaign,
+                username=one.username,
+                items=items,
+                address=address_of(self.plan.seed, one),
+                actor="claimant",
+                now=now,
+            )
+        except Ineligible as refusal:
+            self.tally[f"refused: {refusal.decision.headline}"] += 1
+            return
+        self.tally[claim.state] += 1
+        if one.cancels:
+            self.clock.move_to(now + timedelta(minutes=10))
+            cancel_claim(code=claim.code, actor="claimant", now=clock.now())
+            self.tally["cancelled"] += 1
+
+    def _review_what_waits(self, now: datetime) -> None:
+        """A reviewer approves four of five claims the policy held."""
+        for claim in Claim.objects.filter(state="in_review").order_by("created_at", "account__username"):
+            self.tally["reviewed"] += 1
+            approve = self.tally["reviewed"] % 5 != 0
+            note = "Named by the organisation." if approve else "The account belongs to nobody in particular."
+            review_claim(code=claim.code, approve=approve, note=note, reviewer=REVIEWER, now=now)
+
+    def _weekly_roster(self, now: datetime) -> None:
+        """The index sends its accounts again: those who had their keys long enough now use them."""
+        enrolled = self._enrolled_by(now)
+        path = self.folder / f"accounts-{now.date()}.csv"
+        with self.index.accounts.open(newline="") as before, path.open("w", newline="") as after:
+            rows = csv.DictReader(before)
+            writer = csv.DictWriter(after, fieldnames=rows.fieldnames or [], lineterminator="\n")
+            writer.writeheader()
+            for row in rows:
+                if row["username"] in enrolled:
+                    row["has_webauthn"] = "true"
+                writer.writerow(row)
+        import_accounts(path=path, actor=ACTOR, now=now)
+        path.unlink()
+        # Roles did not change, but the index says so again: the roster is as fresh as its oldest list.
+        import_roles(path=self.index.roles, actor=ACTOR, now=now)
+
+    def _enrolled_by(self, now: datetime) -> set[str]:
+        delivered = ClaimEvent.objects.filter(name=ClaimEvent.Name.DELIVERED).values_list(
+            "claim__account__username", "at"
+        )
+        enrolled = set()
+        for username, at in delivered:
+            one = person(self.plan.seed, username, claim_share=self.plan.claim_share, weeks=self.plan.weeks)
+            if one.enrols_after is not None and at + one.enrols_after <= now:
+                enrolled.add(username)
+        return enrolled
+
+    def standing(self) -> str:
+        """How it stands, in a line."""
+        refused = sum(count for what, count in self.tally.items() if what.startswith("refused"))
+        return f"{self.tally['accepted']:,} accepted, {self.tally['waitlisted']:,} waitlisted, {refused:,} refused"
+
+    # Afterwards.
+
+    def summary(self) -> dict[str, Any]:
+        """What came of it; the same seed gives the same document, to the byte."""
+        now = self.plan.end
+        verdict = as_document(invariants.verify())
+        report = redemption_report(campaign_slug=CAMPAIGN, as_of=now)
+        return {
+            "seed": self.plan.seed,
+            "keys": self.plan.keys,
+            "maintainers": self.plan.maintainers,
+            "weeks": self.plan.weeks,
+            "came": dict(sorted(self.tally.items())),
+            "report": report,
+            "vendor": self._compare_books(),
+            "verify": verdict,
+        }
+
+    def _compare_books(self) -> dict[str, Any]:
+        """The stand-in keeps its own books; they must agree with ours to the label and the cent."""
+        from fulfillment.shipping.models import LabelPurchase
+
+        ours = LabelPurchase.objects.filter(bought_at__isnull=False).values_list("cost_cents", flat=True)
+        theirs = self.vendor.state()
+        return {
+            "labels_ours": len(ours),
+            "labels_theirs": theirs["labels_bought"],
+            "cents_ours": sum(cost or 0 for cost in ours),
+            "cents_theirs": theirs["spent_cents"],
+            "agree": len(ours) == theirs["labels_bought"]
+            and sum(cost or 0 for cost in ours) == theirs["spent_cents"],
+        }

@@ -1,0 +1,67 @@
+"""Play a rehearsal in a process that sees its own database and the stand-in, and nothing real."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from sandbox.rehearsal import databases
+from sandbox.server import Sandbox
+
+
+@dataclass(frozen=True)
+class Result:
+    """How the process ended, and what it printed as its result."""
+
+    status: int
+    output: str
+
+
+def environment(*, database: str, vendor: Sandbox) -> dict[str, str]:
+    """The variables of a process that rehearses, or of one that serves what was rehearsed."""
+    return {
+        **os.environ,
+        **databases.environment_for(database),
+        "EASYPOST_MODE": "test",
+        "EASYPOST_API_KEY": "EZTKkeydesk-stand-in",
+        "EASYPOST_API_BASE": vendor.easypost_url,
+    }
+
+
+def run_in_process(
+    *,
+    database: str,
+    vendor: Sandbox,
+    seed: int,
+    keys: int,
+    maintainers: int,
+    weeks: int,
+    start: datetime,
+    downloads: Path | None = None,
+) -> Result:
+    """Run `run_rehearsal`; its messages and progress go to this process's standard error."""
+    command = [
+        sys.executable,
+        str(settings.BASE_DIR / "manage.py"),
+        "run_rehearsal",
+        f"--seed={seed}",
+        f"--keys={keys}",
+        f"--maintainers={maintainers}",
+        f"--weeks={weeks}",
+        f"--start={start.isoformat()}",
+        f"--vendor={vendor.url}",
+        *([f"--downloads={downloads}"] if downloads else []),
+        "--json",
+    ]
+    # Loopback webhooks only, and mail that goes nowhere.
+    variables = {
+        **environment(database=database, vendor=vendor),
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "MAIL_URL": "memory",
+    }
+    done = subprocess.run(command, env=variables, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    return Result(done.returncode, done.stdout)
