@@ -13,13 +13,13 @@ Kind = SealedDocument.Kind
 Purpose = Opening.Purpose
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def seal_address(*, subject: str, address: PostalAddress, now: datetime) -> None:
     """Keep the address of a claim, in place of any before."""
     _seal(subject=subject, kind=Kind.ADDRESS, name="", content=address.as_json(), now=now)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def seal_label(*, subject: str, name: str, content: bytes, now: datetime) -> None:
     """Keep a label file: it shows the address, so it is as secret as that."""
     _seal(subject=subject, kind=Kind.LABEL, name=name, content=content, now=now)
@@ -75,11 +75,20 @@ def _seal(*, subject: str, kind: Kind, name: str, content: bytes, now: datetime)
     else:
         key = _unwrap(data_key)
     sealed = crypto.seal(key, content, bound_to=binding_of(subject, kind, name))
-    SealedDocument.objects.update_or_create(
-        data_key=data_key,
-        kind=kind,
-        name=name,
-        defaults={"nonce": sealed.nonce, "ciphertext": sealed.ciphertext, "sealed_at": now},
+    SealedDocument.objects.bulk_create(
+        [
+            SealedDocument(
+                data_key=data_key,
+                kind=kind,
+                name=name,
+                nonce=sealed.nonce,
+                ciphertext=sealed.ciphertext,
+                sealed_at=now,
+            )
+        ],
+        update_conflicts=True,
+        unique_fields=["data_key", "kind", "name"],
+        update_fields=["nonce", "ciphertext", "sealed_at"],
     )
 
 

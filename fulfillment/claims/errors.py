@@ -1,0 +1,66 @@
+"""What the claims room can refuse."""
+
+from config.errors import KeydeskError
+from roster.rules import Decision
+
+
+class ClaimsError(KeydeskError):
+    code = "claims"
+
+
+class UnknownCampaign(ClaimsError):
+    code = "unknown_campaign"
+
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"There is no campaign {slug!r}.")
+
+
+class UnknownMaintainer(ClaimsError):
+    code = "unknown_maintainer"
+
+    def __init__(self, username: str) -> None:
+        super().__init__(f"There is no account {username!r} on the roster.")
+
+
+class UnknownClaim(ClaimsError):
+    code = "unknown_claim"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"There is no claim {code!r}.")
+
+
+class Ineligible(ClaimsError):
+    """The decision says no; it is stored and goes with the error."""
+
+    code = "ineligible"
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        headline = next(verdict for verdict in decision.verdicts if verdict.rule == decision.headline)
+        super().__init__(headline.reason)
+
+
+class AlreadyClaimed(ClaimsError):
+    code = "already_claimed"
+
+    def __init__(self, claim_code: str) -> None:
+        self.claim_code = claim_code
+        super().__init__(f"There is a claim already: {claim_code}. Change or cancel that one.")
+
+
+class TooLate(ClaimsError):
+    """The label is being bought, or the claim is past changing."""
+
+    code = "too_late"
+
+    def __init__(self, claim_code: str) -> None:
+        super().__init__(
+            f"Claim {claim_code} can no longer be changed: its label is bought, or it is closed."
+        )
+
+
+class NotInReview(ClaimsError):
+    code = "not_in_review"
+
+    def __init__(self, claim_code: str) -> None:
+        super().__init__(f"Claim {claim_code} is not waiting for a review.")

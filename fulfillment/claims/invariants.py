@@ -1,0 +1,121 @@
+"""I3, I4 and the claims' side of I2: one live claim each, a decision before it, units that are its own."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count
+
+from config.invariants import Check, Violation
+from fulfillment.claims.models import Claim
+from fulfillment.claims.rules import HOLDING_STATES
+
+_HOLDING = sorted(str(state) for state in HOLDING_STATES)
+
+
+def one_live_claim() -> tuple[int, Iterable[Violation]]:
+    """I3: no maintainer has two live claims in a campaign."""
+    doubled = (
+        Claim.objects.live()
+        .values("campaign__slug", "account__username")
+        .annotate(claims=Count("id"))
+        .filter(claims__gt=1)
+    )
+    return Claim.objects.live().count(), [
+        Violation("I3", "two live claims in one campaign", [row["campaign__slug"], row["account__username"]])
+        for row in doubled
+    ]
+
+
+# Accepted means: it ever came to a state that keys are sent in.
+_WITHOUT_DECISION = """
+SELECT claim.code
+FROM claims_claim AS claim
+JOIN roster_decision AS decision ON decision.id = claim.decision_id
+WHERE EXISTS (
+    SELECT FROM claims_claimevent AS event
+    WHERE event.claim_id = claim.id AND event.state_after IN ('accepted', 'shipped', 'delivered')
+) AND (
+    decision.account_id <> claim.account_id
+    OR decision.decided_at > claim.created_at
+    OR decision.roles_snapshot_id IS NULL OR decision.accounts_snapshot_id IS NULL
+    OR decision.outcome = 'ineligible'
+    OR decision.outcome = 'review' AND NOT EXISTS (
+        SELECT FROM claims_claimevent AS approval
+        WHERE approval.claim_id = claim.id AND approval.name = 'approved' AND approval.actor LIKE 'staff:_%%'
+    )
+)
+"""
+
+
+def accepted_after_a_decision() -> tuple[int, Iterable[Violation]]:
+    """I4: every accepted claim has an earlier decision that admits it, or a person's approval."""
+    return Claim.objects.count(), [
+        Violation("I4", "accepted without a decision that admits it", [code])
+        for (code,) in _rows(_WITHOUT_DECISION)
+    ]
+
+
+# A claim that holds units holds as many as it asked for, and nobody else holds any.
+_WRONG_UNITS = """
+SELECT coalesce(claim.code, unit.held_for), claim.state, coalesce(claim.wanted, 0), coalesce(unit.held, 0)
+FROM (
+    SELECT claim.code, claim.state, sum(item.quantity) AS wanted
+    FROM claims_claim AS claim JOIN claims_claimitem AS item ON item.claim_id = claim.id
+    GROUP BY claim.id
+) AS claim
+FULL JOIN (
+    SELECT held_for, count(*) AS held
+    FROM inventory_unit WHERE held_for IS NOT NULL GROUP BY held_for
+) AS unit ON unit.held_for = claim.code
+WHERE CASE
+    WHEN claim.code IS NULL THEN true
+    -- What came back is with us, in the same claim's name no longer.
+    WHEN claim.state = 'returned' THEN false
+    WHEN claim.state = ANY(%(holding)s) THEN coalesce(unit.held, 0) <> claim.wanted
+    ELSE coalesce(unit.held, 0) > 0
+END
+"""
+
+
+def units_belong_to_claims() -> tuple[int, Iterable[Violation]]:
+    """I2: every held unit is held for a claim that may hold it, and such a claim holds what it asked for."""
+    return Claim.objects.count(), [
+        Violation("I2", f"claim is {state or 'unknown'}, asked for {wanted} and holds {held} units", [code])
+        for code, state, wanted, held in _rows(_WRONG_UNITS, {"holding": _HOLDING})
+    ]
+
+
+# The claim's state is what its events add up to (decision 9).
+_STATE_WITHOUT_EVENT = """
+SELECT claim.code, claim.state, event.state_after
+FROM claims_claim AS claim
+LEFT JOIN LATERAL (
+    SELECT state_after FROM claims_claimevent
+    WHERE claim_id = claim.id ORDER BY id DESC LIMIT 1
+) AS event ON true
+WHERE claim.state IS DISTINCT FROM event.state_after
+"""
+
+
+def state_is_the_last_events() -> tuple[int, Iterable[Violation]]:
+    """I4: a claim stands where its last event left it."""
+    return Claim.objects.count(), [
+        Violation("I4", f"claim is {state} but its last event says {says}", [code])
+        for code, state, says in _rows(_STATE_WITHOUT_EVENT)
+    ]
+
+
+def _rows(sql: str, parameters: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters or {})
+        rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+CHECKS = [
+    Check("I2", "held units belong to claims", units_belong_to_claims),
+    Check("I3", "one live claim per maintainer", one_live_claim),
+    Check("I4", "accepted after a decision", accepted_after_a_decision),
+    Check("I4", "state is the last event's", state_is_the_last_events),
+]

@@ -1,0 +1,215 @@
+"""Campaigns, where they send keys, and claims with all that ever happened to each."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+
+from config.codes import new_code
+from config.triggers import append_only
+from fulfillment.claims.rules import CANCELLABLE_STATES, LIVE_STATES, TRANSITIONS, ClaimState
+
+_new_claim_code = partial(new_code, "C")
+
+
+def _in(states: Iterable[ClaimState]) -> Q:
+    return Q(state__in=sorted(states))
+
+
+class Campaign(models.Model):
+    """A programme with its dates, its allotment per person and the policy it decides by."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=100)
+    sponsor = models.CharField(max_length=100, blank=True)
+    opens_at = models.DateTimeField()
+    closes_at = models.DateTimeField()
+    per_claim = models.PositiveSmallIntegerField(default=2, help_text="Keys per maintainer.")
+    policy = models.ForeignKey("roster.Policy", on_delete=models.PROTECT, related_name="campaigns")
+    key_models = models.ManyToManyField("inventory.KeyModel", related_name="campaigns")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(closes_at__gt=models.F("opens_at")), name="opens_before_it_closes"
+            ),
+            models.CheckConstraint(condition=Q(per_claim__gte=1), name="a_claim_holds_a_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RegionQuerySet(models.QuerySet["Region"]):
+    def in_force(self, now: datetime) -> "RegionQuerySet":
+        return self.filter(valid_from__lte=now).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=now))
+
+
+class Region(models.Model):
+    """One dated row of the truth table of DESIGN § 6: may keys go to this country, and on what terms.
+
+    `key_model` empty means every model. A country without a row is not served.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", "keys can be sent"
+        WAITLIST = "waitlist", "not yet; there is a waitlist"
+        PAUSED = "paused", "not at the moment"
+        BLOCKED = "blocked", "keys cannot be sent"
+
+    country = models.CharField(max_length=2)
+    subdivision = models.CharField(max_length=10, blank=True)
+    key_model = models.ForeignKey("inventory.KeyModel", null=True, blank=True, on_delete=models.PROTECT)
+    status = models.CharField(max_length=10, choices=Status)
+    reason = models.CharField(max_length=300, blank=True)
+    source = models.CharField(max_length=300)
+    is_sponsored = models.BooleanField(default=True)
+    keys_per_parcel = models.PositiveSmallIntegerField(default=2)
+    po_box_allowed = models.BooleanField(default=False)
+    phone_required = models.BooleanField(default=False)
+    tax_id_required = models.BooleanField(default=False)
+    incoterm = models.CharField(max_length=3, default="DDP")
+    promised_days = models.PositiveSmallIntegerField(help_text="From hand-over to the door.")
+    ceiling_cents = models.PositiveIntegerField(
+        help_text="Dearest postage that needs no approval, in US cents."
+    )
+    valid_from = models.DateTimeField()
+    valid_until = models.DateTimeField(null=True, blank=True)
+
+    objects = RegionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["country", "subdivision", "key_model", "valid_from"],
+                name="one_region_row_at_a_time",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=Q(country__regex=r"^[A-Z]{2}$"), name="countries_are_iso_3166_alpha_2"
+            ),
+        ]
+
+
+class ClaimQuerySet(models.QuerySet["Claim"]):
+    def live(self) -> "ClaimQuerySet":
+        return self.filter(_in(LIVE_STATES))
+
+    def cancellable(self) -> "ClaimQuerySet":
+        return self.filter(_in(CANCELLABLE_STATES))
+
+    def waitlist(self) -> "ClaimQuerySet":
+        """In line for keys, first come first."""
+        return self.filter(state=ClaimState.WAITLISTED).order_by("waitlisted_at", "id")
+
+    def of(self, account_id: int) -> "ClaimQuerySet":
+        """The claims of one maintainer: what their own pages may see."""
+        return self.filter(account_id=account_id)
+
+
+class Claim(models.Model):
+    """One maintainer's request for keys in one campaign."""
+
+    code = models.CharField(max_length=20, unique=True, default=_new_claim_code)
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="claims")
+    account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="claims")
+    decision = models.ForeignKey("roster.Decision", on_delete=models.PROTECT, related_name="claims")
+    state = models.CharField(max_length=20, choices=ClaimState)
+    country = models.CharField(max_length=2)
+    service = models.CharField(max_length=10, choices=[("standard", "Standard"), ("express", "Express")])
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    waitlisted_at = models.DateTimeField(null=True, blank=True)
+    label_started_at = models.DateTimeField(
+        null=True, blank=True, help_text="From here on neither the claim nor its address can be changed."
+    )
+
+    objects = ClaimQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "account"],
+                condition=_in(LIVE_STATES),
+                name="one_live_claim_per_maintainer",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=ClaimState.WAITLISTED) | Q(waitlisted_at__isnull=False),
+                name="waitlisted_claims_have_their_place",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["updated_at", "id"], name="claims_by_change"),
+            models.Index(
+                fields=["waitlisted_at", "id"],
+                name="claims_in_line",
+                condition=Q(state=ClaimState.WAITLISTED),
+            ),
+        ]
+        triggers = [
+            pgtrigger.FSM(
+                name="claims_follow_the_table",
+                field="state",
+                transitions=sorted(
+                    (str(before), str(after)) for before in TRANSITIONS for after in TRANSITIONS[before]
+                ),
+            ),
+            pgtrigger.Protect(name="claims_stay", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class ClaimItem(models.Model):
+    """So many keys of one model that a claim asks for; `key_model` empty means any in stock."""
+
+    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, related_name="items")
+    key_model = models.ForeignKey("inventory.KeyModel", null=True, on_delete=models.PROTECT)
+    quantity = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["claim", "key_model"], name="one_line_per_model", nulls_distinct=False
+            ),
+            models.CheckConstraint(condition=Q(quantity__gte=1), name="a_line_asks_for_a_key"),
+        ]
+
+
+class ClaimEvent(models.Model):
+    """One thing that happened to a claim. The claim's state is what its events add up to (decision 9).
+
+    `data` holds codes, counts and carrier facts; never a name, an address or a mail address (I9).
+    """
+
+    class Name(models.TextChoices):
+        ACCEPTED = "accepted", "accepted"
+        WAITLISTED = "waitlisted", "put on the waitlist"
+        IN_REVIEW = "in_review", "held for review"
+        APPROVED = "approved", "approved by a person"
+        REJECTED = "rejected", "not approved"
+        CANCELLED = "cancelled", "cancelled"
+        ADDRESS_CHANGED = "address_changed", "address changed"
+        LABEL_BOUGHT = "label_bought", "label bought"
+        SHIPPED = "shipped", "handed to the carrier"
+        TRACKED = "tracked", "seen by the carrier"
+        DELIVERED = "delivered", "delivered"
+        RETURNED = "returned", "on its way back"
+        CORRECTED = "corrected", "the carrier took back what it said"
+
+    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, related_name="events")
+    name = models.CharField(max_length=20, choices=Name)
+    state_before = models.CharField(max_length=20, blank=True)
+    state_after = models.CharField(max_length=20)
+    actor = models.CharField(max_length=80)
+    at = models.DateTimeField()
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["at", "id"], name="claim_events_by_time")]
+        triggers = append_only("claim_events")

@@ -1,0 +1,99 @@
+"""The pure decisions about claims: which state may follow which, and what a claim may ask for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db import models
+
+from config.errors import FieldError
+
+
+class ClaimState(models.TextChoices):
+    WAITLISTED = "waitlisted", "waiting for a key"
+    IN_REVIEW = "in_review", "being looked at by a person"
+    AWAITING_PAYMENT = "awaiting_payment", "waiting for payment"
+    ACCEPTED = "accepted", "accepted, keys reserved"
+    SHIPPED = "shipped", "with the carrier"
+    DELIVERED = "delivered", "delivered"
+    CANCELLED = "cancelled", "cancelled"
+    REJECTED = "rejected", "not approved"
+    EXPIRED = "expired", "expired"
+    RETURNED = "returned", "came back to us"
+
+
+_S = ClaimState
+
+# Which state may follow which. The database refuses every other step (the FSM trigger of Claim).
+# Carriers take back what they said, so delivered may become shipped again and anything sent may return.
+TRANSITIONS: Mapping[ClaimState, frozenset[ClaimState]] = {
+    _S.WAITLISTED: frozenset({_S.ACCEPTED, _S.IN_REVIEW, _S.AWAITING_PAYMENT, _S.CANCELLED, _S.EXPIRED}),
+    _S.IN_REVIEW: frozenset({_S.ACCEPTED, _S.WAITLISTED, _S.AWAITING_PAYMENT, _S.REJECTED, _S.CANCELLED}),
+    _S.AWAITING_PAYMENT: frozenset({_S.ACCEPTED, _S.WAITLISTED, _S.CANCELLED, _S.EXPIRED}),
+    _S.ACCEPTED: frozenset({_S.SHIPPED, _S.CANCELLED}),
+    _S.SHIPPED: frozenset({_S.DELIVERED, _S.RETURNED}),
+    _S.DELIVERED: frozenset({_S.SHIPPED, _S.RETURNED}),
+    _S.RETURNED: frozenset({_S.SHIPPED}),
+    _S.CANCELLED: frozenset(),
+    _S.REJECTED: frozenset(),
+    _S.EXPIRED: frozenset(),
+}
+
+# A maintainer has at most one claim in these per campaign (I3): all that were not turned down or given up.
+LIVE_STATES = frozenset(
+    {
+        _S.WAITLISTED,
+        _S.IN_REVIEW,
+        _S.AWAITING_PAYMENT,
+        _S.ACCEPTED,
+        _S.SHIPPED,
+        _S.DELIVERED,
+    }
+)
+# Units are held for a claim in these.
+HOLDING_STATES = frozenset({_S.AWAITING_PAYMENT, _S.ACCEPTED, _S.SHIPPED, _S.DELIVERED, _S.RETURNED})
+# Nothing has been handed to a carrier yet, so the claimant may still change their mind.
+CANCELLABLE_STATES = frozenset({_S.WAITLISTED, _S.IN_REVIEW, _S.AWAITING_PAYMENT, _S.ACCEPTED})
+
+
+@dataclass(frozen=True)
+class WantedItem:
+    """So many keys of one model; `sku` None means any model in stock."""
+
+    sku: str | None
+    quantity: int
+
+
+def check_items(
+    items: Sequence[WantedItem], *, per_claim: int, offered_skus: Sequence[str]
+) -> list[FieldError]:
+    """What is wrong with the keys a claim asks for; empty when nothing is.
+
+    Args: per_claim: the most keys a claim may hold. offered_skus: what the campaign gives out.
+    """
+    problems = []
+    for number, item in enumerate(items):
+        if item.sku is not None and item.sku not in offered_skus:
+            problems.append(
+                FieldError(
+                    f"items.{number}.sku",
+                    "unknown_sku",
+                    f"This campaign has no key model {item.sku!r}. It gives out {', '.join(offered_skus)}.",
+                )
+            )
+        if item.quantity < 1:
+            problems.append(
+                FieldError(
+                    f"items.{number}.quantity", "too_small", "Ask for at least one key, or leave it out."
+                )
+            )
+    total = sum(item.quantity for item in items if item.quantity > 0)
+    if total > per_claim:
+        problems.append(
+            FieldError(
+                "items", "too_many", f"A claim holds up to {per_claim} keys; this one asks for {total}."
+            )
+        )
+    skus = [item.sku for item in items]
+    if len(set(skus)) != len(skus):
+        problems.append(FieldError("items", "repeated_sku", "Name each key model once, with its quantity."))
+    return problems

@@ -1,0 +1,92 @@
+"""Reads that span the roster, the stock and the claims."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db.models import Q
+
+from fulfillment.claims.errors import UnknownCampaign
+from fulfillment.claims.models import Campaign, Claim, Region
+from fulfillment.claims.rules import ClaimState
+from inventory.selectors import available_count
+from roster import selectors as roster_selectors
+from roster.models import Account
+from roster.rules import CampaignFact, Decision, Facts, RegionFact, decide, parse_policy
+
+
+# More than any claim holds.
+ENOUGH_KEYS = 100
+
+
+def campaign_by_slug(slug: str) -> Campaign:
+    """Raises: UnknownCampaign."""
+    try:
+        return Campaign.objects.select_related("policy").get(slug=slug)
+    except Campaign.DoesNotExist:
+        raise UnknownCampaign(slug) from None
+
+
+def current_campaign(now: datetime) -> Campaign | None:
+    """The campaign people mean when they name none: the open one, else the last to open."""
+    by_opening = Campaign.objects.select_related("policy").order_by("-opens_at")
+    return by_opening.filter(opens_at__lte=now, closes_at__gt=now).first() or by_opening.first()
+
+
+def region_for(*, country: str, now: datetime, subdivision: str = "") -> Region | None:
+    """The row in force for a country: its subdivision's own before the whole country's."""
+    rows = Region.objects.in_force(now).filter(country=country, key_model__isnull=True)
+    rows = rows.filter(subdivision__in=["", subdivision]).order_by("-subdivision", "-valid_from")
+    return rows.first()
+
+
+def facts_for(*, account: Account, campaign: Campaign, country: str | None, now: datetime) -> Facts:
+    """All a policy may ask about one maintainer in one campaign, in a fixed number of queries."""
+    region = region_for(country=country, now=now) if country else None
+    return replace(
+        roster_selectors.facts_about(account=account, now=now),
+        # Whether there are any is all a policy asks; a million units are not counted for it.
+        keys_available=available_count(at_most=ENOUGH_KEYS),
+        live_claims=Claim.objects.live().filter(campaign=campaign, account=account).count(),
+        country=country,
+        region=_region_fact(region) if country else None,
+        campaign=CampaignFact(opens_at=campaign.opens_at, closes_at=campaign.closes_at),
+    )
+
+
+def _region_fact(region: Region | None) -> RegionFact:
+    if region is None:
+        return RegionFact(status="blocked", reason="We have no way to send keys there yet.", source="")
+    return RegionFact(status=region.status, reason=region.reason, source=region.source)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A decision and the facts it was made from."""
+
+    decision: Decision
+    facts: Facts
+
+
+def explain(*, account: Account, campaign: Campaign, country: str | None, now: datetime) -> Explained:
+    """Whether this maintainer may claim now, with every rule's verdict. Stores nothing."""
+    facts = facts_for(account=account, campaign=campaign, country=country, now=now)
+    return Explained(decide(facts, parse_policy(campaign.policy.document), now), facts)
+
+
+def place_in_line(claim: Claim) -> int | None:
+    """1 for the first on the waitlist; None for a claim that is not on it."""
+    if claim.state != ClaimState.WAITLISTED:
+        return None
+    ahead = Claim.objects.filter(campaign_id=claim.campaign_id, state=ClaimState.WAITLISTED).filter(
+        Q(waitlisted_at__lt=claim.waitlisted_at) | Q(waitlisted_at=claim.waitlisted_at, id__lt=claim.id)
+    )
+    return ahead.count() + 1
+
+
+def open_regions(now: datetime) -> Sequence[Region]:
+    """Where keys can be sent now, by country."""
+    rows = Region.objects.in_force(now).filter(
+        status=Region.Status.OPEN, key_model__isnull=True, subdivision=""
+    )
+    return list(rows.order_by("country"))

@@ -1,0 +1,1 @@
+"""The verbs of claims, one noun a file: submission, changes, waitlist, progress."""

@@ -1,0 +1,132 @@
+"""What claimants and reviewers do to a claim before its label is bought."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from config.jobs import defer
+from fulfillment.claims.errors import NotInReview, TooLate, UnknownClaim
+from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.claims.rules import CANCELLABLE_STATES, HOLDING_STATES, ClaimState
+from fulfillment.claims.services.history import record, step
+from fulfillment.claims.services.submission import announce, offered_models, reserve_or_wait, wanted_by
+from fulfillment.claims.services.waitlist import PROMOTE
+from fulfillment.notices.models import Notice
+from fulfillment.notices.services import queue_notice
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.services import seal_address, shred
+from inventory.services.reservations import release
+
+
+def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
+    """Give up a claim: units go back, the address is shredded, the next in line gets the units.
+
+    Raises: UnknownClaim. TooLate: the label is being bought or the claim is closed.
+    Locks:  the claim's row, then its units.
+    """
+    with transaction.atomic(durable=True):
+        claim = _locked(code)
+        if claim.label_started_at is not None or claim.state not in CANCELLABLE_STATES:
+            raise TooLate(code)
+        held = claim.state in HOLDING_STATES
+        step(
+            claim,
+            to=ClaimState.CANCELLED,
+            name=ClaimEvent.Name.CANCELLED,
+            actor=actor,
+            now=now,
+            from_states=CANCELLABLE_STATES,
+        )
+        if held:
+            release(holder=code, actor=actor, now=now, reason="cancelled")
+            defer(PROMOTE, campaign_id=claim.campaign_id)
+        shred(subject=code, now=now)
+        queue_notice(
+            account_id=claim.account_id, template=Notice.Template.CANCELLED, claim_code=code, now=now
+        )
+    return claim
+
+
+def change_address(*, code: str, address: PostalAddress, actor: str, now: datetime) -> Claim:
+    """Send the keys elsewhere, within the same country (another country is another decision).
+
+    Raises: UnknownClaim. TooLate: the label is being bought, the claim is closed, or the country differs.
+    """
+    with transaction.atomic(durable=True):
+        claim = _locked(code)
+        if claim.label_started_at is not None or claim.state not in CANCELLABLE_STATES:
+            raise TooLate(code)
+        if address.country != claim.country:
+            raise TooLate(code)
+        seal_address(subject=code, address=address, now=now)
+        claim.updated_at = now
+        claim.save(update_fields=["updated_at"])
+        record(claim, ClaimEvent.Name.ADDRESS_CHANGED, actor=actor, now=now, before=claim.state)
+    return claim
+
+
+def review_claim(*, code: str, approve: bool, note: str, reviewer: str, now: datetime) -> Claim:
+    """A named person decides a claim that the policy holds for review.
+
+    Args:   note: the reason, shown to the maintainer when the claim is not approved.
+    Raises: UnknownClaim. NotInReview.
+    Locks:  the claim's row, then units.
+    """
+    with transaction.atomic(durable=True):
+        claim = _locked(code)
+        if claim.state != ClaimState.IN_REVIEW:
+            raise NotInReview(code)
+        if approve:
+            _approve(claim, note=note, reviewer=reviewer, now=now)
+        else:
+            _reject(claim, note=note, reviewer=reviewer, now=now)
+    return claim
+
+
+def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
+    wanted = wanted_by(claim)
+    state = reserve_or_wait(
+        code=claim.code,
+        wanted=wanted,
+        among=offered_models(claim.campaign).values(),
+        actor=reviewer,
+        now=now,
+    )
+    step(
+        claim,
+        to=state,
+        name=ClaimEvent.Name.APPROVED,
+        actor=reviewer,
+        now=now,
+        from_states={ClaimState.IN_REVIEW},
+        data={"note": note},
+        waitlisted_at=now if state == ClaimState.WAITLISTED else None,
+    )
+    announce(claim, quantity=sum(item.quantity for item in wanted), now=now)
+
+
+def _reject(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
+    step(
+        claim,
+        to=ClaimState.REJECTED,
+        name=ClaimEvent.Name.REJECTED,
+        actor=reviewer,
+        now=now,
+        from_states={ClaimState.IN_REVIEW},
+        data={"note": note},
+    )
+    shred(subject=claim.code, now=now)
+    queue_notice(
+        account_id=claim.account_id,
+        template=Notice.Template.REJECTED,
+        claim_code=claim.code,
+        context={"note": note},
+        now=now,
+    )
+
+
+def _locked(code: str) -> Claim:
+    claim = Claim.objects.select_for_update(no_key=True).filter(code=code).first()
+    if claim is None:
+        raise UnknownClaim(code)
+    return claim

@@ -1,0 +1,159 @@
+"""A maintainer claims their keys: lock, decide, reserve, seal the address, tell them, ask for the parcel."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from config.codes import new_code
+from config.errors import BadRequest
+from config.jobs import defer
+from fulfillment.claims import selectors
+from fulfillment.claims.errors import AlreadyClaimed, Ineligible, UnknownMaintainer
+from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimItem
+from fulfillment.claims.rules import ClaimState, WantedItem, check_items
+from fulfillment.claims.services.history import record
+from fulfillment.notices.models import Notice
+from fulfillment.notices.services import queue_notice
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.services import seal_address
+from inventory.errors import InsufficientStock
+from inventory.rules import Wanted
+from inventory.services.reservations import reserve
+from roster.models import Account
+from roster.models import Decision as StoredDecision
+from roster.services.decisions import record_decision
+
+# The job that makes a parcel of an accepted claim stands in the room above this one.
+SHIP_CLAIM = "shipping.ship_claim"
+
+
+def submit_claim(
+    *,
+    campaign: Campaign,
+    username: str,
+    items: Sequence[WantedItem],
+    address: PostalAddress,
+    actor: str,
+    now: datetime,
+    service: str = "standard",
+) -> Claim:
+    """Claim keys for a maintainer: accepted, in review, or on the waitlist when stock is short.
+
+    Args:    items: empty asks for a full allotment of whatever is in stock.
+    Raises:  BadRequest: a key model or quantity that cannot be claimed.
+             UnknownMaintainer: nobody of that name on the roster.
+             AlreadyClaimed: carries the live claim's code.
+             Ineligible: carries the decision, which is stored.
+    Locks:   the maintainer's roster row, so that two claims of one person queue up; then units.
+    After commit: the notice is mailed, and an accepted claim becomes a parcel.
+    """
+    wanted = list(items) or [WantedItem(sku=None, quantity=campaign.per_claim)]
+    offered = offered_models(campaign)
+    if problems := check_items(wanted, per_claim=campaign.per_claim, offered_skus=sorted(offered)):
+        raise BadRequest(problems)
+    with transaction.atomic(durable=True):
+        account = Account.objects.named(username).select_for_update(no_key=True).first()
+        if account is None:
+            raise UnknownMaintainer(username)
+        live = Claim.objects.live().filter(campaign=campaign, account=account).first()
+        if live is not None:
+            raise AlreadyClaimed(live.code)
+        explained = selectors.explain(account=account, campaign=campaign, country=address.country, now=now)
+        decision = record_decision(
+            account=account,
+            policy=campaign.policy,
+            decision=explained.decision,
+            facts=explained.facts,
+            now=now,
+        )
+        if explained.decision.outcome != "ineligible":
+            return _create(
+                campaign=campaign,
+                decision=decision,
+                wanted=[Wanted(offered.get(item.sku or ""), item.quantity) for item in wanted],
+                among=offered.values(),
+                address=address,
+                service=service,
+                actor=actor,
+                now=now,
+            )
+    # The refusal is raised outside the transaction, for the decision must stay.
+    raise Ineligible(explained.decision)
+
+
+def _create(
+    *,
+    campaign: Campaign,
+    decision: StoredDecision,
+    wanted: Sequence[Wanted],
+    among: Collection[int],
+    address: PostalAddress,
+    service: str,
+    actor: str,
+    now: datetime,
+) -> Claim:
+    code = new_code("C")
+    if decision.outcome == StoredDecision.Outcome.REVIEW:
+        state = ClaimState.IN_REVIEW
+    else:
+        state = reserve_or_wait(code=code, wanted=wanted, among=among, actor=actor, now=now)
+    claim = Claim.objects.create(
+        code=code,
+        campaign=campaign,
+        account_id=decision.account_id,
+        decision=decision,
+        state=state,
+        country=address.country,
+        service=service,
+        created_at=now,
+        updated_at=now,
+        waitlisted_at=now if state == ClaimState.WAITLISTED else None,
+    )
+    ClaimItem.objects.bulk_create(ClaimItem(claim=claim, **item._asdict()) for item in wanted)
+    seal_address(subject=code, address=address, now=now)
+    record(claim, ClaimEvent.Name(state), actor=actor, now=now)
+    announce(claim, quantity=sum(item.quantity for item in wanted), now=now)
+    return claim
+
+
+def reserve_or_wait(
+    *, code: str, wanted: Sequence[Wanted], among: Collection[int], actor: str, now: datetime
+) -> ClaimState:
+    """Hold the units for a claim and call it accepted, or else waitlisted.
+
+    Args:  among: the key models that "any" may become: those the campaign gives out.
+    Locks: units; and on a shortage the stock-shortage lock until the transaction ends, so that units which
+           come free meanwhile find this claim already in line.
+    """
+    try:
+        reserve(holder=code, wanted=wanted, among=among, actor=actor, now=now)
+    except InsufficientStock:
+        return ClaimState.WAITLISTED
+    return ClaimState.ACCEPTED
+
+
+def announce(claim: Claim, *, quantity: int, now: datetime) -> None:
+    """Tell the maintainer where the claim stands, and ask for the parcel once it is accepted."""
+    context: dict[str, Any] = {}
+    if claim.state == ClaimState.ACCEPTED:
+        template, context = Notice.Template.CONFIRMED, {"quantity": quantity}
+        defer(SHIP_CLAIM, claim_id=claim.pk)
+    elif claim.state == ClaimState.WAITLISTED:
+        template, context = Notice.Template.WAITLISTED, {"place": selectors.place_in_line(claim)}
+    else:
+        template = Notice.Template.IN_REVIEW
+    queue_notice(
+        account_id=claim.account_id, template=template, claim_code=claim.code, context=context, now=now
+    )
+
+
+def wanted_by(claim: Claim) -> list[Wanted]:
+    """What the claim asks for."""
+    return [Wanted(item.key_model_id, item.quantity) for item in claim.items.all()]
+
+
+def offered_models(campaign: Campaign) -> dict[str, int]:
+    """What the campaign gives out, by SKU."""
+    return dict(campaign.key_models.filter(is_active=True).values_list("sku", "id"))
