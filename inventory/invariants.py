@@ -1,0 +1,288 @@
+"""I1, I2, I7 and I8 of the stock ledger, looked for in what is stored, whatever let it in."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from itertools import chain, groupby
+from typing import Any
+
+from django.db import connection, transaction
+from pgtrigger import registry
+from pgtrigger.core import INSTALLED
+
+from config.invariants import Check, Violation
+from inventory.hashing import FORM
+from inventory.models import KeyModel, Lot, Movement, Unit
+from inventory.rules import CLEAN_ACCOUNTS, HOLDING_ACCOUNTS, TAINTING_ACCOUNTS
+
+# A table emptied by hand breaks a million rows; these many name the trouble.
+NAMED_AT_MOST = 50
+GUARDED: tuple[Any, ...] = (KeyModel, Lot, Unit, Movement)
+
+Found = tuple[int, list[Violation]]
+
+
+def _rows(sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def ledger_equals_units() -> Found:
+    """Per key model and account, the ledger's in minus out is the number of units standing there."""
+    different = _rows(
+        """
+        WITH ledger AS (
+            SELECT unit.key_model_id, side.account, sum(side.change) AS units
+            FROM inventory_movement AS movement
+            JOIN inventory_unit AS unit ON unit.id = movement.unit_id
+            CROSS JOIN LATERAL (VALUES (movement.to_account, 1), (movement.from_account, -1))
+                       AS side (account, change)
+            WHERE side.account <> 'supplier'
+            GROUP BY unit.key_model_id, side.account
+        ), standing AS (
+            SELECT key_model_id, account, count(*) AS units FROM inventory_unit
+            WHERE account <> 'supplier'
+            GROUP BY key_model_id, account
+        )
+        SELECT key_model.sku, account, coalesce(ledger.units, 0), coalesce(standing.units, 0)
+        FROM ledger FULL JOIN standing USING (key_model_id, account)
+        JOIN inventory_keymodel AS key_model ON key_model.id = key_model_id
+        WHERE coalesce(ledger.units, 0) <> coalesce(standing.units, 0)
+        ORDER BY key_model.sku, account
+        """
+    )
+    return Unit.objects.count(), [
+        Violation(
+            "I1", f"the ledger has {ledger} units of {sku} in {account}, but {standing} stand there", [sku]
+        )
+        for sku, account, ledger, standing in different
+    ]
+
+
+def received_equals_all_accounts() -> Found:
+    """Units ever received are the units in all accounts: none vanished, none appeared."""
+    ((received, standing),) = _rows(
+        """
+        SELECT (SELECT count(*) FROM inventory_movement WHERE from_account = 'supplier'),
+               (SELECT count(*) FROM inventory_unit WHERE account <> 'supplier')
+        """
+    )
+    if received == standing:
+        return 1, []
+    return 1, [Violation("I1", f"{received} units were received, but {standing} are on the books", [])]
+
+
+def units_stand_where_they_moved() -> Found:
+    """Each unit's movements have no gap, join end to end, and end where the unit stands."""
+    broken = _rows(
+        """
+        WITH walked AS (
+            SELECT unit_id, sequence, from_account, to_account,
+                   lag(to_account, 1, 'supplier') OVER unit AS came_from,
+                   row_number() OVER unit AS place,
+                   lead(sequence) OVER unit IS NULL AS is_last
+            FROM inventory_movement
+            WINDOW unit AS (PARTITION BY unit_id ORDER BY sequence)
+        ), histories AS (
+            SELECT unit_id, count(*) AS moves,
+                   bool_and(sequence = place AND from_account = came_from) AS joined,
+                   max(to_account) FILTER (WHERE is_last) AS ends_in
+            FROM walked GROUP BY unit_id
+        )
+        SELECT coalesce(unit.serial, 'unit no. ' || histories.unit_id), unit.account, histories.ends_in,
+               coalesce(histories.joined, true), unit.movement_count, coalesce(histories.moves, 0)
+        FROM inventory_unit AS unit FULL JOIN histories ON histories.unit_id = unit.id
+        WHERE unit.account IS DISTINCT FROM coalesce(histories.ends_in, 'supplier')
+           OR unit.movement_count IS DISTINCT FROM coalesce(histories.moves, 0)
+           OR NOT coalesce(histories.joined, true)
+        ORDER BY 1 LIMIT %s
+        """,
+        [NAMED_AT_MOST],
+    )
+    return Movement.objects.count(), [
+        Violation(
+            "I1",
+            f"{serial} stands in {account} after {count} movements, but its ledger has {moves}, "
+            f"{'ends' if joined else 'does not join up and ends'} in {ends_in or 'supplier'}",
+            [serial],
+        )
+        for serial, account, ends_in, joined, count, moves in broken
+    ]
+
+
+def holders_are_the_ledgers() -> Found:
+    """A unit is held where units are held, nowhere else, and for the holder its last movement names."""
+    broken = _rows(
+        """
+        SELECT unit.serial, unit.account, unit.held_for, movement.reference
+        FROM inventory_unit AS unit
+        LEFT JOIN inventory_movement AS movement
+               ON movement.unit_id = unit.id AND movement.sequence = unit.movement_count
+        WHERE unit.held_for IS DISTINCT FROM
+              CASE WHEN unit.account = ANY(%s) THEN coalesce(movement.reference, '') END
+        ORDER BY unit.serial LIMIT %s
+        """,
+        [list(HOLDING_ACCOUNTS), NAMED_AT_MOST],
+    )
+    return Unit.objects.count(), [
+        Violation(
+            "I2",
+            f"{serial} in {account} is held for {held_for}, its last movement was for {reference}",
+            [serial],
+        )
+        for serial, account, held_for, reference in broken
+    ]
+
+
+def hash_chains_hold() -> Found:
+    """Every movement's hash recomputed, each on the one before, up to the unit's own head."""
+    checked = 0
+    broken: list[Violation] = []
+    with _stream(_CHAINS) as rows:
+        for unit_id, history in groupby(rows, key=lambda row: row[0]):
+            checked_here, fault = _check_chain(history)
+            checked += checked_here
+            if fault and len(broken) < NAMED_AT_MOST:
+                serial = fault[0] or f"unit no. {unit_id}"
+                broken.append(Violation("I7", f"{serial}: {fault[1]}", [serial]))
+    return checked, broken
+
+
+# One row per movement, or one with nulls for a unit without; the text of hashing.py but for the hash.
+_CHAINS = f"""
+    SELECT coalesce(unit.id, movement.unit_id), unit.serial, unit.movement_count, unit.head_hash,
+           movement.sequence, movement.previous_hash, movement.hash,
+           concat_ws(E'\\n', '{FORM}', unit.serial, key_model.sku, movement.sequence, movement.from_account,
+               movement.to_account, movement.reason, movement.reference, movement.actor,
+               (extract(epoch FROM movement.moved_at) * 1000000)::bigint,
+               (extract(epoch FROM movement.recorded_at) * 1000000)::bigint) || E'\\n'
+    FROM inventory_unit AS unit
+    JOIN inventory_keymodel AS key_model ON key_model.id = unit.key_model_id
+    FULL JOIN inventory_movement AS movement ON movement.unit_id = unit.id
+    ORDER BY 1, movement.sequence
+"""  # noqa: S608 - a constant
+
+
+def _check_chain(history: Iterable[tuple[Any, ...]]) -> tuple[int, tuple[str | None, str] | None]:
+    """Rows checked, and the serial and first fault of one unit's chain, if any."""
+    checked, head, place = 0, b"", 0
+    serial, ends_at = None, (0, b"")
+    for _, serial, count, head_hash, sequence, previous_hash, stored_hash, text in history:
+        ends_at = count, head_hash
+        if sequence is None:
+            break
+        checked += 1
+        place += 1
+        if serial is None:
+            return checked, (None, "has movements, but the unit is gone")
+        if sequence != place:
+            return checked, (serial, f"movement {place} is missing")
+        if previous_hash != head:
+            return checked, (serial, f"movement {sequence} does not follow the one before it")
+        head = sha256(f"{text}{head.hex()}".encode()).digest()
+        if stored_hash != head:
+            return checked, (serial, f"movement {sequence} is not what was recorded")
+    if ends_at != (place, head):
+        return checked, (serial, f"its chain ends after movement {place}, not where the unit says")
+    return checked, None
+
+
+@contextmanager
+def _stream(sql: str, size: int = 5_000) -> Iterator[Iterator[tuple[Any, ...]]]:
+    """Rows through a server-side cursor: three million movements must not be in memory at once."""
+    # Inside a transaction, for otherwise the cursor would be WITH HOLD and spool the whole result first.
+    with transaction.atomic(), connection.chunked_cursor() as cursor:
+        cursor.execute(sql)
+        yield chain.from_iterable(iter(lambda: cursor.fetchmany(size), []))
+
+
+def nothing_tainted_came_back() -> Found:
+    """No unit that left the building or was quarantined was in stock afterwards."""
+    back = _rows(
+        """
+        SELECT unit.serial, min(movement.sequence) FILTER (WHERE movement.to_account = ANY(%(tainting)s)),
+               max(movement.sequence) FILTER (WHERE movement.to_account = ANY(%(clean)s))
+        FROM inventory_movement AS movement JOIN inventory_unit AS unit ON unit.id = movement.unit_id
+        GROUP BY unit.id, unit.serial
+        HAVING min(movement.sequence) FILTER (WHERE movement.to_account = ANY(%(tainting)s))
+             < max(movement.sequence) FILTER (WHERE movement.to_account = ANY(%(clean)s))
+        ORDER BY unit.serial LIMIT %(at_most)s
+        """,
+        {"tainting": list(TAINTING_ACCOUNTS), "clean": list(CLEAN_ACCOUNTS), "at_most": NAMED_AT_MOST},
+    )
+    return Unit.objects.count(), [
+        Violation(
+            "I8", f"{serial} was out or in quarantine at movement {out} and back in stock at {into}", [serial]
+        )
+        for serial, out, into in back
+    ]
+
+
+def first_movements_name_the_lot() -> Found:
+    """Each unit came in with the lot it is of: the hashed first movement says which."""
+    strangers = _rows(
+        """
+        SELECT unit.serial, lot.reference, movement.reference
+        FROM inventory_movement AS movement
+        JOIN inventory_unit AS unit ON unit.id = movement.unit_id
+        LEFT JOIN inventory_lot AS lot ON lot.id = unit.lot_id
+        WHERE movement.sequence = 1
+          AND (movement.reference IS DISTINCT FROM lot.reference
+               OR lot.key_model_id IS DISTINCT FROM unit.key_model_id)
+        ORDER BY unit.serial LIMIT %s
+        """,
+        [NAMED_AT_MOST],
+    )
+    return Unit.objects.count(), [
+        Violation("I7", f"{serial} is in lot {lot}, but came in as a unit of {first}", [serial])
+        for serial, lot, first in strangers
+    ]
+
+
+def guards_are_in_place() -> Found:
+    """The triggers and constraints that keep the ledger are those written in models.py, and enabled."""
+    missing = [
+        *_missing_triggers(),
+        *(set(_constraints()) - {name for (name,) in _rows("SELECT conname FROM pg_constraint")}),
+    ]
+    expected = len(_triggers()) + len(_constraints())
+    return expected, [Violation("I7", f"the guard {name} is gone or changed", [name]) for name in missing]
+
+
+def _triggers() -> list[tuple[Any, Any]]:
+    return [(model, trigger) for model, trigger in registry.registered() if model in GUARDED]
+
+
+def _constraints() -> list[str]:
+    return [constraint.name for model in GUARDED for constraint in model._meta.constraints]
+
+
+def _missing_triggers() -> Iterator[str]:
+    """By name, switch and the text of their functions."""
+    installed = {
+        name: (enabled, body)
+        for name, enabled, body in _rows(
+            """
+            SELECT tgname, tgenabled::text, prosrc FROM pg_trigger
+            JOIN pg_proc ON pg_proc.oid = tgfoid WHERE NOT tgisinternal
+            """
+        )
+    }
+    for model, trigger in _triggers():
+        body = trigger.compile(model).install_sql.split("$$")[1]
+        status, _ = trigger.get_installation_status(model)
+        if status != INSTALLED or installed.get(trigger.get_pgid(model)) != ("O", body):
+            yield trigger.name
+
+
+CHECKS = [
+    Check("I1", "ledger equals units, by key model and account", ledger_equals_units),
+    Check("I1", "received equals the sum of all accounts", received_equals_all_accounts),
+    Check("I1", "units stand where their movements end", units_stand_where_they_moved),
+    Check("I2", "holders are those of the ledger", holders_are_the_ledgers),
+    Check("I7", "hash chains of movements", hash_chains_hold),
+    Check("I7", "guards of the stock ledger", guards_are_in_place),
+    Check("I7", "lots are those that units came in with", first_movements_name_the_lot),
+    Check("I8", "nothing tainted is in stock", nothing_tainted_came_back),
+]

@@ -1,0 +1,1 @@
+"""The verbs of the stock ledger: receiving, reserving and releasing, moving."""

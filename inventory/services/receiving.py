@@ -1,0 +1,129 @@
+"""Receive keys from a supplier: units, and their first movement, by the thousand."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+from psycopg.errors import UniqueViolation
+
+from config.codes import new_code
+from inventory.errors import BadReceipt, BadSerials, SerialSeenBefore, UnknownSku, shorten
+from inventory.models import KeyModel, Lot, Unit
+from inventory.rules import Account, Reason, clean_serials, is_reference
+
+LARGEST_RECEIPT = 1_000_000
+
+
+def receive_stock(
+    *,
+    sku: str,
+    lot_reference: str,
+    actor: str,
+    now: datetime,
+    serials: Sequence[str] | None = None,
+    quantity: int | None = None,
+    supplier: str = "",
+    purchase_order: str = "",
+    firmware: str = "",
+    expected_quantity: int | None = None,
+) -> Lot:
+    """Receive a delivery into `available`, all of it or nothing. A lot may come in several deliveries.
+
+    Args:    serials: as scanned, any case; or else
+             quantity: so many keys without serials, which get tags we print (`KD-…`).
+    Raises:  UnknownSku, BadReceipt (quantity, lot), BadSerials, SerialSeenBefore; each names everything
+             that is wrong of its kind.
+    """
+    assert (serials is None) != (quantity is None), "give serials or a quantity"
+    key_model = _key_model(sku)
+    tags = _new_tags(quantity) if serials is None else _clean(serials)
+    if not is_reference(lot_reference):
+        raise BadReceipt(
+            f"{shorten(lot_reference)} cannot be a lot reference. "
+            "Use up to 80 letters, digits, spaces and . _ : / # -, beginning with a letter or digit."
+        )
+    with transaction.atomic():
+        lot, _ = Lot.objects.get_or_create(
+            reference=lot_reference,
+            defaults={
+                "key_model": key_model,
+                "supplier": supplier,
+                "purchase_order": purchase_order,
+                "firmware": firmware,
+                "expected_quantity": expected_quantity,
+                "received_at": now,
+                "received_by": actor,
+            },
+        )
+        if lot.key_model_id != key_model.pk:
+            raise BadReceipt(
+                f"Lot {lot_reference} is of {lot.key_model.sku}, not of {sku}. "
+                "Give this delivery a reference of its own."
+            )
+        ids = _create_units(lot, tags, now=now)
+        _move_in(ids, lot=lot, actor=actor, now=now)
+    return lot
+
+
+def _key_model(sku: str) -> KeyModel:
+    found = KeyModel.objects.filter(sku=sku).first()
+    if found is None:
+        raise UnknownSku(sku, list(KeyModel.objects.order_by("sku").values_list("sku", flat=True)))
+    return found
+
+
+def _clean(serials: Sequence[str]) -> list[str]:
+    if not serials:
+        raise BadReceipt("There are no serials to receive.")
+    if len(serials) > LARGEST_RECEIPT:
+        raise BadReceipt(f"A receipt has at most {LARGEST_RECEIPT:,} serials; split this one.")
+    clean, problems = clean_serials(serials)
+    if problems:
+        raise BadSerials(problems)
+    return clean
+
+
+def _new_tags(quantity: int | None) -> list[str]:
+    if quantity is None or not 1 <= quantity <= LARGEST_RECEIPT:
+        raise BadReceipt(f"The quantity is {quantity}; it must be between 1 and {LARGEST_RECEIPT:,}.")
+    tags: set[str] = set()
+    while len(tags) < quantity:
+        tags.add(new_code("KD"))
+    return sorted(tags)
+
+
+def _create_units(lot: Lot, serials: Sequence[str], *, now: datetime) -> Sequence[int]:
+    """COPY the units in, with ids fetched before, in the order of the list."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence('inventory_unit', 'id')) FROM generate_series(1, %s)",
+                [len(serials)],
+            )
+            ids = [row[0] for row in cursor.fetchall()]
+            with cursor.copy(
+                "COPY inventory_unit (id, serial, key_model_id, lot_id, received_at, account, movement_count,"
+                " head_hash) FROM STDIN"
+            ) as copy:
+                # Serials are [A-Z0-9-], so the text format needs no escapes; one string is one call.
+                rest = f"\t{lot.key_model_id}\t{lot.pk}\t{now.isoformat()}\t{Account.SUPPLIER}\t0\t\n"
+                copy.write("".join(f"{pk}\t{serial}{rest}" for pk, serial in zip(ids, serials, strict=True)))
+    except UniqueViolation:  # psycopg's own: Django does not wrap what a COPY raises
+        # Looked for only now: the unique constraint has the last word anyway, and usually nothing to say.
+        seen = Unit.objects.filter(serial__in=serials).order_by("serial").values_list("serial", flat=True)
+        if not seen:
+            raise
+        raise SerialSeenBefore(list(seen)) from None
+    return ids
+
+
+def _move_in(ids: Sequence[int], *, lot: Lot, actor: str, now: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO inventory_movement (unit_id, from_account, to_account, reason, reference, actor,
+                                            moved_at)
+            SELECT id, %s, %s, %s, %s, %s, %s FROM unnest(%s::bigint[]) AS id
+            """,
+            [Account.SUPPLIER, Account.AVAILABLE, Reason.RECEIVE, lot.reference, actor, now, list(ids)],
+        )

@@ -1,0 +1,178 @@
+"""Hold units for somebody, give them back, exchange one: never an oversell, never a lost unit."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from inventory.errors import InsufficientStock, MoveNotAllowed, NotHeldByYou, NotSwappable, UnknownSerial
+from inventory.models import Unit
+from inventory.rules import (
+    Account,
+    Allocation,
+    ModelStock,
+    Reason,
+    Wanted,
+    move_allowed,
+    plan_allocation,
+    split_wanted,
+)
+from inventory.services import movements
+
+__all__ = ["Wanted", "lock_shortage", "release", "reserve", "swap"]
+
+# Whoever finds stock short, and whoever serves those who found it so, does it one at a time.
+SHORTAGE_LOCK = 0x6B657964_00000001  # "keyd", and the first of our locks
+
+# Functions, for few round trips and plans that are kept; their text is in migrations/0002_take_units.py.
+_STOCK = "SELECT * FROM inventory_stock_for(%s, %s, %s)"
+UNIT_FIELDS = [field.attname for field in Unit._meta.concrete_fields]
+_TAKE = f"SELECT {', '.join(UNIT_FIELDS)} FROM inventory_take_units(%s, %s, %s, %s, %s, %s)"  # noqa: S608 - columns
+
+
+def reserve(
+    *,
+    holder: str,
+    wanted: Sequence[Wanted],
+    actor: str,
+    now: datetime,
+    among: Collection[int] | None = None,
+) -> list[Unit]:
+    """Hold units for a holder, all that are wanted or none, oldest first.
+
+    Part of the caller's transaction; at most one call in it, unless it took `lock_shortage()` first. Do
+    not put it into a savepoint of your own: rolling that back would drop the shortage lock.
+
+    Args:    wanted: units of named key models, and of any (see `rules.plan_allocation` for the mix).
+             among: the key models that "any" may become; None stands for all active ones.
+    Returns: the units, reserved.
+    Raises:  InsufficientStock: nothing has changed, and the shortage lock is held until the caller's
+             transaction ends, so a place on a waitlist taken now is seen by whoever frees units.
+    Locks:   the units taken. The first attempt waits for nobody. It may come out short because others
+             hold units they are about to give back, for instance when two requests took one each of the
+             last two. So before saying no, it gives back its own locks, takes the shortage lock and
+             waits for the others' row by row. Only one request at a time does that, and those it waits
+             for wait for nobody, so there is no circle.
+    """
+    assert connection.in_atomic_block, "reserve() is part of its caller's transaction"
+    wanted = [Wanted(*item) for item in wanted]
+    assert wanted, "a reservation wants something"
+    plan = _plan(wanted, among=among)
+    if not plan.shortages and (units := _take(plan, holder=holder, actor=actor, now=now, may_wait=False)):
+        return units
+    lock_shortage()
+    while True:
+        plan = _plan(wanted, among=among, recount=True)
+        if plan.shortages:
+            raise InsufficientStock(plan.shortages)
+        if units := _take(plan, holder=holder, actor=actor, now=now, may_wait=True):
+            return units
+        # Others took what was just counted, so there is less now: this ends.
+
+
+def lock_shortage() -> None:
+    """Wait until nobody else decides over missing stock, and keep others waiting until this transaction ends.
+
+    Whoever puts a request on a waitlist holds it (`reserve` took it before saying no). Whoever frees
+    units and serves the waitlist takes it in between: then either they see the new place, or the
+    newcomer sees the free units.
+    """
+    assert connection.in_atomic_block, "the lock lasts as long as the transaction"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SHORTAGE_LOCK])
+
+
+def _plan(wanted: Sequence[Wanted], *, among: Collection[int] | None, recount: bool = False) -> Allocation:
+    """Named models alone need no counting on the first attempt: taking them tells."""
+    named, anything = split_wanted(wanted)
+    if not anything and not recount:
+        return Allocation(named)
+    with connection.cursor() as cursor:
+        choice = None if among is None else list(among)
+        cursor.execute(_STOCK, [list(named), choice, sum(named.values()) + anything])
+        stock = [ModelStock(*row) for row in cursor.fetchall()]
+    return plan_allocation(wanted, stock)
+
+
+def _take(plan: Allocation, *, holder: str, actor: str, now: datetime, may_wait: bool) -> list[Unit]:
+    """The units, reserved, oldest first; or none, and no lock kept, when there were too few."""
+    models = sorted(plan.quantities)
+    quantities = [plan.quantities[model] for model in models]
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [models, quantities, holder, actor, now, may_wait])
+        taken = [Unit.from_db(connection.alias, UNIT_FIELDS, row) for row in cursor.fetchall()]
+    return sorted(taken, key=lambda unit: (unit.received_at, unit.pk))
+
+
+def release(*, holder: str, actor: str, now: datetime, reason: str = Reason.RELEASED) -> list[Unit]:
+    """Make what is reserved for a holder available again; nothing reserved is not an error.
+
+    Units of the holder that are on their way or further stay where they are.
+
+    Raises: MoveNotAllowed: some are packed already (unpack them first), or the reason is none for it.
+    Locks:  the holder's units, oldest first.
+    After commit: serve the waitlist, if there is one (see `lock_shortage`).
+    """
+    with transaction.atomic():
+        held = movements.lock_held(holder)
+        stuck = [unit.serial for unit in held if unit.account == Account.PACKED]
+        reserved = [unit for unit in held if unit.account == Account.RESERVED]
+        if stuck or (reserved and not move_allowed(Account.RESERVED, Account.AVAILABLE, reason)):
+            raise MoveNotAllowed(
+                serials=stuck or [unit.serial for unit in reserved],
+                from_account=Account.PACKED if stuck else Account.RESERVED,
+                to_account=Account.AVAILABLE,
+                reason=reason,
+            )
+        if reserved:
+            movements.apply(
+                reserved, to_account=Account.AVAILABLE, reason=reason, reference=holder, actor=actor, now=now
+            )
+    return reserved
+
+
+def swap(*, holder: str, old_serial: str, new_serial: str, actor: str, now: datetime) -> Unit:
+    """Give the holder the unit that was scanned instead of the one reserved; returns the scanned one.
+
+    If the scanned unit is reserved for another holder, that one gets the first unit in exchange.
+
+    Raises: UnknownSerial. NotHeldByYou: the old unit is not reserved for this holder.
+            NotSwappable: another key model, or the scanned unit is neither available nor reserved.
+    Locks:  both units, oldest first.
+    """
+    with transaction.atomic():
+        old, new = _lock_pair(old_serial, new_serial)
+        if old.held_for != holder or old.account != Account.RESERVED:
+            raise NotHeldByYou(holder, [old.serial])
+        if new.held_for == holder:
+            raise NotSwappable(f"{new.serial} is reserved for {holder} already.")
+        if old.key_model_id != new.key_model_id:
+            raise NotSwappable(f"{new.serial} is another key model than {old.serial}. Scan one of the same.")
+        if new.account not in {Account.AVAILABLE, Account.RESERVED}:
+            raise NotSwappable(f"{new.serial} stands in {new.account}. Scan one that is in stock.")
+        _exchange(old, new, actor=actor, now=now)
+    return new
+
+
+def _lock_pair(old_serial: str, new_serial: str) -> tuple[Unit, Unit]:
+    serials = {old_serial.strip().upper(), new_serial.strip().upper()}
+    locked = {
+        unit.serial: unit
+        for unit in Unit.objects.filter(serial__in=serials).in_lock_order().select_for_update(no_key=True)
+    }
+    for serial in (old_serial, new_serial):
+        if serial.strip().upper() not in locked:
+            raise UnknownSerial(serial)
+    return locked[old_serial.strip().upper()], locked[new_serial.strip().upper()]
+
+
+def _exchange(old: Unit, new: Unit, *, actor: str, now: datetime) -> None:
+    """By way of available, so that each step is in the table; nobody can see, let alone take, that."""
+    holder, other_holder = old.held_for, new.held_for
+    how: dict[str, Any] = {"reason": Reason.SWAP, "actor": actor, "now": now}
+    reserved = [unit for unit in (old, new) if unit.account == Account.RESERVED]
+    movements.apply(reserved, to_account=Account.AVAILABLE, reference=None, **how)
+    movements.apply([new], to_account=Account.RESERVED, reference=holder, **how)
+    if other_holder is not None:
+        movements.apply([old], to_account=Account.RESERVED, reference=other_holder, **how)
