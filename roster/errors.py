@@ -1,0 +1,87 @@
+"""What the roster can refuse."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from config.errors import KeydeskError, Problem
+
+
+class RosterError(KeydeskError):
+    code = "roster_error"
+
+
+class DocumentError(RosterError):
+    """A JSON document that is not what it should be; every problem, with the field it is at."""
+
+    what = "document"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        assert problems, "a document error has a problem"
+        self.problems = list(problems)
+        super().__init__("; ".join(f"{self.what}: {problem}" for problem in self.problems))
+
+
+class PolicyError(DocumentError):
+    code = "bad_policy"
+    what = "policy"
+
+
+class FactsError(DocumentError):
+    code = "bad_facts"
+    what = "facts"
+
+
+class NoDownloads(RosterError):
+    """There is no download list to designate from."""
+
+    code = "no_downloads"
+
+    def __init__(self) -> None:
+        super().__init__("No download list has been imported yet. Run import_downloads first.")
+
+
+class CohortTooLarge(RosterError):
+    """The download list is too short to say who is in the cohort."""
+
+    code = "cohort_too_large"
+
+    def __init__(self, *, cohort_size: int, listed: int) -> None:
+        self.cohort_size, self.listed = cohort_size, listed
+        super().__init__(
+            f"The cohort has {cohort_size} projects, but the download list names only {listed}. "
+            "Import a longer list or ask for a smaller cohort."
+        )
+
+
+class PolicyAlreadyPublished(RosterError):
+    """This version is published with other rules or another time; published versions never change."""
+
+    code = "policy_already_published"
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        super().__init__(
+            f"Policy {version} is published already and never changes. Publish new rules as a new version."
+        )
+
+
+class PolicyNotPublished(RosterError):
+    """A decision that counts is taken under a published policy."""
+
+    code = "policy_not_published"
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        super().__init__(f"Policy {version} is a draft. Publish it before decisions are recorded under it.")
+
+
+class SnapshotWindowDiffers(RosterError):
+    """The same download list was imported before, for other days."""
+
+    code = "snapshot_window_differs"
+
+    def __init__(self, *, source: str, start: date | None, end: date | None) -> None:
+        recorded = f"{start} to {end}" if start else "no window"
+        super().__init__(
+            f"{source} was imported before with {recorded}. Check which is right; snapshots are not changed."
+        )

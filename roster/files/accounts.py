@@ -1,0 +1,92 @@
+"""Account lists: address, age and two-factor authentication of the index's accounts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from config.errors import InputError
+from roster.files.faults import Faults
+from roster.files.fields import boolean, email, moment_or_nothing
+from roster.files.names import is_username
+from roster.files.records import records
+from roster.files.source import Source
+from roster.rules.reading import Parser, Unreadable, bad, shown
+
+REQUIRED = ("username", "email", "email_verified", "joined_at", "has_totp", "has_webauthn")
+OPTIONAL = ("is_organization",)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """One account of the list."""
+
+    username: str
+    email: str
+    email_verified: bool
+    joined_at: datetime | None
+    has_totp: bool
+    has_webauthn: bool
+    is_organization: bool = False
+
+
+def read_accounts(source: Source) -> list[AccountRow]:
+    """Every account of the list.
+
+    Raises: InputErrors: the faults of the file, each with line and field.
+    """
+    faults = Faults(source)
+    rows: list[AccountRow] = []
+    lines: dict[str, int] = {}
+    for line, record in records(source, REQUIRED, OPTIONAL):
+        row = _account(line, record, faults)
+        if row is not None:
+            rows.append(row)
+            first = lines.setdefault(row.username.lower(), line)
+            if first != line:
+                faults.add(
+                    f"{row.username} stands on line {first} already.",
+                    line=line,
+                    field="username",
+                    remedy="Capitals make no other username.",
+                )
+        if faults.enough:
+            break
+    faults.raise_any()
+    if not rows:
+        raise InputError(
+            source.path, "there is not a single account in it.", line=1, remedy="Export it again."
+        )
+    return rows
+
+
+def _account(line: int, record: Mapping[str, Any], faults: Faults) -> AccountRow | None:
+    values: dict[str, Any] = {}
+    for name, value in record.items():
+        try:
+            values[name] = _FIELDS[name](value)
+        except Unreadable as error:
+            faults.add(error.problems[0].problem, line=line, field=name, remedy=error.problems[0].remedy)
+    if len(values) < len(record):
+        return None
+    if values["email_verified"] and not values["email"]:
+        faults.add("there is no address to be verified.", line=line, field="email_verified")
+        return None
+    return AccountRow(**values)
+
+
+def _username(value: Any) -> str:
+    if not isinstance(value, str) or not is_username(value):
+        raise bad(f"{shown(value)} is not a username.")
+    return value
+
+
+_FIELDS: Mapping[str, Parser] = {
+    "username": _username,
+    "email": email,
+    "email_verified": boolean,
+    "joined_at": moment_or_nothing,
+    "has_totp": boolean,
+    "has_webauthn": boolean,
+    "is_organization": boolean,
+}

@@ -1,0 +1,173 @@
+"""Download lists: (project, downloads) tables from CSV, JSON or Parquet.
+
+A list of the whole index is hundreds of thousands of rows, so it is read and checked column by column. Only
+when something is wrong with it is it read again row by row, to say what and where.
+"""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from config.errors import InputError
+from roster.files.faults import Faults
+from roster.files.names import NameColumn, is_project_name, normalized
+from roster.files.records import csv_header, records
+from roster.files.source import Source
+from roster.files.tables import SCHEMA, as_parquet
+from roster.rules.reading import LARGEST_COUNT, shown
+
+COLUMNS = ("project", "download_count")
+
+
+@dataclass(frozen=True)
+class DownloadList:
+    """A list that passed its checks: how many projects, and the table as a snapshot keeps it."""
+
+    rows: int
+    content: bytes
+
+
+def read_downloads(source: Source) -> DownloadList:
+    """Read and check a list.
+
+    Raises: InputErrors: the faults of the file, each with line and field.
+    """
+    table = _by_columns(source)
+    if table is not None:
+        with ThreadPoolExecutor(max_workers=1) as another_core:
+            # Compressing takes about as long as checking, and most lists pass.
+            content = another_core.submit(as_parquet, table)
+            is_sound = _is_sound(table)
+        if is_sound:
+            return DownloadList(table.num_rows, content.result())
+    table = _by_rows(source)
+    return DownloadList(table.num_rows, as_parquet(table))
+
+
+def _by_columns(source: Source) -> pa.Table | None:
+    """The table unchecked, rows as ordered; None when the file is not columns of the right types."""
+    try:
+        if source.is_parquet:
+            table = _parquet(source)
+        elif source.is_json:
+            return None
+        else:
+            table = _csv(source)
+        return table.cast(SCHEMA).combine_chunks()
+    except pa.ArrowException:
+        return None
+
+
+def _csv(source: Source) -> pa.Table:
+    csv_header(source, COLUMNS)
+    # Arrow reads 0x1F as a number. Where nothing looks like that, the counts are read as numbers at once.
+    counts = pa.string() if b"0x" in source.data or b"0X" in source.data else pa.int64()
+    table = pyarrow.csv.read_csv(
+        pa.BufferReader(source.data),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types={"project": pa.string(), "download_count": counts},
+            include_columns=list(COLUMNS),
+            null_values=[],
+            strings_can_be_null=False,
+        ),
+    ).rename_columns(SCHEMA.names)
+    if counts == pa.string() and not pc.all(pc.ascii_is_decimal(table["downloads"])).as_py():
+        raise pa.ArrowInvalid("not a decimal number")
+    return table
+
+
+def _parquet(source: Source) -> pa.Table:
+    table = _parquet_table(source)
+    if not pa.types.is_integer(table.schema.field("download_count").type):
+        raise pa.ArrowInvalid("not a whole number")
+    return table.rename_columns(SCHEMA.names)
+
+
+def _parquet_table(source: Source) -> pa.Table:
+    try:
+        schema = pq.read_schema(pa.BufferReader(source.data))
+    except (pa.ArrowException, OSError):
+        raise InputError(
+            source.path, "this Parquet file cannot be read.", remedy="Export it again."
+        ) from None
+    for name in COLUMNS:
+        if schema.names.count(name) != 1:
+            raise InputError(source.path, "there is no such column.", line=1, field=name)
+    try:
+        return pq.read_table(pa.BufferReader(source.data), columns=list(COLUMNS))
+    except (pa.ArrowException, OSError):
+        raise InputError(
+            source.path, "this Parquet file cannot be read.", remedy="Export it again."
+        ) from None
+
+
+def _is_sound(table: pa.Table) -> bool:
+    if table.num_rows == 0 or table["project"].null_count or table["downloads"].null_count:
+        return False
+    if pc.min(table["downloads"]).as_py() < 0:
+        return False
+    names = NameColumn(table["project"].chunk(0))
+    return names.are_project_names() and NameColumn(names.normalized()).are_distinct()
+
+
+def _by_rows(source: Source) -> pa.Table:
+    faults = Faults(source)
+    projects: list[str] = []
+    downloads: list[int] = []
+    seen: dict[str, tuple[int, str]] = {}
+    is_text = not (source.is_parquet or source.is_json)
+    for line, row in _rows(source):
+        project, count = row["project"], _count(row["download_count"], is_text=is_text)
+        _check_project(project, line, seen, faults)
+        if count is None:
+            faults.add(
+                f"{shown(row['download_count'])} is not a whole number from 0 to {LARGEST_COUNT}.",
+                line=line,
+                field="download_count",
+            )
+        if faults.enough:
+            break
+        projects.append(project)
+        downloads.append(count or 0)
+    faults.raise_any()
+    if not projects:
+        raise InputError(
+            source.path, "there is not a single project in it.", line=1, remedy="Export it again."
+        )
+    return pa.table([pa.array(projects, pa.string()), pa.array(downloads, pa.int64())], schema=SCHEMA)
+
+
+def _rows(source: Source) -> Any:
+    if source.is_parquet:
+        return enumerate(_parquet_table(source).to_pylist(), 1)
+    return records(source, COLUMNS)
+
+
+def _check_project(project: Any, line: int, seen: dict[str, tuple[int, str]], faults: Faults) -> None:
+    if not isinstance(project, str) or not is_project_name(project):
+        faults.add(f"{shown(project)} is not a project's name.", line=line, field="project")
+        return
+    first_line, spelling = seen.setdefault(normalized(project), (line, project))
+    if first_line != line:
+        also = "" if spelling == project else f", spelled {spelling}"
+        faults.add(
+            f"{project} stands on line {first_line} already{also}.",
+            line=line,
+            field="project",
+            remedy="Each project may stand there once, in whatever spelling.",
+        )
+
+
+def _count(value: Any, *, is_text: bool) -> int | None:
+    """A count as CSV (text) or JSON and Parquet (number) has it; None when it is none."""
+    if is_text:
+        value = int(value) if re.fullmatch(r"[ \t]*[0-9]{1,19}[ \t]*", value, re.ASCII) else None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_COUNT:
+        return None
+    return value

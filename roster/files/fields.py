@@ -1,0 +1,50 @@
+"""One cell of a row: what it means, or why it means nothing."""
+
+import re
+from datetime import date, datetime
+from typing import Any
+
+from roster.rules.reading import bad, day, flag, moment, shown
+
+# What databases and spreadsheets write for a boolean.
+_BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>\"(),:;\\]+@[^@\s\x00-\x1f\x7f<>\"(),:;\\]+\.[^@\s.]{2,}")
+
+
+def boolean(value: Any) -> bool:
+    if not isinstance(value, str):
+        return flag(value)
+    read = _BOOLEANS.get(value.strip().lower())
+    if read is None:
+        raise bad(f"{shown(value)} is neither true nor false.", "Write true or false.")
+    return read
+
+
+def day_or_nothing(value: Any) -> date | None:
+    """A date, or a time of which the day is taken in UTC; nothing when the cell is empty."""
+    if _is_nothing(value):
+        return None
+    return moment(value).date() if isinstance(value, str) and len(value) > 10 else day(value)
+
+
+def moment_or_nothing(value: Any) -> datetime | None:
+    return None if _is_nothing(value) else moment(value)
+
+
+def email(value: Any) -> str:
+    """An e-mail address; empty when the account has none."""
+    if _is_nothing(value):
+        return ""
+    if (
+        not isinstance(value, str)
+        or len(value) > 254
+        or not value.isprintable()
+        or not _EMAIL.fullmatch(value)
+    ):
+        # The address itself is not shown: messages end up in logs.
+        raise bad("this is not an e-mail address.", "Write one plain address, like m-1@example.org.")
+    return value
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())

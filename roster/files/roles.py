@@ -1,0 +1,71 @@
+"""Role lists: who has which role on which project."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from config.errors import InputError
+from roster.files.faults import Faults
+from roster.files.fields import day_or_nothing
+from roster.files.names import is_project_name, is_username, normalized
+from roster.files.records import records
+from roster.files.source import Source
+from roster.rules.facts import ROLES
+from roster.rules.reading import Unreadable, shown
+
+REQUIRED = ("project", "username", "role", "since")
+
+
+@dataclass(frozen=True, slots=True)
+class RoleRow:
+    """One role of the list, and the line it stands on."""
+
+    line: int
+    project: str
+    username: str
+    role: str
+    since: date | None
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it this role: spelling and capitals aside."""
+        return normalized(self.project), self.username.lower(), self.role
+
+
+def read_roles(source: Source) -> list[RoleRow]:
+    """Every role of the list.
+
+    Raises: InputErrors: the faults of the file, each with line and field.
+    """
+    faults = Faults(source)
+    rows: dict[tuple[str, str, str], RoleRow] = {}
+    for line, record in records(source, REQUIRED):
+        row = _role(line, record, faults)
+        if row is not None:
+            first = rows.setdefault(row.key, row)
+            if first is not row:
+                faults.add(f"this role stands on line {first.line} already.", line=line, field="role")
+        if faults.enough:
+            break
+    faults.raise_any()
+    if not rows:
+        raise InputError(source.path, "there is not a single role in it.", line=1, remedy="Export it again.")
+    return list(rows.values())
+
+
+def _role(line: int, record: dict[str, Any], faults: Faults) -> RoleRow | None:
+    project, username, role = record["project"], record["username"], record["role"]
+    if not isinstance(project, str) or not is_project_name(project):
+        faults.add(f"{shown(project)} is not a project's name.", line=line, field="project")
+    elif not isinstance(username, str) or not is_username(username):
+        faults.add(f"{shown(username)} is not a username.", line=line, field="username")
+    elif role not in ROLES:
+        faults.add(
+            f"{shown(role)} is not a role.", line=line, field="role", remedy="Write Owner or Maintainer."
+        )
+    else:
+        try:
+            return RoleRow(line, project, username, role, day_or_nothing(record["since"]))
+        except Unreadable as error:
+            faults.add(error.problems[0].problem, line=line, field="since", remedy=error.problems[0].remedy)
+    return None

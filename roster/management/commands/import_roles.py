@@ -1,0 +1,25 @@
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from config import clock
+from config.commands import KeydeskCommand
+from roster.management.commands._arguments import import_document, import_sentence, operator
+from roster.services.roles import import_roles
+
+
+class Command(KeydeskCommand):
+    help = (
+        "Import who has which role on which project (CSV or JSON Lines with project, username, role, since)."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("file", type=Path, metavar="FILE")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        return import_document(import_roles(path=options["file"], actor=operator(), now=clock.now()))
+
+    def show(self, document: dict[str, Any]) -> None:
+        self.stdout.write(import_sentence(document, "roles"))

@@ -1,0 +1,167 @@
+"""What is known about one account at one moment, as plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any
+
+from roster.errors import FactsError
+from roster.rules.reading import (
+    Unreadable,
+    count,
+    country_code,
+    day,
+    flag,
+    list_of,
+    moment,
+    object_of,
+    one_of,
+    text,
+)
+
+ROLES = ("Owner", "Maintainer")
+REGION_STATUSES = ("open", "waitlist", "paused", "blocked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleFact:
+    """A role on a project, and what makes the project critical."""
+
+    project: str
+    role: str
+    critical: bool | None = None
+    since: date | None = None
+    designated_on: date | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CampaignFact:
+    opens_at: datetime | None = None
+    closes_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionFact:
+    """The row of the region table for the country the keys would go to."""
+
+    status: str
+    reason: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All a policy may ask about. None means not known, and no rule passes on what is not known
+    but `account_joined_before`.
+
+    `address_claims` counts the other claims that go to the same address; `email_changed_at` is when the
+    address last changed, or since when it is known to be the account's.
+    """
+
+    username: str = ""
+    now: datetime | None = None
+    joined_at: datetime | None = None
+    has_totp: bool | None = None
+    has_webauthn: bool | None = None
+    is_organization: bool | None = None
+    opted_out: bool | None = None
+    email_changed_at: datetime | None = None
+    roles: tuple[RoleFact, ...] | None = None
+    roster_taken_at: datetime | None = None
+    keys_available: int | None = None
+    live_claims: int | None = None
+    invited_in_wave: bool | None = None
+    address_claims: int | None = None
+    country: str | None = None
+    region: RegionFact | None = None
+    campaign: CampaignFact | None = None
+
+    def as_document(self) -> dict[str, Any]:
+        """The JSON that `parse_facts` reads back; what is not known is left out."""
+        document: dict[str, Any] = _document(self)
+        return document
+
+
+def parse_facts(document: object) -> Facts:
+    """Read facts from JSON.
+
+    Raises: FactsError: every unknown field, wrong type and time without a zone, by name.
+    """
+    try:
+        found = _FACTS(document)
+    except Unreadable as error:
+        raise FactsError(error.problems) from None
+    return Facts(**found)
+
+
+def _role(value: Any) -> RoleFact:
+    return RoleFact(
+        **object_of(
+            {
+                "project": text,
+                "role": one_of(ROLES, "role"),
+                "critical": flag,
+                "since": day,
+                "designated_on": day,
+                "reason": text,
+            },
+            required=("project", "role"),
+        )(value)
+    )
+
+
+def _campaign(value: Any) -> CampaignFact:
+    return CampaignFact(**object_of({"opens_at": moment, "closes_at": moment})(value))
+
+
+def _region(value: Any) -> RegionFact:
+    return RegionFact(
+        **object_of(
+            {"status": one_of(REGION_STATUSES, "region status"), "reason": text, "source": text},
+            required=("status",),
+        )(value)
+    )
+
+
+_FACTS = object_of(
+    {
+        "username": text,
+        "now": moment,
+        "joined_at": moment,
+        "has_totp": flag,
+        "has_webauthn": flag,
+        "is_organization": flag,
+        "opted_out": flag,
+        "email_changed_at": moment,
+        "roles": list_of(_role),
+        "roster_taken_at": moment,
+        "keys_available": count,
+        "live_claims": count,
+        "invited_in_wave": flag,
+        "address_claims": count,
+        "country": country_code,
+        "region": _region,
+        "campaign": _campaign,
+    }
+)
+
+
+def in_json(value: Any) -> Any:
+    """A fact as JSON has it: times in UTC with Z, days as they are."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple | list):
+        return [in_json(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: in_json(item) for key, item in value.items()}
+    if isinstance(value, RoleFact | CampaignFact | RegionFact):
+        return _document(value)
+    return value
+
+
+def _document(record: Any) -> dict[str, Any]:
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    return {name: in_json(value) for name, value in values.items() if value is not None and value != ""}

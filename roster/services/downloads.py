@@ -1,0 +1,58 @@
+"""Import a download list."""
+
+from datetime import date, datetime
+from pathlib import Path
+
+from django.db import transaction
+
+from config.errors import InputError
+from roster.files.downloads import DownloadList, read_downloads
+from roster.files.source import read_source
+from roster.models import Snapshot
+from roster.services.snapshots import Imported, Window, known_snapshot, lock_imports, receive
+
+KIND = Snapshot.Kind.DOWNLOADS
+
+
+def import_downloads(
+    *,
+    path: Path,
+    actor: str,
+    now: datetime,
+    window_start: date | None = None,
+    window_end: date | None = None,
+) -> Imported:
+    """Keep a download list as a snapshot; all of it, or nothing.
+
+    Args:   window_start, window_end: the days it counts over, both or neither.
+    Locks:  imports of download lists.
+    Raises: InputErrors: the file's faults, with line and field. SnapshotWindowDiffers.
+    """
+    window = _window(path, window_start, window_end)
+    source = read_source(path)
+    known = known_snapshot(kind=KIND, source=source, window=window)
+    # What came before was checked then; the receipt is all there is to store.
+    listed = DownloadList(known.rows, b"") if known else read_downloads(source)
+    with transaction.atomic(durable=True):
+        lock_imports(KIND)
+        snapshot, is_new = receive(
+            kind=KIND,
+            source=source,
+            rows=listed.rows,
+            actor=actor,
+            now=now,
+            window=window,
+            content=listed.content,
+        )
+    added, unchanged = (listed.rows, 0) if is_new else (0, listed.rows)
+    return Imported(snapshot, is_new, added=added, unchanged=unchanged)
+
+
+def _window(path: Path, start: date | None, end: date | None) -> Window:
+    if (start is None) != (end is None):
+        raise InputError(
+            path, "the window has a start or an end, but not both.", remedy="Give both dates or neither."
+        )
+    if start and end and start > end:
+        raise InputError(path, f"the window starts on {start}, after it ends on {end}.")
+    return Window(start, end)
