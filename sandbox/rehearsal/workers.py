@@ -99,6 +99,8 @@ class Worker:
             )
         )
         self._app = app.with_connector(connector.get_worker_connector())
+        # Periodic jobs go by the wall's clock; a rehearsal calls for them by its own.
+        self._app.periodic_registry.periodic_tasks.clear()
         await self._stack.enter_async_context(self._app.open_async(pool))
 
     def work(self) -> None:
