@@ -147,7 +147,9 @@ def _total_line(total: int, on: str, theme: Theme, week: alt.X, keys: alt.Y) -> 
 
 
 def _styled(chart: Drawing, theme: Theme) -> Drawing:
-    room = {"left": 8, "top": 8, "right": 8, "bottom": 8}
+    # The words at the lines' ends are set in the reader's own font, which may run wider than the one the
+    # drawing was measured with.
+    room = {"left": 8, "top": 8, "right": 40, "bottom": 8}
     styled: Drawing = (
         chart.properties(width=WIDTH, height=HEIGHT, padding=room, autosize=alt.AutoSizeParams(type="pad"))
         .configure(background=theme.paper, font=_FONT)
