@@ -1,0 +1,143 @@
+"""A whole programme through the real services: nothing broken, nothing leaked, the same again from the same seed."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+from psycopg import sql
+
+from config.environment import ROOT
+from sandbox.rehearsal import databases
+from sandbox.rehearsal.people import COUNTRIES, address_of, person
+from sandbox.rehearsal.plan import Plan
+
+PLAN = Plan(seed=7, keys=60, maintainers=150, weeks=4)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One rehearsal: its JSON as printed, its messages, and the database it kept."""
+
+    printed: str
+    messages: str
+    database: str
+
+    @property
+    def summary(self) -> Any:
+        return json.loads(self.printed)
+
+
+def rehearse(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "manage.py", "rehearse", *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def run(django_db_blocker: Any) -> Iterator[Run]:
+    done = rehearse(
+        f"--seed={PLAN.seed}",
+        f"--keys={PLAN.keys}",
+        f"--maintainers={PLAN.maintainers}",
+        f"--weeks={PLAN.weeks}",
+        "--json",
+        "--keep",
+    )
+    assert done.returncode == 0, done.stderr
+    kept = re.search(r"Kept as database (\w+)", done.stderr)
+    assert kept
+    yield Run(done.stdout, done.stderr, kept[1])
+    with django_db_blocker.unblock():
+        databases.drop(kept[1])
+
+
+def test_it_ends_without_a_violation_and_with_keys_redeemed(run: Run) -> None:
+    keys = run.summary["report"]["keys"]
+    assert run.summary["verify"]["ok"] is True
+    assert run.summary["verify"]["violations"] == []
+    assert keys["redeemed"] > 0
+    assert keys["claimed"] + keys["available"] == keys["total"] == PLAN.keys
+
+
+def test_the_vendors_books_agree_with_ours(run: Run) -> None:
+    vendor = run.summary["vendor"]
+    assert vendor["agree"] is True
+    assert vendor["labels_ours"] == vendor["labels_theirs"] > 0
+
+
+def test_the_same_seed_gives_the_same_summary_to_the_byte(run: Run) -> None:
+    again = rehearse(
+        f"--seed={PLAN.seed}",
+        f"--keys={PLAN.keys}",
+        f"--maintainers={PLAN.maintainers}",
+        f"--weeks={PLAN.weeks}",
+        "--json",
+    )
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == run.printed
+
+
+def test_no_address_stands_outside_the_vault(run: Run, django_db_blocker: Any) -> None:
+    """Everything the database and the messages hold, as text, against every address that was typed."""
+    with django_db_blocker.unblock():
+        parameters = connection.get_connection_params()
+    kept = {key: parameters[key] for key in ("host", "port", "user", "password") if parameters.get(key)}
+    with psycopg.connect(**kept, dbname=run.database) as database:
+        everything = run.messages + "".join(dump(database))
+        usernames = [
+            row[0]
+            for row in database.execute(
+                "SELECT account.username FROM claims_claim AS claim"
+                " JOIN roster_account AS account ON account.id = claim.account_id"
+            )
+        ]
+    assert len(everything) > 100_000
+    assert len(usernames) > 10
+    for username in usernames:
+        one = person(PLAN.seed, username, claim_share=PLAN.claim_share, weeks=PLAN.weeks)
+        address = address_of(PLAN.seed, one)
+        for part in (address.street1, address.phone, address.name):
+            assert part not in everything, username
+
+
+def dump(database: "psycopg.Connection[Any]") -> Iterator[str]:
+    """Every row of every table, as COPY prints it; bytes come as hexadecimal, so ciphertext stays that."""
+    tables = database.execute(
+        "SELECT table_name FROM information_schema.tables"
+        " WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+    ).fetchall()
+    for (table,) in tables:
+        with database.cursor().copy(sql.SQL("COPY {} TO STDOUT").format(sql.Identifier(table))) as rows:
+            yield "".join(bytes(row).decode() for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--keys", "0"), ("--keys", "many"), ("--weeks", "-1"), ("--maintainers", "3")]
+)
+def test_a_size_that_makes_no_sense_is_wrong_use(option: str, value: str) -> None:
+    done = rehearse(option, value)
+    assert done.returncode == 2
+    assert option in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_inside_of_a_rehearsal_refuses_a_real_database() -> None:
+    command = [sys.executable, ROOT / "manage.py", "run_rehearsal_worker"]
+    done = subprocess.run(command, input="", capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "not a rehearsal's database" in done.stderr
+
+
+def test_people_are_drawn_one_by_one() -> None:
+    """One maintainer more or less changes nobody else."""
+    drawn = [person(1, f"m-{number}", claim_share=0.5, weeks=8) for number in range(400)]
+    assert drawn[7] == person(1, "m-7", claim_share=0.5, weeks=8)
+    assert {one.country for one in drawn} >= {"US", "DE", "GB"}
+    assert all(one.country in COUNTRIES for one in drawn)
+    assert len({address_of(1, one).street1 for one in drawn}) > 390
