@@ -35,7 +35,7 @@ class Run:
 
 
 def rehearse(*options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "manage.py", "rehearse", *options]
+    command = [sys.executable, str(ROOT / "manage.py"), "rehearse", *options]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -128,7 +128,7 @@ def test_a_size_that_makes_no_sense_is_wrong_use(option: str, value: str) -> Non
 
 
 def test_the_inside_of_a_rehearsal_refuses_a_real_database() -> None:
-    command = [sys.executable, ROOT / "manage.py", "run_rehearsal_worker"]
+    command = [sys.executable, str(ROOT / "manage.py"), "run_rehearsal_worker"]
     done = subprocess.run(command, input="", capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "not a rehearsal's database" in done.stderr
