@@ -1,6 +1,7 @@
 """A whole programme through the real services: nothing broken, nothing leaked, the same again from the same seed."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -35,8 +36,14 @@ class Run:
 
 
 def rehearse(*options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "manage.py"), "rehearse", *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return manage("rehearse", *options)
+
+
+def manage(*words: str) -> subprocess.CompletedProcess[str]:
+    """A command as a person runs it: with the suite's variables, but not with its settings module."""
+    command = [sys.executable, str(ROOT / "manage.py"), *words]
+    variables = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    return subprocess.run(command, env=variables, input="", capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +135,7 @@ def test_a_size_that_makes_no_sense_is_wrong_use(option: str, value: str) -> Non
 
 
 def test_the_inside_of_a_rehearsal_refuses_a_real_database() -> None:
-    command = [sys.executable, str(ROOT / "manage.py"), "run_rehearsal_worker"]
-    done = subprocess.run(command, input="", capture_output=True, text=True, check=False)
+    done = manage("run_rehearsal_worker")
     assert done.returncode == 2
     assert "not a rehearsal's database" in done.stderr
 
