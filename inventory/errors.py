@@ -1,6 +1,7 @@
 """What the stock ledger can refuse."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 from config.errors import KeydeskError
 from inventory.rules import SerialProblem, Shortage, ways_out
@@ -122,3 +123,13 @@ class NotSwappable(InventoryError):
     """The scanned unit cannot take the reserved one's place; the message says why."""
 
     code = "not_swappable"
+
+
+class DayNotOver(InventoryError):
+    """A day can be sealed once it is over (in UTC)."""
+
+    code = "day_not_over"
+
+    def __init__(self, day: date) -> None:
+        self.day = day
+        super().__init__(f"{day} is not over yet. Seal it tomorrow.")

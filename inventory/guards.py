@@ -13,9 +13,10 @@ from operator import or_
 
 import pgtrigger
 
+from inventory import seals
 from inventory.hashing import FORM
 from inventory.rules import HOLDING_ACCOUNTS, SERIAL_PATTERN
-from inventory.triggers import LookupTrigger, Refuse, raise_sql
+from inventory.triggers import GuardTrigger, LookupTrigger, Refuse, raise_sql
 
 _HOLDING = ", ".join(f"'{account}'" for account in HOLDING_ACCOUNTS)
 
@@ -222,5 +223,40 @@ MOVEMENT_GUARDS = [
         operation=pgtrigger.Truncate,
         level=pgtrigger.Statement,
         sentence="movements are never deleted",
+    ),
+]
+
+# The seal is of the text that seals.py describes. A day has one seal and follows the last day that has one,
+# so two that seal at once cannot both be next.
+_SEAL_FOLLOWS = f"""
+    SELECT seal.day, seal.hash INTO newest FROM inventory_seal AS seal ORDER BY seal.day DESC LIMIT 1;
+    IF FOUND AND NEW.day <> newest.day + 1 THEN
+        {raise_sql("seal_is_of_the_next_day", "the next day to seal is %", "newest.day + 1")}
+    END IF;
+    NEW.previous := coalesce(newest.hash, '');
+    NEW.sealed_at := clock_timestamp();
+    NEW.hash := sha256(convert_to(concat_ws(E'\\n', '{seals.FORM}', to_char(NEW.day, 'YYYY-MM-DD'),
+        NEW.movement_count, encode(NEW.root, 'hex'), encode(NEW.previous, 'hex')), 'UTF8'));
+    RETURN NEW;
+"""  # noqa: S608 - constants
+
+SEAL_GUARDS = [
+    GuardTrigger(
+        name="seal_follows_the_one_before",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        declare=[("newest", "record")],
+        func=_SEAL_FOLLOWS,
+    ),
+    Refuse(
+        name="seal_never_changes",
+        operation=pgtrigger.Update | pgtrigger.Delete,
+        sentence="a seal never changes and is never deleted",
+    ),
+    Refuse(
+        name="seals_are_never_truncated",
+        operation=pgtrigger.Truncate,
+        level=pgtrigger.Statement,
+        sentence="seals are never deleted",
     ),
 ]

@@ -1,9 +1,11 @@
 """I1, I2, I7 and I8 of the stock ledger, looked for in what is stored, whatever let it in."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date, timedelta
 from hashlib import sha256
 from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection, transaction
@@ -12,12 +14,15 @@ from pgtrigger.core import INSTALLED
 
 from config.invariants import Check, Violation
 from inventory.hashing import FORM
-from inventory.models import KeyModel, Lot, Movement, Unit
+from inventory.merkle import Tree, root_of
+from inventory.models import KeyModel, Lot, Movement, Seal, Unit
 from inventory.rules import CLEAN_ACCOUNTS, HOLDING_ACCOUNTS, TAINTING_ACCOUNTS
+from inventory.seals import seal_hash, unpack
+from inventory.services.sealing import movements_of
 
 # A table emptied by hand breaks a million rows; these many name the trouble.
 NAMED_AT_MOST = 50
-GUARDED: tuple[Any, ...] = (KeyModel, Lot, Unit, Movement)
+GUARDED: tuple[Any, ...] = (KeyModel, Lot, Unit, Movement, Seal)
 
 Found = tuple[int, list[Violation]]
 
@@ -135,18 +140,23 @@ def holders_are_the_ledgers() -> Found:
     ]
 
 
-def hash_chains_hold() -> Found:
-    """Every movement's hash recomputed, each on the one before, up to the unit's own head."""
+def chains_and_seals_hold() -> Found:
+    """Every movement's hash recomputed, each on the one before, up to the unit's own head; every sealed day's
+    root recomputed from those hashes, and every seal on the one before. One pass over the ledger does it all.
+    """
     checked = 0
     broken: list[Violation] = []
+    sealed, faults = _chain_of_seals()
+    days = {seal.day: Tree() for seal in sealed}
     with _stream(_CHAINS) as rows:
-        for unit_id, history in groupby(rows, key=lambda row: row[0]):
-            checked_here, fault = _check_chain(history)
+        for unit_id, history in groupby(rows, key=_UNIT_ID):
+            checked_here, fault = _check_chain(history, days)
             checked += checked_here
             if fault and len(broken) < NAMED_AT_MOST:
                 serial = fault[0] or f"unit no. {unit_id}"
                 broken.append(Violation("I7", f"{serial}: {fault[1]}", [serial]))
-    return checked, broken
+    faults += [different for seal in sealed if (different := _check_day(seal, days[seal.day]))]
+    return checked, [*broken, *faults[:NAMED_AT_MOST]]
 
 
 # One row per movement, or one with nulls for a unit without; the text of hashing.py but for the hash.
@@ -156,36 +166,108 @@ _CHAINS = f"""
            concat_ws(E'\\n', '{FORM}', unit.serial, key_model.sku, movement.sequence, movement.from_account,
                movement.to_account, movement.reason, movement.reference, movement.actor,
                (extract(epoch FROM movement.moved_at) * 1000000)::bigint,
-               (extract(epoch FROM movement.recorded_at) * 1000000)::bigint) || E'\\n'
+               (extract(epoch FROM movement.recorded_at) * 1000000)::bigint) || E'\\n',
+           (movement.recorded_at AT TIME ZONE 'UTC')::date
     FROM inventory_unit AS unit
     JOIN inventory_keymodel AS key_model ON key_model.id = unit.key_model_id
     FULL JOIN inventory_movement AS movement ON movement.unit_id = unit.id
     ORDER BY 1, movement.sequence
 """  # noqa: S608 - a constant
+_UNIT_ID = itemgetter(0)
 
 
-def _check_chain(history: Iterable[tuple[Any, ...]]) -> tuple[int, tuple[str | None, str] | None]:
-    """Rows checked, and the serial and first fault of one unit's chain, if any."""
-    checked, head, place = 0, b"", 0
+def _check_chain(
+    history: Iterable[tuple[Any, ...]], days: Mapping[date, Tree]
+) -> tuple[int, tuple[str | None, str] | None]:
+    """Rows checked, and the serial and first fault of one unit's chain, if any; feeds the days' trees."""
+    checked, head = 0, b""
+    fault: tuple[str | None, str] | None = None
     serial, ends_at = None, (0, b"")
-    for _, serial, count, head_hash, sequence, previous_hash, stored_hash, text in history:
+    for _, serial, count, head_hash, sequence, previous_hash, stored_hash, text, day in history:
         ends_at = count, head_hash
         if sequence is None:
             break
         checked += 1
-        place += 1
+        if day in days:
+            days[day].add(stored_hash)
+        if fault is not None:
+            continue
         if serial is None:
-            return checked, (None, "has movements, but the unit is gone")
-        if sequence != place:
-            return checked, (serial, f"movement {place} is missing")
-        if previous_hash != head:
-            return checked, (serial, f"movement {sequence} does not follow the one before it")
-        head = sha256(f"{text}{head.hex()}".encode()).digest()
-        if stored_hash != head:
-            return checked, (serial, f"movement {sequence} is not what was recorded")
-    if ends_at != (place, head):
-        return checked, (serial, f"its chain ends after movement {place}, not where the unit says")
-    return checked, None
+            fault = None, "has movements, but the unit is gone"
+        elif sequence != checked:
+            fault = serial, f"movement {checked} of {day} or before is missing"
+        elif previous_hash != head:
+            fault = serial, f"movement {sequence} of {day} does not follow the one before it"
+        else:
+            head = sha256(f"{text}{head.hex()}".encode()).digest()
+            if stored_hash != head:
+                fault = serial, f"movement {sequence} of {day} is not what was recorded"
+    if fault is None and ends_at != (checked, head):
+        fault = serial, f"its chain ends after movement {checked}, not where the unit says"
+    return checked, fault
+
+
+def _chain_of_seals() -> tuple[list[Seal], list[Violation]]:
+    """All seals, in order and without their leaves, and where their chain breaks."""
+    faults: list[Violation] = []
+    seals = list(Seal.objects.order_by("day").defer("leaves"))
+    before: Seal | None = None
+    for seal in seals:
+        day = str(seal.day)
+        if before is not None and seal.day != before.day + timedelta(days=1):
+            faults.append(
+                Violation("I7", f"no seal of {before.day + timedelta(days=1)}, but of {day}", [day])
+            )
+        elif bytes(seal.previous) != (bytes(before.hash) if before else b""):
+            faults.append(Violation("I7", f"the seal of {day} does not follow the one before it", [day]))
+        elif bytes(seal.hash) != seal_hash(
+            day=seal.day,
+            movement_count=seal.movement_count,
+            root=bytes(seal.root),
+            previous=bytes(seal.previous),
+        ):
+            faults.append(Violation("I7", f"the seal of {day} is not what was sealed", [day]))
+        before = seal
+    return seals, faults
+
+
+def _check_day(seal: Seal, tree: Tree) -> Violation | None:
+    if len(tree) == seal.movement_count and tree.root() == bytes(seal.root):
+        return None
+    serial, what = _first_difference(seal)
+    return Violation("I7", f"{seal.day} is not what was sealed: {what}", [str(seal.day), serial])
+
+
+def _first_difference(seal: Seal) -> tuple[str, str]:
+    """The first unit, and what is wrong with its row of that day: found by the leaves beside the seal."""
+    then = {leaf[:2]: leaf.hash for leaf in unpack(bytes(seal.leaves))}
+    if root_of(list(then.values())) != bytes(seal.root):
+        return "", "its leaves were rewritten"
+    now = {leaf[:2]: leaf.hash for leaf in movements_of(seal.day)}
+    different = {place for place in then.keys() | now.keys() if then.get(place) != now.get(place)}
+    if not different:
+        return "", "its count was rewritten"
+    unit_id, sequence = min(different)
+    serial = Unit.objects.filter(pk=unit_id).values_list("serial", flat=True).first()
+    name = serial or f"unit no. {unit_id}"
+    place = (unit_id, sequence)
+    how = "is gone" if place not in now else "is new" if place not in then else "was rewritten"
+    return name, f"movement {sequence} of {name} {how}"
+
+
+def seals_reach_back_to_the_first_movement() -> Found:
+    """No movement is older than the first seal: no sealed days were cut off at the start."""
+    ((first_seal, early),) = _rows(
+        """
+        SELECT min(seal.day),
+               (SELECT count(*) FROM inventory_movement
+                WHERE (recorded_at AT TIME ZONE 'UTC')::date < (SELECT min(day) FROM inventory_seal))
+        FROM inventory_seal AS seal
+        """
+    )
+    if not early:
+        return 1, []
+    return 1, [Violation("I7", f"{early} movements are older than the first seal, of {first_seal}", [])]
 
 
 @contextmanager
@@ -281,7 +363,8 @@ CHECKS = [
     Check("I1", "received equals the sum of all accounts", received_equals_all_accounts),
     Check("I1", "units stand where their movements end", units_stand_where_they_moved),
     Check("I2", "holders are those of the ledger", holders_are_the_ledgers),
-    Check("I7", "hash chains of movements", hash_chains_hold),
+    Check("I7", "hash chains of movements and seals of days", chains_and_seals_hold),
+    Check("I7", "seals reach back to the first movement", seals_reach_back_to_the_first_movement),
     Check("I7", "guards of the stock ledger", guards_are_in_place),
     Check("I7", "lots are those that units came in with", first_movements_name_the_lot),
     Check("I8", "nothing tainted is in stock", nothing_tainted_came_back),

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from config.invariants import verify
-from inventory.invariants import CHECKS, hash_chains_hold
+from inventory.invariants import CHECKS, chains_and_seals_hold
 from inventory.models import Movement, Unit
 from inventory.rules import Wanted
 from inventory.services.movements import move
@@ -274,8 +274,9 @@ def test_the_chain_check_names_the_first_unit_and_row_that_break() -> None:
     )
     run_sql("ALTER TABLE inventory_movement ENABLE TRIGGER USER")
     (found,) = [violation for violation in violations() if violation.invariant == "I7"]
+    day = Movement.objects.get(unit=second, sequence=3).recorded_at.date()
     assert found.ids == [second.serial]
-    assert found.message == f"{second.serial}: movement 3 is not what was recorded"
+    assert found.message == f"{second.serial}: movement 3 of {day} is not what was recorded"
 
 
 @pytest.mark.usefixtures("ledger")
@@ -438,5 +439,5 @@ def test_the_checks_notice_a_guard_that_is_off_or_hollow() -> None:
 
 @pytest.mark.usefixtures("ledger")
 def test_every_row_is_looked_at() -> None:
-    assert hash_chains_hold()[0] == Movement.objects.count() == 9
+    assert chains_and_seals_hold()[0] == Movement.objects.count() == 9
     assert set(verify(CHECKS).checked) == {"I1", "I2", "I7", "I8"}
