@@ -15,14 +15,34 @@ from pgtrigger.core import INSTALLED
 from config.invariants import Check, Violation
 from inventory.hashing import FORM
 from inventory.merkle import Tree, root_of
-from inventory.models import KeyModel, Lot, Movement, Seal, Unit
-from inventory.rules import CLEAN_ACCOUNTS, HOLDING_ACCOUNTS, TAINTING_ACCOUNTS
+from inventory.models import (
+    Bin,
+    Count,
+    Difference,
+    KeyModel,
+    Lot,
+    Movement,
+    Recall,
+    RecalledUnit,
+    Scan,
+    Seal,
+    Transfer,
+    Unit,
+    Warehouse,
+    WriteOff,
+    WriteOffUnit,
+)
+from inventory.rules import CLEAN_ACCOUNTS, HOLDING_ACCOUNTS, SIGNED_REASONS, TAINTING_ACCOUNTS
 from inventory.seals import seal_hash, unpack
 from inventory.services.sealing import movements_of
 
 # A table emptied by hand breaks a million rows; these many name the trouble.
 NAMED_AT_MOST = 50
-GUARDED: tuple[Any, ...] = (KeyModel, Lot, Unit, Movement, Seal)
+GUARDED: tuple[Any, ...] = (
+    *(KeyModel, Lot, Unit, Movement, Seal),
+    *(Warehouse, Bin, Transfer, Count, Scan, Difference),
+    *(WriteOff, WriteOffUnit, Recall, RecalledUnit),
+)
 
 Found = tuple[int, list[Violation]]
 
@@ -301,6 +321,53 @@ def nothing_tainted_came_back() -> Found:
     ]
 
 
+def signed_moves_have_two_names() -> Found:
+    """Destroying, writing off and putting back after a recall: each under a paper of two people."""
+    looked_at = Movement.objects.filter(reason__in=SIGNED_REASONS)
+    unsigned = _rows(
+        """
+        WITH papers AS (
+            SELECT 'destroy' AS reason, code, proposed_by AS first, approved_by AS second
+            FROM inventory_writeoff
+            UNION ALL SELECT 'lost', code, counted_by, approved_by FROM inventory_count
+            UNION ALL SELECT 'lift_recall', code, opened_by, lifted_by FROM inventory_recall
+        )
+        SELECT unit.serial, movement.sequence, movement.reason, movement.actor
+        FROM inventory_movement AS movement
+        JOIN inventory_unit AS unit ON unit.id = movement.unit_id
+        LEFT JOIN papers ON papers.reason = movement.reason AND papers.code = movement.reference
+        WHERE movement.reason = ANY(%s)
+          AND (papers.first <> papers.second AND papers.second = movement.actor) IS NOT TRUE
+        ORDER BY unit.serial LIMIT %s
+        """,
+        [list(SIGNED_REASONS), NAMED_AT_MOST],
+    )
+    return looked_at.count(), [
+        Violation("I7", f"{serial}: movement {sequence} ({reason}) has one name only, {actor}", [serial])
+        for serial, sequence, reason, actor in unsigned
+    ]
+
+
+def transfers_join() -> Found:
+    """Each unit's transfers have no gap and join end to end."""
+    broken = _rows(
+        """
+        SELECT unit.serial, walked.sequence FROM (
+            SELECT unit_id, sequence, from_bin_id, lag(to_bin_id) OVER unit AS came_from,
+                   row_number() OVER unit AS place
+            FROM inventory_transfer WINDOW unit AS (PARTITION BY unit_id ORDER BY sequence)
+        ) AS walked JOIN inventory_unit AS unit ON unit.id = walked.unit_id
+        WHERE walked.sequence <> walked.place OR walked.from_bin_id IS DISTINCT FROM walked.came_from
+        ORDER BY 1, 2 LIMIT %s
+        """,
+        [NAMED_AT_MOST],
+    )
+    return Transfer.objects.count(), [
+        Violation("I7", f"{serial}: transfer {sequence} does not follow the one before it", [serial])
+        for serial, sequence in broken
+    ]
+
+
 def first_movements_name_the_lot() -> Found:
     """Each unit came in with the lot it is of: the hashed first movement says which."""
     strangers = _rows(
@@ -322,11 +389,15 @@ def first_movements_name_the_lot() -> Found:
     ]
 
 
+# A unique constraint with a condition is an index to PostgreSQL.
+_CONSTRAINT_NAMES = "SELECT conname FROM pg_constraint UNION SELECT relname FROM pg_class WHERE relkind = 'i'"
+
+
 def guards_are_in_place() -> Found:
     """The triggers and constraints that keep the ledger are those written in models.py, and enabled."""
     missing = [
         *_missing_triggers(),
-        *(set(_constraints()) - {name for (name,) in _rows("SELECT conname FROM pg_constraint")}),
+        *(set(_constraints()) - {name for (name,) in _rows(_CONSTRAINT_NAMES)}),
     ]
     expected = len(_triggers()) + len(_constraints())
     return expected, [Violation("I7", f"the guard {name} is gone or changed", [name]) for name in missing]
@@ -365,6 +436,8 @@ CHECKS = [
     Check("I2", "holders are those of the ledger", holders_are_the_ledgers),
     Check("I7", "hash chains of movements and seals of days", chains_and_seals_hold),
     Check("I7", "seals reach back to the first movement", seals_reach_back_to_the_first_movement),
+    Check("I7", "two names where two are needed", signed_moves_have_two_names),
+    Check("I7", "transfers between bins join", transfers_join),
     Check("I7", "guards of the stock ledger", guards_are_in_place),
     Check("I7", "lots are those that units came in with", first_movements_name_the_lot),
     Check("I8", "nothing tainted is in stock", nothing_tainted_came_back),

@@ -10,6 +10,7 @@ from config.codes import new_code
 from inventory.errors import BadReceipt, BadSerials, SerialSeenBefore, UnknownSku, shorten
 from inventory.models import KeyModel, Lot, Unit
 from inventory.rules import Account, Reason, clean_serials, is_reference
+from inventory.services.recalls import hold_recalled
 
 LARGEST_RECEIPT = 1_000_000
 
@@ -62,6 +63,8 @@ def receive_stock(
             )
         ids = _create_units(lot, tags, now=now)
         _move_in(ids, lot=lot, actor=actor, now=now)
+        # What comes in under an open recall is held before anybody sees it.
+        hold_recalled(actor=actor, now=now)
     return lot
 
 

@@ -1,5 +1,6 @@
 """Hold units for somebody, give them back, exchange one: never an oversell, never a lost unit."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -7,20 +8,22 @@ from typing import Any
 from django.db import connection, transaction
 
 from inventory.errors import InsufficientStock, MoveNotAllowed, NotHeldByYou, NotSwappable, UnknownSerial
-from inventory.models import Unit
+from inventory.models import Expiry, Unit
 from inventory.rules import (
     Account,
     Allocation,
     ModelStock,
     Reason,
+    Shortage,
     Wanted,
     move_allowed,
     plan_allocation,
     split_wanted,
+    without,
 )
 from inventory.services import movements
 
-__all__ = ["Wanted", "lock_shortage", "release", "reserve", "swap"]
+__all__ = ["Wanted", "lock_shortage", "release", "replace", "reserve", "reserve_in_part", "swap"]
 
 # Whoever finds stock short, and whoever serves those who found it so, does it one at a time.
 SHORTAGE_LOCK = 0x6B657964_00000001  # "keyd", and the first of our locks
@@ -71,6 +74,34 @@ def reserve(
         # Others took what was just counted, so there is less now: this ends.
 
 
+def reserve_in_part(
+    *,
+    holder: str,
+    wanted: Sequence[Wanted],
+    actor: str,
+    now: datetime,
+    among: Collection[int] | None = None,
+) -> tuple[list[Unit], list[Wanted]]:
+    """One now, one later: hold what there is of what is wanted, and say what is still wanted.
+
+    Returns: the units, reserved (maybe none), and the rest. When there is a rest, the shortage lock is held
+             until the caller's transaction ends, as after a refusal of `reserve`.
+    """
+    now_wanted, later = list(wanted), Counter[int | None]()
+    while now_wanted:
+        try:
+            units = reserve(holder=holder, wanted=now_wanted, actor=actor, now=now, among=among)
+        except InsufficientStock as refusal:
+            # Only ever less is wanted, so this ends.
+            now_wanted, missing = without(now_wanted, refusal.shortages)
+            later.update(missing)
+        else:
+            break
+    else:
+        units = []
+    return units, [Wanted(model, quantity) for model, quantity in later.items()]
+
+
 def lock_shortage() -> None:
     """Wait until nobody else decides over missing stock, and keep others waiting until this transaction ends.
 
@@ -116,6 +147,7 @@ def release(*, holder: str, actor: str, now: datetime, reason: str = Reason.RELE
     """
     with transaction.atomic():
         held = movements.lock_held(holder)
+        Expiry.objects.filter(holder=holder).delete()
         stuck = [unit.serial for unit in held if unit.account == Account.PACKED]
         reserved = [unit for unit in held if unit.account == Account.RESERVED]
         if stuck or (reserved and not move_allowed(Account.RESERVED, Account.AVAILABLE, reason)):
@@ -130,6 +162,23 @@ def release(*, holder: str, actor: str, now: datetime, reason: str = Reason.RELE
                 reserved, to_account=Account.AVAILABLE, reason=reason, reference=holder, actor=actor, now=now
             )
     return reserved
+
+
+def replace(*, unit: Unit, actor: str, now: datetime) -> Unit:
+    """Give the holder of a reserved unit the oldest available one of the same key model instead.
+
+    Part of the caller's transaction, which has locked the unit; the unit is available then.
+
+    Raises: InsufficientStock: there is no other. Nothing has changed.
+    Locks:  the other unit, unless somebody else has it locked: then the next oldest.
+    """
+    assert unit.account == Account.RESERVED, "only a reserved unit is replaced"
+    others = Unit.objects.available().filter(key_model=unit.key_model_id).exclude(pk=unit.pk)
+    other = others.in_lock_order().select_for_update(no_key=True, skip_locked=True).first()
+    if other is None:
+        raise InsufficientStock([Shortage(unit.key_model_id, 1, 0)])
+    _exchange(unit, other, actor=actor, now=now)
+    return other
 
 
 def swap(*, holder: str, old_serial: str, new_serial: str, actor: str, now: datetime) -> Unit:

@@ -1,8 +1,9 @@
-"""Key models, lots, units and movements. guards.py has the triggers that keep the ledger."""
+"""Key models, lots, units, movements and seals."""
 
 from collections.abc import Iterable
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import BooleanField, Q
@@ -59,6 +60,10 @@ class KeyModel(models.Model):
     currency = models.CharField(max_length=3, default="USD")
     eccn = models.CharField(max_length=16)
     contains_battery = models.BooleanField(default=False)
+    aaguids = ArrayField(
+        models.UUIDField(), default=list, blank=True, help_text="What its authenticators say they are"
+    )
+    image = models.CharField(max_length=200, blank=True, help_text="A file among the static ones")
     is_active = models.BooleanField(default=True, help_text='Whether requests for "any" key may get it')
     added_at = models.DateTimeField()
 
