@@ -5,6 +5,8 @@ SHELL := /bin/sh
 .SHELLFLAGS := -ec
 .PHONY: help demo test check bench serve worker format lock screenshots clean
 
+# Byte code is cached in .venv and the tree even where the environment says not to: a dozen processes start.
+unexport PYTHONDONTWRITEBYTECODE
 PYTHON := .venv/bin/python
 MANAGE := $(PYTHON) manage.py
 DOWNLOADS ?=

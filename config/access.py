@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, cast
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.models import Authenticator
@@ -35,7 +35,7 @@ def staff_required(view: _View[_P]) -> _View[_P]:
             return _to_security_key(request)
         return view(request, *args, **kwargs)
 
-    return gate
+    return cast(_View[_P], gate)  # the decorator names its first argument, the type does not
 
 
 def used_security_key(request: HttpRequest) -> bool:

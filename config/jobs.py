@@ -4,10 +4,13 @@ A job's arguments are ids and nothing else: they stand in a table that staff and
 """
 
 import logging
+from functools import partial
 from typing import Any
 
+from django.db import transaction
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
 
 from config import invariants
 
@@ -23,6 +26,24 @@ def defer(task_name: str, /, *, lock: str | None = None, **arguments: Any) -> No
     Jobs are named, not imported, so that a room can ask for work of a room above it.
     """
     app.configure_task(task_name, lock=lock, allow_unknown=False).defer(**arguments)
+
+
+def wake(task_name: str, /) -> None:
+    """Have a job of this name look for work once this transaction has committed.
+
+    For work whose rows are the queue themselves: they commit with the change that causes them, and the job
+    only says that there are some. One waiting job does for any number of rows, so a burst of changes is not
+    a burst of jobs. If the process dies before it could say so, the periodic run of the same job finds them.
+    """
+    transaction.on_commit(partial(_wake, task_name))
+
+
+def _wake(task_name: str) -> None:
+    try:
+        with transaction.atomic():
+            app.configure_task(task_name, queueing_lock=task_name, allow_unknown=False).defer(timestamp=0)
+    except AlreadyEnqueued:
+        pass
 
 
 @app.periodic(cron="17 3 * * *")

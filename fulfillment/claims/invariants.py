@@ -42,7 +42,8 @@ WHERE EXISTS (
     OR decision.outcome = 'ineligible'
     OR decision.outcome = 'review' AND NOT EXISTS (
         SELECT FROM claims_claimevent AS approval
-        WHERE approval.claim_id = claim.id AND approval.name = 'approved' AND approval.actor LIKE 'staff:_%%'
+        WHERE approval.claim_id = claim.id AND approval.name = 'approved'
+          AND approval.actor ~ '^(staff|token):.'
     )
 )
 """

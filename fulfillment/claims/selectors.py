@@ -14,7 +14,6 @@ from roster import selectors as roster_selectors
 from roster.models import Account
 from roster.rules import CampaignFact, Decision, Facts, RegionFact, decide, parse_policy
 
-
 # More than any claim holds.
 ENOUGH_KEYS = 100
 

@@ -1,11 +1,14 @@
 """Every message to a maintainer: queued in the transaction that causes it, mailed once, listed for ever."""
 
+from datetime import datetime
+
 from django.db import models
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
-    def unsent(self) -> "NoticeQuerySet":
-        return self.filter(sent_at__isnull=True, failed_at__isnull=True).order_by("id")
+    def due(self, now: datetime) -> "NoticeQuerySet":
+        """To be mailed now: new ones, and those whose last attempt came to nothing."""
+        return self.filter(sent_at__isnull=True, failed_at__isnull=True, due_at__lte=now)
 
 
 class Notice(models.Model):
@@ -31,7 +34,7 @@ class Notice(models.Model):
     body = models.TextField(blank=True)
     created_at = models.DateTimeField()
     attempts = models.PositiveSmallIntegerField(default=0)
-    attempted_at = models.DateTimeField(null=True, blank=True, help_text="Set while somebody is mailing it.")
+    due_at = models.DateTimeField(help_text="When it may be mailed; later while somebody is mailing it.")
     sent_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(null=True, blank=True)
 
@@ -40,8 +43,8 @@ class Notice(models.Model):
     class Meta:
         indexes = [
             models.Index(
-                fields=["id"],
-                name="notice_unsent",
+                fields=["due_at"],
+                name="notices_due",
                 condition=models.Q(sent_at__isnull=True, failed_at__isnull=True),
             ),
         ]

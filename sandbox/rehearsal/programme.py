@@ -27,11 +27,11 @@ from roster.services.designations import designate_critical
 from roster.services.downloads import import_downloads
 from roster.services.policies import publish_policy
 from roster.services.roles import import_roles
+from sandbox.client import Control
 from sandbox.rehearsal.clock import VirtualClock
 from sandbox.rehearsal.people import Person, address_of, person
 from sandbox.rehearsal.plan import Plan
 from sandbox.rehearsal.workers import Workers
-from sandbox.client import Control
 from sandbox.synthetic import generate_index
 
 ACTOR = "system:rehearsal"
@@ -175,13 +175,18 @@ class Programme:
                 self._claim(one)
             self.clock.move_to(evening)
             self._review_what_waits(evening)
-            self.workers.work()
+            # Labels are bought before the carrier's day passes. What it said that day is worked while the
+            # next day's people already come, as it would be.
+            self.workers.work(evening)
             self.vendor.advance_to(evening)
-            self.workers.work()
-            periodic_chores(now=evening)
-            self.workers.work()
+            if number % 7 == 6:
+                # Asking after every parcel that was quiet for hours is a week's work at this pace.
+                self.workers.work(evening)
+                periodic_chores(now=evening)
+            self.workers.start(evening)
             steps.advance()
             yield evening
+        self.workers.wait()
 
     def _claim(self, one: Person) -> None:
         assert one.claims_after is not None
@@ -249,7 +254,8 @@ class Programme:
     def standing(self) -> str:
         """How it stands, in a line."""
         refused = sum(count for what, count in self.tally.items() if what.startswith("refused"))
-        return f"{self.tally['accepted']:,} accepted, {self.tally['waitlisted']:,} waitlisted, {refused:,} refused"
+        accepted, waitlisted = self.tally["accepted"], self.tally["waitlisted"]
+        return f"{accepted:,} accepted, {waitlisted:,} waitlisted, {refused:,} refused"
 
     # Afterwards.
 

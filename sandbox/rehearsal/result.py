@@ -13,8 +13,8 @@ def as_text(summary: dict[str, Any]) -> str:
     lines = [
         render_text(summary["report"]),
         f"Who came: {came}.",
-        f"Labels: {vendor['labels_ours']:,} bought for {vendor['cents_ours'] / 100:,.2f} USD; the vendor's books "
-        f"{'agree to the cent' if vendor['agree'] else 'say otherwise'}.",
+        f"Labels: {vendor['labels_ours']:,} bought for {vendor['cents_ours'] / 100:,.2f} USD; "
+        f"the vendor's books {'agree to the cent' if vendor['agree'] else 'say otherwise'}.",
         f"Invariants: {', '.join(verdict['checked'])}; {checked:,} things checked, "
         f"{len(verdict['violations'])} violations.",
         *(f"  {found['invariant']}: {found['message']} {found['ids']}" for found in verdict["violations"]),

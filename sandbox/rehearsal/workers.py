@@ -1,17 +1,86 @@
-"""The job queue, worked until it is empty, as often as the rehearsal wants."""
+"""The job queue, worked until it is empty, as often as the rehearsal wants, by processes of its own."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from datetime import datetime
 
+from django.conf import settings
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
-CONCURRENCY = 4
+PROCESSES = 2
+CONCURRENCY = 3
+DONE = "done"
 
 
 class Workers:
-    """A Procrastinate worker that is called in rather than left waiting."""
+    """Procrastinate workers that are called in rather than left waiting.
+
+    They are processes, as in a deployment; each is told the time it works at, for the rehearsal's clock is
+    of this process only.
+    """
+
+    def __init__(self) -> None:
+        command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "run_rehearsal_worker"]
+        self._processes = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
+            for _ in range(PROCESSES)
+        ]
+        self._busy = False
+
+    def start(self, now: datetime) -> None:
+        """Have them work every job that is due, and every job those defer; `wait` says when they have."""
+        self.wait()
+        for process in self._processes:
+            assert process.stdin is not None
+            process.stdin.write(f"{now.isoformat()}\n")
+            process.stdin.flush()
+        self._busy = True
+
+    def wait(self) -> None:
+        """Until the queue is empty.
+
+        Raises: RuntimeError: a worker ended; its messages are on standard error.
+        """
+        if not self._busy:
+            return
+        for process in self._processes:
+            assert process.stdout is not None
+            if process.stdout.readline().strip() != DONE:
+                raise RuntimeError("a worker of the rehearsal ended early")
+        self._busy = False
+
+    def work(self, now: datetime) -> None:
+        """Start and wait."""
+        self.start(now)
+        self.wait()
+
+    def close(self) -> None:
+        for process in self._processes:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.close()
+        for process in self._processes:
+            process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+
+
+@contextmanager
+def workers() -> Iterator[Workers]:
+    """Workers for the length of the block."""
+    staff = Workers()
+    try:
+        yield staff
+    finally:
+        staff.close()
+
+
+class Worker:
+    """One worker, in its process: keeps its connections from one call to the next."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
@@ -25,7 +94,7 @@ class Workers:
         await self._stack.enter_async_context(self._app.open_async())
 
     def work(self) -> None:
-        """Work every job that is due, and every job those defer."""
+        """Until no job is due."""
         self._runner.run(
             self._app.run_worker_async(
                 wait=False,
@@ -39,13 +108,3 @@ class Workers:
     def close(self) -> None:
         self._runner.run(self._stack.aclose())
         self._runner.close()
-
-
-@contextmanager
-def workers() -> Iterator[Workers]:
-    """Workers for the length of the block."""
-    staff = Workers()
-    try:
-        yield staff
-    finally:
-        staff.close()

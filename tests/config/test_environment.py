@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from config.environment import ROOT, BadEnvironment, Environment, read_environment
 from config.dotenv import development_settings
+from config.environment import ROOT, BadEnvironment, Environment, read_environment
 
 
 def test_the_example_lists_every_setting_and_nothing_else() -> None:

@@ -148,7 +148,7 @@ def _refuse_busy(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise CommandError(
-                f"Port {port} is in use. Stop what listens there, or choose others with --port and --vendor-port.",
+                f"Port {port} is in use. Stop what listens there, or choose others (--port, --vendor-port).",
                 returncode=1,
             ) from None
 

@@ -1,6 +1,7 @@
 """A maintainer claims their keys."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -39,12 +40,15 @@ def test_it_accepts_and_reserves_one_of_each_connector(make_claim: MakeClaim, ad
 
 
 @pytest.mark.usefixtures("stock")
-def test_it_queues_the_mail_and_the_parcel_with_ids_only(make_claim: MakeClaim) -> None:
-    claim = make_claim()
+def test_it_queues_the_mail_and_the_parcel_with_ids_only(
+    make_claim: MakeClaim, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        claim = make_claim()
     jobs = dict(ProcrastinateJob.objects.values_list("task_name", "args"))
     notice = Notice.objects.get()
     assert jobs == {
-        "notices.send_notice": {"notice_id": notice.pk},
+        "notices.send_notices": {"timestamp": 0},
         "shipping.ship_claim": {"claim_id": claim.pk},
     }
     assert (notice.template, notice.claim_code) == ("confirmed", claim.code)

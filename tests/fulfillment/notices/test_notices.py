@@ -13,7 +13,13 @@ from django.db import transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from fulfillment.notices.models import Notice
-from fulfillment.notices.services import ATTEMPT_LASTS, queue_notice, send_notice
+from fulfillment.notices.services import (
+    FIRST_PAUSE,
+    MAX_ATTEMPTS,
+    queue_notice,
+    send_notice,
+    send_notices,
+)
 from tests.conftest import Roster
 
 pytestmark = pytest.mark.django_db
@@ -72,49 +78,86 @@ def test_it_is_mailed_once(roster: Roster) -> None:
     assert len(mail.outbox) == 1
 
 
-def test_the_same_thing_is_said_once(roster: Roster) -> None:
-    queue(roster)
-    queue(roster)
+def test_the_same_thing_is_said_once(roster: Roster, django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        queue(roster)
+        queue(roster)
     assert Notice.objects.count() == 1
-    assert ProcrastinateJob.objects.filter(task_name="notices.send_notice").count() == 1
+
+
+def test_any_number_of_notices_is_one_job(roster: Roster, django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        for template in Notice.Template:
+            queue(roster, template)
+    job = ProcrastinateJob.objects.get()
+    assert (job.task_name, job.args) == ("notices.send_notices", {"timestamp": 0})
+    assert send_notices(now=NOW) == len(Notice.Template)
+    assert len(mail.outbox) == len(Notice.Template)
 
 
 def test_nothing_is_said_when_its_cause_is_rolled_back(roster: Roster) -> None:
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         queue(roster)
-        raise RuntimeError
+        transaction.set_rollback(True)
     assert not Notice.objects.exists()
     assert not ProcrastinateJob.objects.exists()
 
 
-def test_a_mail_that_could_not_leave_is_tried_again(
+def test_a_mail_that_could_not_leave_is_tried_again_after_a_pause(
     roster: Roster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notice = queue(roster)
-
-    def refuse(*args: Any, **kwargs: Any) -> None:
-        raise SMTPServerDisconnected
-
     with monkeypatch.context() as offline:
-        offline.setattr(EmailBackend, "send_messages", refuse)
+        offline.setattr(EmailBackend, "send_messages", _refuse)
         with pytest.raises(SMTPServerDisconnected):
             send_notice(notice_id=notice.pk, now=NOW)
-    assert send_notice(notice_id=notice.pk, now=NOW + timedelta(seconds=10)) is True
+    assert send_notice(notice_id=notice.pk, now=NOW + FIRST_PAUSE / 2) is False
+    assert send_notice(notice_id=notice.pk, now=NOW + FIRST_PAUSE) is True
     assert len(mail.outbox) == 1
 
 
-def test_a_mail_that_somebody_is_sending_is_left_to_them(roster: Roster) -> None:
-    """Its process may have died: after a while anybody may try, under the same Message-ID."""
+def test_one_mail_that_cannot_leave_holds_up_no_other(
+    roster: Roster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for template in (Notice.Template.CONFIRMED, Notice.Template.SHIPPED):
+        queue(roster, template)
+    deliver = EmailBackend.send_messages
+
+    def refuse_the_first(backend: EmailBackend, messages: list[mail.EmailMessage]) -> Any:
+        if "reserved" in messages[0].subject:
+            raise SMTPServerDisconnected
+        return deliver(backend, messages)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", refuse_the_first)
+    assert send_notices(now=NOW) == 1
+    assert [notice.template for notice in Notice.objects.filter(sent_at=None)] == ["confirmed"]
+
+
+def test_a_mail_that_never_leaves_counts_as_failed(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue(roster)
+    monkeypatch.setattr(EmailBackend, "send_messages", _refuse)
+    for day in range(MAX_ATTEMPTS + 5):
+        send_notices(now=NOW + timedelta(days=day))
+    notice = Notice.objects.get()
+    assert (notice.attempts, notice.failed_at) == (MAX_ATTEMPTS, NOW + timedelta(days=MAX_ATTEMPTS - 1))
+
+
+def test_two_workers_do_not_mail_the_same_notice(roster: Roster) -> None:
+    """Whoever put it off mails it; if that process died, it is due again after the pause."""
     notice = queue(roster)
-    Notice.objects.update(attempts=1, attempted_at=NOW)
+    Notice.objects.update(attempts=1, due_at=NOW + FIRST_PAUSE)
     assert send_notice(notice_id=notice.pk, now=NOW + timedelta(minutes=1)) is False
-    assert send_notice(notice_id=notice.pk, now=NOW + ATTEMPT_LASTS + timedelta(seconds=1)) is True
+    assert send_notice(notice_id=notice.pk, now=NOW + FIRST_PAUSE) is True
 
 
 def test_a_repeat_has_the_same_message_id(roster: Roster) -> None:
     notice = queue(roster)
     send_notice(notice_id=notice.pk, now=NOW)
-    Notice.objects.update(sent_at=None, attempted_at=None)
+    Notice.objects.update(sent_at=None, due_at=NOW)
     send_notice(notice_id=notice.pk, now=NOW)
     first, second = mail.outbox
     assert first.extra_headers["Message-ID"] == second.extra_headers["Message-ID"]
+
+
+def _refuse(*args: Any, **kwargs: Any) -> None:
+    raise SMTPServerDisconnected

@@ -1,0 +1,161 @@
+"""Rows of the rooms as the documents that go out."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F, Prefetch, Window
+from django.db.models.functions import RowNumber
+
+from fulfillment.claims.counters import keys_of
+from fulfillment.claims.countries import country_name
+from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimQuerySet, Region
+from fulfillment.claims.rules import ClaimState
+from inventory.models import Movement, Unit
+
+_SENT = (ClaimEvent.Name.SHIPPED, ClaimEvent.Name.CORRECTED)
+
+
+def with_parts(claims: ClaimQuerySet) -> ClaimQuerySet:
+    """Read all that the documents of these claims need, in a fixed number of queries."""
+    return claims.select_related("campaign", "account").prefetch_related(
+        "items__key_model",
+        Prefetch(
+            "events",
+            queryset=ClaimEvent.objects.filter(name__in=_SENT).order_by("-at", "-id"),
+            to_attr="sendings",
+        ),
+    )
+
+
+def claim_documents(claims: Sequence[Claim]) -> list[dict[str, Any]]:
+    """The documents of claims read `with_parts`."""
+    places = _places_in_line(claims)
+    return [_claim_document(claim, places.get(claim.pk)) for claim in claims]
+
+
+def claim_document(code: str) -> dict[str, Any]:
+    """The document of one claim that exists."""
+    return claim_documents([with_parts(Claim.objects.filter(code=code)).get()])[0]
+
+
+def _claim_document(claim: Claim, place: int | None) -> dict[str, Any]:
+    return {
+        "code": claim.code,
+        "campaign": claim.campaign.slug,
+        "maintainer": claim.account.username,
+        "state": claim.state,
+        "items": [
+            {"sku": item.key_model.sku if item.key_model else None, "quantity": item.quantity}
+            for item in claim.items.all()
+        ],
+        "service": claim.service,
+        "country": claim.country,
+        "place": place,
+        "created_at": claim.created_at,
+        "updated_at": claim.updated_at,
+        "tracking": _tracking(claim.sendings),  # type: ignore[attr-defined]  # the prefetch's to_attr
+    }
+
+
+def _tracking(sendings: Iterable[ClaimEvent]) -> dict[str, str] | None:
+    for event in sendings:
+        if event.data.get("tracking_code"):
+            return {"carrier": event.data.get("carrier", ""), "tracking_code": event.data["tracking_code"]}
+    return None
+
+
+def _places_in_line(claims: Sequence[Claim]) -> dict[int, int]:
+    """The places of the waitlisted among the claims, all counted in one query."""
+    waiting = [claim for claim in claims if claim.state == ClaimState.WAITLISTED]
+    if not waiting:
+        return {}
+    lines = Claim.objects.filter(
+        state=ClaimState.WAITLISTED, campaign_id__in={claim.campaign_id for claim in waiting}
+    )
+    numbered = lines.annotate(
+        place=Window(RowNumber(), partition_by=F("campaign_id"), order_by=[F("waitlisted_at"), F("id")])
+    )
+    return dict(numbered.filter(pk__in=[claim.pk for claim in waiting]).values_list("pk", "place"))
+
+
+def campaign_document(campaign: Campaign) -> dict[str, Any]:
+    keys = keys_of(campaign)
+    return {
+        "slug": campaign.slug,
+        "name": campaign.name,
+        "sponsor": campaign.sponsor,
+        "opens_at": campaign.opens_at,
+        "closes_at": campaign.closes_at,
+        "per_claim": campaign.per_claim,
+        "keys": {
+            "total": keys.total,
+            "available": keys.available,
+            "claimed": keys.claimed,
+            "redeemed": keys.redeemed,
+        },
+    }
+
+
+def region_document(region: Region) -> dict[str, Any]:
+    is_open = region.status == Region.Status.OPEN
+    return {
+        "country": region.country,
+        "name": country_name(region.country),
+        "status": region.status,
+        "reason": region.reason,
+        "source": region.source,
+        "is_sponsored": region.is_sponsored,
+        "keys_per_parcel": region.keys_per_parcel,
+        "phone_required": region.phone_required,
+        "tax_id_required": region.tax_id_required,
+        "po_box_allowed": region.po_box_allowed,
+        "incoterm": region.incoterm,
+        "promised_days": region.promised_days if is_open else None,
+    }
+
+
+def unserved_document(country: str) -> dict[str, Any]:
+    """A country without a row in the table is not served."""
+    return {
+        "country": country,
+        "name": country_name(country),
+        "status": "blocked",
+        "reason": "We have no way to send keys there yet.",
+        "source": "",
+        "is_sponsored": False,
+        "keys_per_parcel": 0,
+        "phone_required": False,
+        "tax_id_required": False,
+        "po_box_allowed": False,
+        "incoterm": "",
+        "promised_days": None,
+    }
+
+
+def unit_document(unit: Unit, movements: Iterable[Movement]) -> dict[str, Any]:
+    return {
+        "serial": unit.serial,
+        "sku": unit.key_model.sku,
+        "lot": unit.lot.reference,
+        "account": unit.account,
+        "held_for": unit.held_for,
+        "movements": [
+            {
+                "sequence": movement.sequence,
+                "from_account": movement.from_account,
+                "to_account": movement.to_account,
+                "reason": movement.reason,
+                "reference": movement.reference,
+                "actor": movement.actor,
+                "moved_at": movement.moved_at,
+                "hash": bytes(movement.hash).hex(),
+            }
+            for movement in movements
+        ],
+    }
+
+
+def updated_after(claims: ClaimQuerySet, moment: datetime, code: str) -> ClaimQuerySet:
+    """The claims behind a place in the order of change."""
+    return claims.filter(updated_at__gte=moment).exclude(updated_at=moment, code__lte=code)

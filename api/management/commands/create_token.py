@@ -1,0 +1,50 @@
+"""`manage.py create_token`: let a program in; its secret is printed once."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from api.tokens import SCOPES, create_token
+from config import clock
+from config.commands import KeydeskCommand
+from config.errors import BadRequest, InputErrors, Problem
+
+
+class Command(KeydeskCommand):
+    help = "Make a token for the API and print it; it cannot be shown again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--name", required=True, help="what calls with it, such as index-sync; never reused"
+        )
+        parser.add_argument(
+            "--scope",
+            action="append",
+            required=True,
+            metavar="SCOPE",
+            help=f"may be repeated: {', '.join(SCOPES)}",
+        )
+        parser.add_argument("--days", type=int, default=90, help="how long it lasts (default 90)")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        try:
+            token, secret = create_token(
+                name=options["name"], scopes=options["scope"], days=options["days"], now=clock.now()
+            )
+        except BadRequest as error:
+            problems = [Problem(found.message, field=f"--{found.field}") for found in error.errors]
+            raise InputErrors("create_token", problems) from None
+        return {
+            "name": token.name,
+            "token": secret,
+            "scopes": token.scopes,
+            "expires_at": token.expires_at.isoformat().replace("+00:00", "Z"),
+        }
+
+    def show(self, document: dict[str, Any]) -> None:
+        self.stdout.write(document["token"])
+        self.say(
+            f"Token {document['name']} for {', '.join(document['scopes'])}, until {document['expires_at']}. "
+            "It is shown this once; keep it where you keep secrets."
+        )

@@ -1,0 +1,1 @@
+"""Translators: a schema in, a service or selector called, a document out."""

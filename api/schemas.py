@@ -1,0 +1,235 @@
+"""The documents that come in and go out."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from ninja import Schema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    StrictInt,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from api.reading import LongText, Text, field_errors
+from config.errors import FieldError
+from fulfillment.claims.rules import WantedItem
+
+
+class In(BaseModel):
+    """What comes in: a field nobody knows is a mistake, not to be passed over."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ItemIn(In):
+    sku: Text | None = Field(None, description="A key model of the campaign; null takes any in stock.")
+    quantity: StrictInt = Field(description="How many keys of it.")
+
+    def as_wanted(self) -> WantedItem:
+        return WantedItem(sku=self.sku, quantity=self.quantity)
+
+
+ADDRESS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["name", "street1", "country"],
+    "additionalProperties": False,
+    "properties": {
+        name: {"type": "string", "maxLength": 100, "description": description}
+        for name, description in {
+            "name": "Who receives the parcel.",
+            "company": "Firm, if it is a business address.",
+            "street1": "Street and number.",
+            "street2": "Flat, building, care of.",
+            "city": "Needed in most countries.",
+            "state": "State or province, where addresses have one.",
+            "postal_code": "In the form of the country.",
+            "country": "ISO 3166-1 alpha-2. Later changes of the address must keep it.",
+            "phone": "For the carrier; needed where GET /regions/{country} says so.",
+        }.items()
+    },
+}
+# Read by the vault's own parser, which names every bad part; here it is only described.
+AddressIn = Annotated[Any, WithJsonSchema(ADDRESS_SCHEMA)]
+
+
+class ClaimIn(In):
+    """A request for keys."""
+
+    # Kept as far as it can be read: shape errors are collected, not raised, so that the caller is told of
+    # them together with what only the database knows to be wrong. Hence the defaults.
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"required": ["campaign", "maintainer", "shipping_address"]}
+    )
+
+    campaign: Text = Field("", description="The campaign's slug.")
+    maintainer: Text = Field("", description="The account's name on the index.")
+    items: list[ItemIn] = Field(
+        [], max_length=20, description="Left out: a full allotment of whatever is in stock."
+    )
+    shipping_address: AddressIn = None
+    service: Literal["standard", "express"] = "standard"
+
+    _problems: list[FieldError] = PrivateAttr(default_factory=list)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def read_what_can_be_read(cls, given: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(given, cls):
+            return given
+        try:
+            claim = read(given)
+        except ValidationError as error:
+            found = error.errors(include_url=False, include_context=False, include_input=False)
+            bad = {str(problem["loc"][0]) for problem in found if problem["loc"]}
+            known = given if isinstance(given, dict) else {}
+            claim = read({name: value for name, value in known.items() if name not in bad})
+            claim._problems = field_errors(found)
+        return claim
+
+    @property
+    def problems(self) -> list[FieldError]:
+        return self._problems
+
+
+class ReviewIn(In):
+    outcome: Literal["approve", "reject"]
+    note: LongText = Field(description="Why. Shown to the maintainer when the claim is not approved.")
+
+
+class ItemOut(Schema):
+    sku: str | None = Field(description="Null: any key model in stock.")
+    quantity: int
+
+
+class TrackingOut(Schema):
+    carrier: str
+    tracking_code: str
+
+
+class ClaimOut(Schema):
+    """A claim. The address is never part of it."""
+
+    code: str
+    campaign: str
+    maintainer: str
+    state: str
+    items: list[ItemOut]
+    service: str
+    country: str
+    place: int | None = Field(description="The place in line of a waitlisted claim, from 1.")
+    created_at: datetime
+    updated_at: datetime
+    tracking: TrackingOut | None
+
+
+class ClaimListOut(Schema):
+    items: list[ClaimOut]
+    next: str | None = Field(description="The cursor of the next page.")
+
+
+class KeysOut(Schema):
+    total: int
+    available: int
+    claimed: int
+    redeemed: int
+
+
+class CampaignOut(Schema):
+    slug: str
+    name: str
+    sponsor: str
+    opens_at: datetime
+    closes_at: datetime
+    per_claim: int
+    keys: KeysOut
+
+
+class RegionOut(Schema):
+    country: str
+    name: str
+    status: Literal["open", "waitlist", "paused", "blocked"]
+    reason: str
+    source: str
+    is_sponsored: bool
+    keys_per_parcel: int
+    phone_required: bool
+    tax_id_required: bool
+    po_box_allowed: bool
+    incoterm: str
+    promised_days: int | None = Field(description="From hand-over to the door; null where nothing is sent.")
+
+
+class RegionListOut(Schema):
+    items: list[RegionOut]
+    next: str | None
+
+
+class VerdictOut(Schema):
+    rule: str
+    outcome: Literal["pass", "fail", "review"]
+    reason: str
+    evidence: dict[str, Any]
+    remedy: str
+
+
+class DecisionOut(Schema):
+    outcome: Literal["eligible", "ineligible", "review"]
+    policy: str
+    headline: str | None
+    verdicts: list[VerdictOut]
+
+
+class StockOut(Schema):
+    sku: str
+    accounts: dict[str, int] = Field(
+        description="Units by account of the ledger; accounts without units are left out."
+    )
+
+
+class StockListOut(Schema):
+    items: list[StockOut]
+
+
+class MovementOut(Schema):
+    sequence: int
+    from_account: str
+    to_account: str
+    reason: str
+    reference: str
+    actor: str
+    moved_at: datetime
+    hash: str = Field(description="Chains to the movement before; see the manual for how to check it.")
+
+
+class UnitOut(Schema):
+    serial: str
+    sku: str
+    lot: str
+    account: str
+    held_for: str | None
+    movements: list[MovementOut]
+
+
+class FieldProblemOut(Schema):
+    field: str
+    code: str
+    message: str
+
+
+class ProblemOut(Schema):
+    """RFC 9457. Nothing changed when one is returned."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldProblemOut] | None = Field(None, description="Every bad field.")
+    decision: DecisionOut | None = Field(None, description="With `ineligible`.")
+    claim: str | None = Field(None, description="With `already_claimed`: the claim there is.")

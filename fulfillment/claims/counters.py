@@ -1,0 +1,33 @@
+"""How many keys a campaign has, and what became of them: the numbers of the public counters."""
+
+from dataclasses import dataclass
+
+from django.db.models import Count, Q
+
+from fulfillment.claims.models import Campaign, Claim
+from inventory.models import Unit
+from inventory.rules import Account
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Keys of a campaign: received, free to be claimed, held for its claims, redeemed (DESIGN § 8)."""
+
+    total: int
+    available: int
+    claimed: int
+    redeemed: int
+
+
+def keys_of(campaign: Campaign) -> Keys:
+    """Counted from where the units stand now, in two queries.
+
+    Stock is shared: another campaign that gives out the same key models has the same keys left.
+    """
+    ours = Unit.objects.filter(key_model__in=campaign.key_models.all()).exclude(account=Account.SUPPLIER)
+    stock = ours.aggregate(total=Count("pk"), available=Count("pk", filter=Q(account=Account.AVAILABLE)))
+    held = Unit.objects.filter(held_for__in=Claim.objects.filter(campaign=campaign).values("code")).aggregate(
+        claimed=Count("pk"),
+        redeemed=Count("pk", filter=Q(account__in=[Account.IN_TRANSIT, Account.DELIVERED])),
+    )
+    return Keys(**stock, **held)

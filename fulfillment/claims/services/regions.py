@@ -1,0 +1,130 @@
+"""The region table: loaded from dated documents, and what a region asks of an address."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from config.errors import FieldError, InputErrors, Problem
+from fulfillment.claims.countries import is_country
+from fulfillment.claims.models import Region
+from fulfillment.vault.addresses import PostalAddress
+
+# What a row of the document says; the rest has the model's defaults.
+_FIELDS = {
+    "status": str,
+    "reason": str,
+    "source": str,
+    "is_sponsored": bool,
+    "keys_per_parcel": int,
+    "po_box_allowed": bool,
+    "phone_required": bool,
+    "tax_id_required": bool,
+    "incoterm": str,
+    "promised_days": int,
+    "ceiling_cents": int,
+}
+_REQUIRED = {"country", "status", "source", "promised_days", "ceiling_cents"}
+
+
+def check_address(address: PostalAddress, *, region: Region | None) -> list[FieldError]:
+    """What the region needs and the address lacks; empty when nothing."""
+    if region is not None and region.phone_required and not address.phone:
+        message = "Carriers need a phone number for parcels to this country."
+        return [FieldError("shipping_address.phone", "required", message)]
+    return []
+
+
+@transaction.atomic
+def load_regions(*, document: Mapping[str, Any], now: datetime, source: str = "regions") -> int:
+    """Bring the region table to what the document says; how many rows changed or are new.
+
+    A row that says something new ends the one before it at `now` and begins then, so that what was true
+    when an older claim was decided stays on record. Loading the same document again changes nothing.
+
+    Args:   document: `{"regions": [{"country", "status", …}]}` as in `data/regions-2022.json`.
+            now: from when new rows hold; the first row of a country holds from the document's
+            `valid_from`, if it has one.
+    Raises: InputErrors: naming every row and field that cannot be used.
+    Locks:  the rows in force of the countries named, in pk order.
+    """
+    rows = document.get("regions")
+    problems = _problems(rows)
+    if problems:
+        raise InputErrors(source, problems)
+    assert isinstance(rows, list)
+    in_force = {
+        (row.country, row.subdivision): row
+        for row in Region.objects.in_force(now)
+        .filter(country__in=[row["country"] for row in rows], key_model__isnull=True)
+        .order_by("pk")
+        .select_for_update()
+    }
+    since = datetime.fromisoformat(document["valid_from"]) if "valid_from" in document else now
+    return sum(_bring_up_to_date(row, in_force, now=now, first_since=min(since, now)) for row in rows)
+
+
+def _bring_up_to_date(
+    row: Mapping[str, Any],
+    in_force: Mapping[tuple[str, str], Region],
+    *,
+    now: datetime,
+    first_since: datetime,
+) -> bool:
+    place = (row["country"], row.get("subdivision", ""))
+    says = {name: row[name] for name in _FIELDS if name in row}
+    before = in_force.get(place)
+    wanted = Region(country=place[0], subdivision=place[1], **says)
+    if before is not None:
+        if all(getattr(before, name) == getattr(wanted, name) for name in _FIELDS):
+            return False
+        if before.valid_from == now:
+            before.delete()
+        else:
+            before.valid_until = now
+            before.save(update_fields=["valid_until"])
+    wanted.valid_from = now if before is not None else first_since
+    wanted.save()
+    return True
+
+
+def _problems(rows: object) -> list[Problem]:
+    if not isinstance(rows, list) or not rows:
+        return [Problem("There is no list of regions.", field="regions")]
+    found: list[Problem] = []
+    seen: set[tuple[str, str]] = set()
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, Mapping):
+            found.append(Problem("This is no object.", line=number))
+            continue
+        found += [
+            Problem("This is needed.", line=number, field=name) for name in sorted(_REQUIRED - set(row))
+        ]
+        found += [
+            Problem("There is no such field.", line=number, field=name)
+            for name in sorted(set(row) - set(_FIELDS) - {"country", "subdivision"})
+        ]
+        found += [
+            Problem(f"This must be of the type {kind.__name__}.", line=number, field=name)
+            for name, kind in _FIELDS.items()
+            if name in row and type(row[name]) is not kind
+        ]
+        if not is_country(str(row.get("country"))):
+            found.append(Problem("This is no country code of ISO 3166-1.", line=number, field="country"))
+        if row.get("status") not in Region.Status.values:
+            found.append(Problem(f"One of {', '.join(Region.Status.values)}.", line=number, field="status"))
+        place = (str(row.get("country")), str(row.get("subdivision", "")))
+        if place in seen:
+            found.append(Problem("This country stands twice.", line=number, field="country"))
+        seen.add(place)
+    return found
+
+
+def shipped_document(name: str = "regions-2022") -> dict[str, Any]:
+    """A region table that comes with the code."""
+    path = Path(__file__).parent.parent / "data" / f"{name}.json"
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document

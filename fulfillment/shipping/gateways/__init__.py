@@ -1,0 +1,21 @@
+"""The carriers' vendor as this room sees it: a protocol, plain values, and the real client behind them."""
+
+from functools import cache
+
+from fulfillment.shipping.gateways.base import CarrierGateway
+
+
+@cache
+def from_environment() -> CarrierGateway:
+    """The gateway this installation's settings describe: one a process, with a client a thread."""
+    from django.conf import settings
+
+    from fulfillment.shipping.gateways.easypost import EasyPostGateway
+
+    environment = settings.ENVIRONMENT
+    return EasyPostGateway(
+        api_key=environment.easypost_api_key.get_secret_value(),
+        api_base=environment.easypost_api_base,
+        mode=environment.easypost_mode,
+        timeout_s=environment.easypost_timeout_s,
+    )

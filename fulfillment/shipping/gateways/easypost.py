@@ -1,0 +1,344 @@
+"""The real EasyPost client, tamed: no hidden repeats, no hidden sleeps, nothing personal in a log.
+
+The purchase protocol rests on how this client behaves (INTEGRATIONS § 1), so its minor version is pinned
+and tests/fulfillment/shipping/test_easypost_gateway.py holds it to that.
+"""
+
+import logging
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from easypost.easypost_client import EasyPostClient
+from easypost.errors.general.easypost_error import EasyPostError
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from fulfillment.shipping.gateways import reading
+from fulfillment.shipping.gateways.base import (
+    BoughtLabel,
+    CreatedShipment,
+    Customs,
+    Failure,
+    GatewayError,
+    LabelFile,
+    Parcel,
+    Party,
+    ShipmentStatus,
+    TrackerState,
+)
+
+logger = logging.getLogger("keydesk.easypost")
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+MAX_LABEL_BYTES = 5_000_000
+_MEDIA_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"%PDF-": "application/pdf", b"^XA": "application/zpl"}
+# Where EasyPost keeps label files, besides its API's own host.
+_LABEL_HOSTS = (
+    "easypost.com",
+    "easypost-files.s3.us-west-2.amazonaws.com",
+    "easypost-files.s3.amazonaws.com",
+)
+
+# Connecting may be repeated, for nothing was sent yet. What was sent is not repeated here: workers do
+# that from the queue, where a pause holds up nobody.
+_CONNECT_TWICE_MORE = Retry(
+    total=2,
+    connect=2,
+    read=0,
+    status=0,
+    other=0,
+    redirect=0,
+    respect_retry_after_header=False,
+    allowed_methods=frozenset({"GET"}),
+)
+
+
+class EasyPostGateway:
+    """A CarrierGateway over EasyPost's HTTP API, or over the stand-in that speaks it.
+
+    Args: api_base: ends in /v2.
+          mode: `test` or `production`; answers of the other mode are refused.
+    """
+
+    def __init__(self, *, api_key: str, api_base: str, mode: str, timeout_s: int) -> None:
+        self._api_key = api_key
+        self._api_base = api_base
+        self._mode = mode
+        self._timeout_s = timeout_s
+        # requests does not promise that a session may be shared between threads.
+        self._of_this_thread = threading.local()
+        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
+
+    def __repr__(self) -> str:
+        return f"EasyPostGateway({self._mode}, {self._api_base})"
+
+    @property
+    def mode(self) -> str:
+        return self._mode
+
+    @property
+    def timeout(self) -> timedelta:
+        return timedelta(seconds=self._timeout_s)
+
+    def create_shipment(
+        self, *, to: Party, from_: Party, parcel: Parcel, customs: Customs | None, reference: str
+    ) -> CreatedShipment:
+        """https://docs.easypost.com/docs/shipments#create-a-shipment"""
+        fields: Json = {
+            "to_address": _address(to),
+            "from_address": _address(from_),
+            "parcel": {
+                "weight": reading.ounces(parcel.weight_g),
+                "length": reading.inches(parcel.length_mm),
+                "width": reading.inches(parcel.width_mm),
+                "height": reading.inches(parcel.height_mm),
+            },
+            "options": {"label_format": "PNG"},
+            "reference": reference,
+        }
+        if customs is not None:
+            fields["customs_info"] = _customs(customs)
+            fields["options"]["incoterm"] = customs.incoterm
+        return self._ask(lambda client: client.shipment.create(**fields), self._created)
+
+    def rerate(self, shipment_id: str) -> CreatedShipment:
+        """https://docs.easypost.com/docs/shipments/rates#regenerate-rates-for-a-shipment"""
+        _check_id(shipment_id, "shp")
+        return self._ask(
+            lambda client: client.shipment.regenerate_rates(shipment_id),
+            lambda body: reading.read_created({**body, "id": shipment_id}),
+        )
+
+    def buy(self, shipment_id: str, rate_id: str) -> BoughtLabel:
+        """https://docs.easypost.com/docs/shipments#buy-a-shipment"""
+        _check_id(shipment_id, "shp")
+        _check_id(rate_id, "rate")
+        label = self._ask(
+            lambda client: client.shipment.buy(shipment_id, rate={"id": rate_id}), reading.read_label
+        )
+        if label is None:
+            raise GatewayError(Failure.UNKNOWN, "NO_LABEL_IN_ANSWER", status=200)
+        return label
+
+    def retrieve(self, shipment_id: str) -> ShipmentStatus:
+        """https://docs.easypost.com/docs/shipments#retrieve-a-shipment"""
+        _check_id(shipment_id, "shp")
+        return self._ask(lambda client: client.shipment.retrieve(shipment_id), self._status)
+
+    def retrieve_tracker(self, tracker_id: str) -> TrackerState:
+        """https://docs.easypost.com/docs/trackers#retrieve-a-tracker"""
+        _check_id(tracker_id, "trk")
+        return self._ask(lambda client: client.tracker.retrieve(tracker_id), reading.read_tracker)
+
+    def request_refund(self, shipment_id: str) -> str:
+        """https://docs.easypost.com/docs/shipments#refund-a-shipment"""
+        _check_id(shipment_id, "shp")
+        return self._ask(
+            lambda client: client.shipment.refund(shipment_id), lambda body: str(body["refund_status"])
+        )
+
+    def ensure_webhook(self, url: str, secret: str) -> str:
+        """https://docs.easypost.com/docs/webhooks"""
+        known: Json = self._ask(lambda client: client.webhook.all(), lambda body: body)
+        hook_id = next(
+            (str(hook["id"]) for hook in known.get("webhooks", []) if hook.get("url") == url), None
+        )
+        if hook_id is None:
+            return self._ask(
+                lambda client: client.webhook.create(url=url, webhook_secret=secret),
+                lambda body: str(body["id"]),
+            )
+        _check_id(hook_id, "hook")
+        # Updating enables it again, and sets the secret, which cannot be read back.
+        return self._ask(
+            lambda client: client.webhook.update(hook_id, webhook_secret=secret),
+            lambda body: str(body["id"]),
+        )
+
+    def fetch_label(self, url: str) -> LabelFile:
+        """Download a label's file: from the vendor only, no larger than a label, and a label indeed."""
+        self._check_label_url(url)
+        try:
+            with self._client()._requests_session.get(
+                url, timeout=self._timeout_s, stream=True, allow_redirects=False
+            ) as answer:
+                if answer.status_code != 200:
+                    gone = answer.status_code in (403, 404, 410)
+                    failure = Failure.PERMANENT if gone else Failure.RETRYABLE
+                    raise GatewayError(failure, "LABEL.NOT_THERE", status=answer.status_code)
+                content = _read_up_to(answer, MAX_LABEL_BYTES)
+        except requests.RequestException:
+            raise GatewayError(Failure.RETRYABLE, "LABEL.NOT_FETCHED") from None
+        for start, media_type in _MEDIA_TYPES.items():
+            if content.lstrip().startswith(start):
+                return LabelFile(content, media_type)
+        raise GatewayError(Failure.PERMANENT, "LABEL.IS_NONE", status=200)
+
+    def _created(self, body: Json) -> CreatedShipment:
+        self._check_mode(body)
+        return reading.read_created(body)
+
+    def _status(self, body: Json) -> ShipmentStatus:
+        self._check_mode(body)
+        return reading.read_status(body)
+
+    def _check_mode(self, body: Json) -> None:
+        if body.get("mode") != self._mode:
+            raise GatewayError(Failure.PERMANENT, "MODE.CONFLICT")
+
+    def _check_label_url(self, url: str) -> None:
+        given, ours = urlsplit(url), urlsplit(self._api_base)
+        host = given.hostname or ""
+        if (given.scheme, given.netloc) == (ours.scheme, ours.netloc):
+            return
+        if given.scheme == "https" and any(host == one or host.endswith(f".{one}") for one in _LABEL_HOSTS):
+            return
+        raise GatewayError(Failure.PERMANENT, "LABEL.FOREIGN_ADDRESS")
+
+    def _ask(self, call: Callable[[Any], Any], read: Callable[[Json], T]) -> T:
+        """Make one call and read its answer. Whatever goes wrong, in the call or after, is a GatewayError."""
+        try:
+            return read(_plain(call(self._client())))
+        except GatewayError:
+            raise
+        except EasyPostError as error:
+            raise _translated(error) from None
+        # The client raises AttributeError and others on odd answers, after the call had its effect.
+        except Exception as error:
+            raise GatewayError(Failure.UNKNOWN, f"UNREADABLE.{type(error).__name__}") from None
+
+    def _client(self) -> Any:
+        client = getattr(self._of_this_thread, "client", None)
+        if client is None:
+            client = self._of_this_thread.client = self._new_client()
+        return client
+
+    def _new_client(self) -> Any:
+        client: Any = EasyPostClient(api_key=self._api_key, api_base=self._api_base, timeout=self._timeout_s)
+        session = client._requests_session
+        # A netrc entry or a proxy variable of the surroundings would replace the key or read the traffic.
+        session.trust_env = False
+        # A redirect would be followed as a GET, which turns a purchase into a question.
+        session.max_redirects = 0
+        session.mount("http://", HTTPAdapter(max_retries=_CONNECT_TWICE_MORE))
+        session.mount("https://", HTTPAdapter(max_retries=_CONNECT_TWICE_MORE))
+        # The client mounts its own adapter on its host, which would win over the two above.
+        session.mount(self._api_base.split("/v2")[0], HTTPAdapter(max_retries=_CONNECT_TWICE_MORE))
+        client.subscribe_to_response_hook(_note)
+        self._sessions.add(session)
+        return client
+
+    def close(self) -> None:
+        """Close the connections of every thread. The gateway opens new ones when it is used again."""
+        for session in list(self._sessions):
+            session.close()
+
+
+def _note(**answer: Any) -> None:
+    """Log a call by its path, status and the vendor's request id; bodies and headers stay out.
+
+    An exception in here would surface as that of a call which has taken effect, so there is none.
+    """
+    try:
+        status = int(answer["http_status"])
+        logger.log(
+            logging.INFO if status >= 400 else logging.DEBUG,
+            "%s %s: %s, request %s",
+            answer["method"].value.upper(),
+            urlsplit(answer["path"]).path,
+            status,
+            answer["headers"].get("x-ep-request-uuid", "unnamed"),
+        )
+    except Exception:  # noqa: S110 - see above
+        pass
+
+
+def _translated(error: EasyPostError) -> GatewayError:
+    """The client's error as ours: its code and status, and what it says of the call's effect."""
+    status = getattr(error, "http_status", None)
+    code = getattr(error, "code", None)
+    if status is None:
+        return GatewayError(Failure.UNKNOWN, f"NO_ANSWER.{type(error).__name__}")
+    if not isinstance(code, str) or not code:
+        return GatewayError(Failure.UNKNOWN, f"HTTP.{status}", status=status)
+    if status == 429:
+        return GatewayError(Failure.RETRYABLE, code, status=status)
+    # A timeout, a conflict or a lock says nothing about what becomes of the first request.
+    refused = 400 <= status < 500 and status not in (408, 409, 423)
+    return GatewayError(Failure.PERMANENT if refused else Failure.UNKNOWN, code, status=status)
+
+
+def _plain(answer: Any) -> Json:
+    """The client's object as plain values; its own objects cannot even be asked what they contain."""
+    plain = answer.to_dict() if hasattr(answer, "to_dict") else answer
+    if not isinstance(plain, Mapping):
+        raise TypeError("an answer is an object")
+    return {name: _plain_value(value) for name, value in plain.items()}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain_value(item) for item in value]
+    return value.to_dict() if hasattr(value, "to_dict") else value
+
+
+def _check_id(value: str, prefix: str) -> None:
+    if not reading.is_id(value, prefix):
+        raise GatewayError(Failure.PERMANENT, "BAD_ID")
+
+
+def _read_up_to(answer: requests.Response, limit: int) -> bytes:
+    content = b""
+    for chunk in answer.iter_content(64 * 1024):
+        content += chunk
+        if len(content) > limit:
+            raise GatewayError(Failure.PERMANENT, "LABEL.TOO_LARGE", status=200)
+    return content
+
+
+def _address(party: Party) -> Json:
+    address = party.address
+    fields = {
+        "name": address.name,
+        "company": address.company,
+        "street1": address.street1,
+        "street2": address.street2,
+        "city": address.city,
+        "state": address.state,
+        "zip": address.postal_code,
+        "country": address.country,
+        "phone": party.phone,
+        "email": party.email,
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _customs(customs: Customs) -> Json:
+    return {
+        "contents_type": "merchandise",
+        "customs_certify": True,
+        "customs_signer": customs.signer,
+        "restriction_type": "none",
+        "non_delivery_option": "return",
+        "eel_pfc": "NOEEI 30.37(a)",
+        "customs_items": [
+            {
+                "description": line.description,
+                "quantity": line.quantity,
+                "value": reading.dollars(line.value_cents),
+                "weight": reading.ounces_at_most(line.weight_g),
+                "hs_tariff_number": line.hs_code,
+                "origin_country": line.origin_country,
+                "currency": line.currency,
+                "code": line.code,
+            }
+            for line in customs.lines
+        ],
+    }

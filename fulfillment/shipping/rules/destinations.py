@@ -1,0 +1,33 @@
+"""What an address asks of a parcel: customs papers, and carriers that can deliver there."""
+
+import re
+
+from fulfillment.vault.addresses import PostalAddress
+
+US_TERRITORIES = frozenset({"AS", "GU", "MP", "PR", "VI"})
+US_MILITARY = frozenset({"AA", "AE", "AP"})
+# The only carrier that reaches boxes, bases and territories (INTEGRATIONS § 7, case 18).
+POSTAL_CARRIERS = frozenset({"USPS"})
+
+_PO_BOX = re.compile(r"\bP\.?\s*O\.?\s*BOX\b|\bPOST(?:AL)?\s+OFFICE\s+BOX\b|\bPOSTFACH\b", re.IGNORECASE)
+
+
+def is_po_box(address: PostalAddress) -> bool:
+    return bool(_PO_BOX.search(address.street1) or _PO_BOX.search(address.street2))
+
+
+def is_remote_us(address: PostalAddress) -> bool:
+    """A US territory or a military post office, whether written as a state or as a country of its own."""
+    if address.country in US_TERRITORIES:
+        return True
+    return address.country == "US" and address.state.strip().upper() in US_TERRITORIES | US_MILITARY
+
+
+def needs_customs(*, to: PostalAddress, from_country: str) -> bool:
+    """Abroad always; and US territories and military mail, though they are no foreign country."""
+    return to.country != from_country or is_remote_us(to)
+
+
+def allowed_carriers(to: PostalAddress) -> frozenset[str] | None:
+    """The carriers that can deliver there; None when any can."""
+    return POSTAL_CARRIERS if is_po_box(to) or is_remote_us(to) else None

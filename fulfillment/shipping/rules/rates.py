@@ -1,0 +1,71 @@
+"""Which rate a parcel is bought at."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from fulfillment.shipping.gateways.base import Rate
+from fulfillment.shipping.rules.cases import CaseReason
+
+
+@dataclass(frozen=True)
+class RateChoice:
+    """The rate and why it; or no rate, why not, and what kind of case that makes."""
+
+    rate: Rate | None
+    why: str
+    case: CaseReason | None = None
+
+
+def choose_rate(
+    rates: Sequence[Rate],
+    *,
+    promised_days: int,
+    ceiling_cents: int,
+    currency: str,
+    carriers: Collection[str] | None = None,
+) -> RateChoice:
+    """Choose the rate a parcel is bought at: cheapest within the promise.
+
+    A rate that names no days (letter post abroad) is taken only when none under the ceiling promises to
+    be in time; one that promises to be late is never taken without a person.
+
+    Args: rates: any order; delivery_days may be None.
+          promised_days: days from hand-over to the door.
+          ceiling_cents: dearest rate that needs no approval, in `currency`; others are left out.
+          carriers: those that can deliver there; None when any can.
+    """
+    usable = [
+        rate for rate in rates if rate.currency == currency and (carriers is None or rate.carrier in carriers)
+    ]
+    if not usable:
+        return RateChoice(None, f"{len(rates)} rates, none usable", CaseReason.NO_RATE)
+    affordable = [rate for rate in usable if rate.amount_cents <= ceiling_cents]
+    ways: tuple[tuple[str, Callable[[Rate], bool]], ...] = (
+        (f"within {promised_days} days", lambda rate: _days(rate) <= promised_days),
+        ("without a promise", lambda rate: rate.delivery_days is None),
+    )
+    for way, fits in ways:
+        if fitting := [rate for rate in affordable if fits(rate)]:
+            chosen = min(fitting, key=_price_order)
+            return RateChoice(chosen, f"cheapest of {len(fitting)} {way}: {_name(chosen)}")
+    in_time = [rate for rate in usable if _days(rate) <= promised_days or rate.delivery_days is None]
+    if not in_time:
+        fastest = min(usable, key=lambda rate: (_days(rate), *_price_order(rate)))
+        return RateChoice(None, f"none within {promised_days} days: {_name(fastest)}", CaseReason.NO_RATE)
+    cheapest = min(in_time, key=_price_order)
+    why = f"over the ceiling of {ceiling_cents} cents: {_name(cheapest)}"
+    return RateChoice(None, why, CaseReason.OVER_CEILING)
+
+
+def _days(rate: Rate) -> float:
+    return float("inf") if rate.delivery_days is None else rate.delivery_days
+
+
+def _price_order(rate: Rate) -> tuple[int, float, str, str]:
+    # The names last, so that the same offers always give the same choice.
+    return rate.amount_cents, _days(rate), rate.carrier, rate.service
+
+
+def _name(rate: Rate) -> str:
+    days = "no promise" if rate.delivery_days is None else f"{rate.delivery_days} days"
+    return f"{rate.carrier} {rate.service}, {rate.amount_cents} cents, {days}"

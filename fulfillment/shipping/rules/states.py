@@ -1,0 +1,64 @@
+"""The states of a parcel and of the purchase of its label, and which may follow which."""
+
+from collections.abc import Mapping
+
+from django.db import models
+
+
+class ShipmentState(models.TextChoices):
+    PLANNED = "planned", "to be labelled"
+    LABELLED = "labelled", "label bought, to be handed over"
+    IN_TRANSIT = "in_transit", "with the carrier"
+    DELIVERED = "delivered", "delivered"
+    RETURNING = "returning", "on its way back"
+    LOST = "lost", "lost by the carrier"
+    CANCELLED = "cancelled", "not sent"
+
+
+_T = ShipmentState
+
+# The database refuses every other step (the FSM trigger of Shipment).
+SHIPMENT_TRANSITIONS: Mapping[ShipmentState, frozenset[ShipmentState]] = {
+    _T.PLANNED: frozenset({_T.LABELLED, _T.CANCELLED}),
+    _T.LABELLED: frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.RETURNING, _T.LOST, _T.CANCELLED}),
+    _T.IN_TRANSIT: frozenset({_T.DELIVERED, _T.RETURNING, _T.LOST}),
+    _T.DELIVERED: frozenset({_T.IN_TRANSIT, _T.RETURNING}),
+    _T.RETURNING: frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.LOST}),
+    _T.LOST: frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.RETURNING}),
+    _T.CANCELLED: frozenset(),
+}
+# Handed over and not at a door yet: carriers still have something to say.
+UNDER_WAY_STATES = frozenset({_T.LABELLED, _T.IN_TRANSIT, _T.RETURNING})
+
+
+class PurchaseState(models.TextChoices):
+    PLANNED = "planned", "to be created at the vendor"
+    CREATED = "created", "the vendor's shipment is known, rate chosen"
+    BUYING = "buying", "bought or not: being found out"
+    BOUGHT = "bought", "bought"
+    FAILED = "failed", "refused by the vendor for good"
+    RETIRED = "retired", "given up, proved unbought"
+    REFUND_REQUESTED = "refund_requested", "refund asked for"
+    REFUNDED = "refunded", "refunded"
+    NEEDS_OPERATOR = "needs_operator", "cannot be found out without a person"
+
+
+_P = PurchaseState
+
+PURCHASE_TRANSITIONS: Mapping[PurchaseState, frozenset[PurchaseState]] = {
+    _P.PLANNED: frozenset({_P.CREATED, _P.FAILED, _P.RETIRED}),
+    _P.CREATED: frozenset({_P.CREATED, _P.BUYING, _P.FAILED, _P.RETIRED}),
+    _P.BUYING: frozenset({_P.BUYING, _P.CREATED, _P.BOUGHT, _P.FAILED, _P.NEEDS_OPERATOR}),
+    _P.NEEDS_OPERATOR: frozenset({_P.BUYING, _P.BOUGHT, _P.FAILED, _P.RETIRED}),
+    _P.BOUGHT: frozenset({_P.REFUND_REQUESTED}),
+    _P.REFUND_REQUESTED: frozenset({_P.REFUND_REQUESTED, _P.REFUNDED, _P.BOUGHT}),
+    _P.FAILED: frozenset(),
+    _P.RETIRED: frozenset({_P.BOUGHT}),  # the audit found that it was bought after all
+    _P.REFUNDED: frozenset(),
+}
+# A shipment has at most one purchase in any other state (I5).
+DEAD_PURCHASE_STATES = frozenset({_P.FAILED, _P.RETIRED, _P.REFUNDED})
+# The label is ours and can be stuck on a parcel. One whose refund is asked for may yet be refused it.
+LABEL_STATES = frozenset({_P.BOUGHT, _P.REFUND_REQUESTED})
+# Nothing has been asked of the vendor that could have cost money.
+UNBOUGHT_STATES = frozenset({_P.PLANNED, _P.CREATED})

@@ -1,0 +1,200 @@
+"""Register a parcel at the vendor and choose its rate: planned becomes created, or fails.
+
+Costs nothing and may be repeated: a vendor shipment whose answer was lost is an orphan without a label.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from fulfillment.claims.services.progress import ACTOR
+from fulfillment.shipping.gateways.base import (
+    CarrierGateway,
+    CreatedShipment,
+    Customs,
+    Failure,
+    GatewayError,
+    Party,
+    Rate,
+)
+from fulfillment.shipping.models import LabelPurchase
+from fulfillment.shipping.rules.cases import CaseReason
+from fulfillment.shipping.rules.destinations import allowed_carriers, needs_customs
+from fulfillment.shipping.rules.parcels import Content, customs_lines, needs_export_filing, parcel_for
+from fulfillment.shipping.rules.purchases import case_for, is_about_our_account, settle_interval
+from fulfillment.shipping.rules.rates import RateChoice, choose_rate
+from fulfillment.shipping.rules.states import PurchaseState
+from fulfillment.shipping.selectors import serving_region
+from fulfillment.shipping.sender import SENDER
+from fulfillment.shipping.services import outcomes
+from fulfillment.shipping.services.cases import open_case
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.errors import Shredded
+from fulfillment.vault.services import Purpose, open_address
+
+_P = PurchaseState
+
+
+@dataclass
+class _Obstacle(Exception):
+    """Why this parcel gets no label as it is: the case it makes, and what is kept with it."""
+
+    case: CaseReason
+    detail: str
+    code: str = ""
+    vendor_shipment_id: str | None = None
+
+
+def create(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> None:
+    """Take a planned purchase to `created`, with the vendor's id and the rate chosen.
+
+    Raises: GatewayError: nothing happened that counts, and the same job can try again.
+    Locks:  none held; taking the lease says which of two workers goes on.
+    """
+    if not _take(purchase, gateway=gateway, worker=worker, now=now):
+        return
+    try:
+        address = _open(purchase, now=now)
+        created = _register(purchase, address, gateway=gateway, now=now)
+        rate = _chosen(purchase, created, address)
+    except _Obstacle as obstacle:
+        outcomes.fail(
+            purchase,
+            case=obstacle.case,
+            detail=obstacle.detail,
+            now=now,
+            last_error=obstacle.code,
+            vendor_shipment_id=obstacle.vendor_shipment_id,
+        )
+    except GatewayError as error:
+        _put_down(purchase, code=error.code)
+        if error.failure is not Failure.PERMANENT:
+            raise
+        open_case(shipment=purchase.shipment, reason=CaseReason.PURCHASE_REFUSED, detail=error.code, now=now)
+    else:
+        outcomes.make_ready(purchase, vendor_shipment_id=created.id, **as_fields(rate))
+
+
+def _take(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
+    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    return bool(
+        LabelPurchase.objects.filter(free, pk=purchase.pk, state=_P.PLANNED).update(
+            lease_owner=worker, lease_until=now + settle_interval(gateway.timeout)
+        )
+    )
+
+
+def _put_down(purchase: LabelPurchase, *, code: str) -> None:
+    LabelPurchase.objects.filter(pk=purchase.pk, state=_P.PLANNED).update(
+        lease_owner="", lease_until=None, last_error=code
+    )
+
+
+def _open(purchase: LabelPurchase, *, now: datetime) -> PostalAddress:
+    try:
+        return open_address(subject=purchase.shipment.claim.code, purpose=Purpose.LABEL, actor=ACTOR, now=now)
+    except Shredded:
+        raise _Obstacle(CaseReason.ADDRESS, "address shredded") from None
+
+
+def _register(
+    purchase: LabelPurchase, address: PostalAddress, *, gateway: CarrierGateway, now: datetime
+) -> CreatedShipment:
+    if serving_region(country=address.country, subdivision=address.state, now=now) is None:
+        raise _Obstacle(CaseReason.NO_RATE, "destination closed")
+    contents = _contents(purchase)
+    customs = _customs(purchase, contents, address)
+    try:
+        return gateway.create_shipment(
+            to=_recipient(address, abroad=customs is not None),
+            from_=SENDER,
+            parcel=parcel_for(contents),
+            customs=customs,
+            reference=purchase.reference,
+        )
+    except GatewayError as error:
+        if error.failure is not Failure.PERMANENT or is_about_our_account(error.code):
+            raise
+        raise _Obstacle(case_for(error.code), error.code, error.code) from None
+
+
+def _chosen(purchase: LabelPurchase, created: CreatedShipment, address: PostalAddress) -> Rate:
+    choice = _choose(purchase, created.rates, address)
+    if choice.rate is not None:
+        return choice.rate
+    assert choice.case is not None
+    refusals = f"; refused by {', '.join(created.refusals)}" if created.refusals else ""
+    raise _Obstacle(choice.case, choice.why + refusals, vendor_shipment_id=created.id)
+
+
+def choose_again(purchase: LabelPurchase, offered: CreatedShipment, *, now: datetime) -> RateChoice:
+    """Choose among new rates of the same vendor shipment: the service as before if it is under the cap."""
+    for rate in offered.rates:
+        if (rate.carrier, rate.service, rate.currency) == (
+            purchase.carrier,
+            purchase.service,
+            purchase.currency,
+        ) and rate.amount_cents <= purchase.price_cap_cents:
+            return RateChoice(rate, "the service chosen before")
+    try:
+        address = _open(purchase, now=now)
+    except _Obstacle as obstacle:
+        return RateChoice(None, obstacle.detail, obstacle.case)
+    return _choose(purchase, offered.rates, address)
+
+
+def _choose(purchase: LabelPurchase, rates: Sequence[Rate], address: PostalAddress) -> RateChoice:
+    return choose_rate(
+        rates,
+        promised_days=purchase.promised_days,
+        ceiling_cents=purchase.price_cap_cents,
+        currency=purchase.currency,
+        carriers=allowed_carriers(address),
+    )
+
+
+def as_fields(rate: Rate) -> dict[str, Any]:
+    """A chosen rate as the purchase keeps it."""
+    return {
+        "rate_id": rate.id,
+        "carrier": rate.carrier,
+        "service": rate.service,
+        "rate_cents": rate.amount_cents,
+    }
+
+
+def _recipient(address: PostalAddress, *, abroad: bool) -> Party:
+    """Carriers refuse parcels abroad without a phone and a mail address; the desk's stand in."""
+    if not abroad:
+        return Party(address, phone=address.phone)
+    return Party(address, phone=address.phone or SENDER.phone, email=SENDER.email)
+
+
+def _customs(purchase: LabelPurchase, contents: Sequence[Content], address: PostalAddress) -> Customs | None:
+    if not needs_customs(to=address, from_country=SENDER.address.country):
+        return None
+    lines = customs_lines(contents)
+    if needs_export_filing(lines):
+        raise _Obstacle(CaseReason.PURCHASE_REFUSED, "export filing needed")
+    return Customs(lines=lines, signer=SENDER.address.name, incoterm=purchase.incoterm)
+
+
+def _contents(purchase: LabelPurchase) -> list[Content]:
+    return [
+        Content(
+            sku=unit.key_model.sku,
+            description=unit.key_model.name,
+            weight_g=unit.key_model.weight_g,
+            length_mm=unit.key_model.length_mm,
+            width_mm=unit.key_model.width_mm,
+            height_mm=unit.key_model.height_mm,
+            hs_code=unit.key_model.hs_code,
+            origin_country=unit.key_model.origin_country,
+            value_cents=unit.key_model.customs_value_cents,
+            currency=unit.key_model.currency,
+        )
+        for unit in purchase.shipment.units.select_related("key_model").order_by("id")
+    ]

@@ -1,0 +1,158 @@
+"""What became of a purchase, written down: each outcome in one transaction, and only if nobody else did.
+
+Every write is conditional on the state, and a failure also on the attempt it is of: a late answer to an
+earlier attempt must not undo what a later one found out.
+"""
+
+import logging
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from config.jobs import defer
+from fulfillment.claims.models import Claim
+from fulfillment.claims.services.progress import (
+    ACTOR,
+    abandon_label,
+    record_label_bought,
+    report_problem,
+)
+from fulfillment.shipping.gateways.base import BoughtLabel, CarrierGateway
+from fulfillment.shipping.models import LabelPurchase, Shipment
+from fulfillment.shipping.rules.cases import CaseReason
+from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
+from fulfillment.shipping.services.cases import open_case
+from inventory.models import Unit
+from inventory.rules import Account, Reason
+from inventory.services.movements import move
+
+logger = logging.getLogger("keydesk.shipping")
+
+FETCH_LABEL = "shipping.fetch_label"
+_P = PurchaseState
+_FREE: dict[str, Any] = {"lease_owner": "", "lease_until": None}
+# What the maintainer is told of a refusal that only they can mend.
+_TOLD = {CaseReason.ADDRESS: "the address cannot be printed on a label as it is"}
+
+
+def look(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> bool:
+    """Ask the vendor for the label of a purchase in doubt and adopt it; whether there is one.
+
+    Raises: GatewayError: the vendor could not be asked.
+    """
+    assert purchase.vendor_shipment_id, "a purchase in doubt has the vendor's id"
+    status = gateway.retrieve(purchase.vendor_shipment_id)
+    if status.label is None:
+        return False
+    record_bought(purchase_id=purchase.pk, label=status.label, now=now)
+    return True
+
+
+def record_bought(*, purchase_id: UUID | str, label: BoughtLabel, now: datetime) -> bool:
+    """The label is ours: the purchase, its parcel, the units and the claim move together, once.
+
+    Returns: whether this call was the one; a second answer about the same label changes nothing.
+    Locks:   the claim, then the purchase, the parcel and the units.
+    After commit: the label's file is fetched.
+    """
+    with transaction.atomic(durable=True):
+        purchase = LabelPurchase.objects.select_related("shipment").get(pk=purchase_id)
+        claim = Claim.objects.select_for_update(no_key=True).get(pk=purchase.shipment.claim_id)
+        mine = LabelPurchase.objects.filter(pk=purchase_id)
+        # Bought by hand on the vendor's pages, before we came to it.
+        mine.filter(state=_P.CREATED).update(state=_P.BUYING, buy_started_at=now)
+        won = mine.filter(state__in=[_P.BUYING, _P.NEEDS_OPERATOR]).update(
+            state=_P.BOUGHT,
+            rate_id=label.rate_id,
+            carrier=label.carrier,
+            service=label.service,
+            rate_cents=label.rate_cents,
+            cost_cents=label.cost_cents,
+            currency=label.currency,
+            label_id=label.label_id,
+            label_url=label.label_url,
+            tracking_code=label.tracking_code,
+            tracker_id=label.tracker_id,
+            bought_at=now,
+            checked_at=None,
+            last_error="",
+            **_FREE,
+        )
+        if not won:
+            _compare(purchase_id, label)
+            return False
+        _label_parcel(purchase.shipment, claim, now=now)
+        record_label_bought(
+            claim,
+            data={
+                "carrier": label.carrier,
+                "service": label.service,
+                "cost_cents": label.cost_cents,
+                "currency": label.currency,
+            },
+            now=now,
+        )
+        # The money is spent, so the label is used; but somebody must know.
+        if label.rate_cents > purchase.price_cap_cents or label.currency != purchase.currency:
+            detail = f"{label.rate_cents} {label.currency}, agreed {purchase.price_cap_cents}"
+            open_case(shipment=purchase.shipment, reason=CaseReason.OVER_CAP, detail=detail, now=now)
+        defer(FETCH_LABEL, purchase_id=str(purchase_id))
+    return True
+
+
+def _label_parcel(shipment: Shipment, claim: Claim, *, now: datetime) -> None:
+    Shipment.objects.filter(pk=shipment.pk, state=ShipmentState.PLANNED).update(
+        state=ShipmentState.LABELLED, updated_at=now
+    )
+    # The picker may have swapped a unit since the parcel was planned.
+    units = list(Unit.objects.held_by(claim.code).filter(account=Account.RESERVED))
+    shipment.units.set(units)
+    move(units=units, to_account=Account.PACKED, reason=Reason.PACK, actor=ACTOR, now=now)
+
+
+def _compare(purchase_id: UUID | str, label: BoughtLabel) -> None:
+    known = LabelPurchase.objects.get(pk=purchase_id)
+    if known.label_id != label.label_id:
+        logger.error("purchase %s is %s, yet has label %s", known.pk, known.state, label.label_id)
+
+
+def note_error(purchase: LabelPurchase, code: str) -> None:
+    """Keep the vendor's code of the attempt's last answer."""
+    _attempt(purchase).update(last_error=code)
+
+
+def make_ready(purchase: LabelPurchase, **changes: Any) -> bool:
+    """Certainly not bought, and a rate is chosen: the purchase can be tried (again). Whether it was ours."""
+    return bool(_attempt(purchase).update(state=_P.CREATED, **_FREE, **changes))
+
+
+def need_operator(purchase: LabelPurchase, *, detail: str, now: datetime) -> None:
+    """Give up finding out. Nothing is bought again until a person has looked at the vendor's pages."""
+    with transaction.atomic(durable=True):
+        if _attempt(purchase).update(state=_P.NEEDS_OPERATOR, **_FREE):
+            open_case(shipment=purchase.shipment, reason=CaseReason.PURCHASE_UNKNOWN, detail=detail, now=now)
+
+
+def fail(purchase: LabelPurchase, *, case: CaseReason, detail: str, now: datetime, **changes: Any) -> bool:
+    """No label, and none will come of this purchase; whether that was still open.
+
+    After commit: the claimant can change the claim again, and a person has a case.
+    """
+    with transaction.atomic(durable=True):
+        claim = Claim.objects.select_for_update(no_key=True).get(pk=purchase.shipment.claim_id)
+        if not _attempt(purchase).update(state=_P.FAILED, **_FREE, **changes):
+            return False
+        abandon_label(claim_id=claim.pk, now=now)
+        open_case(shipment=purchase.shipment, reason=case, detail=detail, now=now)
+        if case in _TOLD:
+            report_problem(claim, problem=_TOLD[case], now=now)
+    return True
+
+
+def _attempt(purchase: LabelPurchase) -> Any:
+    """The purchase as long as it is in the state and at the attempt that the caller saw."""
+    return LabelPurchase.objects.filter(
+        pk=purchase.pk, state=purchase.state, buy_attempts=purchase.buy_attempts
+    )

@@ -1,0 +1,144 @@
+"""Buy a label exactly once (INTEGRATIONS § 4): every step is committed before the next call to the vendor.
+
+    planned ─ create the vendor's shipment ─→ created ─ lease, then buy ─→ bought
+                                                          └ no clear answer: still buying → recovery.py
+
+EasyPost has no idempotency key. What keeps a label single is that one vendor shipment holds one label,
+and that this room never buys on a second one while the fate of the first is unknown.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F
+
+from fulfillment.shipping.gateways.base import CarrierGateway, GatewayError
+from fulfillment.shipping.models import LabelPurchase
+from fulfillment.shipping.rules.cases import CaseReason
+from fulfillment.shipping.rules.purchases import (
+    MAX_ATTEMPTS,
+    Answer,
+    case_for,
+    read_answer,
+    settle_interval,
+)
+from fulfillment.shipping.rules.states import PurchaseState
+from fulfillment.shipping.services import outcomes
+from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipping.services.creating import as_fields, choose_again, create
+
+_P = PurchaseState
+
+
+def buy_label(
+    *, purchase_id: UUID | str, gateway: CarrierGateway, worker: str, now: datetime
+) -> PurchaseState:
+    """Take a planned or created purchase as far as it goes; returns its state then.
+
+    Args:   worker: who holds the lease, so that a person can see who is at it.
+    Raises: GatewayError: nothing was bought and the same job can try again.
+    Locks:  none held; conditional updates say which of two workers goes on.
+    """
+    purchase = LabelPurchase.objects.select_related("shipment__claim").get(pk=purchase_id)
+    if purchase.mode != gateway.mode:
+        open_case(
+            shipment=purchase.shipment, reason=CaseReason.PURCHASE_REFUSED, detail="MODE.CONFLICT", now=now
+        )
+        return _P(purchase.state)
+    if purchase.state == _P.PLANNED:
+        create(purchase, gateway=gateway, worker=worker, now=now)
+        purchase.refresh_from_db()
+    if purchase.state == _P.CREATED:
+        buy(purchase, gateway=gateway, worker=worker, now=now)
+        purchase.refresh_from_db()
+    return _P(purchase.state)
+
+
+def buy(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> None:
+    """Buy on the vendor's shipment of a purchase that is created, or buying and proved unbought twice.
+
+    Raises: GatewayError: nothing was bought and the same job can try again.
+    """
+    for _ in range(MAX_ATTEMPTS):
+        if not _start_attempt(purchase, gateway=gateway, worker=worker, now=now):
+            return
+        assert purchase.vendor_shipment_id, "the vendor's id is stored before the purchase"
+        try:
+            label = gateway.buy(purchase.vendor_shipment_id, purchase.rate_id)
+        except GatewayError as error:
+            if not _after_refusal(purchase, error, gateway=gateway, now=now):
+                return
+        else:
+            outcomes.record_bought(purchase_id=purchase.pk, label=label, now=now)
+            return
+
+
+def _start_attempt(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
+    """Commit that this worker is about to buy; of two, one row count is 0."""
+    started = LabelPurchase.objects.filter(
+        pk=purchase.pk, state=purchase.state, buy_attempts=purchase.buy_attempts
+    ).update(
+        state=_P.BUYING,
+        buy_attempts=F("buy_attempts") + 1,
+        buy_started_at=now,
+        checked_at=None,
+        lease_owner=worker,
+        lease_until=now + settle_interval(gateway.timeout),
+    )
+    if started:
+        purchase.refresh_from_db()
+    return bool(started)
+
+
+def _after_refusal(
+    purchase: LabelPurchase, error: GatewayError, *, gateway: CarrierGateway, now: datetime
+) -> bool:
+    """Write down what an answer other than a label means; whether to buy again at once, at a new rate.
+
+    A refusal counts as definite only after the vendor, asked again, shows no label.
+    """
+    outcomes.note_error(purchase, error.code)
+    answer = read_answer(error)
+    if answer is Answer.UNKNOWN:
+        return False
+    try:
+        if outcomes.look(purchase, gateway=gateway, now=now):
+            return False
+    except GatewayError:
+        return False
+    match answer:
+        case Answer.STALE_RATE:
+            return _rate_again(purchase, gateway=gateway, now=now)
+        case Answer.REFUSED:
+            outcomes.fail(purchase, case=case_for(error.code), detail=error.code, now=now)
+        case Answer.REFUSED_US:
+            if outcomes.make_ready(purchase):
+                open_case(
+                    shipment=purchase.shipment,
+                    reason=CaseReason.PURCHASE_REFUSED,
+                    detail=error.code,
+                    now=now,
+                )
+        case Answer.LATER:
+            if outcomes.make_ready(purchase):
+                raise error
+    return False
+
+
+def _rate_again(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> bool:
+    """Choose anew on the same vendor shipment, the service as before if it is still under the cap."""
+    assert purchase.vendor_shipment_id
+    try:
+        offered = gateway.rerate(purchase.vendor_shipment_id)
+    except GatewayError:
+        outcomes.make_ready(purchase)
+        raise
+    choice = choose_again(purchase, offered, now=now)
+    if choice.rate is None:
+        assert choice.case is not None
+        outcomes.fail(purchase, case=choice.case, detail=choice.why, now=now)
+        return False
+    if outcomes.make_ready(purchase, **as_fields(choice.rate)):
+        purchase.refresh_from_db()
+        return True
+    return False

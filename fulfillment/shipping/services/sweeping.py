@@ -1,0 +1,93 @@
+"""Pick up what fell between two jobs: a worker that died, a job whose retries ran out."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from config.jobs import defer
+from fulfillment.claims.models import Claim
+from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.services.submission import SHIP_CLAIM
+from fulfillment.models import Provider, Webhook
+from fulfillment.shipping.gateways.events import WORK_WEBHOOK
+from fulfillment.shipping.models import Case, LabelPurchase, Shipment
+from fulfillment.shipping.rules.states import LABEL_STATES, UNBOUGHT_STATES, ShipmentState
+from fulfillment.shipping.services.outcomes import FETCH_LABEL
+from fulfillment.shipping.services.planning import BUY_LABEL, drop_parcel
+
+IDLE = timedelta(minutes=5)
+AT_MOST = 500
+
+
+def sweep(*, now: datetime) -> int:
+    """Defer the jobs of whatever lies idle and has none; how many.
+
+    A parcel with an open case is left alone: closing the case is what says "try again".
+    """
+    for shipment_id in _given_up():
+        drop_parcel(shipment_id=shipment_id, now=now)
+    return (
+        _defer(SHIP_CLAIM, "claim_id", _unshipped(now))
+        + _defer(BUY_LABEL, "purchase_id", _unbought(now))
+        + _defer(FETCH_LABEL, "purchase_id", _unfetched(now))
+        + _defer(WORK_WEBHOOK, "webhook_id", _unworked(now))
+    )
+
+
+def _defer(task: str, argument: str, ids: Iterable[object]) -> int:
+    """Defer a job for each id, unless one waits for it already."""
+    waiting = {
+        str(args[argument])
+        for args in ProcrastinateJob.objects.filter(task_name=task, status="todo").values_list(
+            "args", flat=True
+        )
+    }
+    missing = [one for one in ids if str(one) not in waiting]
+    for one in missing:
+        arguments: dict[str, Any] = {argument: one if isinstance(one, int) else str(one)}
+        defer(task, **arguments)
+    return len(missing)
+
+
+def _given_up() -> Iterable[int]:
+    """Planned parcels of claims that were cancelled while a person had their case."""
+    planned = Shipment.objects.filter(state=ShipmentState.PLANNED)
+    return planned.exclude(claim__state=ClaimState.ACCEPTED).values_list("pk", flat=True)[:AT_MOST]
+
+
+def _unshipped(now: datetime) -> Iterable[int]:
+    open_case = Case.objects.filter(
+        shipment__claim=OuterRef("pk"),
+        shipment__state=ShipmentState.PLANNED,
+        closed_at__isnull=True,
+    )
+    idle = Claim.objects.filter(
+        ~Exists(open_case),
+        state=ClaimState.ACCEPTED,
+        label_started_at__isnull=True,
+        updated_at__lte=now - IDLE,
+    )
+    return idle.order_by("pk").values_list("pk", flat=True)[:AT_MOST]
+
+
+def _unbought(now: datetime) -> Iterable[object]:
+    open_case = Case.objects.filter(shipment=OuterRef("shipment"), closed_at__isnull=True)
+    idle = LabelPurchase.objects.filter(
+        ~Exists(open_case), state__in=sorted(UNBOUGHT_STATES), created_at__lte=now - IDLE
+    ).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
+    return idle.order_by("created_at", "pk").values_list("pk", flat=True)[:AT_MOST]
+
+
+def _unfetched(now: datetime) -> Iterable[object]:
+    idle = LabelPurchase.objects.filter(
+        state__in=sorted(LABEL_STATES), label_sha256="", bought_at__lte=now - IDLE
+    )
+    return idle.order_by("bought_at", "pk").values_list("pk", flat=True)[:AT_MOST]
+
+
+def _unworked(now: datetime) -> Iterable[int]:
+    idle = Webhook.objects.unworked().filter(provider=Provider.EASYPOST, received_at__lte=now - IDLE)
+    return idle.values_list("pk", flat=True)[:AT_MOST]

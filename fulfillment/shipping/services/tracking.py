@@ -1,0 +1,254 @@
+"""What carriers say of parcels: by webhook, in any order and any number of times, or when asked.
+
+The word of a tracker is recorded always, and counts if nothing newer did. When it takes back a delivery,
+or came at the same moment as another, the vendor is asked and its answer counts instead.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from fulfillment.claims.models import Claim
+from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.services.progress import (
+    ACTOR,
+    record_delivered,
+    record_returning,
+    record_shipped,
+    report_problem,
+)
+from fulfillment.models import Webhook, WebhookOutcome
+from fulfillment.shipping.gateways import events
+from fulfillment.shipping.gateways.base import CarrierGateway, Failure, GatewayError, TrackerState
+from fulfillment.shipping.models import LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipping.rules.cases import CaseReason
+from fulfillment.shipping.rules.states import (
+    UNDER_WAY_STATES,
+    PurchaseState,
+    ShipmentState,
+)
+from fulfillment.shipping.rules.tracking import (
+    Change,
+    Weight,
+    Word,
+    change,
+    moves_between,
+    read_status,
+    weigh,
+)
+from fulfillment.shipping.services import outcomes, refunds
+from fulfillment.shipping.services.cases import open_case
+from inventory.services.movements import move
+
+Result = WebhookOutcome.Result
+_P = PurchaseState
+
+# Webhooks are repeated for a day; a tracker that said nothing for two has perhaps lost some.
+ASK_AFTER = timedelta(hours=48)
+ASK_AT_MOST = 500
+# So long after the promised day, silence itself is a case.
+SILENT_AFTER = timedelta(days=14)
+
+
+class _Doubtful(Exception):
+    """The word needs the vendor's confirmation, for which no transaction may wait."""
+
+
+def work_webhook(*, webhook_id: int, gateway: CarrierGateway, now: datetime) -> str | None:
+    """Do what a stored webhook asks for, once; what came of it, or None when it was worked before.
+
+    Raises: GatewayError: the vendor must be asked first and does not answer; work it again later.
+    Locks:  the claim's row, then the parcel's; the outcome's row says who worked it.
+    """
+    webhook = Webhook.objects.filter(pk=webhook_id, outcome__isnull=True).first()
+    if webhook is None:
+        return None
+    is_tracking = webhook.kind.startswith("tracker.") and "tracker" in webhook.body
+    is_refund = webhook.kind == "refund.successful" and "status" in webhook.body
+    purchase = _purchase_of(webhook.body)
+    if webhook.mode != gateway.mode:
+        return _close(webhook, Result.WRONG_MODE, now=now)
+    if not is_tracking and not is_refund:
+        return _close(webhook, Result.IGNORED, now=now)
+    if purchase is None:
+        return _close(webhook, Result.UNKNOWN, now=now)
+    if is_refund:
+        refunds.settle(purchase=purchase, status=webhook.body["status"], now=now)
+        return _close(webhook, Result.APPLIED, now=now)
+    return _hear_event(purchase, webhook, gateway=gateway, now=now)
+
+
+def _hear_event(
+    purchase: LabelPurchase, webhook: Webhook, *, gateway: CarrierGateway, now: datetime
+) -> str | None:
+    if purchase.state in (_P.CREATED, _P.BUYING, _P.NEEDS_OPERATOR):
+        _adopt(purchase, gateway=gateway, now=now)
+    state = events.tracker_state(webhook.body, changed_at=webhook.occurred_at)
+    try:
+        return _apply(purchase, state, said_at=webhook.occurred_at, webhook=webhook, now=now)
+    except _Doubtful:
+        confirmed = gateway.retrieve_tracker(purchase.tracker_id)
+        return _apply(
+            purchase, confirmed, said_at=webhook.occurred_at, webhook=webhook, now=now, is_confirmed=True
+        )
+
+
+def _purchase_of(body: Mapping[str, Any]) -> LabelPurchase | None:
+    """By the vendor's shipment, else by its tracker; never by tracking code, which carriers use again."""
+    purchases = LabelPurchase.objects.select_related("shipment")
+    if shipment_id := body.get("shipment"):
+        return purchases.filter(vendor_shipment_id=shipment_id).first()
+    if tracker_id := body.get("tracker"):
+        return purchases.filter(tracker_id=tracker_id).first()
+    return None
+
+
+def _adopt(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> None:
+    """A tracker of a purchase in doubt means a label: the event overtook the answer, or that is lost."""
+    if not outcomes.look(purchase, gateway=gateway, now=now):
+        raise GatewayError(Failure.RETRYABLE, "LABEL_NOT_SHOWN_YET")
+    purchase.refresh_from_db()
+
+
+def _close(webhook: Webhook, result: str, *, now: datetime) -> str | None:
+    """Write down that a webhook was worked, within the transaction that did; None when another was first."""
+    _, is_first = WebhookOutcome.objects.get_or_create(
+        webhook=webhook, defaults={"result": result, "worked_at": now}
+    )
+    return result if is_first else None
+
+
+def _apply(
+    purchase: LabelPurchase,
+    state: TrackerState,
+    *,
+    said_at: datetime,
+    webhook: Webhook | None,
+    now: datetime,
+    is_confirmed: bool = False,
+) -> str | None:
+    """Record a tracker's word and, if it counts, move parcel, units and claim by it, in one transaction."""
+    with transaction.atomic(durable=True):
+        claim = Claim.objects.select_for_update(no_key=True).get(pk=purchase.shipment.claim_id)
+        shipment = Shipment.objects.select_for_update(no_key=True).get(pk=purchase.shipment_id)
+        if webhook is not None and WebhookOutcome.objects.filter(webhook=webhook).exists():
+            return None
+        weight = weigh(
+            Word(state.status, said_at),
+            newest=_newest(purchase),
+            current=ShipmentState(shipment.state),
+            detail=state.detail,
+        )
+        if weight is Weight.DOUBTFUL and not is_confirmed:
+            raise _Doubtful
+        effect = None if weight is Weight.STALE else _effect(purchase, shipment, state)
+        TrackingUpdate.objects.create(
+            purchase=purchase,
+            webhook=webhook,
+            status=state.status,
+            status_detail=state.detail,
+            said_at=said_at,
+            scanned_at=state.scanned_at,
+            expected_on=state.expected_on,
+            is_applied=effect is not None and effect.counts,
+            recorded_at=now,
+        )
+        if effect is not None:
+            _take_effect(effect, purchase, shipment, claim, state=state, now=now)
+        if webhook is None:
+            return None
+        return _close(webhook, Result.STALE if effect is None else Result.APPLIED, now=now)
+
+
+def _newest(purchase: LabelPurchase) -> Word | None:
+    """The last word that counted."""
+    update = purchase.tracking_updates.filter(is_applied=True).order_by("-said_at", "-pk").first()
+    return Word(update.status, update.said_at) if update else None
+
+
+def _effect(purchase: LabelPurchase, shipment: Shipment, state: TrackerState) -> Change:
+    meaning = read_status(state.status, state.detail)
+    if purchase.state in (_P.FAILED, _P.RETIRED):
+        # We hold it for unbought, and perhaps bought another: money is at stake, the parcel is not.
+        return Change(None, counts=False, case=CaseReason.PURCHASE_UNKNOWN)
+    return change(ShipmentState(shipment.state), meaning)
+
+
+def _take_effect(
+    effect: Change,
+    purchase: LabelPurchase,
+    shipment: Shipment,
+    claim: Claim,
+    *,
+    state: TrackerState,
+    now: datetime,
+) -> None:
+    if effect.state is not None:
+        before, shipment.state = ShipmentState(shipment.state), effect.state
+        shipment.updated_at = now
+        shipment.save(update_fields=["state", "updated_at"])
+        units = list(shipment.units.all())
+        for account, reason in moves_between(before, effect.state):
+            move(units=units, to_account=account, reason=reason, actor=ACTOR, now=now)
+        _tell_claim(claim, purchase, effect, now=now)
+    if effect.case is not None:
+        detail = " ".join(word for word in (state.status, state.detail) if word)
+        open_case(shipment=shipment, reason=effect.case, detail=detail, now=now)
+    if effect.problem:
+        report_problem(claim, problem=effect.problem, now=now)
+
+
+def _tell_claim(claim: Claim, purchase: LabelPurchase, effect: Change, *, now: datetime) -> None:
+    """Carriers leave steps out, claims do not: whatever comes after the hand-over implies it."""
+    carrier: dict[str, Any] = {"carrier": purchase.carrier, "tracking_code": purchase.tracking_code}
+    if claim.state == ClaimState.ACCEPTED or effect.state == ShipmentState.IN_TRANSIT:
+        record_shipped(claim, **carrier, now=now)
+    if effect.state == ShipmentState.DELIVERED:
+        record_delivered(claim, now=now)
+    if effect.state == ShipmentState.RETURNING:
+        record_returning(claim, problem=effect.problem, now=now)
+
+
+def ask_silent_trackers(*, gateway: CarrierGateway, now: datetime) -> int:
+    """Ask the vendor about parcels under way of which nothing was heard for long; how many were asked.
+
+    Heals webhooks that never came. One that stays silent far beyond its promise becomes a case.
+    """
+    silent = list(_silent(now)[:ASK_AT_MOST])
+    for purchase in silent:
+        try:
+            state = gateway.retrieve_tracker(purchase.tracker_id)
+        except GatewayError as error:
+            outcomes.logger.warning("tracker of purchase %s: %s", purchase.pk, error.code)
+            state = None
+        LabelPurchase.objects.filter(pk=purchase.pk).update(checked_at=now)
+        if state is not None:
+            _hear(purchase, state, now=now)
+    return len(silent)
+
+
+def _silent(now: datetime) -> Any:
+    heard = TrackingUpdate.objects.filter(purchase=OuterRef("pk"), recorded_at__gt=now - ASK_AFTER)
+    return (
+        LabelPurchase.objects.select_related("shipment")
+        .filter(~Exists(heard), state=_P.BOUGHT, shipment__state__in=sorted(UNDER_WAY_STATES))
+        .filter(Q(checked_at__isnull=True) | Q(checked_at__lte=now - ASK_AFTER))
+        .filter(bought_at__lte=now - ASK_AFTER)
+        .exclude(tracker_id="")
+        .order_by("bought_at", "pk")
+    )
+
+
+def _hear(purchase: LabelPurchase, state: TrackerState, *, now: datetime) -> None:
+    newest = purchase.tracking_updates.filter(is_applied=True).order_by("-said_at", "-pk").first()
+    if newest is None or (newest.status, newest.status_detail) != (state.status, state.detail):
+        # The tracker's own time lags behind the events that tell of it, so it must not make this stale.
+        said_at = max(state.changed_at, newest.said_at) if newest else state.changed_at
+        _apply(purchase, state, said_at=said_at, webhook=None, now=now, is_confirmed=True)
+        return
+    last_word = max(newest.said_at, purchase.bought_at or newest.said_at)
+    if now - last_word > SILENT_AFTER + timedelta(days=purchase.promised_days):
+        open_case(shipment=purchase.shipment, reason=CaseReason.SILENT, detail=state.status, now=now)

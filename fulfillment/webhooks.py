@@ -1,0 +1,174 @@
+"""The door for vendors' webhooks: verify, read strictly, keep what we use, store once, defer the rest.
+
+What differs between vendors comes as an `Intake`. Nothing of a refused webhook is kept but its time.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NoReturn, Protocol
+
+from django.db import IntegrityError, transaction
+
+from config.errors import KeydeskError
+from config.jobs import defer
+from fulfillment.models import Provider, RefusedWebhook, Webhook
+
+MAX_BYTES = 1_000_000
+MAX_TEXT = 200
+
+
+class WebhookRefused(KeydeskError):
+    """A webhook that is not taken in; the vendor is answered 400."""
+
+    code = "webhook_refused"
+
+
+class BadSignature(WebhookRefused):
+    """Not signed, or not with one of our secrets."""
+
+    code = "bad_signature"
+
+    def __init__(self) -> None:
+        super().__init__("The signature does not fit the body.")
+
+
+class BadBody(WebhookRefused):
+    """Signed, but not an event that can be read."""
+
+    code = "bad_body"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"The body is no event: {problem}.")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event as we keep it.
+
+    Args: occurred_at: when the vendor made it; None when it does not say.
+          body: the fields we use and no others. Vendors repeat names and addresses in their events (I9).
+          subject: the vendor's object it is about; events of one subject are worked one at a time.
+    """
+
+    event_id: str
+    kind: str
+    mode: str
+    occurred_at: datetime | None
+    subject: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Intake(Protocol):
+    """What a vendor's room brings to the door: how its events are signed, read and worked."""
+
+    provider: Provider
+    job: str
+    """The job that works one stored webhook, by its `webhook_id`."""
+
+    def verify(self, body: bytes, headers: Mapping[str, str]) -> bool:
+        """Whether the body was signed with one of our secrets. An exception counts as no."""
+        ...
+
+    def read(self, document: Mapping[str, Any]) -> Event:
+        """The event with the fields we use. Raises: BadBody."""
+        ...
+
+
+def receive(intake: Intake, *, body: bytes | None, headers: Mapping[str, str], now: datetime) -> bool:
+    """Take in one delivery of an event; whether it was the first.
+
+    Args:    body: the bytes as signed; None when they could not be read.
+    Raises:  BadSignature, BadBody: nothing is stored but that there was an attempt.
+    Locks:   none; of several deliveries at once the unique event id lets one through.
+    After commit: the first delivery's job works the event.
+    """
+    try:
+        if body is None or len(body) > MAX_BYTES:
+            raise BadBody(f"longer than {MAX_BYTES} bytes, or cut short")
+        event = _read(intake, body=body, headers=headers)
+    except WebhookRefused:
+        RefusedWebhook.objects.create(provider=intake.provider, refused_at=now)
+        raise
+    with transaction.atomic():
+        stored = _store(intake.provider, event, body=body, now=now)
+        if stored is None:
+            return False
+        defer(intake.job, lock=f"{intake.provider}:{event.subject}", webhook_id=stored.pk)
+    return True
+
+
+def _read(intake: Intake, *, body: bytes, headers: Mapping[str, str]) -> Event:
+    try:
+        is_ours = intake.verify(body, headers)
+    # Headers and bodies of strangers can upset any verifier; whatever happens there is a no.
+    except Exception:
+        is_ours = False
+    if not is_ours:
+        raise BadSignature
+    return intake.read(parse_strictly(body))
+
+
+def _store(provider: Provider, event: Event, *, body: bytes, now: datetime) -> Webhook | None:
+    """The stored webhook, or None when the vendor sent this event before."""
+    try:
+        # The savepoint keeps the caller's transaction usable when the row is there already.
+        with transaction.atomic():
+            return Webhook.objects.create(
+                provider=provider,
+                event_id=event.event_id,
+                kind=event.kind,
+                mode=event.mode,
+                occurred_at=event.occurred_at or now,
+                received_at=now,
+                body=event.body,
+                body_sha256=hashlib.sha256(body).hexdigest(),
+            )
+    except IntegrityError:
+        if Webhook.objects.filter(provider=provider, event_id=event.event_id).exists():
+            return None
+        raise
+
+
+def parse_strictly(body: bytes) -> dict[str, Any]:
+    """Read a JSON object that has one meaning only: UTF-8, no name twice, no NaN or infinity.
+
+    Raises: BadBody.
+    """
+    try:
+        document = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_refuse_constant
+        )
+    except (ValueError, RecursionError):
+        raise BadBody("not JSON") from None
+    if not isinstance(document, dict):
+        raise BadBody("not a JSON object")
+    return document
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise BadBody("a name stands twice")
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise BadBody(f"{name} is not JSON")
+
+
+def kept_text(document: Mapping[str, Any], name: str, *, longest: int = MAX_TEXT) -> str:
+    """A text of the document that can be stored, or "" when there is none.
+
+    Raises: BadBody: it is no text, too long, or holds what no column can (NUL, half a surrogate pair).
+    """
+    value = document.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str) or len(value) > longest:
+        raise BadBody(f"{name} is no text of up to {longest} characters")
+    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise BadBody(f"{name} holds characters that cannot be stored")
+    return value

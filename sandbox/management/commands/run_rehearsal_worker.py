@@ -1,0 +1,42 @@
+"""A worker of a rehearsal: for every time on standard input, works the queue empty at that time."""
+
+import logging
+import sys
+from datetime import datetime
+from typing import Any
+
+from django.core import mail
+from django.core.management.base import CommandError
+from django.db import connection
+
+from config import clock
+from config.commands import KeydeskCommand
+from sandbox.rehearsal import databases
+from sandbox.rehearsal.clock import VirtualClock
+from sandbox.rehearsal.workers import DONE, Worker
+
+
+class Command(KeydeskCommand):
+    help = "Work the jobs of a rehearsal; run_rehearsal starts it and tells it the time."
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        name = connection.settings_dict["NAME"]
+        if not name.startswith(databases.PREFIX):
+            raise CommandError(f"{name} is not a rehearsal's database; use rehearse.", returncode=2)
+        # A worker says a line for every job; a rehearsal has thousands.
+        logging.getLogger("procrastinate").setLevel(logging.WARNING)
+        worker = Worker()
+        try:
+            for line in sys.stdin:
+                time_now = VirtualClock(datetime.fromisoformat(line.strip()))
+                with clock.reading(time_now):
+                    worker.work()
+                if hasattr(mail, "outbox"):
+                    mail.outbox.clear()
+                print(DONE, flush=True)
+        finally:
+            worker.close()
+        return {}
+
+    def show(self, document: dict[str, Any]) -> None:
+        """Its output is what it was told to do, done."""

@@ -1,0 +1,13 @@
+"""What gunicorn serves in tests: the real application on the test database."""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+
+from django.conf import settings
+
+settings.DATABASES["default"]["NAME"] = os.environ["SERVED_DATABASE"]
+
+from config.wsgi import application  # noqa: E402
+
+__all__ = ["application"]

@@ -1,0 +1,140 @@
+"""A real browser for tests: finding one, looking at pages through it, and what axe says of them.
+
+Browser tests are skipped, saying so, where no Chromium is found; KEYDESK_CHROMIUM names one elsewhere.
+With KEYDESK_SCREENSHOTS set, every page a test looks at is also kept as an image in var/screenshots.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+Scheme = Literal["light", "dark"]
+# A phone, and a laptop.
+WIDTHS = {"phone": 390, "desk": 1280}
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def chromium() -> str | None:
+    """The Chromium to use, if there is one."""
+    return os.environ.get("KEYDESK_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A running browser; skips the test where there is none."""
+    executable = chromium()
+    if executable is None:
+        pytest.skip("No Chromium here. Install one, or name it in KEYDESK_CHROMIUM.")
+    # Its event loop runs in this thread, where the test still asks the database, one question at a time.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+class Visitor:
+    """Somebody who looks at the site: one window of one size and colour scheme.
+
+    Whatever the page complains about (scripts, the content security policy, addresses elsewhere) is
+    collected in `complaints`.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        *,
+        site: str,
+        width: int = WIDTHS["desk"],
+        scheme: Scheme = "light",
+        javascript: bool = True,
+    ) -> None:
+        self.site, self.width, self.scheme = site, width, scheme
+        self.javascript = javascript
+        self.complaints: list[str] = []
+        self.context: BrowserContext = browser.new_context(
+            base_url=site,
+            viewport={"width": width, "height": 844 if width < 600 else 900},
+            color_scheme=scheme,
+            java_script_enabled=javascript,
+            reduced_motion="reduce",
+        )
+        self.context.set_default_timeout(15_000)
+        self.page: Page = self.context.new_page()
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._asked(request.url))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # A page that is refused or not found is reported here as well; tests look at statuses themselves.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.complaints.append(message.text)
+
+    def _asked(self, url: str) -> None:
+        if not url.startswith((self.site, "data:")):
+            self.complaints.append(f"asked for {url}")
+
+    def go(self, path: str) -> Page:
+        self.page.goto(path)
+        return self.page
+
+    def look(self, name: str) -> None:
+        """Check the page as it stands, and keep an image of it when asked to."""
+        if os.environ.get("KEYDESK_SCREENSHOTS"):
+            directory = Path(settings.VAR_DIR) / "screenshots"
+            directory.mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(
+                path=directory / f"{name}-{self.width}-{self.scheme}.png",
+                full_page=True,
+                animations="disabled",
+            )
+        if self.javascript:
+            overflow = self.page.evaluate(
+                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            )
+            assert overflow <= 0, f"{name} is {overflow} px wider than the window"
+            violations = axe_violations(self.page)
+            assert not violations, "\n".join([name, *violations])
+        assert self.complaints == [], name
+
+    def close(self) -> None:
+        self.context.close()
+
+
+def axe_violations(page: Page) -> list[str]:
+    """What axe finds on the page, one line each; nothing where axe is not installed."""
+    found = find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        return []
+    # Evaluated, not added as a script: the page's content security policy would rightly refuse that.
+    page.evaluate((Path(found.origin).parent / "axe.min.js").read_text())
+    result: dict[str, Any] = page.evaluate(
+        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", AXE_TAGS
+    )
+    return [
+        f"{violation['id']}: {violation['help']} at {', '.join(str(node['target']) for node in violation['nodes'])}"
+        for violation in result["violations"]
+    ]
+
+
+def code_in(mail_text: str) -> str:
+    """The sign-in code of a mail: the line that holds nothing else."""
+    codes = re.findall(r"^\s*([A-Z0-9]{3,}-?[A-Z0-9]{3,})\s*$", mail_text, re.MULTILINE)
+    assert len(codes) == 1, "the mail holds one code"
+    return str(codes[0])
