@@ -1,6 +1,7 @@
 """Reads over the stock ledger."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,7 +9,7 @@ from django.db import connection
 from django.db.models import Count
 
 from inventory.errors import UnknownSerial
-from inventory.models import Bin, Lot, Movement, Recall, StockAlert, Unit
+from inventory.models import Bin, Lot, Movement, Recall, StockAlert, Transfer, Unit
 from inventory.rules import Account, Criteria, Outlook
 
 # sku → account → units; accounts without units are left out.
@@ -209,3 +210,28 @@ def outlook(*, now: datetime, window: timedelta = RATE_WINDOW) -> dict[str, Outl
 def open_alerts() -> list[StockAlert]:
     """What the desk shows on top of every page."""
     return list(StockAlert.objects.filter(cleared_at=None).select_related("key_model").order_by("days_left"))
+
+
+def lot_size(reference: str) -> int:
+    """Units received in a lot so far."""
+    return Unit.objects.filter(lot__reference=reference).count()
+
+
+def newest_tags(reference: str, at_most: int) -> list[str]:
+    """The serials of a lot that came in last, in the order they were received."""
+    newest = Unit.objects.filter(lot__reference=reference).order_by("-pk").values_list("serial", flat=True)
+    return list(newest[:at_most])[::-1]
+
+
+def transfers_of(unit: Unit) -> list[Transfer]:
+    """Where a unit lay, in order."""
+    return list(
+        unit.transfers.select_related("from_bin__warehouse", "to_bin__warehouse").order_by("sequence")
+    )
+
+
+def bins_by_serial(serials: Iterable[str]) -> dict[str, str]:
+    """Serial → the label of the bin it lies in; those that lie nowhere are left out."""
+    latest = Transfer.objects.filter(unit__serial__in=list(serials)).latest_of_their_units()
+    found = latest.filter(to_bin__isnull=False).select_related("unit", "to_bin__warehouse")
+    return {transfer.unit.serial: str(transfer.to_bin) for transfer in found}

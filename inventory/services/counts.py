@@ -68,6 +68,16 @@ def scan(*, code: str, serials: Sequence[str], actor: str, now: datetime) -> int
         return count.scans.count() - before
 
 
+def count_bin(*, bin_label: str, serials: Sequence[str], actor: str, now: datetime) -> Count:
+    """Start, scan and submit in one go, all of it or nothing: for a scanner that works off line."""
+    with transaction.atomic():
+        count = start_count(bin_label=bin_label, actor=actor, now=now)
+        scan(code=count.code, serials=serials, actor=actor, now=now)
+        submit_count(code=count.code, actor=actor, now=now)
+        count.refresh_from_db()
+    return count
+
+
 def submit_count(*, code: str, actor: str, now: datetime) -> list[Difference]:
     """The bin is counted: what differs from the books, by serial.
 

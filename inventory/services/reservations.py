@@ -28,10 +28,11 @@ __all__ = ["Wanted", "lock_shortage", "release", "replace", "reserve", "reserve_
 # Whoever finds stock short, and whoever serves those who found it so, does it one at a time.
 SHORTAGE_LOCK = 0x6B657964_00000001  # "keyd", and the first of our locks
 
-# Functions, for few round trips and plans that are kept; their text is in migrations/0002_take_units.py.
+# Functions, for few round trips and plans that are kept; their text is in migrations 0002 and 0005.
 _STOCK = "SELECT * FROM inventory_stock_for(%s, %s, %s)"
 UNIT_FIELDS = [field.attname for field in Unit._meta.concrete_fields]
 _TAKE = f"SELECT {', '.join(UNIT_FIELDS)} FROM inventory_take_units(%s, %s, %s, %s, %s, %s)"  # noqa: S608 - columns
+_TAKE_ANY = _TAKE.replace("inventory_take_units(", "inventory_reserve_any(%s, ")
 
 
 def reserve(
@@ -61,12 +62,11 @@ def reserve(
     assert connection.in_atomic_block, "reserve() is part of its caller's transaction"
     wanted = [Wanted(*item) for item in wanted]
     assert wanted, "a reservation wants something"
-    plan = _plan(wanted, among=among)
-    if not plan.shortages and (units := _take(plan, holder=holder, actor=actor, now=now, may_wait=False)):
+    if units := _take_at_once(wanted, holder=holder, actor=actor, now=now, among=among):
         return units
     lock_shortage()
     while True:
-        plan = _plan(wanted, among=among, recount=True)
+        plan = _plan(wanted, among=among)
         if plan.shortages:
             raise InsufficientStock(plan.shortages)
         if units := _take(plan, holder=holder, actor=actor, now=now, may_wait=True):
@@ -114,11 +114,20 @@ def lock_shortage() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SHORTAGE_LOCK])
 
 
-def _plan(wanted: Sequence[Wanted], *, among: Collection[int] | None, recount: bool = False) -> Allocation:
-    """Named models alone need no counting on the first attempt: taking them tells."""
+def _take_at_once(
+    wanted: Sequence[Wanted], *, holder: str, actor: str, now: datetime, among: Collection[int] | None
+) -> list[Unit]:
+    """The first attempt: one round trip, no waiting. None, and no lock kept, when it comes short."""
     named, anything = split_wanted(wanted)
-    if not anything and not recount:
-        return Allocation(named)
+    if not anything:
+        # Named models need no counting: taking them tells.
+        return _take(Allocation(named), holder=holder, actor=actor, now=now, may_wait=False)
+    choice = None if among is None else list(among)
+    return _taken(_TAKE_ANY, [list(named), list(named.values()), anything, choice, holder, actor, now])
+
+
+def _plan(wanted: Sequence[Wanted], *, among: Collection[int] | None) -> Allocation:
+    named, anything = split_wanted(wanted)
     with connection.cursor() as cursor:
         choice = None if among is None else list(among)
         cursor.execute(_STOCK, [list(named), choice, sum(named.values()) + anything])
@@ -130,8 +139,12 @@ def _take(plan: Allocation, *, holder: str, actor: str, now: datetime, may_wait:
     """The units, reserved, oldest first; or none, and no lock kept, when there were too few."""
     models = sorted(plan.quantities)
     quantities = [plan.quantities[model] for model in models]
+    return _taken(_TAKE, [models, quantities, holder, actor, now, may_wait])
+
+
+def _taken(sql: str, parameters: Sequence[Any]) -> list[Unit]:
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [models, quantities, holder, actor, now, may_wait])
+        cursor.execute(sql, parameters)
         taken = [Unit.from_db(connection.alias, UNIT_FIELDS, row) for row in cursor.fetchall()]
     return sorted(taken, key=lambda unit: (unit.received_at, unit.pk))
 

@@ -1,5 +1,6 @@
 """Recalls: what they are of is held before the next pick, and everyone who has one is known."""
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -41,13 +42,8 @@ def hold_for(holder: str, sku: str = "KD-A-NFC") -> Unit:
     return unit
 
 
-def recall(**criteria: object) -> Recall:
-    return open_recall(
-        criteria=Criteria(**criteria),
-        why="side channel",
-        actor="staff:ada",
-        now=NOW,  # type: ignore[arg-type]
-    ).recall
+def recall(**criteria: Any) -> Recall:
+    return open_recall(criteria=Criteria(**criteria), why="side channel", actor="staff:ada", now=NOW).recall
 
 
 def accounts() -> dict[str, str]:
@@ -68,8 +64,8 @@ def accounts() -> dict[str, str]:
     ],
 )
 @pytest.mark.usefixtures("lots")
-def test_criteria_name_the_units(criteria: dict[str, object], serials: set[str]) -> None:
-    found = affected(Criteria(**criteria))  # type: ignore[arg-type]
+def test_criteria_name_the_units(criteria: dict[str, Any], serials: set[str]) -> None:
+    found = affected(Criteria(**criteria))
     assert set(found.values_list("serial", flat=True)) == serials
 
 
@@ -168,7 +164,7 @@ def test_a_second_person_lifts_it_and_only_what_no_other_recall_holds_is_availab
     ],
 )
 def test_criteria_that_make_no_sense_hold_nothing(
-    criteria: dict[str, object], said: str, everything: Snapshot
+    criteria: dict[str, Any], said: str, everything: Snapshot
 ) -> None:
     before = everything()
     with pytest.raises(BadCriteria, match=said):
