@@ -2,8 +2,8 @@
 
     python -m benchmarks.inventory_ledger [--movements N] [--units N] [--threads N]
 
-The bare loop reads the same movements with a server-side cursor, in no order and with no join, and takes the
-SHA-256 of each row's text. `verify` reads them in order, checks each hash, link and head, and adds up the seals.
+The bare loop reads the texts of the same movements with a server-side cursor, in no order, and takes the
+SHA-256 of each. `verify` reads them in order, checks each hash, link and head, and adds up the seals.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def draining(*, units: int, threads: int) -> None:
     left = Unit.objects.available().count()
     print(
         f"draining {units:,} units by a thousand, {threads} threads: {rates[0]:,.0f} pairs a second at first,"
-        f" {rates[-1]:,.0f} at last -> {rates[-1] / rates[0]:.2f} of the first thousand's rate (at least 0.7);"
+        f" {rates[-1]:,.0f} at last -> {rates[-1] / rates[0]:.2f} of the first thousand's (at least 0.7);"
         f" {left} left"
     )
 
@@ -86,8 +86,9 @@ def verifying(movements: int) -> None:
                 ("reserved", "packed", "pack"),
             ):
                 cursor.execute(
-                    "INSERT INTO inventory_movement (unit_id, from_account, to_account, reason, reference, actor,"
-                    " moved_at) SELECT id, %s, %s, %s, 'C-BENCH', 'system:bench', %s FROM inventory_unit"
+                    "INSERT INTO inventory_movement"
+                    " (unit_id, from_account, to_account, reason, reference, actor, moved_at)"
+                    " SELECT id, %s, %s, %s, 'C-BENCH', 'system:bench', %s FROM inventory_unit"
                     " WHERE serial >= %s AND serial LIKE 'VERIFY-%%' AND account = %s",
                     [origin, to_account, reason, NOW, f"VERIFY-{start:08d}", origin],
                 )
@@ -123,9 +124,14 @@ def _bare_loop() -> float:
     started = time.perf_counter()
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         cursor.execute(
-            "SELECT concat_ws(E'\\n', unit_id, sequence, from_account, to_account, reason, reference, actor,"
-            " (extract(epoch FROM moved_at) * 1000000)::bigint, (extract(epoch FROM recorded_at) * 1000000)::bigint,"
-            " encode(previous_hash, 'hex')) FROM inventory_movement"
+            "SELECT concat_ws(E'\\n', 'keydesk movement 1', unit.serial, key_model.sku, movement.sequence,"
+            " movement.from_account, movement.to_account, movement.reason, movement.reference,"
+            " movement.actor,"
+            " (extract(epoch FROM movement.moved_at) * 1000000)::bigint,"
+            " (extract(epoch FROM movement.recorded_at) * 1000000)::bigint,"
+            " encode(movement.previous_hash, 'hex')) FROM inventory_movement AS movement"
+            " JOIN inventory_unit AS unit ON unit.id = movement.unit_id"
+            " JOIN inventory_keymodel AS key_model ON key_model.id = unit.key_model_id"
         )
         while rows := cursor.fetchmany(5_000):
             for (text,) in rows:

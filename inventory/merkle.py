@@ -9,8 +9,7 @@ from hashlib import sha256
 from typing import Literal, NamedTuple
 
 EMPTY_ROOT = sha256(b"").digest()
-# Leaves are kept until there are so many, then folded at once: quicker than leaf by leaf, and still no
-# more than 32 KiB however many leaves a day has.
+# Leaves are folded so many at once: quicker than leaf by leaf.
 _CHUNK = 1 << 10
 
 
@@ -33,21 +32,26 @@ def _fold(level: Sequence[bytes]) -> bytes:
 
 
 class Tree:
-    """A tree that is fed leaf by leaf, in order, and keeps no more than its right edge."""
+    """A tree that is fed leaf by leaf, in order.
+
+    `add` only appends; `fold` now and then, and no more than the right edge is kept.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[bytes] = []
         self._peaks: list[tuple[int, bytes]] = []
         self._folded = 0
+        self.add = self._waiting.append
 
     def __len__(self) -> int:
         return self._folded + len(self._waiting)
 
-    def add(self, leaf: bytes) -> None:
-        self._waiting.append(leaf)
-        if len(self._waiting) == _CHUNK:
-            self._push(_fold(self._waiting))
-            self._waiting.clear()
+    def fold(self) -> None:
+        """Reduce whole chunks of what was added to one hash each."""
+        whole = len(self._waiting) // _CHUNK * _CHUNK
+        for start in range(0, whole, _CHUNK):
+            self._push(_fold(self._waiting[start : start + _CHUNK]))
+        del self._waiting[:whole]
 
     def _push(self, peak: bytes) -> None:
         level = 0
@@ -58,6 +62,7 @@ class Tree:
         self._folded += _CHUNK
 
     def root(self) -> bytes:
+        self.fold()
         parts = [peak for _, peak in self._peaks]
         if self._waiting:
             parts.append(_fold(self._waiting))
