@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Protocol
 from django.db import IntegrityError, transaction
 
 from config.errors import KeydeskError
-from config.jobs import defer
+from config.jobs import wake
 from fulfillment.models import Provider, RefusedWebhook, Webhook
 
 MAX_BYTES = 1_000_000
@@ -66,7 +66,7 @@ class Intake(Protocol):
 
     provider: Provider
     job: str
-    """The job that works one stored webhook, by its `webhook_id`."""
+    """The job that works whatever webhooks of this vendor are stored and unworked."""
 
     def verify(self, body: bytes, headers: Mapping[str, str]) -> bool:
         """Whether the body was signed with one of our secrets. An exception counts as no."""
@@ -83,7 +83,7 @@ def receive(intake: Intake, *, body: bytes | None, headers: Mapping[str, str], n
     Args:    body: the bytes as signed; None when they could not be read.
     Raises:  BadSignature, BadBody: nothing is stored but that there was an attempt.
     Locks:   none; of several deliveries at once the unique event id lets one through.
-    After commit: the first delivery's job works the event.
+    After commit: the vendor's job is woken by the first delivery.
     """
     try:
         if body is None or len(body) > MAX_BYTES:
@@ -93,10 +93,9 @@ def receive(intake: Intake, *, body: bytes | None, headers: Mapping[str, str], n
         RefusedWebhook.objects.create(provider=intake.provider, refused_at=now)
         raise
     with transaction.atomic():
-        stored = _store(intake.provider, event, body=body, now=now)
-        if stored is None:
+        if _store(intake.provider, event, body=body, now=now) is None:
             return False
-        defer(intake.job, lock=f"{intake.provider}:{event.subject}", webhook_id=stored.pk)
+        wake(intake.job)
     return True
 
 

@@ -10,7 +10,7 @@ from config import clock
 from config.jobs import BACK_OFF
 from fulfillment.claims.services.submission import SHIP_CLAIM
 from fulfillment.shipping import gateways
-from fulfillment.shipping.gateways.events import WORK_WEBHOOK
+from fulfillment.shipping.gateways.events import WORK_WEBHOOKS
 from fulfillment.shipping.services import labels, planning, purchasing, recovery, refunds, sweeping, tracking
 from fulfillment.shipping.services.outcomes import FETCH_LABEL
 
@@ -40,9 +40,11 @@ def fetch_label(purchase_id: str) -> None:
     labels.fetch_label(purchase_id=purchase_id, gateway=gateways.from_environment(), now=clock.now())
 
 
-@app.task(name=WORK_WEBHOOK, retry=BACK_OFF)
-def work_webhook(webhook_id: int) -> None:
-    tracking.work_webhook(webhook_id=webhook_id, gateway=gateways.from_environment(), now=clock.now())
+@app.periodic(cron="* * * * *")
+@app.task(name=WORK_WEBHOOKS, queueing_lock=WORK_WEBHOOKS)
+def work_webhooks(timestamp: int) -> None:
+    """Woken by every new webhook, and every minute for those that waited for the vendor."""
+    tracking.work_webhooks(gateway=gateways.from_environment(), now=clock.now())
 
 
 @app.periodic(cron="* * * * *")

@@ -57,9 +57,10 @@ def run_in_process(
         *([f"--downloads={downloads}"] if downloads else []),
         "--json",
     ]
-    # Loopback webhooks only, and mail that goes nowhere.
+    # As in production, but webhooks come over loopback only and mail goes nowhere.
     variables = {
         **environment(database=database, vendor=vendor),
+        "DEBUG": "false",
         "ALLOWED_HOSTS": "127.0.0.1",
         "MAIL_URL": "memory",
     }

@@ -8,8 +8,9 @@ from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
 
 from django.conf import settings
-from procrastinate.contrib.django import app
+from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.django_connector import DjangoConnector
+from psycopg_pool import AsyncConnectionPool
 
 PROCESSES = 2
 CONCURRENCY = 3
@@ -90,8 +91,17 @@ class Worker:
     async def _open(self) -> None:
         connector = app.connector
         assert isinstance(connector, DjangoConnector)
+        # Its own pool looks whether the server is still there before each of thousands of small queries,
+        # and begins and commits around each.
+        pool = await self._stack.enter_async_context(
+            AsyncConnectionPool(
+                kwargs={**connector_params(), "autocommit": True}, max_size=CONCURRENCY + 1, open=False
+            )
+        )
         self._app = app.with_connector(connector.get_worker_connector())
-        await self._stack.enter_async_context(self._app.open_async())
+        # Periodic jobs go by the wall's clock; a rehearsal calls for them by its own.
+        self._app.periodic_registry.periodic_tasks.clear()
+        await self._stack.enter_async_context(self._app.open_async(pool))
 
     def work(self) -> None:
         """Until no job is due."""

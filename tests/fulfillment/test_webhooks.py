@@ -36,24 +36,27 @@ def assert_refused(answer: Any, code: str) -> None:
     problem = answer.json()
     assert (problem["status"], problem["code"]) == (400, code)
     assert Webhook.objects.count() == 0
-    assert ProcrastinateJob.objects.filter(task_name="shipping.work_webhook").count() == 0
+    assert ProcrastinateJob.objects.filter(task_name="shipping.work_webhooks").count() == 0
     # Nothing of the attempt is kept but that it was made.
     assert RefusedWebhook.objects.count() == 1
 
 
-def test_a_signed_event_is_stored_with_its_job() -> None:
-    webhook = stored(event())
+def test_a_signed_event_is_stored_and_wakes_its_job(django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        webhook = stored(event())
     assert (webhook.kind, webhook.mode, webhook.occurred_at) == ("tracker.updated", "test", NOW)
-    job = ProcrastinateJob.objects.get(task_name="shipping.work_webhook")
-    assert job.args == {"webhook_id": webhook.pk}
-    assert job.lock == f"easypost:{PARCEL.tracker_id}"
+    job = ProcrastinateJob.objects.get(task_name="shipping.work_webhooks")
+    assert job.args == {"timestamp": 0}
 
 
-def test_a_second_delivery_is_answered_alike_and_does_nothing() -> None:
+def test_a_second_delivery_is_answered_alike_and_does_nothing(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
     given = event()
-    assert [post(given).status_code for _ in range(3)] == [204, 204, 204]
+    with django_capture_on_commit_callbacks(execute=True):
+        assert [post(given).status_code for _ in range(3)] == [204, 204, 204]
     assert Webhook.objects.count() == 1
-    assert ProcrastinateJob.objects.filter(task_name="shipping.work_webhook").count() == 1
+    assert ProcrastinateJob.objects.filter(task_name="shipping.work_webhooks").count() == 1
 
 
 def test_case_24_every_secret_in_use_is_accepted_and_no_other() -> None:

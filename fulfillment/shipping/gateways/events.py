@@ -13,7 +13,7 @@ from fulfillment.shipping.gateways import reading
 from fulfillment.shipping.gateways.base import TrackerState
 from fulfillment.webhooks import BadBody, Event, kept_text
 
-WORK_WEBHOOK = "shipping.work_webhook"
+WORK_WEBHOOKS = "shipping.work_webhooks"
 
 _OBJECT_ID = re.compile(r"[a-z]+_[0-9A-Za-z]{1,36}", re.ASCII)
 
@@ -28,7 +28,7 @@ class EasyPostIntake:
     """
 
     provider = Provider.EASYPOST
-    job = WORK_WEBHOOK
+    job = WORK_WEBHOOKS
 
     def __init__(self, secrets: Sequence[str]) -> None:
         assert secrets, "webhooks are signed with something"

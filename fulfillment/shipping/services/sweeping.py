@@ -11,8 +11,6 @@ from config.jobs import defer
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.submission import SHIP_CLAIM
-from fulfillment.models import Provider, Webhook
-from fulfillment.shipping.gateways.events import WORK_WEBHOOK
 from fulfillment.shipping.models import Case, LabelPurchase, Shipment
 from fulfillment.shipping.rules.states import LABEL_STATES, UNBOUGHT_STATES, ShipmentState
 from fulfillment.shipping.services.outcomes import FETCH_LABEL
@@ -33,7 +31,6 @@ def sweep(*, now: datetime) -> int:
         _defer(SHIP_CLAIM, "claim_id", _unshipped(now))
         + _defer(BUY_LABEL, "purchase_id", _unbought(now))
         + _defer(FETCH_LABEL, "purchase_id", _unfetched(now))
-        + _defer(WORK_WEBHOOK, "webhook_id", _unworked(now))
     )
 
 
@@ -86,8 +83,3 @@ def _unfetched(now: datetime) -> Iterable[object]:
         state__in=sorted(LABEL_STATES), label_sha256="", bought_at__lte=now - IDLE
     )
     return idle.order_by("bought_at", "pk").values_list("pk", flat=True)[:AT_MOST]
-
-
-def _unworked(now: datetime) -> Iterable[int]:
-    idle = Webhook.objects.unworked().filter(provider=Provider.EASYPOST, received_at__lte=now - IDLE)
-    return idle.values_list("pk", flat=True)[:AT_MOST]

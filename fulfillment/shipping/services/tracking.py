@@ -4,11 +4,13 @@ The word of a tracker is recorded always, and counts if nothing newer did. When 
 or came at the same moment as another, the vendor is asked and its answer counts instead.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from fulfillment.claims.models import Claim
@@ -20,7 +22,7 @@ from fulfillment.claims.services.progress import (
     record_shipped,
     report_problem,
 )
-from fulfillment.models import Webhook, WebhookOutcome
+from fulfillment.models import Provider, Webhook, WebhookOutcome
 from fulfillment.shipping.gateways import events
 from fulfillment.shipping.gateways.base import CarrierGateway, Failure, GatewayError, TrackerState
 from fulfillment.shipping.models import LabelPurchase, Shipment, TrackingUpdate
@@ -43,18 +45,76 @@ from fulfillment.shipping.services import outcomes, refunds
 from fulfillment.shipping.services.cases import open_case
 from inventory.services.movements import move
 
+logger = logging.getLogger("keydesk.shipping")
+
 Result = WebhookOutcome.Result
 _P = PurchaseState
 
 # Webhooks are repeated for a day; a tracker that said nothing for two has perhaps lost some.
 ASK_AFTER = timedelta(hours=48)
 ASK_AT_MOST = 500
+WORK_AT_ONCE = 500
+WEBHOOK_LOCK = 0x6B6477  # "kdw": the first half of our advisory locks on trackers
 # So long after the promised day, silence itself is a case.
 SILENT_AFTER = timedelta(days=14)
 
 
 class _Doubtful(Exception):
     """The word needs the vendor's confirmation, for which no transaction may wait."""
+
+
+def work_webhooks(*, gateway: CarrierGateway, now: datetime) -> int:
+    """Work whatever webhooks are stored and unworked; how many were.
+
+    Those about one tracker are worked in the order the vendor made them, by one worker at a time. One that
+    must wait for the vendor holds up its own tracker's only, until the next run.
+
+    Locks: the tracker, by an advisory lock of the session, for the vendor may have to be asked in between.
+    """
+    worked = 0
+    seen: set[int] = set()
+    while batch := _unworked(seen):
+        for subject, webhook_ids in batch.items():
+            seen.update(webhook_ids)
+            with _one_worker_for(subject) as is_mine:
+                if is_mine:
+                    worked += _work_in_order(webhook_ids, gateway=gateway, now=now)
+    return worked
+
+
+def _unworked(seen: Collection[int]) -> dict[str, list[int]]:
+    """The next unworked webhooks, by what they are about."""
+    rows = Webhook.objects.unworked().filter(provider=Provider.EASYPOST).exclude(pk__in=seen)
+    by_subject: dict[str, list[int]] = {}
+    for webhook_id, event_id, body in rows.values_list("pk", "event_id", "body")[:WORK_AT_ONCE]:
+        subject = body.get("tracker") or body.get("shipment") or event_id
+        by_subject.setdefault(subject, []).append(webhook_id)
+    return by_subject
+
+
+def _work_in_order(webhook_ids: Iterable[int], *, gateway: CarrierGateway, now: datetime) -> int:
+    worked = 0
+    for webhook_id in webhook_ids:
+        try:
+            worked += work_webhook(webhook_id=webhook_id, gateway=gateway, now=now) is not None
+        except GatewayError as error:
+            logger.warning("Webhook %s waits for the vendor: %s", webhook_id, error.code)
+            break
+    return worked
+
+
+@contextmanager
+def _one_worker_for(subject: str) -> Iterator[bool]:
+    """Whether this session alone works on a tracker's events, for the length of the block."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [WEBHOOK_LOCK, subject])
+        (is_mine,) = cursor.fetchone()
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [WEBHOOK_LOCK, subject])
 
 
 def work_webhook(*, webhook_id: int, gateway: CarrierGateway, now: datetime) -> str | None:

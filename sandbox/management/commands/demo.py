@@ -18,7 +18,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from config.commands import KeydeskCommand
 from sandbox.rehearsal import databases
-from sandbox.rehearsal.plan import FULL_KEYS, FULL_MAINTAINERS
+from sandbox.rehearsal.plan import FULL_KEYS, FULL_MAINTAINERS, FULL_WEEKS
 from sandbox.rehearsal.result import as_text
 from sandbox.rehearsal.run import environment, run_in_process
 from sandbox.server import Sandbox
@@ -36,7 +36,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--keys", type=int, default=FULL_KEYS)
         parser.add_argument("--maintainers", type=int, default=FULL_MAINTAINERS)
-        parser.add_argument("--weeks", type=int, default=12)
+        parser.add_argument("--weeks", type=int, default=FULL_WEEKS)
         parser.add_argument("--port", type=int, default=8000, help="where the site listens")
         parser.add_argument("--vendor-port", type=int, default=9000, help="where the stand-ins listen")
         parser.add_argument("--stop-after", type=float, help="serve for so many seconds only")

@@ -37,7 +37,7 @@ class Command(KeydeskCommand):
         register_webhook(f"{options['site']}/api/v1/webhooks/easypost", secret)
         for username, address in STAFF.items():
             _make_staff(username, address)
-        token = create_token(name="demo", scopes=sorted(SCOPES), days=30, now=clock.now())
+        _, token = create_token(name="demo", scopes=sorted(SCOPES), days=30, now=clock.now())
         return {
             "maintainer": _who_may_claim().email,
             "claimant": _who_has_claimed().email,

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from config.commands import KeydeskCommand
 from sandbox.rehearsal import databases
-from sandbox.rehearsal.plan import DEFAULT_START, FULL_KEYS, FULL_MAINTAINERS
+from sandbox.rehearsal.plan import DEFAULT_START, FULL_KEYS, FULL_MAINTAINERS, FULL_WEEKS
 from sandbox.rehearsal.result import as_text
 from sandbox.rehearsal.run import run_in_process
 from sandbox.server import Sandbox
@@ -35,7 +35,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--seed", type=_from(0, 2**31), default=1, help="the same seed, the same summary")
         parser.add_argument("--keys", type=_from(2, 100_000), default=FULL_KEYS)
         parser.add_argument("--maintainers", type=_from(10, 100_000), default=FULL_MAINTAINERS)
-        parser.add_argument("--weeks", type=_from(1, 104), default=12)
+        parser.add_argument("--weeks", type=_from(1, 104), default=FULL_WEEKS)
         parser.add_argument("--faults", choices=["none"], default="none", help="what goes wrong on the way")
         parser.add_argument("--keep", action="store_true", help="keep the database and print its name")
 

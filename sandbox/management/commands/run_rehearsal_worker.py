@@ -1,5 +1,6 @@
 """A worker of a rehearsal: for every time on standard input, works the queue empty at that time."""
 
+import gc
 import logging
 import sys
 from datetime import datetime
@@ -25,6 +26,8 @@ class Command(KeydeskCommand):
             raise CommandError(f"{name} is not a rehearsal's database; use rehearse.", returncode=2)
         # A worker says a line for every job; a rehearsal has thousands.
         logging.getLogger("procrastinate").setLevel(logging.WARNING)
+        # Thousands of short transactions leave no garbage worth looking for after each.
+        gc.set_threshold(100_000, 50, 50)
         worker = Worker()
         try:
             for line in sys.stdin:

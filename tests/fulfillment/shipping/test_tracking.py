@@ -5,8 +5,9 @@ import threading
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from config import clock, invariants
 from fulfillment.claims.models import Claim, ClaimEvent
@@ -17,9 +18,9 @@ from fulfillment.shipping.gateways.base import GatewayError
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
 from fulfillment.shipping.models import Case, LabelPurchase, TrackingUpdate
 from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
+from fulfillment.shipping.services import tracking
 from fulfillment.shipping.services.recovery import resolve_purchases
-from fulfillment.shipping.services.sweeping import sweep
-from fulfillment.shipping.services.tracking import ask_silent_trackers, work_webhook
+from fulfillment.shipping.services.tracking import ask_silent_trackers, work_webhook, work_webhooks
 from fulfillment.vault.models import DataKey
 from sandbox.client import Control
 from tests.flushing import _flush_past_the_triggers  # noqa: F401
@@ -30,7 +31,6 @@ from .conftest import (
     Plan,
     accounts_of,
     cases_of,
-    forget_jobs,
     fresh,
     labels_bought,
     movements_of,
@@ -285,10 +285,11 @@ def test_an_event_waits_while_the_vendor_cannot_be_asked(
     webhook = stored(tracker_event(purchase, "in_transit", at=now))
     with pytest.raises(GatewayError):
         work_webhook(webhook_id=webhook.pk, gateway=gateway, now=now)
-    forget_jobs()
-    assert sweep(now=now + HOUR) >= 1
-    assert {"webhook_id": webhook.pk} in waiting_jobs("shipping.work_webhook")
-    assert work_webhook(webhook_id=webhook.pk, gateway=gateway, now=now) == Result.APPLIED
+    vendor.add_fault("status", status=503, method="GET", path="/shipments/*")
+    assert work_webhooks(gateway=gateway, now=now) == 0
+    vendor.clear_faults()
+    assert work_webhooks(gateway=gateway, now=now) == 1
+    assert webhook.outcome.result == Result.APPLIED
 
 
 def test_a_label_we_hold_for_unbought_raises_an_alarm_when_it_moves(
@@ -365,8 +366,29 @@ def test_case_8_the_same_event_five_times_at_once_has_one_effect_and_five_2xx(ca
     assert answers == [204] * 5
     assert sorted(results, key=str) == [None, None, None, None, Result.APPLIED]
     assert Webhook.objects.count() == 1
-    assert len(waiting_jobs("shipping.work_webhook")) == 1
+    assert len(waiting_jobs("shipping.work_webhooks")) == 1
     assert TrackingUpdate.objects.count() == 1
     assert movements_of(carrier.claim) == ["receive", "reserve", "pack", "hand_over"]
     assert mails(carrier.claim, "shipped") == 1
     assert invariants.verify().violations == []
+
+
+def test_a_burst_is_worked_in_the_vendors_order_whatever_order_it_came_in(carrier: Carrier) -> None:
+    told = [("delivered", 3), ("in_transit", 1), ("out_for_delivery", 2)]
+    for status, hours in told:
+        stored(tracker_event(carrier.purchase, status, at=carrier.now + hours * HOUR))
+    assert work_webhooks(gateway=carrier.gateway, now=carrier.now + 4 * HOUR) == 3
+    updates = TrackingUpdate.objects.order_by("id").values_list("status", "is_applied")
+    assert list(updates) == [("in_transit", True), ("out_for_delivery", True), ("delivered", True)]
+    assert work_webhooks(gateway=carrier.gateway, now=carrier.now + 4 * HOUR) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tracker_that_another_worker_has_in_hand_is_left_to_it(carrier: Carrier) -> None:
+    stored(tracker_event(carrier.purchase, "in_transit", at=carrier.now + HOUR))
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as other:
+        other.execute(
+            "SELECT pg_advisory_lock(%s, hashtext(%s))", [tracking.WEBHOOK_LOCK, carrier.purchase.tracker_id]
+        )
+        assert work_webhooks(gateway=carrier.gateway, now=carrier.now + HOUR) == 0
+    assert work_webhooks(gateway=carrier.gateway, now=carrier.now + HOUR) == 1

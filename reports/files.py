@@ -1,0 +1,31 @@
+"""Write a report to a file: all of it or nothing."""
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+from config.errors import InputError
+
+
+def write_whole(path: Path, content: bytes, *, argument: str) -> None:
+    """Put the content into the file by way of a temporary one beside it, which then takes its name.
+
+    Args:   argument: what the person calls the path, for the message.
+    Raises: InputError: the path cannot be written; what stood there still does.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        raise InputError(argument, f"{path} is not a file.", remedy="Name a file.")
+    partial = target.with_name(f".{target.name}.{uuid4().hex}")
+    try:
+        try:
+            with partial.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        problem = f"{path} cannot be written: {error.strerror or error}."
+        raise InputError(argument, problem, remedy="Name a file in a directory you may write to.") from None

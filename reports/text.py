@@ -1,0 +1,137 @@
+"""The redemption report for a terminal: plain text of at most 80 columns, the same on every terminal."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reports.metrics import STEPS
+
+_BAR_WIDTH = 22
+# A cell is filled by eighths.
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def render_text(report: dict[str, Any]) -> str:
+    """The whole report, one section below the other."""
+    sections = (_headline, _weeks, _countries, _key_models, _claims, _refusals, _costs, _stock)
+    return "\n".join("\n".join(section(report)) + "\n" for section in sections if any(section(report)))
+
+
+def bar(part: int, whole: int, width: int = _BAR_WIDTH) -> str:
+    """A bar of so many cells for `whole`, filled for `part`."""
+    eighths = round(8 * width * max(part, 0) / whole) if whole else 0
+    full, rest = divmod(min(eighths, 8 * width), 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+
+
+def _headline(report: dict[str, Any]) -> Iterator[str]:
+    keys = report["keys"]
+    title = f"Redemption report: {report['campaign'] or 'all campaigns'}"
+    yield title
+    yield f"as of {report['as_of']}"
+    yield ""
+    share = percent(keys["redeemed"], keys["total"])
+    yield f"{keys['redeemed']:,} of {keys['total']:,} keys redeemed ({share})"
+    yield ""
+    for step in (*STEPS, "available"):
+        share = percent(keys[step], keys["total"])
+        yield f"  {step:<10} {keys[step]:>9,}  {share:>5}  {bar(keys[step], keys['total'])}".rstrip()
+
+
+def _weeks(report: dict[str, Any]) -> Iterator[str]:
+    if not report["by_week"]:
+        return
+    yield "By week: keys at each step when the week ended; the bar is what is redeemed"
+    yield ""
+    yield f"  {'week':<9}" + "".join(f"{step:>10}" for step in STEPS)
+    for row in report["by_week"]:
+        standing = row["standing"]
+        numbers = "".join(f"{standing[step]:>10,}" for step in STEPS)
+        yield f"  {row['week']:<9}{numbers}  {bar(standing['redeemed'], report['keys']['total'])}".rstrip()
+
+
+def _countries(report: dict[str, Any]) -> Iterator[str]:
+    rows = report["by_country"]
+    if not rows:
+        return
+    largest = max((row["redeemed"] or 0 for row in rows), default=0)
+    yield "By country"
+    yield ""
+    yield f"  {'':<9}{'people':>8}" + "".join(f"{step:>10}" for step in STEPS)
+    for row in rows:
+        if row["is_suppressed"]:
+            yield f"  {row['country']:<9}  too few people to show"
+        else:
+            numbers = "".join(f"{row[step]:>10,}" for step in STEPS)
+            line = f"  {row['country']:<9}{row['people']:>8,}{numbers}  {bar(row['redeemed'], largest, 18)}"
+            yield line.rstrip()
+
+
+def _key_models(report: dict[str, Any]) -> Iterator[str]:
+    if not report["by_key_model"]:
+        return
+    columns = ("total", *STEPS, "available")
+    yield "By key model"
+    yield ""
+    yield f"  {'':<16}" + "".join(f"{column:>10}" for column in columns)
+    for row in report["by_key_model"]:
+        yield f"  {row['sku']:<16}" + "".join(f"{row[column]:>10,}" for column in columns)
+
+
+def _claims(report: dict[str, Any]) -> Iterator[str]:
+    claims = report["claims"]
+    states = {state: count for state, count in claims["by_state"].items() if count}
+    yield f"Claims: {claims['total']:,} by {claims['people']:,} maintainers"
+    yield from _counts(states)
+
+
+def _refusals(report: dict[str, Any]) -> Iterator[str]:
+    refusals = report["refusals"]
+    yield f"Refusals: {refusals['total']:,}, of {refusals['people']:,} people, by the rule named first"
+    yield from _counts(refusals["by_rule"])
+
+
+def _costs(report: dict[str, Any]) -> Iterator[str]:
+    for row in report["costs"]["postage"]:
+        line = f"Postage: {money(row['cents'], row['currency'])} for {row['labels']:,} labels"
+        pair = row["cents_per_delivered_pair"]
+        yield line if pair is None else f"{line}, {money(pair, row['currency'])} per delivered pair"
+
+
+def _stock(report: dict[str, Any]) -> Iterator[str]:
+    stock = report["stock"]
+    models = stock["by_key_model"]
+    yield "Stock: where every key received stands"
+    yield ""
+    yield _row("", [*models, "total"])
+    for account, total in stock["accounts"].items():
+        yield _row(account.replace("_", " "), [*(models[sku][account] for sku in models), total])
+    yield _row("sum", [*(sum(models[sku].values()) for sku in models), sum(stock["accounts"].values())])
+    yield _row("received", [*("" for _ in models), stock["total_received"]])
+    yield "  It adds up." if stock["adds_up"] else "  IT DOES NOT ADD UP: run `manage.py verify`."
+
+
+def _row(name: str, cells: Sequence[int | str]) -> str:
+    texts = (f"{cell:,}" if isinstance(cell, int) else cell for cell in cells)
+    return (f"  {name:<12}" + "".join(f"{text:>16}" for text in texts)).rstrip()
+
+
+def _counts(counts: dict[str, int]) -> Iterator[str]:
+    if counts:
+        yield ""
+    for name, count in counts.items():
+        yield f"  {name.replace('_', ' '):<24}{count:>9,}"
+
+
+def percent(part: int, whole: int) -> str:
+    """Whole percent, never rounded up to all nor down to none."""
+    if not whole:
+        return "–"
+    percent = round(100 * part / whole)
+    if 0 < part < whole:
+        percent = min(max(percent, 1), 99)
+    return f"{percent}%"
+
+
+def money(cents: int, currency: str) -> str:
+    """An amount with its currency, for people; of currencies with two decimals."""
+    return f"{cents // 100:,}.{cents % 100:02} {currency}"
