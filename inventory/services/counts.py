@@ -39,16 +39,15 @@ def start_count(*, bin_label: str, actor: str, now: datetime) -> Count:
     Raises: UnknownBin. BinIsBeingCounted: a bin has one open count at a time.
     """
     target = places.find_bin(bin_label)
-    try:
-        with transaction.atomic():
-            return Count.objects.create(code=new_code("K"), bin=target, counted_by=actor, started_at=now)
-    except IntegrityError as refusal:
-        open_one = Count.objects.filter(
-            bin=target, state__in=[CountState.COUNTING, CountState.COUNTED]
-        ).first()
-        if open_one is None:
-            raise
-        raise BinIsBeingCounted(str(target), open_one.code, open_one.counted_by) from refusal
+    while True:
+        try:
+            with transaction.atomic():
+                return Count.objects.create(code=new_code("K"), bin=target, counted_by=actor, started_at=now)
+        except IntegrityError as refusal:
+            open_ones = Count.objects.filter(bin=target, state__in=[CountState.COUNTING, CountState.COUNTED])
+            if other := open_ones.first():
+                raise BinIsBeingCounted(str(target), other.code, other.counted_by) from refusal
+            # It was closed between the two looks: the bin is free now.
 
 
 def scan(*, code: str, serials: Sequence[str], actor: str, now: datetime) -> int:

@@ -68,8 +68,14 @@ def open_recall(*, criteria: Criteria, why: str, actor: str, now: datetime) -> H
 
 
 def hold(recall: Recall, *, actor: str, now: datetime) -> Held:
-    """Hold what an open recall is of and what is in stock; can be done again and again."""
+    """Hold what an open recall is of and what is in stock; can be done again and again.
+
+    Locks: the recall, for two at once would wait for each other's rows in any order; then the units in
+           stock, oldest first.
+    """
     with transaction.atomic():
+        if not Recall.objects.open().select_for_update(no_key=True).filter(pk=recall.pk).first():
+            return Held(recall, 0, 0, ())
         units = affected(Criteria.from_document(recall.criteria))
         locked = list(
             units.filter(account__in=IN_STOCK).in_lock_order().select_for_update(no_key=True, of=["self"])
@@ -80,8 +86,12 @@ def hold(recall: Recall, *, actor: str, now: datetime) -> Held:
         holders = {unit.pk: str(unit.held_for) for unit in reserved}
         # Free ones first: none of them may become somebody's other key.
         _hold(free, recall.code, actor=actor, now=now)
-        replaced = {unit.pk: other for unit in reserved if (other := _replace(unit, actor=actor, now=now))}
-        _hold([unit for unit in reserved if unit.pk in replaced], recall.code, actor=actor, now=now)
+        replaced: dict[int, Unit] = {}
+        for unit in reserved:
+            if other := _replace(unit, actor=actor, now=now):
+                replaced[unit.pk] = other
+                # At once, or the next holder would be given this one.
+                _hold([unit], recall.code, actor=actor, now=now)
         short = [unit for unit in reserved if unit.pk not in replaced]
         _hold(short, None, actor=actor, now=now)
         for row in rows:

@@ -101,6 +101,16 @@ def test_it_holds_what_is_in_stock_and_knows_who_has_the_rest() -> None:
 
 
 @pytest.mark.usefixtures("lots")
+def test_one_holder_is_never_given_what_was_taken_from_another() -> None:
+    hold_for("C-1")
+    hold_for("C-2")
+    found = recall(lot="L-OLD")
+    assert accounts() == {"OLD-1": "held", "OLD-2": "held", "NEW-1": "reserved", "SEE-1": "available"}
+    assert recall_reach(found).short == ["C-2"]
+    assert not violations()
+
+
+@pytest.mark.usefixtures("lots")
 def test_a_holder_without_another_key_is_named() -> None:
     hold_for("C-3", sku="KD-C-NFC")
     found = recall(sku="KD-C-NFC")
