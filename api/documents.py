@@ -12,6 +12,7 @@ from fulfillment.claims.countries import country_name
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimQuerySet, Region
 from fulfillment.claims.rules import ClaimState
 from inventory.models import Movement, Unit
+from inventory.selectors import place_of, transfers_of
 
 _SENT = (ClaimEvent.Name.SHIPPED, ClaimEvent.Name.CORRECTED)
 
@@ -140,6 +141,18 @@ def unit_document(unit: Unit, movements: Iterable[Movement]) -> dict[str, Any]:
         "lot": unit.lot.reference,
         "account": unit.account,
         "held_for": unit.held_for,
+        "bin": str(place) if (place := place_of(unit)) else None,
+        "transfers": [
+            {
+                "from_bin": str(transfer.from_bin) if transfer.from_bin else None,
+                "to_bin": str(transfer.to_bin) if transfer.to_bin else None,
+                "reason": transfer.reason,
+                "reference": transfer.reference,
+                "actor": transfer.actor,
+                "moved_at": transfer.moved_at,
+            }
+            for transfer in transfers_of(unit)
+        ],
         "movements": [
             {
                 "sequence": movement.sequence,

@@ -10,11 +10,13 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
+    StrictBool,
     StrictInt,
     ValidationError,
     WithJsonSchema,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from api.reading import LongText, Text, field_errors
 from config.errors import FieldError
@@ -207,12 +209,153 @@ class MovementOut(Schema):
     hash: str = Field(description="Chains to the movement before; see the manual for how to check it.")
 
 
+class TransferOut(Schema):
+    from_bin: str | None
+    to_bin: str | None = Field(description="Null: taken out of its bin.")
+    reason: str
+    reference: str
+    actor: str
+    moved_at: datetime
+
+
+class LotIn(In):
+    """A delivery: serials as scanned, or a quantity of keys that get tags of ours."""
+
+    sku: Text
+    lot: Text = Field(description="Reference of the lot; a known one gets more units.")
+    serials: list[str] | None = Field(None, max_length=50_000)
+    quantity: StrictInt | None = None
+    supplier: Text | None = None
+    purchase_order: Text | None = None
+    firmware: Text | None = Field(None, description="Recalls go by it.")
+    expected: StrictInt | None = Field(None, ge=1, description="How many are to come in this lot in all.")
+    dry_run: StrictBool = Field(False, description="Only say what would be refused.")
+    resume: StrictBool = Field(False, description="Pass over serials that this lot has already.")
+
+    @model_validator(mode="after")
+    def one_of_both(self) -> "LotIn":
+        if (self.serials is None) == (self.quantity is None):
+            raise PydanticCustomError("one_of_both", "Give either serials or a quantity.")
+        return self
+
+
+class LotOut(Schema):
+    reference: str
+    sku: str
+    supplier: str
+    purchase_order: str
+    firmware: str
+    expected: int | None
+    received: int
+    discrepancy: int | None = Field(description="Received minus expected.")
+
+
+class CountIn(In):
+    """A bin as it was counted: everything scanned in it."""
+
+    bin: Text = Field(description="Such as MAIN/A-01.")
+    serials: list[str] = Field(max_length=50_000)
+
+
+class DifferenceOut(Schema):
+    serial: str
+    kind: Literal["missing", "unexpected", "unknown"]
+
+
+class CountOut(Schema):
+    code: str
+    bin: str
+    state: str
+    counted_by: str
+    differences: list[DifferenceOut]
+
+
+class AdjustmentIn(In):
+    """One change of stock by hand. The action says which of the other fields it needs."""
+
+    action: Literal[
+        "put_away", "swap", "approve_count", "cancel_count", "quarantine", "propose_destruction", "destroy"
+    ]
+    serials: list[str] = Field(
+        [], max_length=10_000, description="put_away, quarantine, propose_destruction."
+    )
+    bin: Text | None = Field(None, description="put_away; may go with quarantine.")
+    holder: Text | None = Field(None, description="swap: who holds the reserved key.")
+    reserved: Text | None = Field(None, description="swap: the serial that was reserved.")
+    scanned: Text | None = Field(None, description="swap: the serial that goes into the parcel.")
+    code: Text | None = Field(None, description="approve_count, cancel_count, destroy: the paper.")
+    reasons: dict[str, str] = Field({}, description="approve_count: serial → reason, for every difference.")
+    note: LongText | None = Field(None, description="quarantine, propose_destruction: why.")
+
+    _needs = {
+        "put_away": ("serials", "bin"),
+        "swap": ("holder", "reserved", "scanned"),
+        "approve_count": ("code",),
+        "cancel_count": ("code",),
+        "quarantine": ("serials", "note"),
+        "propose_destruction": ("serials",),
+        "destroy": ("code",),
+    }
+
+    def problems(self) -> list[FieldError]:
+        """The fields that this action needs and did not get."""
+        return [
+            FieldError(field, "required", f"{self.action} needs this field.")
+            for field in self._needs[self.action]
+            if not getattr(self, field)
+        ]
+
+
+class StandingOut(Schema):
+    serial: str
+    account: str
+    held_for: str | None
+    bin: str | None
+
+
+class AdjustmentOut(Schema):
+    action: str
+    code: str | None = Field(description="The paper it was done under, or the one it made.")
+    units: list[StandingOut] = Field(description="Every key it was about, as it stands now.")
+
+
+class CriteriaIn(In):
+    """What recalled keys have in common. All that is given must apply."""
+
+    sku: Text | None = None
+    lot: Text | None = None
+    firmware_from: Text | None = Field(None, description="The first one affected, such as 5.0.")
+    firmware_to: Text | None = Field(None, description="The last one affected.")
+    serials: list[Text] = Field([], max_length=50_000)
+    aaguid: Text | None = None
+
+
+class RecallIn(In):
+    why: LongText
+    criteria: CriteriaIn
+
+
+class RecallOut(Schema):
+    code: str
+    why: str
+    opened_at: datetime
+    lifted_at: datetime | None
+    accounts: dict[str, int] = Field(description="Affected keys by where they stand now.")
+    holders: list[str] = Field(description="Everyone who has, or had, one of them.")
+    short: list[str] = Field(description="Holders that have a key less: there was no other to give them.")
+    replace: list[str] = Field(description="Holders whose key has left the building.")
+    packed: list[str] = Field(description="Serials in closed parcels, to be stopped by hand.")
+    lots_of_unknown_firmware: list[str]
+
+
 class UnitOut(Schema):
     serial: str
     sku: str
     lot: str
     account: str
     held_for: str | None
+    bin: str | None
+    transfers: list[TransferOut]
     movements: list[MovementOut]
 
 

@@ -18,6 +18,7 @@ SCOPES = {
     "claims:read": "See claims and whether a maintainer may claim",
     "claims:write": "Make, change, review and cancel claims",
     "inventory:read": "See the stock and the custody of a unit",
+    "inventory:write": "Receive, place, count, quarantine, destroy and recall keys, in the token's own name",
 }
 LONGEST_DAYS = 730
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,58}", re.ASCII)

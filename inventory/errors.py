@@ -1,9 +1,10 @@
 """What the stock ledger can refuse."""
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 from config.errors import KeydeskError
-from inventory.rules import SerialProblem, Shortage, ways_out
+from inventory.rules import COUNT_REASONS, SerialProblem, Shortage, ways_out
 
 NAMED_AT_MOST = 20
 
@@ -53,13 +54,15 @@ class UnknownSku(InventoryError):
 
 
 class UnknownSerial(InventoryError):
-    """No unit has this serial."""
+    """No unit has this serial, or these."""
 
     code = "unknown_serial"
 
-    def __init__(self, serial: str) -> None:
-        self.serial = serial
-        super().__init__(f"There is no unit {shorten(serial)}. Scan it again, or receive it first.")
+    def __init__(self, *serials: str) -> None:
+        self.serial, self.serials = serials[0], list(serials)
+        named = some([shorten(serial) for serial in serials])
+        remedy = "Scan it again, or receive it first." if len(serials) == 1 else "Scan or receive them first."
+        super().__init__(f"There is no unit {named}. {remedy}")
 
 
 class BadSerials(InventoryError):
@@ -122,3 +125,125 @@ class NotSwappable(InventoryError):
     """The scanned unit cannot take the reserved one's place; the message says why."""
 
     code = "not_swappable"
+
+
+class DayNotOver(InventoryError):
+    """A day can be sealed once it is over (in UTC)."""
+
+    code = "day_not_over"
+
+    def __init__(self, day: date) -> None:
+        self.day = day
+        super().__init__(f"{day} is not over yet. Seal it tomorrow.")
+
+
+class UnknownBin(InventoryError):
+    """No bin has this label; `known` lists those there are."""
+
+    code = "unknown_bin"
+
+    def __init__(self, label: str, known: Sequence[str]) -> None:
+        self.label, self.known = label, list(known)
+        remedy = f"Known: {some(self.known)}." if self.known else "There are no bins yet."
+        super().__init__(f"There is no bin {shorten(label)}. {remedy}")
+
+
+class WrongBin(InventoryError):
+    """Keys that do not belong into this bin; every one, with the account it stands in."""
+
+    code = "wrong_bin"
+
+    def __init__(self, bin_label: str, refused: Sequence[tuple[str, str]]) -> None:
+        self.bin_label, self.refused = bin_label, list(refused)
+        named = some([f"{serial} ({account})" for serial, account in self.refused])
+        super().__init__(
+            f"Not into {bin_label}: {named}. Quarantined keys go into a quarantine bin and no others do; "
+            "keys that are packed or out of the building go into none."
+        )
+
+
+class UnknownPaper(InventoryError):
+    """There is no count, write-off or recall of this code that it could be done to."""
+
+    code = "unknown_paper"
+
+    def __init__(self, what: str, code: str) -> None:
+        super().__init__(f"There is no {what} {shorten(code)}.")
+
+
+class SelfApproval(InventoryError):
+    """Who counted, proposed or opened it cannot be the second person."""
+
+    code = "self_approval"
+
+    def __init__(self, paper: str, actor: str) -> None:
+        super().__init__(f"{paper} is by {actor}. Somebody else must approve it.")
+
+
+class BinIsBeingCounted(InventoryError):
+    code = "bin_is_being_counted"
+
+    def __init__(self, bin_label: str, code: str, counter: str) -> None:
+        super().__init__(f"{bin_label} is being counted by {counter} ({code}). Finish or cancel that count.")
+
+
+class NotYourCount(InventoryError):
+    code = "not_your_count"
+
+    def __init__(self, code: str, counter: str) -> None:
+        super().__init__(f"{code} is the count of {counter}. Start one of your own.")
+
+
+class CountClosed(InventoryError):
+    code = "count_closed"
+
+    def __init__(self, code: str, state: str) -> None:
+        super().__init__(f"{code} is {state}: this cannot be done to it (any more).")
+
+
+class WrongCount(InventoryError):
+    """The scans are of another bin than the count."""
+
+    code = "wrong_count"
+
+    def __init__(self, bin_label: str, other: str) -> None:
+        self.bin_label, self.other = bin_label, other
+        super().__init__(
+            f"This is a count of {bin_label}, but every key scanned lies in {other}. "
+            "Cancel it and count the bin you stand at."
+        )
+
+
+class UndecidedDifferences(InventoryError):
+    """Differences without a reason that fits; every one, as (serial, kind, the reason given)."""
+
+    code = "undecided_differences"
+
+    def __init__(self, wrong: Sequence[tuple[str, str, str]]) -> None:
+        self.wrong = list(wrong)
+        named = [
+            f"{serial} ({kind}): {shorten(reason) if reason else 'no reason'}, "
+            f"can be {', '.join(sorted(COUNT_REASONS.get(kind, ()))) or 'none'}"
+            for serial, kind, reason in self.wrong
+        ]
+        super().__init__(f"Every difference needs a reason that fits it. {'; '.join(named[:NAMED_AT_MOST])}.")
+
+
+class CountOutdated(InventoryError):
+    """Keys of these differences have moved since the count."""
+
+    code = "count_outdated"
+
+    def __init__(self, code: str, serials: Sequence[str]) -> None:
+        self.serials = list(serials)
+        super().__init__(f"Moved since {code} was counted: {some(self.serials)}. Cancel it and count again.")
+
+
+class BadCriteria(InventoryError):
+    """Nothing can be recalled by these criteria; every reason."""
+
+    code = "bad_criteria"
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        super().__init__(f"Not recalled: {'; '.join(self.problems)}.")

@@ -13,9 +13,10 @@ from operator import or_
 
 import pgtrigger
 
+from inventory import seals
 from inventory.hashing import FORM
-from inventory.rules import HOLDING_ACCOUNTS, SERIAL_PATTERN
-from inventory.triggers import LookupTrigger, Refuse, raise_sql
+from inventory.rules import HOLDING_ACCOUNTS, SERIAL_PATTERN, SHELVED_ACCOUNTS, SIGNED_REASONS
+from inventory.triggers import GuardTrigger, LookupTrigger, Refuse, raise_sql
 
 _HOLDING = ", ".join(f"'{account}'" for account in HOLDING_ACCOUNTS)
 
@@ -196,6 +197,32 @@ _MOVEMENT_MOVES_ITS_UNIT = f"""
     RETURN NULL;
 """  # noqa: S608 - constants
 
+# Each table's own constraint sees to it that the two who signed are two.
+_SIGNED = ", ".join(f"'{reason}'" for reason in SIGNED_REASONS)
+_MOVEMENT_IS_SIGNED = f"""
+    IF NEW.reason = 'destroy' AND EXISTS (
+        SELECT FROM inventory_writeoff AS paper
+        JOIN inventory_writeoffunit AS line ON line.write_off_id = paper.id
+        WHERE paper.code = NEW.reference AND paper.approved_by = NEW.actor AND line.unit_id = NEW.unit_id
+    ) OR NEW.reason = 'lost' AND EXISTS (
+        SELECT FROM inventory_count AS paper
+        JOIN inventory_difference AS line ON line.count_id = paper.id
+        WHERE paper.code = NEW.reference AND paper.approved_by = NEW.actor AND line.unit_id = NEW.unit_id
+          AND line.kind = 'missing' AND line.reason = 'lost'
+    ) OR NEW.reason = 'lift_recall' AND EXISTS (
+        SELECT FROM inventory_recall AS paper
+        JOIN inventory_recalledunit AS line ON line.recall_id = paper.id
+        WHERE paper.code = NEW.reference AND paper.lifted_by = NEW.actor AND line.unit_id = NEW.unit_id
+    ) AND NOT EXISTS (
+        SELECT FROM inventory_recall AS other
+        JOIN inventory_recalledunit AS line ON line.recall_id = other.id
+        WHERE other.lifted_at IS NULL AND line.unit_id = NEW.unit_id
+    ) THEN
+        RETURN NEW;
+    END IF;
+    {raise_sql("movement_is_signed", "for this a second person must have signed")}
+"""  # noqa: S608 - constants
+
 MOVEMENT_GUARDS = [
     LookupTrigger(
         name="movement_is_chained",
@@ -212,6 +239,13 @@ MOVEMENT_GUARDS = [
         referencing=pgtrigger.Referencing(new="moved"),  # type: ignore[no-untyped-call]
         func=_MOVEMENT_MOVES_ITS_UNIT,
     ),
+    GuardTrigger(
+        name="movement_is_signed",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        condition=pgtrigger.Condition(f"NEW.reason IN ({_SIGNED})"),
+        func=_MOVEMENT_IS_SIGNED,
+    ),
     Refuse(
         name="movement_never_changes",
         operation=pgtrigger.Update | pgtrigger.Delete,
@@ -224,3 +258,162 @@ MOVEMENT_GUARDS = [
         sentence="movements are never deleted",
     ),
 ]
+
+# The seal is of the text that seals.py describes. A day has one seal and follows the last day that has one,
+# so two that seal at once cannot both be next.
+_SEAL_FOLLOWS = f"""
+    SELECT seal.day, seal.hash INTO newest FROM inventory_seal AS seal ORDER BY seal.day DESC LIMIT 1;
+    IF FOUND AND NEW.day <> newest.day + 1 THEN
+        {raise_sql("seal_is_of_the_next_day", "the next day to seal is %", "newest.day + 1")}
+    END IF;
+    NEW.previous := coalesce(newest.hash, '');
+    NEW.sealed_at := clock_timestamp();
+    NEW.hash := sha256(convert_to(concat_ws(E'\\n', '{seals.FORM}', to_char(NEW.day, 'YYYY-MM-DD'),
+        NEW.movement_count, encode(NEW.root, 'hex'), encode(NEW.previous, 'hex')), 'UTF8'));
+    RETURN NEW;
+"""  # noqa: S608 - constants
+
+SEAL_GUARDS = [
+    GuardTrigger(
+        name="seal_follows_the_one_before",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        declare=[("newest", "record")],
+        func=_SEAL_FOLLOWS,
+    ),
+    Refuse(
+        name="seal_never_changes",
+        operation=pgtrigger.Update | pgtrigger.Delete,
+        sentence="a seal never changes and is never deleted",
+    ),
+    Refuse(
+        name="seals_are_never_truncated",
+        operation=pgtrigger.Truncate,
+        level=pgtrigger.Statement,
+        sentence="seals are never deleted",
+    ),
+]
+
+
+def _kept(what: str, sentence: str) -> list[GuardTrigger]:
+    """Guards of an append-only table."""
+    return [
+        Refuse(name=f"{what}_stay", operation=pgtrigger.Update | pgtrigger.Delete, sentence=sentence),
+        *_not_deleted(what, sentence, pgtrigger.Truncate),
+    ]
+
+
+def _not_deleted(what: str, sentence: str, *operations: pgtrigger.Operation) -> list[GuardTrigger]:
+    names = {pgtrigger.Delete: "deleted", pgtrigger.Truncate: "truncated"}
+    return [
+        Refuse(
+            name=f"{what}_are_not_{names[operation]}",
+            operation=operation,
+            level=pgtrigger.Statement if operation is pgtrigger.Truncate else pgtrigger.Row,
+            sentence=sentence,
+        )
+        for operation in operations
+    ]
+
+
+# The unit's lock makes its transfers wait for each other, and for its movements.
+_SHELVED = ", ".join(f"'{account}'" for account in SHELVED_ACCOUNTS)
+_TRANSFER_FOLLOWS = f"""
+    SELECT unit.serial, unit.account INTO standing
+    FROM inventory_unit AS unit WHERE unit.id = NEW.unit_id FOR NO KEY UPDATE;
+    SELECT transfer.sequence, transfer.to_bin_id INTO newest
+    FROM inventory_transfer AS transfer WHERE transfer.unit_id = NEW.unit_id
+    ORDER BY transfer.sequence DESC LIMIT 1;
+    IF NEW.from_bin_id IS DISTINCT FROM newest.to_bin_id THEN
+        {raise_sql("transfer_starts_where_the_unit_lies", "unit % lies elsewhere", "standing.serial")}
+    END IF;
+    IF NEW.to_bin_id IS NOT NULL AND (
+        standing.account NOT IN ({_SHELVED})
+        OR (standing.account = 'quarantine') <> (
+            SELECT bin.is_quarantine FROM inventory_bin AS bin WHERE bin.id = NEW.to_bin_id)
+    ) THEN
+        {
+    raise_sql(
+        "quarantine_lies_by_itself",
+        "unit % in % does not go into this bin",
+        "standing.serial",
+        "standing.account",
+    )
+}
+    END IF;
+    NEW.sequence := coalesce(newest.sequence, 0) + 1;
+    NEW.recorded_at := clock_timestamp();
+    RETURN NEW;
+"""  # noqa: S608 - constants
+
+TRANSFER_GUARDS = [
+    LookupTrigger(
+        name="transfer_follows_the_one_before",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        declare=[("standing", "record"), ("newest", "record")],
+        func=_TRANSFER_FOLLOWS,
+    ),
+    *_kept("transfers", "a transfer never changes and is never deleted; correct it by another one"),
+]
+
+SCAN_GUARDS = _kept("scans", "a scan never changes and is never deleted; count again")
+COUNT_GUARDS = [
+    Refuse(
+        name="closed_count_never_changes",
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Condition(
+            "OLD.state IN ('approved', 'cancelled') OR OLD.code <> NEW.code OR OLD.bin_id <> NEW.bin_id"
+            " OR OLD.counted_by <> NEW.counted_by OR (OLD.state = 'counting' AND NEW.state = 'approved')"
+            " OR (OLD.state = 'counted' AND NEW.state = 'counting')"
+        ),
+        sentence="a count that is closed never changes, nor does its bin or who counted; count again",
+    ),
+    *_not_deleted("counts", "a count is never deleted; cancel it", pgtrigger.Delete, pgtrigger.Truncate),
+]
+DIFFERENCE_GUARDS = [
+    Refuse(
+        name="difference_is_decided_once",
+        operation=pgtrigger.Update,
+        condition=~pgtrigger.Q(old__reason="")
+        | _differs("count", "serial", "unit", "kind", "movement_count", "booked_bin"),
+        sentence="a difference never changes but for its reason, which is given once",
+    ),
+    *_not_deleted("differences", "a difference is never deleted", pgtrigger.Delete, pgtrigger.Truncate),
+]
+WRITE_OFF_GUARDS = [
+    Refuse(
+        name="approved_write_off_never_changes",
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Q(old__approved_by__isnull=False)
+        | _differs("code", "proposed_by", "proposed_at"),
+        sentence="a write-off that is approved never changes, nor does who proposed it",
+    ),
+    *_not_deleted("write_offs", "a write-off is never deleted", pgtrigger.Delete, pgtrigger.Truncate),
+]
+_WRITE_OFF_IS_OPEN = f"""
+    IF EXISTS (SELECT FROM inventory_writeoff WHERE id = NEW.write_off_id AND approved_by IS NOT NULL) THEN
+        {raise_sql("write_off_is_signed_as_it_stands", "nothing is added to a write-off that is approved")}
+    END IF;
+    RETURN NEW;
+"""
+WRITE_OFF_UNIT_GUARDS = [
+    GuardTrigger(
+        name="write_off_is_signed_as_it_stands",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Insert,
+        func=_WRITE_OFF_IS_OPEN,
+    ),
+    *_kept("write_off_lines", "a line of a write-off never changes and is never deleted"),
+]
+RECALL_GUARDS = [
+    Refuse(
+        name="recall_never_changes",
+        operation=pgtrigger.Update,
+        condition=pgtrigger.Q(old__lifted_at__isnull=False)
+        | _differs("code", "why", "criteria", "opened_by", "opened_at"),
+        sentence="a recall never changes but for being lifted, once; open another",
+    ),
+    *_not_deleted("recalls", "a recall is never deleted; lift it", pgtrigger.Delete, pgtrigger.Truncate),
+]
+RECALLED_UNIT_GUARDS = _kept("recalled_units", "what a recall found never changes and is never deleted")

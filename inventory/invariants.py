@@ -1,9 +1,10 @@
 """I1, I2, I7 and I8 of the stock ledger, looked for in what is stored, whatever let it in."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from hashlib import sha256
-from itertools import chain, groupby
+from itertools import chain
 from typing import Any
 
 from django.db import connection, transaction
@@ -12,12 +13,35 @@ from pgtrigger.core import INSTALLED
 
 from config.invariants import Check, Violation
 from inventory.hashing import FORM
-from inventory.models import KeyModel, Lot, Movement, Unit
-from inventory.rules import CLEAN_ACCOUNTS, HOLDING_ACCOUNTS, TAINTING_ACCOUNTS
+from inventory.merkle import Tree, root_of
+from inventory.models import (
+    Bin,
+    Count,
+    Difference,
+    KeyModel,
+    Lot,
+    Movement,
+    Recall,
+    RecalledUnit,
+    Scan,
+    Seal,
+    Transfer,
+    Unit,
+    Warehouse,
+    WriteOff,
+    WriteOffUnit,
+)
+from inventory.rules import CLEAN_ACCOUNTS, HOLDING_ACCOUNTS, SIGNED_REASONS, TAINTING_ACCOUNTS
+from inventory.seals import seal_hash, unpack
+from inventory.services.sealing import movements_of
 
 # A table emptied by hand breaks a million rows; these many name the trouble.
 NAMED_AT_MOST = 50
-GUARDED: tuple[Any, ...] = (KeyModel, Lot, Unit, Movement)
+GUARDED: tuple[Any, ...] = (
+    *(KeyModel, Lot, Unit, Movement, Seal),
+    *(Warehouse, Bin, Transfer, Count, Scan, Difference),
+    *(WriteOff, WriteOffUnit, Recall, RecalledUnit),
+)
 
 Found = tuple[int, list[Violation]]
 
@@ -135,66 +159,176 @@ def holders_are_the_ledgers() -> Found:
     ]
 
 
-def hash_chains_hold() -> Found:
-    """Every movement's hash recomputed, each on the one before, up to the unit's own head."""
-    checked = 0
-    broken: list[Violation] = []
+def chains_and_seals_hold() -> Found:
+    """Every movement's hash recomputed, each on the one before, up to the unit's own head; every sealed day's
+    root recomputed from those hashes, and every seal on the one before. One pass over the ledger does it all.
+    """
+    sealed, faults = _chain_of_seals()
+    days = {str(seal.day): Tree() for seal in sealed}
     with _stream(_CHAINS) as rows:
-        for unit_id, history in groupby(rows, key=lambda row: row[0]):
-            checked_here, fault = _check_chain(history)
-            checked += checked_here
-            if fault and len(broken) < NAMED_AT_MOST:
-                serial = fault[0] or f"unit no. {unit_id}"
-                broken.append(Violation("I7", f"{serial}: {fault[1]}", [serial]))
+        checked, broken = _check_chains(rows, days)
+    broken += _rows(_WITHOUT_MOVEMENTS, [NAMED_AT_MOST])
+    faults += [different for seal in sealed if (different := _check_day(seal, days[str(seal.day)]))]
+    return checked, [
+        *(Violation("I7", f"{name}: {fault}", [name]) for name, fault in broken[:NAMED_AT_MOST]),
+        *faults[:NAMED_AT_MOST],
+    ]
+
+
+# One text a movement, for a row of one column is read much faster than one of ten: unit id, whether the unit
+# says that its chain ends here, day, sequence and hash, with tabs between; then the text of hashing.py.
+_CHAINS = f"""
+    SELECT concat_ws(E'\\t', movement.unit_id,
+        CASE WHEN unit.id IS NULL THEN 'gone'
+             WHEN unit.movement_count = movement.sequence AND unit.head_hash = movement.hash THEN 'head'
+             ELSE '' END,
+        (movement.recorded_at AT TIME ZONE 'UTC')::date, movement.sequence, encode(movement.hash, 'hex'),
+        concat_ws(E'\\n', '{FORM}', unit.serial, key_model.sku, movement.sequence,
+        movement.from_account, movement.to_account, movement.reason, movement.reference, movement.actor,
+        (extract(epoch FROM movement.moved_at) * 1000000)::bigint,
+        (extract(epoch FROM movement.recorded_at) * 1000000)::bigint, encode(movement.previous_hash, 'hex')))
+    FROM inventory_movement AS movement
+    LEFT JOIN inventory_unit AS unit ON unit.id = movement.unit_id
+    LEFT JOIN inventory_keymodel AS key_model ON key_model.id = unit.key_model_id
+    ORDER BY movement.unit_id, movement.sequence
+"""  # noqa: S608 - a constant
+_WITHOUT_MOVEMENTS = """
+    SELECT unit.serial, 'its chain ends after movement 0, not where the unit says'
+    FROM inventory_unit AS unit
+    WHERE (unit.movement_count, unit.head_hash) <> (0, ''::bytea)
+      AND NOT EXISTS (SELECT FROM inventory_movement AS movement WHERE movement.unit_id = unit.id)
+    ORDER BY unit.serial LIMIT %s
+"""
+
+
+# Hashes kept in memory meanwhile, 32 bytes each.
+_FOLD_EVERY = 50_000
+
+
+def _check_chains(rows: Iterable[tuple[str]], days: Mapping[str, Tree]) -> tuple[int, list[tuple[str, str]]]:
+    """Rows checked, and the name and first fault of each unit that has one; feeds the days' trees.
+
+    A long function, for a call a row would take as long as the hash.
+    """
+    checked, place = 0, 0
+    unit, ends, head, row_day = "", "head", "", ""
+    add: Callable[[bytes], None] | None = None
+    broken: list[tuple[str, str]] = []
+    fault: str | None = None
+    text = ""
+    for (line,) in rows:
+        row_unit, row_ends, day, sequence, stored, row_text = line.split("\t", 5)
+        if row_unit != unit:
+            if fault or ends != "head":
+                broken.append(_named(unit, text, ends, fault, place))
+            unit, head, place, fault = row_unit, "", 0, None
+        ends, text = row_ends, row_text
+        checked += 1
+        place += 1
+        if not checked % _FOLD_EVERY:
+            for tree in days.values():
+                tree.fold()
+        digest = sha256(text.encode()).digest()
+        fits = digest.hex() == stored
+        if day != row_day:
+            row_day, add = day, days[day].add if day in days else None
+        if add is not None:
+            add(digest if fits else bytes.fromhex(stored))
+        if fault is None:
+            if int(sequence) != place:
+                fault = f"movement {place} of {day} or before is missing"
+            elif text[-64:] != head and (head or text[-1] != "\n"):
+                fault = f"movement {sequence} of {day} does not follow the one before it"
+            elif not fits:
+                fault = f"movement {sequence} of {day} is not what was recorded"
+        head = stored
+    if fault or ends != "head":
+        broken.append(_named(unit, text, ends, fault, place))
     return checked, broken
 
 
-# One row per movement, or one with nulls for a unit without; the text of hashing.py but for the hash.
-_CHAINS = f"""
-    SELECT coalesce(unit.id, movement.unit_id), unit.serial, unit.movement_count, unit.head_hash,
-           movement.sequence, movement.previous_hash, movement.hash,
-           concat_ws(E'\\n', '{FORM}', unit.serial, key_model.sku, movement.sequence, movement.from_account,
-               movement.to_account, movement.reason, movement.reference, movement.actor,
-               (extract(epoch FROM movement.moved_at) * 1000000)::bigint,
-               (extract(epoch FROM movement.recorded_at) * 1000000)::bigint) || E'\\n'
-    FROM inventory_unit AS unit
-    JOIN inventory_keymodel AS key_model ON key_model.id = unit.key_model_id
-    FULL JOIN inventory_movement AS movement ON movement.unit_id = unit.id
-    ORDER BY 1, movement.sequence
-"""  # noqa: S608 - a constant
+def _named(unit: str, text: str, ends: str, fault: str | None, place: int) -> tuple[str, str]:
+    if ends == "gone":
+        return f"unit no. {unit}", "has movements, but the unit is gone"
+    serial = text.split("\n", 2)[1]
+    return serial, fault or f"its chain ends after movement {place}, not where the unit says"
 
 
-def _check_chain(history: Iterable[tuple[Any, ...]]) -> tuple[int, tuple[str | None, str] | None]:
-    """Rows checked, and the serial and first fault of one unit's chain, if any."""
-    checked, head, place = 0, b"", 0
-    serial, ends_at = None, (0, b"")
-    for _, serial, count, head_hash, sequence, previous_hash, stored_hash, text in history:
-        ends_at = count, head_hash
-        if sequence is None:
-            break
-        checked += 1
-        place += 1
-        if serial is None:
-            return checked, (None, "has movements, but the unit is gone")
-        if sequence != place:
-            return checked, (serial, f"movement {place} is missing")
-        if previous_hash != head:
-            return checked, (serial, f"movement {sequence} does not follow the one before it")
-        head = sha256(f"{text}{head.hex()}".encode()).digest()
-        if stored_hash != head:
-            return checked, (serial, f"movement {sequence} is not what was recorded")
-    if ends_at != (place, head):
-        return checked, (serial, f"its chain ends after movement {place}, not where the unit says")
-    return checked, None
+def _chain_of_seals() -> tuple[list[Seal], list[Violation]]:
+    """All seals, in order and without their leaves, and where their chain breaks."""
+    faults: list[Violation] = []
+    seals = list(Seal.objects.order_by("day").defer("leaves"))
+    before: Seal | None = None
+    for seal in seals:
+        day = str(seal.day)
+        if before is not None and seal.day != before.day + timedelta(days=1):
+            faults.append(
+                Violation("I7", f"no seal of {before.day + timedelta(days=1)}, but of {day}", [day])
+            )
+        elif bytes(seal.previous) != (bytes(before.hash) if before else b""):
+            faults.append(Violation("I7", f"the seal of {day} does not follow the one before it", [day]))
+        elif bytes(seal.hash) != seal_hash(
+            day=seal.day,
+            movement_count=seal.movement_count,
+            root=bytes(seal.root),
+            previous=bytes(seal.previous),
+        ):
+            faults.append(Violation("I7", f"the seal of {day} is not what was sealed", [day]))
+        before = seal
+    return seals, faults
+
+
+def _check_day(seal: Seal, tree: Tree) -> Violation | None:
+    if len(tree) == seal.movement_count and tree.root() == bytes(seal.root):
+        return None
+    serial, what = _first_difference(seal)
+    return Violation("I7", f"{seal.day} is not what was sealed: {what}", [str(seal.day), serial])
+
+
+def _first_difference(seal: Seal) -> tuple[str, str]:
+    """The first unit, and what is wrong with its row of that day: found by the leaves beside the seal."""
+    then = {leaf[:2]: leaf.hash for leaf in unpack(bytes(seal.leaves))}
+    if root_of(list(then.values())) != bytes(seal.root):
+        return "", "its leaves were rewritten"
+    now = {leaf[:2]: leaf.hash for leaf in movements_of(seal.day)}
+    different = {place for place in then.keys() | now.keys() if then.get(place) != now.get(place)}
+    if not different:
+        return "", "its count was rewritten"
+    unit_id, sequence = min(different)
+    serial = Unit.objects.filter(pk=unit_id).values_list("serial", flat=True).first()
+    name = serial or f"unit no. {unit_id}"
+    place = (unit_id, sequence)
+    how = "is gone" if place not in now else "is new" if place not in then else "was rewritten"
+    return name, f"movement {sequence} of {name} {how}"
+
+
+def seals_reach_back_to_the_first_movement() -> Found:
+    """No movement is older than the first seal: no sealed days were cut off at the start."""
+    ((first_seal, early),) = _rows(
+        """
+        SELECT min(seal.day),
+               (SELECT count(*) FROM inventory_movement
+                WHERE (recorded_at AT TIME ZONE 'UTC')::date < (SELECT min(day) FROM inventory_seal))
+        FROM inventory_seal AS seal
+        """
+    )
+    if not early:
+        return 1, []
+    return 1, [Violation("I7", f"{early} movements are older than the first seal, of {first_seal}", [])]
 
 
 @contextmanager
-def _stream(sql: str, size: int = 5_000) -> Iterator[Iterator[tuple[Any, ...]]]:
+def _stream(sql: str, size: int = 10_000) -> Iterator[Iterator[tuple[Any, ...]]]:
     """Rows through a server-side cursor: three million movements must not be in memory at once."""
     # Inside a transaction, for otherwise the cursor would be WITH HOLD and spool the whole result first.
-    with transaction.atomic(), connection.chunked_cursor() as cursor:
-        cursor.execute(sql)
-        yield chain.from_iterable(iter(lambda: cursor.fetchmany(size), []))
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # All rows are wanted, not the first tenth of them soon; both settings end with the transaction.
+            cursor.execute("SET LOCAL cursor_tuple_fraction = 1")
+            cursor.execute("SET LOCAL work_mem = '64MB'")
+        with connection.chunked_cursor() as cursor:
+            cursor.execute(sql)
+            yield chain.from_iterable(iter(lambda: cursor.fetchmany(size), []))
 
 
 def nothing_tainted_came_back() -> Found:
@@ -219,6 +353,53 @@ def nothing_tainted_came_back() -> Found:
     ]
 
 
+def signed_moves_have_two_names() -> Found:
+    """Destroying, writing off and putting back after a recall: each under a paper of two people."""
+    looked_at = Movement.objects.filter(reason__in=SIGNED_REASONS)
+    unsigned = _rows(
+        """
+        WITH papers AS (
+            SELECT 'destroy' AS reason, code, proposed_by AS first, approved_by AS second
+            FROM inventory_writeoff
+            UNION ALL SELECT 'lost', code, counted_by, approved_by FROM inventory_count
+            UNION ALL SELECT 'lift_recall', code, opened_by, lifted_by FROM inventory_recall
+        )
+        SELECT unit.serial, movement.sequence, movement.reason, movement.actor
+        FROM inventory_movement AS movement
+        JOIN inventory_unit AS unit ON unit.id = movement.unit_id
+        LEFT JOIN papers ON papers.reason = movement.reason AND papers.code = movement.reference
+        WHERE movement.reason = ANY(%s)
+          AND (papers.first <> papers.second AND papers.second = movement.actor) IS NOT TRUE
+        ORDER BY unit.serial LIMIT %s
+        """,
+        [list(SIGNED_REASONS), NAMED_AT_MOST],
+    )
+    return looked_at.count(), [
+        Violation("I7", f"{serial}: movement {sequence} ({reason}) has one name only, {actor}", [serial])
+        for serial, sequence, reason, actor in unsigned
+    ]
+
+
+def transfers_join() -> Found:
+    """Each unit's transfers have no gap and join end to end."""
+    broken = _rows(
+        """
+        SELECT unit.serial, walked.sequence FROM (
+            SELECT unit_id, sequence, from_bin_id, lag(to_bin_id) OVER unit AS came_from,
+                   row_number() OVER unit AS place
+            FROM inventory_transfer WINDOW unit AS (PARTITION BY unit_id ORDER BY sequence)
+        ) AS walked JOIN inventory_unit AS unit ON unit.id = walked.unit_id
+        WHERE walked.sequence <> walked.place OR walked.from_bin_id IS DISTINCT FROM walked.came_from
+        ORDER BY 1, 2 LIMIT %s
+        """,
+        [NAMED_AT_MOST],
+    )
+    return Transfer.objects.count(), [
+        Violation("I7", f"{serial}: transfer {sequence} does not follow the one before it", [serial])
+        for serial, sequence in broken
+    ]
+
+
 def first_movements_name_the_lot() -> Found:
     """Each unit came in with the lot it is of: the hashed first movement says which."""
     strangers = _rows(
@@ -240,11 +421,15 @@ def first_movements_name_the_lot() -> Found:
     ]
 
 
+# A unique constraint with a condition is an index to PostgreSQL.
+_CONSTRAINT_NAMES = "SELECT conname FROM pg_constraint UNION SELECT relname FROM pg_class WHERE relkind = 'i'"
+
+
 def guards_are_in_place() -> Found:
     """The triggers and constraints that keep the ledger are those written in models.py, and enabled."""
     missing = [
         *_missing_triggers(),
-        *(set(_constraints()) - {name for (name,) in _rows("SELECT conname FROM pg_constraint")}),
+        *(set(_constraints()) - {name for (name,) in _rows(_CONSTRAINT_NAMES)}),
     ]
     expected = len(_triggers()) + len(_constraints())
     return expected, [Violation("I7", f"the guard {name} is gone or changed", [name]) for name in missing]
@@ -281,7 +466,10 @@ CHECKS = [
     Check("I1", "received equals the sum of all accounts", received_equals_all_accounts),
     Check("I1", "units stand where their movements end", units_stand_where_they_moved),
     Check("I2", "holders are those of the ledger", holders_are_the_ledgers),
-    Check("I7", "hash chains of movements", hash_chains_hold),
+    Check("I7", "hash chains of movements and seals of days", chains_and_seals_hold),
+    Check("I7", "seals reach back to the first movement", seals_reach_back_to_the_first_movement),
+    Check("I7", "two names where two are needed", signed_moves_have_two_names),
+    Check("I7", "transfers between bins join", transfers_join),
     Check("I7", "guards of the stock ledger", guards_are_in_place),
     Check("I7", "lots are those that units came in with", first_movements_name_the_lot),
     Check("I8", "nothing tainted is in stock", nothing_tainted_came_back),

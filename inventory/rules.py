@@ -3,10 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from uuid import UUID
 
 
 class Account(StrEnum):
@@ -20,6 +21,8 @@ class Account(StrEnum):
     DELIVERED = "delivered"
     QUARANTINE = "quarantine"
     LOST = "lost"
+    HELD = "held"
+    MISSING = "missing"
     DESTROYED = "destroyed"
     RETURNED = "returned"
 
@@ -43,6 +46,11 @@ class Reason(StrEnum):
     CORRECT = "correct"
     QUARANTINE = "quarantine"
     DESTROY = "destroy"
+    DAMAGED = "damaged"
+    LOST = "lost"
+    FOUND = "found"
+    RECALL = "recall"
+    LIFT_RECALL = "lift_recall"
 
 
 _A, _R = Account, Reason
@@ -67,18 +75,40 @@ MOVES: Mapping[tuple[Account, Account], frozenset[Reason]] = {
     (_A.LOST, _A.IN_TRANSIT): frozenset({_R.CORRECT}),
     (_A.LOST, _A.DELIVERED): frozenset({_R.CORRECT}),
     (_A.LOST, _A.RETURNED): frozenset({_R.RETURN}),
-    (_A.RETURNED, _A.QUARANTINE): frozenset({_R.QUARANTINE}),
-    (_A.AVAILABLE, _A.QUARANTINE): frozenset({_R.QUARANTINE}),
+    (_A.RETURNED, _A.QUARANTINE): frozenset({_R.QUARANTINE, _R.FOUND}),
+    (_A.AVAILABLE, _A.QUARANTINE): frozenset({_R.QUARANTINE, _R.DAMAGED}),
     (_A.RESERVED, _A.QUARANTINE): frozenset({_R.QUARANTINE}),
     (_A.PACKED, _A.QUARANTINE): frozenset({_R.QUARANTINE}),
     (_A.QUARANTINE, _A.DESTROYED): frozenset({_R.DESTROY}),
+    # Held by a recall: not given out, but nothing is wrong with the key until somebody says so.
+    (_A.AVAILABLE, _A.HELD): frozenset({_R.RECALL}),
+    (_A.RESERVED, _A.HELD): frozenset({_R.RECALL}),
+    (_A.HELD, _A.AVAILABLE): frozenset({_R.LIFT_RECALL}),
+    (_A.HELD, _A.QUARANTINE): frozenset({_R.QUARANTINE, _R.DAMAGED}),
+    # Not found in a count. Whoever had it meanwhile may have done anything to it.
+    (_A.AVAILABLE, _A.MISSING): frozenset({_R.LOST}),
+    (_A.HELD, _A.MISSING): frozenset({_R.LOST}),
+    (_A.QUARANTINE, _A.MISSING): frozenset({_R.LOST}),
+    (_A.MISSING, _A.QUARANTINE): frozenset({_R.FOUND}),
 }
 
 # While a unit stands in one of these, it is somebody's, and only that somebody's reference moves it.
 HOLDING_ACCOUNTS = (_A.RESERVED, _A.PACKED, _A.IN_TRANSIT, _A.DELIVERED, _A.LOST, _A.RETURNED)
 # I8: a unit that was in one of the first never stands in one of the second again.
-TAINTING_ACCOUNTS = (_A.IN_TRANSIT, _A.DELIVERED, _A.RETURNED, _A.LOST, _A.QUARANTINE, _A.DESTROYED)
+TAINTING_ACCOUNTS = (
+    _A.IN_TRANSIT,
+    _A.DELIVERED,
+    _A.RETURNED,
+    _A.LOST,
+    _A.MISSING,
+    _A.QUARANTINE,
+    _A.DESTROYED,
+)
 CLEAN_ACCOUNTS = (_A.AVAILABLE, _A.RESERVED, _A.PACKED)
+# What lies in a bin and is counted there. Packed keys are in their parcels.
+SHELVED_ACCOUNTS = (_A.AVAILABLE, _A.RESERVED, _A.HELD, _A.QUARANTINE)
+# These need a second name: a write-off, a count or a lifted recall that a second person signed.
+SIGNED_REASONS = (_R.DESTROY, _R.LOST, _R.LIFT_RECALL)
 
 
 def move_allowed(from_account: str, to_account: str, reason: str) -> bool:
@@ -212,6 +242,20 @@ def plan_allocation(wanted: Iterable[Wanted], available_by_model: Iterable[Model
     return Allocation(dict(taken))
 
 
+def without(
+    wanted: Iterable[Wanted], shortages: Iterable[Shortage]
+) -> tuple[list[Wanted], Mapping[int | None, int]]:
+    """What is wanted but for what is short of it, and that."""
+    missing = {short.key_model_id: short.wanted - short.available for short in shortages}
+    named, anything = split_wanted(wanted)
+    total: dict[int | None, int] = {}
+    total.update(named.items())
+    if anything:
+        total[None] = anything
+    rest = {model: quantity - missing.get(model, 0) for model, quantity in total.items()}
+    return [Wanted(model, quantity) for model, quantity in rest.items() if quantity > 0], missing
+
+
 def _next_of_any(
     candidates: Iterable[ModelStock], stock: Mapping[int, ModelStock], taken: Counter[int]
 ) -> ModelStock:
@@ -235,3 +279,93 @@ def split_wanted(wanted: Iterable[Wanted]) -> tuple[Counter[int], int]:
         else:
             named[model_id] += quantity
     return named, anything
+
+
+# What the approver of a count may say of each kind of difference.
+COUNT_REASONS: Mapping[str, frozenset[str]] = {
+    "missing": frozenset({"lost", "damaged", "miscounted", "data_entry"}),
+    "unexpected": frozenset({"found", "data_entry", "miscounted"}),
+    "unknown": frozenset({"data_entry", "miscounted"}),
+}
+
+
+def reason_fits(kind: str, reason: str) -> bool:
+    """Whether a difference of this kind can be settled for this reason."""
+    return reason in COUNT_REASONS[kind]
+
+
+_FIRMWARE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,5}", re.ASCII)
+
+
+def firmware_key(text: str) -> tuple[int, ...] | None:
+    """A firmware for comparing: 5.10 is later than 5.9, and 5.7 is 5.7.0. None when it is no such number."""
+    if not _FIRMWARE.fullmatch(text):
+        return None
+    numbers = [int(part) for part in text.split(".")]
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return tuple(numbers)
+
+
+def firmware_between(firmware: str, first: str, last: str) -> bool:
+    """Whether a lot's firmware is in a range, both ends included; an empty end is open."""
+    if not first and not last:
+        return True
+    key = firmware_key(firmware)
+    lowest, highest = firmware_key(first), firmware_key(last)
+    return key is not None and (lowest is None or lowest <= key) and (highest is None or key <= highest)
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What recalled keys have in common. All that is given must apply."""
+
+    sku: str = ""
+    lot: str = ""
+    firmware_from: str = ""
+    firmware_to: str = ""
+    serials: tuple[str, ...] = ()
+    aaguid: str = ""
+
+    def problems(self) -> list[str]:
+        """Why nothing can be recalled by these, if so."""
+        found = [
+            f"{shown!r} is no firmware such as 5.7.1"
+            for shown in (self.firmware_from, self.firmware_to)
+            if shown and firmware_key(shown) is None
+        ]
+        first, last = firmware_key(self.firmware_from), firmware_key(self.firmware_to)
+        if first is not None and last is not None and first > last:
+            found.append(
+                f"the firmware range ends ({self.firmware_to}) before it begins ({self.firmware_from})"
+            )
+        try:
+            UUID(self.aaguid or "0" * 32)
+        except ValueError:
+            found.append(f"{self.aaguid[:40]!r} is no AAGUID")
+        if self == Criteria():
+            found.append("a recall needs a model, a lot, a firmware range, serials or an AAGUID")
+        return found
+
+    def as_document(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Criteria":
+        return cls(**{**document, "serials": tuple(document.get("serials", ()))})
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How long stock lasts at the rate it is being reserved."""
+
+    available: int
+    per_day: float
+
+    @property
+    def days_left(self) -> float | None:
+        """None: nobody takes any."""
+        return self.available / self.per_day if self.per_day > 0 else None
+
+    def is_low(self, threshold_days: int) -> bool:
+        return self.days_left is not None and self.days_left < threshold_days

@@ -1,13 +1,16 @@
 """Reads over the stock ledger."""
 
 from collections import defaultdict
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import Count
 
 from inventory.errors import UnknownSerial
-from inventory.models import Movement, Unit
+from inventory.models import Bin, Lot, Movement, Recall, StockAlert, Transfer, Unit
+from inventory.rules import Account, Criteria, Outlook
 
 # sku → account → units; accounts without units are left out.
 Stock = dict[str, dict[str, int]]
@@ -74,3 +77,161 @@ def custody(serial: str) -> list[Movement]:
     if unit is None:
         raise UnknownSerial(serial)
     return list(unit.movements.order_by("sequence"))
+
+
+@dataclass(frozen=True)
+class LotBalance:
+    """A lot, what was to come and what came. `discrepancy` is None when nobody said what was to come."""
+
+    reference: str
+    sku: str
+    supplier: str
+    purchase_order: str
+    firmware: str
+    expected: int | None
+    received: int
+
+    @property
+    def discrepancy(self) -> int | None:
+        return None if self.expected is None else self.received - self.expected
+
+
+def lot_balances(*, reference: str | None = None) -> list[LotBalance]:
+    """Every lot, or one, the newest first."""
+    lots = Lot.objects.select_related("key_model").order_by("-received_at", "-pk")
+    if reference is not None:
+        lots = lots.filter(reference=reference)
+    # No index leads from a lot to its units (see models), so all lots are counted in one pass.
+    received = dict(Unit.objects.order_by().values_list("lot_id").annotate(units=Count("pk")))
+    return [
+        LotBalance(
+            reference=lot.reference,
+            sku=lot.key_model.sku,
+            supplier=lot.supplier,
+            purchase_order=lot.purchase_order,
+            firmware=lot.firmware,
+            expected=lot.expected_quantity,
+            received=received.get(lot.pk, 0),
+        )
+        for lot in lots
+    ]
+
+
+def place_of(unit: Unit) -> Bin | None:
+    """The bin a unit lies in, by its last transfer."""
+    last = unit.transfers.select_related("to_bin__warehouse").order_by("-sequence").first()
+    return last.to_bin if last else None
+
+
+@dataclass(frozen=True)
+class RecallReach:
+    """Where the units of a recall are now.
+
+    `holders` are those who have, or had, one of them: with a reserved, packed, sent or delivered key. Those
+    of `short` hold one key less since the recall, and nothing took its place. `replace` is for claims to
+    grant replacements by: holders whose key has left the building.
+    """
+
+    accounts: dict[str, int]
+    holders: list[str]
+    short: list[str]
+    replace: list[str]
+    packed: list[str]
+    lots_of_unknown_firmware: list[str]
+
+
+def recall_reach(recall: Recall) -> RecallReach:
+    """How far a recall reaches, as of now."""
+    rows = list(recall.units.select_related("unit").order_by("unit__serial"))
+    criteria = Criteria.from_document(recall.criteria)
+    sent = {Account.IN_TRANSIT, Account.DELIVERED, Account.LOST}
+    promised = {Account.RESERVED, Account.PACKED}
+    accounts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        accounts[row.unit.account] += 1
+    held = {row.unit.held_for for row in rows if row.unit.account in sent | promised}
+    then = {row.held_for for row in rows if row.account in sent | promised}
+    unknown = (
+        Lot.objects.filter(firmware="")
+        if criteria.firmware_from or criteria.firmware_to
+        else Lot.objects.none()
+    )
+    return RecallReach(
+        accounts=dict(accounts),
+        holders=sorted(str(holder) for holder in held | then if holder),
+        short=sorted(
+            str(row.held_for)
+            for row in rows
+            if row.account == Account.RESERVED and row.replaced_by_id is None and row.unit.held_for is None
+        ),
+        replace=sorted({str(row.unit.held_for) for row in rows if row.unit.account in sent}),
+        packed=[row.unit.serial for row in rows if row.unit.account == Account.PACKED],
+        lots_of_unknown_firmware=list(unknown.order_by("reference").values_list("reference", flat=True)),
+    )
+
+
+RATE_WINDOW = timedelta(days=14)
+
+
+def outlook(*, now: datetime, window: timedelta = RATE_WINDOW) -> dict[str, Outlook]:
+    """SKU → how long its stock lasts at the rate of the window before `now`, for active key models.
+
+    The rate counts what was reserved and not given back, for a request that ended takes nothing.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT key_model.sku,
+                   (SELECT count(*) FROM inventory_unit AS unit
+                    WHERE unit.account = 'available' AND unit.key_model_id = key_model.id),
+                   coalesce(taken.units, 0)
+            FROM inventory_keymodel AS key_model
+            LEFT JOIN (
+                SELECT unit.key_model_id,
+                       sum(CASE WHEN movement.to_account = 'reserved' THEN 1 ELSE -1 END) AS units
+                FROM inventory_movement AS movement
+                JOIN inventory_unit AS unit ON unit.id = movement.unit_id
+                WHERE movement.moved_at > %s AND movement.moved_at <= %s
+                  AND (movement.from_account, movement.to_account)
+                      IN (('available', 'reserved'), ('reserved', 'available'))
+                GROUP BY unit.key_model_id
+            ) AS taken ON taken.key_model_id = key_model.id
+            WHERE key_model.is_active
+            ORDER BY key_model.sku
+            """,
+            [now - window, now],
+        )
+        days = window / timedelta(days=1)
+        return {
+            sku: Outlook(available, max(0, int(taken)) / days) for sku, available, taken in cursor.fetchall()
+        }
+
+
+def open_alerts() -> list[StockAlert]:
+    """What the desk shows on top of every page."""
+    return list(StockAlert.objects.filter(cleared_at=None).select_related("key_model").order_by("days_left"))
+
+
+def lot_size(reference: str) -> int:
+    """Units received in a lot so far."""
+    return Unit.objects.filter(lot__reference=reference).count()
+
+
+def newest_tags(reference: str, at_most: int) -> list[str]:
+    """The serials of a lot that came in last, in the order they were received."""
+    newest = Unit.objects.filter(lot__reference=reference).order_by("-pk").values_list("serial", flat=True)
+    return list(newest[:at_most])[::-1]
+
+
+def transfers_of(unit: Unit) -> list[Transfer]:
+    """Where a unit lay, in order."""
+    return list(
+        unit.transfers.select_related("from_bin__warehouse", "to_bin__warehouse").order_by("sequence")
+    )
+
+
+def bins_by_serial(serials: Iterable[str]) -> dict[str, str]:
+    """Serial → the label of the bin it lies in; those that lie nowhere are left out."""
+    latest = Transfer.objects.filter(unit__serial__in=list(serials)).latest_of_their_units()
+    found = latest.filter(to_bin__isnull=False).select_related("unit", "to_bin__warehouse")
+    return {transfer.unit.serial: str(transfer.to_bin) for transfer in found}

@@ -47,7 +47,7 @@ def move(
                 raise NotHeldByYou(holder)
         else:
             locked = lock_units(units or ())
-        _check(locked, to_account=to_account, reason=reason, reference=reference)
+        check(locked, to_account=to_account, reason=reason, reference=reference)
         apply(locked, to_account=to_account, reason=reason, reference=reference, actor=actor, now=now)
     return locked
 
@@ -92,7 +92,11 @@ def apply(
         unit.movement_count, unit.head_hash, unit.moved_at = written[unit.pk]
 
 
-def _check(locked: Sequence[Unit], *, to_account: str, reason: str, reference: str | None) -> None:
+def check(locked: Sequence[Unit], *, to_account: str, reason: str, reference: str | None) -> None:
+    """Refuse what the table of moves or the units' holders forbid.
+
+    Raises: MoveNotAllowed, NotHeldByYou (see `move`).
+    """
     for account in sorted({unit.account for unit in locked}):
         if not move_allowed(account, to_account, reason):
             raise MoveNotAllowed(

@@ -9,7 +9,8 @@ from psycopg.errors import UniqueViolation
 from config.codes import new_code
 from inventory.errors import BadReceipt, BadSerials, SerialSeenBefore, UnknownSku, shorten
 from inventory.models import KeyModel, Lot, Unit
-from inventory.rules import Account, Reason, clean_serials, is_reference
+from inventory.rules import Account, Reason, SerialProblem, clean_serials, is_reference
+from inventory.services.recalls import hold_recalled
 
 LARGEST_RECEIPT = 1_000_000
 
@@ -26,17 +27,26 @@ def receive_stock(
     purchase_order: str = "",
     firmware: str = "",
     expected_quantity: int | None = None,
+    resume: bool = False,
 ) -> Lot:
     """Receive a delivery into `available`, all of it or nothing. A lot may come in several deliveries.
 
     Args:    serials: as scanned, any case; or else
              quantity: so many keys without serials, which get tags we print (`KD-…`).
+             resume: pass over serials that this lot has already: an interrupted receipt goes on.
     Raises:  UnknownSku, BadReceipt (quantity, lot), BadSerials, SerialSeenBefore; each names everything
              that is wrong of its kind.
     """
     assert (serials is None) != (quantity is None), "give serials or a quantity"
     key_model = _key_model(sku)
     tags = _new_tags(quantity) if serials is None else _clean(serials)
+    if resume:
+        here = set(
+            Unit.objects.filter(lot__reference=lot_reference, serial__in=tags).values_list(
+                "serial", flat=True
+            )
+        )
+        tags = [tag for tag in tags if tag not in here]
     if not is_reference(lot_reference):
         raise BadReceipt(
             f"{shorten(lot_reference)} cannot be a lot reference. "
@@ -60,8 +70,12 @@ def receive_stock(
                 f"Lot {lot_reference} is of {lot.key_model.sku}, not of {sku}. "
                 "Give this delivery a reference of its own."
             )
+        if not tags:
+            return lot
         ids = _create_units(lot, tags, now=now)
         _move_in(ids, lot=lot, actor=actor, now=now)
+        # What comes in under an open recall is held before anybody sees it.
+        hold_recalled(actor=actor, now=now)
     return lot
 
 
@@ -79,8 +93,30 @@ def _clean(serials: Sequence[str]) -> list[str]:
         raise BadReceipt(f"A receipt has at most {LARGEST_RECEIPT:,} serials; split this one.")
     clean, problems = clean_serials(serials)
     if problems:
-        raise BadSerials(problems)
+        raise BadSerials(sorted([*problems, *_seen_before(serials, clean)], key=lambda found: found.position))
     return clean
+
+
+def check_receipt(*, serials: Sequence[str], lot_reference: str, resume: bool = False) -> list[SerialProblem]:
+    """A dry run: every serial that cannot be received, in the order of the list. Nothing is written.
+
+    Args: resume: as for `receive_stock`: what this lot has already is no problem.
+    """
+    clean, problems = clean_serials(serials)
+    passed_over = lot_reference if resume else None
+    return sorted([*problems, *_seen_before(serials, clean, passed_over)], key=lambda found: found.position)
+
+
+def _seen_before(
+    serials: Sequence[str], clean: Sequence[str], passed_over: str | None = None
+) -> list[SerialProblem]:
+    seen = Unit.objects.filter(serial__in=clean).exclude(lot__reference=passed_over)
+    accounts = dict(seen.values_list("serial", "account"))
+    positions = {serial.strip().upper(): place for place, serial in reversed(list(enumerate(serials)))}
+    return [
+        SerialProblem(positions[serial], serial, f"has been received before and stands in {account}")
+        for serial, account in accounts.items()
+    ]
 
 
 def _new_tags(quantity: int | None) -> list[str]:

@@ -1,5 +1,6 @@
 """Hold units for somebody, give them back, exchange one: never an oversell, never a lost unit."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -7,28 +8,31 @@ from typing import Any
 from django.db import connection, transaction
 
 from inventory.errors import InsufficientStock, MoveNotAllowed, NotHeldByYou, NotSwappable, UnknownSerial
-from inventory.models import Unit
+from inventory.models import Expiry, Unit
 from inventory.rules import (
     Account,
     Allocation,
     ModelStock,
     Reason,
+    Shortage,
     Wanted,
     move_allowed,
     plan_allocation,
     split_wanted,
+    without,
 )
 from inventory.services import movements
 
-__all__ = ["Wanted", "lock_shortage", "release", "reserve", "swap"]
+__all__ = ["Wanted", "lock_shortage", "release", "replace", "reserve", "reserve_in_part", "swap"]
 
 # Whoever finds stock short, and whoever serves those who found it so, does it one at a time.
 SHORTAGE_LOCK = 0x6B657964_00000001  # "keyd", and the first of our locks
 
-# Functions, for few round trips and plans that are kept; their text is in migrations/0002_take_units.py.
+# Functions, for few round trips and plans that are kept; their text is in migrations 0002 and 0005.
 _STOCK = "SELECT * FROM inventory_stock_for(%s, %s, %s)"
 UNIT_FIELDS = [field.attname for field in Unit._meta.concrete_fields]
 _TAKE = f"SELECT {', '.join(UNIT_FIELDS)} FROM inventory_take_units(%s, %s, %s, %s, %s, %s)"  # noqa: S608 - columns
+_TAKE_ANY = _TAKE.replace("inventory_take_units(", "inventory_reserve_any(%s, ")
 
 
 def reserve(
@@ -58,17 +62,44 @@ def reserve(
     assert connection.in_atomic_block, "reserve() is part of its caller's transaction"
     wanted = [Wanted(*item) for item in wanted]
     assert wanted, "a reservation wants something"
-    plan = _plan(wanted, among=among)
-    if not plan.shortages and (units := _take(plan, holder=holder, actor=actor, now=now, may_wait=False)):
+    if units := _take_at_once(wanted, holder=holder, actor=actor, now=now, among=among):
         return units
     lock_shortage()
     while True:
-        plan = _plan(wanted, among=among, recount=True)
+        plan = _plan(wanted, among=among)
         if plan.shortages:
             raise InsufficientStock(plan.shortages)
         if units := _take(plan, holder=holder, actor=actor, now=now, may_wait=True):
             return units
         # Others took what was just counted, so there is less now: this ends.
+
+
+def reserve_in_part(
+    *,
+    holder: str,
+    wanted: Sequence[Wanted],
+    actor: str,
+    now: datetime,
+    among: Collection[int] | None = None,
+) -> tuple[list[Unit], list[Wanted]]:
+    """One now, one later: hold what there is of what is wanted, and say what is still wanted.
+
+    Returns: the units, reserved (maybe none), and the rest. When there is a rest, the shortage lock is held
+             until the caller's transaction ends, as after a refusal of `reserve`.
+    """
+    now_wanted, later = list(wanted), Counter[int | None]()
+    while now_wanted:
+        try:
+            units = reserve(holder=holder, wanted=now_wanted, actor=actor, now=now, among=among)
+        except InsufficientStock as refusal:
+            # Only ever less is wanted, so this ends.
+            now_wanted, missing = without(now_wanted, refusal.shortages)
+            later.update(missing)
+        else:
+            break
+    else:
+        units = []
+    return units, [Wanted(model, quantity) for model, quantity in later.items()]
 
 
 def lock_shortage() -> None:
@@ -83,11 +114,20 @@ def lock_shortage() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SHORTAGE_LOCK])
 
 
-def _plan(wanted: Sequence[Wanted], *, among: Collection[int] | None, recount: bool = False) -> Allocation:
-    """Named models alone need no counting on the first attempt: taking them tells."""
+def _take_at_once(
+    wanted: Sequence[Wanted], *, holder: str, actor: str, now: datetime, among: Collection[int] | None
+) -> list[Unit]:
+    """The first attempt: one round trip, no waiting. None, and no lock kept, when it comes short."""
     named, anything = split_wanted(wanted)
-    if not anything and not recount:
-        return Allocation(named)
+    if not anything:
+        # Named models need no counting: taking them tells.
+        return _take(Allocation(named), holder=holder, actor=actor, now=now, may_wait=False)
+    choice = None if among is None else list(among)
+    return _taken(_TAKE_ANY, [list(named), list(named.values()), anything, choice, holder, actor, now])
+
+
+def _plan(wanted: Sequence[Wanted], *, among: Collection[int] | None) -> Allocation:
+    named, anything = split_wanted(wanted)
     with connection.cursor() as cursor:
         choice = None if among is None else list(among)
         cursor.execute(_STOCK, [list(named), choice, sum(named.values()) + anything])
@@ -99,8 +139,12 @@ def _take(plan: Allocation, *, holder: str, actor: str, now: datetime, may_wait:
     """The units, reserved, oldest first; or none, and no lock kept, when there were too few."""
     models = sorted(plan.quantities)
     quantities = [plan.quantities[model] for model in models]
+    return _taken(_TAKE, [models, quantities, holder, actor, now, may_wait])
+
+
+def _taken(sql: str, parameters: Sequence[Any]) -> list[Unit]:
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [models, quantities, holder, actor, now, may_wait])
+        cursor.execute(sql, parameters)
         taken = [Unit.from_db(connection.alias, UNIT_FIELDS, row) for row in cursor.fetchall()]
     return sorted(taken, key=lambda unit: (unit.received_at, unit.pk))
 
@@ -116,6 +160,7 @@ def release(*, holder: str, actor: str, now: datetime, reason: str = Reason.RELE
     """
     with transaction.atomic():
         held = movements.lock_held(holder)
+        Expiry.objects.filter(holder=holder).delete()
         stuck = [unit.serial for unit in held if unit.account == Account.PACKED]
         reserved = [unit for unit in held if unit.account == Account.RESERVED]
         if stuck or (reserved and not move_allowed(Account.RESERVED, Account.AVAILABLE, reason)):
@@ -130,6 +175,23 @@ def release(*, holder: str, actor: str, now: datetime, reason: str = Reason.RELE
                 reserved, to_account=Account.AVAILABLE, reason=reason, reference=holder, actor=actor, now=now
             )
     return reserved
+
+
+def replace(*, unit: Unit, actor: str, now: datetime) -> Unit:
+    """Give the holder of a reserved unit the oldest available one of the same key model instead.
+
+    Part of the caller's transaction, which has locked the unit; the unit is available then.
+
+    Raises: InsufficientStock: there is no other. Nothing has changed.
+    Locks:  the other unit, unless somebody else has it locked: then the next oldest.
+    """
+    assert unit.account == Account.RESERVED, "only a reserved unit is replaced"
+    others = Unit.objects.available().filter(key_model=unit.key_model_id).exclude(pk=unit.pk)
+    other = others.in_lock_order().select_for_update(no_key=True, skip_locked=True).first()
+    if other is None:
+        raise InsufficientStock([Shortage(unit.key_model_id, 1, 0)])
+    _exchange(unit, other, actor=actor, now=now)
+    return other
 
 
 def swap(*, holder: str, old_serial: str, new_serial: str, actor: str, now: datetime) -> Unit:

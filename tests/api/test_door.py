@@ -10,7 +10,7 @@ from django.test import Client
 
 from api import limits
 from api.models import ApiToken
-from api.tokens import authenticate, create_token, digest_of
+from api.tokens import SCOPES, authenticate, create_token, digest_of
 from config import clock
 from config.errors import BadRequest
 from config.models import User
@@ -90,12 +90,19 @@ def test_an_expired_and_a_revoked_token_are_refused(secret: Callable[..., str], 
         ("get", "/maintainers/m-owner/eligibility", "claims:read"),
         ("get", "/inventory/stock", "inventory:read"),
         ("get", "/inventory/units/KD-1", "inventory:read"),
+        ("get", "/inventory/units/KD-1/custody", "inventory:read"),
+        ("get", "/inventory/recalls/R-000000000000", "inventory:read"),
+        ("post", "/inventory/recalls/R-000000000000/lift", "inventory:write"),
+        ("post", "/inventory/lots", "inventory:write"),
+        ("post", "/inventory/counts", "inventory:write"),
+        ("post", "/inventory/adjustments", "inventory:write"),
+        ("post", "/inventory/recalls", "inventory:write"),
     ],
 )
 def test_a_token_without_the_scope_is_refused(
     secret: Callable[..., str], method: str, path: str, scope: str
 ) -> None:
-    others = [other for other in ("claims:read", "claims:write", "inventory:read") if other != scope]
+    others = [other for other in SCOPES if other != scope]
     caller = Caller(secret(*others))
     answer = caller.get(path) if method == "get" else getattr(caller, method)(path, {})
     assert scope in assert_problem(answer, 403, "missing_scope")["detail"]

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from config.invariants import verify
-from inventory.invariants import CHECKS, hash_chains_hold
+from inventory.invariants import CHECKS, chains_and_seals_hold
 from inventory.models import Movement, Unit
 from inventory.rules import Wanted
 from inventory.services.movements import move
@@ -18,6 +18,7 @@ from tests.inventory.conftest import NOW, Receive, Snapshot, run_sql, violations
 RESERVED = "(SELECT min(id) FROM inventory_unit WHERE account = 'reserved')"
 AVAILABLE = "(SELECT min(id) FROM inventory_unit WHERE account = 'available')"
 RETURNED = "(SELECT min(id) FROM inventory_unit WHERE account = 'returned')"
+DEPENDENTS = ("transfer", "difference", "writeoffunit", "recalledunit")
 MOVEMENT = (
     "INSERT INTO inventory_movement (unit_id, from_account, to_account, reason, reference, actor, moved_at) "
 )
@@ -257,6 +258,9 @@ def test_with_the_guard_switched_off_the_checks_find(attack: Attack, everything:
     before = everything()
     name = trigger_name(attack.table, attack.guard)
     run_sql(f"ALTER TABLE inventory_{attack.table} DISABLE TRIGGER {name}")
+    if "CASCADE" in attack.sql:  # the tables that are emptied along with it have guards of their own
+        for table in DEPENDENTS:
+            run_sql(f"ALTER TABLE inventory_{table} DISABLE TRIGGER USER")
     run_sql(attack.sql)
     run_sql(f"ALTER TABLE inventory_{attack.table} ENABLE TRIGGER {name}")
     if attack.table in {"unit", "movement"}:
@@ -274,8 +278,9 @@ def test_the_chain_check_names_the_first_unit_and_row_that_break() -> None:
     )
     run_sql("ALTER TABLE inventory_movement ENABLE TRIGGER USER")
     (found,) = [violation for violation in violations() if violation.invariant == "I7"]
+    day = Movement.objects.get(unit=second, sequence=3).recorded_at.date()
     assert found.ids == [second.serial]
-    assert found.message == f"{second.serial}: movement 3 is not what was recorded"
+    assert found.message == f"{second.serial}: movement 3 of {day} is not what was recorded"
 
 
 @pytest.mark.usefixtures("ledger")
@@ -438,5 +443,5 @@ def test_the_checks_notice_a_guard_that_is_off_or_hollow() -> None:
 
 @pytest.mark.usefixtures("ledger")
 def test_every_row_is_looked_at() -> None:
-    assert hash_chains_hold()[0] == Movement.objects.count() == 9
+    assert chains_and_seals_hold()[0] == Movement.objects.count() == 9
     assert set(verify(CHECKS).checked) == {"I1", "I2", "I7", "I8"}

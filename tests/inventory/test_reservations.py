@@ -1,14 +1,21 @@
 """Reserving, releasing and swapping, one at a time."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
+from inventory.catalogue import ensure_catalogue
 from inventory.errors import InsufficientStock, MoveNotAllowed, NotHeldByYou, NotSwappable, UnknownSerial
 from inventory.models import KeyModel, Unit
 from inventory.rules import Account, Shortage, Wanted
+from inventory.services import reservations
 from inventory.services.movements import move
+from inventory.services.receiving import receive_stock
 from inventory.services.reservations import lock_shortage, release, reserve, swap
 from tests.inventory.conftest import NOW, Receive, Snapshot, violations
 
@@ -90,7 +97,7 @@ def test_it_takes_no_more_queries_than_it_needs(
 ) -> None:
     receive(4)
     receive(4, sku="KD-C-NFC")
-    with django_assert_num_queries(2):  # how many are there, take
+    with django_assert_num_queries(1):  # plan and take
         take("C-1", (None, 2))
     with django_assert_num_queries(1):  # take
         take("C-2", (catalogue[0].pk, 1), (catalogue[1].pk, 1))
@@ -185,3 +192,41 @@ def test_outside_a_transaction_nobody_reserves_or_locks(transactional_db: None) 
         take("C-1", (None, 1))
     with pytest.raises(AssertionError):
         lock_shortage()
+
+
+@pytest.mark.django_db
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@given(
+    stock=st.lists(
+        st.tuples(st.sampled_from(["usb_a", "usb_c"]), st.integers(0, 3), st.integers(0, 2)), max_size=4
+    ),
+    named=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 2)), max_size=2),
+    anything=st.integers(1, 4),
+)
+def test_the_database_plans_as_the_rule_does(
+    stock: list[tuple[str, int, int]], named: list[tuple[int, int]], anything: int
+) -> None:
+    """The plan stands in two places, for one round trip; here they are held together."""
+    with transaction.atomic():
+        (template, _) = ensure_catalogue(NOW)
+        models = []
+        for number, (connector, quantity, age) in enumerate(stock):
+            fields = {name: value for name, value in vars(template).items() if name not in {"_state", "id"}}
+            models.append(
+                KeyModel.objects.create(**(fields | {"sku": f"KD-{number}-T", "connector": connector}))
+            )
+            if quantity:
+                receive_stock(
+                    sku=f"KD-{number}-T",
+                    lot_reference=f"L-{number}",
+                    quantity=quantity,
+                    actor="staff:ada",
+                    now=NOW + timedelta(hours=age),
+                )
+        wanted = [Wanted(models[place].pk, quantity) for place, quantity in named if place < len(models)]
+        wanted.append(Wanted(None, anything))
+        plan = reservations._plan(wanted, among=None)
+        taken = reservations._take_at_once(wanted, holder="C-1", actor="claimant", now=NOW, among=None)
+        assert Counter(unit.key_model_id for unit in taken) == plan.quantities
+        assert bool(taken) != bool(plan.shortages)
+        transaction.set_rollback(True)

@@ -12,7 +12,9 @@ from config.commands import KeydeskCommand
 from config.errors import InputError, InputErrors, Problem
 from inventory.errors import BadReceipt, BadSerials, SerialSeenBefore, UnknownSku, shorten
 from inventory.rules import is_actor
-from inventory.services.receiving import receive_stock
+from inventory.selectors import lot_size, newest_tags
+from inventory.services.receiving import check_receipt, receive_stock
+from inventory.tags import tag_sheet
 
 # Each row is a line number and what stands there for a serial.
 Rows = list[tuple[int, str]]
@@ -34,6 +36,20 @@ class Command(KeydeskCommand):
         )
         what.add_argument("--quantity", type=int, metavar="N", help="so many keys, tagged KD-…")
         parser.add_argument("--supplier", default="", help="who delivered them")
+        parser.add_argument("--purchase-order", default="", help="the order they came on")
+        parser.add_argument("--firmware", default="", help="the firmware of these keys; recalls go by it")
+        parser.add_argument("--expected", type=int, metavar="N", help="how many were to come in this lot")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only list every serial that would be refused"
+        )
+        parser.add_argument(
+            "--resume",
+            action="store_true",
+            help="pass over serials that this lot has already: go on after a stop",
+        )
+        parser.add_argument(
+            "--tags", type=Path, metavar="PDF", help="write a sheet of tags to print, one a key"
+        )
         parser.add_argument("--actor", default="system:receive_stock", help="who receives, e.g. staff:ada")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -41,6 +57,10 @@ class Command(KeydeskCommand):
         if not is_actor(options["actor"]):
             raise InputError("--actor", "is not of the form staff:name or system:job (and no mail address).")
         rows = read_serials(path) if path else None
+        before = lot_size(options["lot"])
+        if options["dry_run"]:
+            self._check(path, rows or [], options)
+            return {"sku": options["sku"], "lot": options["lot"], "received": 0, "refused": 0}
         try:
             with self.progress(None, "Receiving"):
                 lot = receive_stock(
@@ -49,6 +69,10 @@ class Command(KeydeskCommand):
                     serials=None if rows is None else [serial for _, serial in rows],
                     quantity=options["quantity"],
                     supplier=options["supplier"],
+                    purchase_order=options["purchase_order"],
+                    firmware=options["firmware"],
+                    expected_quantity=options["expected"],
+                    resume=options["resume"],
                     actor=options["actor"],
                     now=now(),
                 )
@@ -58,8 +82,18 @@ class Command(KeydeskCommand):
             raise InputError("--sku", str(refusal)) from None
         except BadReceipt as refusal:
             raise InputError(path or "--lot", str(refusal)) from None
-        received = options["quantity"] if rows is None else len(rows)
+        received = lot_size(lot.reference) - before
+        if options["tags"]:
+            options["tags"].write_bytes(tag_sheet(newest_tags(lot.reference, received)))
         return {"sku": options["sku"], "lot": lot.reference, "received": received}
+
+    def _check(self, path: Path | None, rows: Rows, options: dict[str, Any]) -> None:
+        """Raises: InputErrors: every row that would be refused."""
+        problems = check_receipt(
+            serials=[serial for _, serial in rows], lot_reference=options["lot"], resume=options["resume"]
+        )
+        if problems:
+            raise InputErrors(path or "--quantity", problems_by_line(BadSerials(problems), rows))
 
     def show(self, document: dict[str, Any]) -> None:
         self.stdout.write(f"Received {document['received']:,} of {document['sku']} in lot {document['lot']}.")

@@ -1,14 +1,16 @@
-"""Key models, lots, units and movements. guards.py has the triggers that keep the ledger."""
+"""Key models, lots, units, movements and seals."""
 
 from collections.abc import Iterable
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
-from inventory.guards import KEY_MODEL_GUARDS, LOT_GUARDS, MOVEMENT_GUARDS, UNIT_GUARDS
+from inventory.guards import KEY_MODEL_GUARDS, LOT_GUARDS, MOVEMENT_GUARDS, SEAL_GUARDS, UNIT_GUARDS
 from inventory.rules import ACTOR_PATTERN, HOLDING_ACCOUNTS, MOVES, REFERENCE_PATTERN, Account
 
 
@@ -58,6 +60,10 @@ class KeyModel(models.Model):
     currency = models.CharField(max_length=3, default="USD")
     eccn = models.CharField(max_length=16)
     contains_battery = models.BooleanField(default=False)
+    aaguids = ArrayField(
+        models.UUIDField(), default=list, blank=True, help_text="What its authenticators say they are"
+    )
+    image = models.CharField(max_length=200, blank=True, help_text="A file among the static ones")
     is_active = models.BooleanField(default=True, help_text='Whether requests for "any" key may get it')
     added_at = models.DateTimeField()
 
@@ -197,7 +203,37 @@ class Movement(models.Model):
                 name="movement_actor_is_a_role_not_an_address", condition=Q(actor__regex=ACTOR_PATTERN)
             ),
         ]
+        # Sealing reads a day. Movements are stored in the order they are recorded in: page ranges are enough.
+        indexes = [BrinIndex(fields=["recorded_at"], name="movement_recorded", autosummarize=True)]
         triggers = MOVEMENT_GUARDS
 
     def __str__(self) -> str:
         return f"{self.unit_id}/{self.sequence} {self.from_account} → {self.to_account}"
+
+
+class Seal(models.Model):
+    """A day of the ledger, sealed. Give day, movement_count, root and leaves; the database fills in the rest.
+
+    seals.py describes the hash. The leaves are what the root is of: they say which movement is gone or new
+    when a day no longer adds up, and a proof is made from them.
+    """
+
+    day = models.DateField(unique=True)
+    movement_count = models.PositiveIntegerField()
+    root = models.BinaryField()
+    previous = models.BinaryField(db_default=b"", help_text="The hash of the seal of the day before")
+    hash = models.BinaryField(db_default=b"")
+    leaves = models.BinaryField(help_text="Unit id, sequence and hash of each movement, 44 bytes each")
+    sealed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="seal_has_a_leaf_for_each_movement",
+                condition=RawSQL("(octet_length(leaves) = 44 * movement_count)", [], BooleanField()),
+            ),
+        ]
+        triggers = SEAL_GUARDS
+
+    def __str__(self) -> str:
+        return f"{self.day} {bytes(self.hash).hex()}"

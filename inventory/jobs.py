@@ -1,0 +1,53 @@
+"""What the stock ledger leaves to the workers."""
+
+import logging
+
+from procrastinate.contrib.django import app
+
+from config import clock
+from inventory.services.alerts import watch_stock
+from inventory.services.expiry import release_expired
+from inventory.services.recalls import hold_recalled
+from inventory.services.sealing import seal_days
+
+logger = logging.getLogger("keydesk.inventory")
+
+
+@app.periodic(cron="23 0 * * *")
+@app.task(name="inventory.seal_ledger")
+def seal_ledger(timestamp: int) -> None:
+    """Every night: a seal over the day before, and over those a stopped worker missed.
+
+    The seals stand in the log, too: whoever keeps that elsewhere can hold the ledger to them.
+    """
+    for seal in seal_days(now=clock.now()):
+        logger.info("sealed %s: %s movements, seal %s", seal.day, seal.movement_count, bytes(seal.hash).hex())
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="inventory.release_expired")
+def release_expired_reservations(timestamp: int) -> None:
+    for holder in release_expired(now=clock.now()):
+        logger.info("the reservation of %s is past its time: its keys are available", holder)
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="inventory.hold_recalled")
+def hold_what_is_recalled(timestamp: int) -> None:
+    """Keys that were on their way back into stock when the recall was opened."""
+    for held in hold_recalled(actor="system:recall", now=clock.now()):
+        if held.held:
+            logger.info("recall %s holds %s more", held.recall.code, held.held)
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(name="inventory.watch_stock")
+def watch(timestamp: int) -> None:
+    for alert in watch_stock(now=clock.now()):
+        logger.warning(
+            "%s lasts %.0f days: %s left, %.1f a day",
+            alert.key_model,
+            alert.days_left,
+            alert.available,
+            alert.per_day,
+        )

@@ -1,0 +1,73 @@
+"""`manage.py recall`: hold what a maker calls back, say who has the rest, and lift it again."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from config.clock import now
+from config.commands import KeydeskCommand
+from config.errors import InputError
+from inventory.errors import BadCriteria
+from inventory.management.commands.receive_stock import read_serials
+from inventory.models import Recall
+from inventory.rules import Criteria, is_actor
+from inventory.selectors import recall_reach
+from inventory.services.recalls import affected, lift_recall, open_recall
+
+
+class Command(KeydeskCommand):
+    help = "Recall keys by what they have in common: stock is held before the next pick, holders are counted."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--sku", default="", help="of this key model")
+        parser.add_argument("--lot", default="", help="of this lot")
+        parser.add_argument("--firmware-from", default="", help="of this firmware or later")
+        parser.add_argument("--firmware-to", default="", help="of this firmware or earlier")
+        parser.add_argument("--aaguid", default="", help="of the key models with this AAGUID")
+        parser.add_argument("--serials", type=Path, metavar="FILE", help="these keys")
+        parser.add_argument("--why", help="what is wrong with them; needed to open a recall")
+        parser.add_argument("--dry-run", action="store_true", help="only count what it would be of")
+        parser.add_argument(
+            "--lift", metavar="CODE", help="lift this recall, as somebody else than who opened it"
+        )
+        parser.add_argument("--actor", required=True, help="who does it, e.g. staff:ada")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        if not is_actor(options["actor"]):
+            raise InputError("--actor", "is not of the form staff:name or system:job (and no mail address).")
+        by = {"actor": options["actor"], "now": now()}
+        if options["lift"]:
+            lift_recall(code=options["lift"], **by)
+            return document(Recall.objects.get(code=options["lift"]))
+        criteria = criteria_of(options)
+        if problems := criteria.problems():
+            raise InputError("recall", str(BadCriteria(problems)))
+        if options["dry_run"]:
+            return {"code": None, "affected": affected(criteria).count()}
+        if not options["why"]:
+            raise InputError("--why", "is needed: say what is wrong with these keys.")
+        return document(open_recall(criteria=criteria, why=options["why"], **by).recall)
+
+
+def criteria_of(options: dict[str, Any]) -> Criteria:
+    path: Path | None = options["serials"]
+    return Criteria(
+        sku=options["sku"],
+        lot=options["lot"],
+        firmware_from=options["firmware_from"],
+        firmware_to=options["firmware_to"],
+        aaguid=options["aaguid"],
+        serials=tuple(serial.strip().upper() for _, serial in read_serials(path)) if path else (),
+    )
+
+
+def document(recall: Recall) -> dict[str, Any]:
+    return {
+        "code": recall.code,
+        "why": recall.why,
+        "lifted": recall.lifted_at is not None,
+        "affected": recall.units.count(),
+        **vars(recall_reach(recall)),
+    }
