@@ -96,8 +96,9 @@ class Visitor:
 
     def look(self, name: str) -> None:
         """Check the page as it stands, and keep an image of it when asked to."""
-        # A heading waited for may stand on the page before as well: what is measured is the one that arrived.
-        self.page.wait_for_function("document.readyState === 'complete'")
+        if self.javascript:
+            # A heading waited for may stand on the page before as well: what is measured has arrived.
+            self.page.wait_for_function("document.readyState === 'complete'")
         if os.environ.get("KEYDESK_SCREENSHOTS"):
             directory = Path(settings.VAR_DIR) / "screenshots"
             directory.mkdir(parents=True, exist_ok=True)
