@@ -2,7 +2,8 @@
 
 A value that cannot be used stops the start and names the variable. `.env.example` lists every field
 below with its default and meaning; a test holds the two together. A `.env` beside manage.py is read
-too (make writes one with fresh secrets for a development checkout); real variables win over it.
+too (make writes one with fresh secrets for a development checkout); real variables win over it,
+and where SECRET_KEY is a real variable it is not read at all.
 """
 
 import os
@@ -20,11 +21,22 @@ Words = Annotated[tuple[str, ...], NoDecode]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 
 
+def _settings_file() -> str | None:
+    """The file to read besides the variables.
+
+    Where SECRET_KEY is set for real this is a deployment, and a development file that lies about (make
+    writes one, with DEBUG on) must not fill in what it left to the safe defaults.
+    """
+    if "ENV_FILE" in os.environ:
+        return os.environ["ENV_FILE"] or None
+    return None if "SECRET_KEY" in os.environ else str(ROOT / ".env")
+
+
 class Environment(BaseSettings):
     """One attribute per variable; the variable is the attribute's name in capitals."""
 
     model_config = SettingsConfigDict(
-        env_file=os.environ.get("ENV_FILE", str(ROOT / ".env")) or None,
+        env_file=_settings_file(),
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,

@@ -1,5 +1,6 @@
 """The environment: every setting documented, a bad value stops the start and is named."""
 
+import os
 import re
 import subprocess
 import sys
@@ -80,6 +81,21 @@ def test_the_file_make_writes_starts_a_checkout(monkeypatch: pytest.MonkeyPatch)
             name, _, value = line.partition("=")
             monkeypatch.setenv(name, value)
     assert read_environment().debug is True
+
+
+def test_a_development_file_never_turns_debug_on_in_a_deployment() -> None:
+    """Real variables without ENV_FILE: a `.env` that make left behind is not read."""
+    variables = {name: os.environ[name] for name in ("SECRET_KEY", "VAULT_KEYS", "EASYPOST_WEBHOOK_SECRETS")}
+    code = "from config.environment import Environment as E; print(E.model_config['env_file'], E().debug)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**variables, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["None", "False"]
 
 
 def test_secrets_are_fresh_each_time() -> None:
