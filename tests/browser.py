@@ -100,7 +100,7 @@ class Visitor:
             # A heading waited for may stand on the page before as well: what is measured has arrived.
             self.page.wait_for_function("document.readyState === 'complete'")
         if os.environ.get("KEYDESK_SCREENSHOTS"):
-            directory = Path(settings.VAR_DIR) / "screenshots"
+            directory = Path(settings.BASE_DIR) / "var" / "screenshots"
             directory.mkdir(parents=True, exist_ok=True)
             self.page.screenshot(
                 path=directory / f"{name}-{self.width}-{self.scheme}.png",

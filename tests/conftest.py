@@ -15,8 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from config.models import User
 from fulfillment.claims.models import Campaign, Claim
@@ -61,6 +63,23 @@ MakeClaim = Callable[..., Claim]
 def _static_directory() -> None:
     """The middleware that serves static files warns when there is no such directory."""
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Do not wait for the disk: thousands of commits and truncations there are most of a slow machine's time.
+
+    Only on the embedded server, which is the tests' own.
+    """
+    if settings.ENVIRONMENT.database_url:
+        return
+    parameters = connection.get_connection_params()
+    with psycopg.connect(
+        host=parameters["host"], user=parameters["user"], dbname="postgres", autocommit=True
+    ) as server:
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            server.execute(f"ALTER SYSTEM SET {name} = off")
+        server.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture

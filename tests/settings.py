@@ -1,6 +1,7 @@
 """The settings of the test suite: fixed secrets, and no variable of the machine but DATABASE_URL."""
 
 import os
+from pathlib import Path
 
 os.environ.update(
     ENV_FILE="",
@@ -18,6 +19,13 @@ os.environ.update(
     MAIL_FROM="Keydesk <keys@example.org>",
     STAFF_SECURITY_KEY="required",
     SESSION_HOURS="12",
+    # A server of their own: it need not outlive a power cut (tests/conftest.py), the demo's should.
+    VAR_DIR=str(Path(__file__).parents[1] / "var" / "tests"),
 )
 
-from config.settings import *  # noqa: F403
+from config.settings import *  # noqa: E402, F403
+from config.settings import DATABASES  # noqa: E402
+
+# A test that waits for a lock nobody gives back fails and says which statement it was; without this the
+# whole run would hang, for the server works on for a client that has given up.
+DATABASES["default"]["OPTIONS"]["options"] = "-c lock_timeout=60s -c statement_timeout=180s"
