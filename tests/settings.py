@@ -23,8 +23,8 @@ os.environ.update(
     VAR_DIR=str(Path(__file__).parents[1] / "var" / "tests"),
 )
 
-from config.settings import *  # noqa: E402, F403
-from config.settings import DATABASES  # noqa: E402
+from config.settings import *  # noqa: F403
+from config.settings import DATABASES
 
 # A test that waits for a lock nobody gives back fails and says which statement it was; without this the
 # whole run would hang, for the server works on for a client that has given up.
