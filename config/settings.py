@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "fulfillment.claims",
     "fulfillment.shipping",
     "reports",
+    "pages",
     "api",
     "sandbox",
 ]

@@ -13,5 +13,5 @@ urlpatterns = [
     path("sign-in/", include("allauth.urls")),
     path("api/v1/", include("api.urls")),
     path("reports/", include("reports.urls")),
-    path("", include("fulfillment.claims.urls")),
+    path("", include("pages.urls")),
 ]

@@ -219,8 +219,8 @@ class TestTheForm:
         form: dict[str, str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        from fulfillment.claims import views
         from fulfillment.claims.models import Region
+        from pages import views
 
         rows = list(Region.objects.filter(country="US"))
         monkeypatch.setattr(views, "open_regions", lambda now: rows)

@@ -1,8 +1,11 @@
-"""The claimant's pages."""
+"""The addresses of the pages everybody may see and of the claimant's own.
+
+They are known by the name of the claims they are about: mails and other rooms link to `claims:claim`.
+"""
 
 from django.urls import path
 
-from fulfillment.claims import views
+from pages import views
 
 app_name = "claims"
 

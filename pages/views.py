@@ -19,7 +19,6 @@ from fulfillment.claims import story
 from fulfillment.claims.counters import keys_of
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.errors import AlreadyClaimed, Ineligible, TooLate
-from fulfillment.claims.forms import NUMBERS, ClaimForm
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent
 from fulfillment.claims.rules import CANCELLABLE_STATES, ClaimState
 from fulfillment.claims.selectors import current_campaign, explain, open_regions, place_in_line, region_for
@@ -27,6 +26,7 @@ from fulfillment.claims.services.changes import cancel_claim
 from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
 from fulfillment.claims.services.submission import submit_claim
 from fulfillment.notices.models import Notice
+from pages.forms import NUMBERS, ClaimForm
 from roster.models import Account
 from roster.rules import Decision, Verdict
 
@@ -52,7 +52,7 @@ def home(request: HttpRequest) -> HttpResponse:
         live = Claim.objects.live().of(account.pk).filter(campaign=campaign).first()
     return render(
         request,
-        "claims/home.html",
+        "pages/home.html",
         {
             "campaign": campaign,
             "per_claim_word": NUMBERS.get(campaign.per_claim, campaign.per_claim) if campaign else "",
@@ -75,7 +75,7 @@ def start(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     campaign, account = current_campaign(now), _account(request)
     if campaign is None or account is None:
-        return render(request, "claims/nothing_to_claim.html", {"campaign": campaign, "account": account})
+        return render(request, "pages/nothing_to_claim.html", {"campaign": campaign, "account": account})
     if request.method == "POST":
         return _submit(request, campaign=campaign, account=account, now=now)
     live = Claim.objects.live().of(account.pk).filter(campaign=campaign).first()
@@ -163,7 +163,7 @@ def _show_start(
     verdicts = [verdict for verdict in decision.verdicts if not _waits_for_country(verdict)]
     return render(
         request,
-        "claims/start.html",
+        "pages/start.html",
         {
             "campaign": campaign,
             "account": account,
@@ -223,7 +223,7 @@ def claim(request: HttpRequest, code: str) -> HttpResponse:
     region = region_for(country=claim.country, now=clock.now())
     return render(
         request,
-        "claims/claim.html",
+        "pages/claim.html",
         {
             "claim": claim,
             "state": ClaimState(claim.state),
@@ -260,7 +260,7 @@ def cancel(request: HttpRequest, code: str) -> HttpResponse:
         return redirect("claims:claim", code)
     if not _is_cancellable(claim):
         return redirect("claims:claim", code)
-    return render(request, "claims/cancel.html", {"claim": claim})
+    return render(request, "pages/cancel.html", {"claim": claim})
 
 
 def _mine(request: HttpRequest, code: str) -> Claim:
