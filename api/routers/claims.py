@@ -18,6 +18,7 @@ from config import clock
 from config.errors import BadRequest, FieldError
 from fulfillment.claims.errors import UnknownCampaign, UnknownClaim
 from fulfillment.claims.models import Campaign, Claim
+from fulfillment.claims.prices import most_keys
 from fulfillment.claims.rules import check_items
 from fulfillment.claims.selectors import campaign_by_slug, region_for
 from fulfillment.claims.services.changes import cancel_claim, change_address, review_claim
@@ -75,7 +76,8 @@ def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress]:
     if campaign and "items" not in bad:
         offered = campaign.key_models.filter(is_active=True).values_list("sku", flat=True)
         wanted = [item.as_wanted() for item in claim.items]
-        problems += check_items(wanted, per_claim=campaign.per_claim, offered_skus=sorted(offered))
+        most = most_keys(campaign, wanted, now)
+        problems += check_items(wanted, per_claim=most, offered_skus=sorted(offered))
     address = None
     try:
         address = _address(claim.shipping_address, now=now)

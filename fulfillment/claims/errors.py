@@ -1,6 +1,8 @@
 """What the claims room can refuse."""
 
 from config.errors import KeydeskError
+from fulfillment.claims.money import shown
+from fulfillment.claims.quotes import Quote
 from roster.rules import Decision
 
 
@@ -64,3 +66,14 @@ class NotInReview(ClaimsError):
 
     def __init__(self, claim_code: str) -> None:
         super().__init__(f"Claim {claim_code} is not waiting for a review.")
+
+
+class PriceChanged(ClaimsError):
+    """What the person agreed to pay is not what it costs now; carries the new quote."""
+
+    code = "price_changed"
+
+    def __init__(self, quote: Quote) -> None:
+        self.quote = quote
+        costs = "nothing" if quote.is_free else shown(quote.total, quote.currency)
+        super().__init__(f"The price has changed: this claim costs {costs} now. Look it over and confirm it.")

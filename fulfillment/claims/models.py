@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from config.codes import new_code
 from config.triggers import append_only
+from fulfillment.claims.quotes import Quote, lines_from_json
 from fulfillment.claims.rules import CANCELLABLE_STATES, LIVE_STATES, TRANSITIONS, ClaimState
 
 _new_claim_code = partial(new_code, "C")
@@ -95,6 +96,52 @@ class Region(models.Model):
         ]
 
 
+class PriceListQuerySet(models.QuerySet["PriceList"]):
+    def in_force(self, now: datetime) -> "PriceListQuerySet":
+        return self.filter(valid_from__lte=now).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=now))
+
+
+class PriceList(models.Model):
+    """What a campaign sells, and for how much, from when until when. Published lists never change.
+
+    Only their end is set, once: when a list that follows is published.
+    """
+
+    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="price_lists")
+    version = models.CharField(max_length=50)
+    document = models.JSONField(help_text="As `quotes.parse_prices` reads it.")
+    valid_from = models.DateTimeField()
+    valid_until = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField()
+    published_by = models.CharField(max_length=80)
+
+    objects = PriceListQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "version"], name="price_lists_have_versions"),
+            models.UniqueConstraint(fields=["campaign", "valid_from"], name="one_price_list_at_a_time"),
+            models.UniqueConstraint(
+                fields=["campaign"],
+                condition=Q(valid_until__isnull=True),
+                name="one_price_list_without_an_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_until__isnull=True) | Q(valid_until__gte=models.F("valid_from")),
+                name="price_lists_end_after_they_begin",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="price_lists_are_fixed",
+                operation=pgtrigger.UpdateOf(
+                    "campaign_id", "version", "document", "valid_from", "published_at"
+                ),
+            ),
+            pgtrigger.Protect(name="price_lists_stay", operation=pgtrigger.Delete),
+        ]
+
+
 class ClaimQuerySet(models.QuerySet["Claim"]):
     def live(self) -> "ClaimQuerySet":
         return self.filter(_in(LIVE_STATES))
@@ -127,6 +174,12 @@ class Claim(models.Model):
     label_started_at = models.DateTimeField(
         null=True, blank=True, help_text="From here on neither the claim nor its address can be changed."
     )
+    payment_due_at = models.DateTimeField(
+        null=True, blank=True, help_text="Until then its keys are held for a claim that is to be paid."
+    )
+    held_at = models.DateTimeField(
+        null=True, blank=True, help_text="Nothing is sent while this stands: its payment is disputed."
+    )
 
     objects = ClaimQuerySet.as_manager()
 
@@ -141,6 +194,10 @@ class Claim(models.Model):
                 condition=~Q(state=ClaimState.WAITLISTED) | Q(waitlisted_at__isnull=False),
                 name="waitlisted_claims_have_their_place",
             ),
+            models.CheckConstraint(
+                condition=~Q(state=ClaimState.AWAITING_PAYMENT) | Q(payment_due_at__isnull=False),
+                name="claims_to_be_paid_have_a_deadline",
+            ),
         ]
         indexes = [
             models.Index(fields=["updated_at", "id"], name="claims_by_change"),
@@ -148,6 +205,11 @@ class Claim(models.Model):
                 fields=["waitlisted_at", "id"],
                 name="claims_in_line",
                 condition=Q(state=ClaimState.WAITLISTED),
+            ),
+            models.Index(
+                fields=["payment_due_at"],
+                name="claims_to_be_paid",
+                condition=Q(state=ClaimState.AWAITING_PAYMENT),
             ),
         ]
         triggers = [
@@ -181,6 +243,38 @@ class ClaimItem(models.Model):
         ]
 
 
+class ClaimQuote(models.Model):
+    """What a claim costs, as it was agreed when it was made; free claims have none.
+
+    Amounts are in minor units of the currency. `lines` is what `quotes.lines_from_json` reads.
+    """
+
+    claim = models.OneToOneField(Claim, on_delete=models.PROTECT, related_name="quote")
+    prices = models.CharField(max_length=50, help_text="The version of the price list.")
+    currency = models.CharField(max_length=3)
+    tax_behavior = models.CharField(max_length=12)
+    lines = models.JSONField()
+    total = models.PositiveIntegerField()
+    express_days = models.PositiveSmallIntegerField(null=True)
+    quoted_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(total__gt=0), name="quotes_cost_something"),
+            models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="quotes_have_a_currency"),
+        ]
+        triggers = append_only("claim_quotes")
+
+    def as_quote(self) -> Quote:
+        return Quote(
+            lines=lines_from_json(self.lines),
+            currency=self.currency,
+            tax_behavior=self.tax_behavior,
+            prices=self.prices,
+            express_days=self.express_days,
+        )
+
+
 class ClaimEvent(models.Model):
     """One thing that happened to a claim. The claim's state is what its events add up to (decision 9).
 
@@ -191,6 +285,11 @@ class ClaimEvent(models.Model):
         ACCEPTED = "accepted", "accepted"
         WAITLISTED = "waitlisted", "put on the waitlist"
         IN_REVIEW = "in_review", "held for review"
+        AWAITING_PAYMENT = "awaiting_payment", "to be paid"
+        PAID = "paid", "paid"
+        EXPIRED = "expired", "not paid in time"
+        HELD = "held", "held back"
+        HELD_NO_MORE = "held_no_more", "held back no more"
         APPROVED = "approved", "approved by a person"
         REJECTED = "rejected", "not approved"
         CANCELLED = "cancelled", "cancelled"

@@ -35,7 +35,8 @@ TRANSITIONS: Mapping[ClaimState, frozenset[ClaimState]] = {
     _S.RETURNED: frozenset({_S.SHIPPED}),
     _S.CANCELLED: frozenset(),
     _S.REJECTED: frozenset(),
-    _S.EXPIRED: frozenset(),
+    # Paid after all, when there are still keys.
+    _S.EXPIRED: frozenset({_S.ACCEPTED}),
 }
 
 # A maintainer has at most one claim in these per campaign (I3): all that were not turned down or given up.

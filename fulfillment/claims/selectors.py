@@ -39,9 +39,15 @@ def region_for(*, country: str, now: datetime, subdivision: str = "") -> Region 
     return rows.first()
 
 
-def facts_for(*, account: Account, campaign: Campaign, country: str | None, now: datetime) -> Facts:
-    """All a policy may ask about one maintainer in one campaign, in a fixed number of queries."""
-    region = region_for(country=country, now=now) if country else None
+def facts_for(
+    *, account: Account, campaign: Campaign, country: str | None, now: datetime, region: Region | None = None
+) -> Facts:
+    """All a policy may ask about one maintainer in one campaign, in a fixed number of queries.
+
+    Args: region: the country's row in force, where the caller has it already.
+    """
+    if region is None and country:
+        region = region_for(country=country, now=now)
     return replace(
         roster_selectors.facts_about(account=account, now=now),
         # Whether there are any is all a policy asks; a million units are not counted for it.
@@ -67,9 +73,11 @@ class Explained:
     facts: Facts
 
 
-def explain(*, account: Account, campaign: Campaign, country: str | None, now: datetime) -> Explained:
+def explain(
+    *, account: Account, campaign: Campaign, country: str | None, now: datetime, region: Region | None = None
+) -> Explained:
     """Whether this maintainer may claim now, with every rule's verdict. Stores nothing."""
-    facts = facts_for(account=account, campaign=campaign, country=country, now=now)
+    facts = facts_for(account=account, campaign=campaign, country=country, now=now, region=region)
     return Explained(decide(facts, parse_policy(campaign.policy.document), now), facts)
 
 

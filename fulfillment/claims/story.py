@@ -24,6 +24,11 @@ _TOLD = {
     _N.ACCEPTED: ("Confirmed", "Your keys are reserved for you."),
     _N.WAITLISTED: ("On the waitlist", "All keys are claimed at the moment; you have a place in line."),
     _N.IN_REVIEW: ("In review", "A person looks at this claim before it goes on."),
+    _N.AWAITING_PAYMENT: ("To be paid", "Your keys are held for you until it is."),
+    _N.PAID: ("Paid", "Your payment arrived, and your keys are reserved."),
+    _N.EXPIRED: ("Not paid in time", "The keys went back into stock. Nothing was charged."),
+    _N.HELD: ("Held back", "The payment is disputed, so nothing is sent until that is settled."),
+    _N.HELD_NO_MORE: ("Going on", "The dispute is settled in your favour or ours, and the claim goes on."),
     _N.APPROVED: ("Approved", "A person has looked at your claim and approved it."),
     _N.REJECTED: ("Not approved", ""),
     _N.CANCELLED: ("Cancelled", "The keys go to somebody else, and your address has been destroyed."),
@@ -34,7 +39,7 @@ _TOLD = {
     _N.RETURNED: ("Coming back", "The parcel could not be delivered and is on its way back to us."),
     _N.CORRECTED: ("On its way again", "The carrier corrected what it told us before."),
 }
-_BAD = {_N.REJECTED, _N.RETURNED}
+_BAD = {_N.REJECTED, _N.RETURNED, _N.EXPIRED, _N.HELD}
 
 
 def told(events: Iterable[ClaimEvent]) -> list[Step]:
@@ -54,6 +59,7 @@ _NEXT = {
         "As soon as a key comes free, it goes to the first in line. You get a mail; there is nothing to do."
     ),
     ClaimState.IN_REVIEW: "A person decides, usually within three working days. You get a mail either way.",
+    ClaimState.AWAITING_PAYMENT: "Pay below, and we pack the parcel. Unpaid, the keys go to somebody else.",
     ClaimState.SHIPPED: "The parcel is with the carrier. Delivery can take up to {days} days from hand-over.",
     ClaimState.DELIVERED: (
         "Add the first key to your account, then the second as a backup, and keep the backup somewhere safe."

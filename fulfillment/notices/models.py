@@ -24,6 +24,10 @@ class Notice(models.Model):
         SHIPPED = "shipped", "parcel on its way"
         DELIVERED = "delivered", "parcel delivered"
         PROBLEM = "problem", "something is wrong with the parcel"
+        PAYMENT_DUE = "payment_due", "keys held until paid"
+        PAYMENT_RECEIVED = "payment_received", "payment received"
+        PAYMENT_LAPSED = "payment_lapsed", "not paid in time"
+        REFUNDED = "refunded", "refunded"
 
     account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="notices")
     template = models.CharField(max_length=20, choices=Template)

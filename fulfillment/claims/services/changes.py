@@ -9,6 +9,7 @@ from fulfillment.claims.errors import NotInReview, TooLate, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import CANCELLABLE_STATES, HOLDING_STATES, ClaimState
 from fulfillment.claims.services.history import record, step
+from fulfillment.claims.services.paying import SETTLE_CLAIM, is_free, payment_due_at
 from fulfillment.claims.services.submission import announce, offered_models, reserve_or_wait, wanted_by
 from fulfillment.claims.services.waitlist import PROMOTE
 from fulfillment.notices.models import Notice
@@ -40,6 +41,9 @@ def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
         if held:
             release(holder=code, actor=actor, now=now, reason="cancelled")
             defer(PROMOTE, campaign_id=claim.campaign_id)
+        if claim.payment_due_at is not None:
+            # Whatever was paid, or is being paid at this moment, goes back.
+            defer(SETTLE_CLAIM, claim_id=claim.pk)
         shred(subject=code, now=now)
         queue_notice(
             account_id=claim.account_id, template=Notice.Template.CANCELLED, claim_code=code, now=now
@@ -89,6 +93,7 @@ def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
         code=claim.code,
         wanted=wanted,
         among=offered_models(claim.campaign).values(),
+        is_free=is_free(claim),
         actor=reviewer,
         now=now,
     )
@@ -101,6 +106,7 @@ def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
         from_states={ClaimState.IN_REVIEW},
         data={"note": note},
         waitlisted_at=now if state == ClaimState.WAITLISTED else None,
+        payment_due_at=payment_due_at(state, now),
     )
     announce(claim, quantity=sum(item.quantity for item in wanted), now=now)
 

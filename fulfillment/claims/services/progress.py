@@ -20,10 +20,10 @@ _SENDING = {ClaimState.ACCEPTED, ClaimState.SHIPPED, ClaimState.DELIVERED, Claim
 def start_label(*, claim_id: int, now: datetime) -> Claim | None:
     """Fix the claim and its address from here on, for the label is about to be bought.
 
-    Returns None when the claim is not accepted (any more), or another worker was here first.
+    Returns None when the claim is not accepted (any more), is held back, or another worker was here first.
     """
     started = Claim.objects.filter(
-        pk=claim_id, state=ClaimState.ACCEPTED, label_started_at__isnull=True
+        pk=claim_id, state=ClaimState.ACCEPTED, label_started_at__isnull=True, held_at__isnull=True
     ).update(label_started_at=now, updated_at=now)
     return Claim.objects.get(pk=claim_id) if started else None
 

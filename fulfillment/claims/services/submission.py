@@ -10,10 +10,13 @@ from config.codes import new_code
 from config.errors import BadRequest
 from config.jobs import defer
 from fulfillment.claims import selectors
-from fulfillment.claims.errors import AlreadyClaimed, Ineligible, UnknownMaintainer
+from fulfillment.claims.errors import AlreadyClaimed, Ineligible, PriceChanged, UnknownMaintainer
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimItem
+from fulfillment.claims.prices import freeze, most_keys, quote_for
+from fulfillment.claims.quotes import Quote
 from fulfillment.claims.rules import ClaimState, WantedItem, check_items
 from fulfillment.claims.services.history import record
+from fulfillment.claims.services.paying import payment_due_at, payment_due_context, state_once_reserved
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress
@@ -38,11 +41,17 @@ def submit_claim(
     actor: str,
     now: datetime,
     service: str = "standard",
+    agreed: Quote | None = None,
 ) -> Claim:
     """Claim keys for a maintainer: accepted, in review, or on the waitlist when stock is short.
 
+    One that costs something is awaiting payment where a free one would be accepted: its keys are held
+    until `payment_due_at`, and the payments room takes it from there.
+
     Args:    items: empty asks for a full allotment of whatever is in stock.
-    Raises:  BadRequest: a key model or quantity that cannot be claimed.
+             agreed: the quote the person was shown; None takes whatever it costs now.
+    Raises:  BadRequest: a key model, quantity or service that cannot be claimed.
+             PriceChanged: it costs something else than was agreed; carries the new quote.
              UnknownMaintainer: nobody of that name on the roster.
              AlreadyClaimed: carries the live claim's code.
              Ineligible: carries the decision, which is stored.
@@ -51,8 +60,16 @@ def submit_claim(
     """
     wanted = list(items) or [WantedItem(sku=None, quantity=campaign.per_claim)]
     offered = offered_models(campaign)
-    if problems := check_items(wanted, per_claim=campaign.per_claim, offered_skus=sorted(offered)):
+    if problems := check_items(
+        wanted, per_claim=most_keys(campaign, wanted, now), offered_skus=sorted(offered)
+    ):
         raise BadRequest(problems)
+    region = selectors.region_for(country=address.country, now=now)
+    quote = quote_for(
+        campaign=campaign, items=wanted, country=address.country, service=service, now=now, region=region
+    )
+    if agreed is not None and (agreed.total, agreed.currency) != (quote.total, quote.currency):
+        raise PriceChanged(quote)
     with transaction.atomic(durable=True):
         account = Account.objects.named(username).select_for_update(no_key=True).first()
         if account is None:
@@ -60,7 +77,9 @@ def submit_claim(
         live = Claim.objects.live().filter(campaign=campaign, account=account).first()
         if live is not None:
             raise AlreadyClaimed(live.code)
-        explained = selectors.explain(account=account, campaign=campaign, country=address.country, now=now)
+        explained = selectors.explain(
+            account=account, campaign=campaign, country=address.country, now=now, region=region
+        )
         decision = record_decision(
             account=account,
             policy=campaign.policy,
@@ -76,6 +95,7 @@ def submit_claim(
                 among=offered.values(),
                 address=address,
                 service=service,
+                quote=quote,
                 actor=actor,
                 now=now,
             )
@@ -91,6 +111,7 @@ def _create(
     among: Collection[int],
     address: PostalAddress,
     service: str,
+    quote: Quote,
     actor: str,
     now: datetime,
 ) -> Claim:
@@ -98,7 +119,9 @@ def _create(
     if decision.outcome == StoredDecision.Outcome.REVIEW:
         state = ClaimState.IN_REVIEW
     else:
-        state = reserve_or_wait(code=code, wanted=wanted, among=among, actor=actor, now=now)
+        state = reserve_or_wait(
+            code=code, wanted=wanted, among=among, is_free=quote.is_free, actor=actor, now=now
+        )
     claim = Claim.objects.create(
         code=code,
         campaign=campaign,
@@ -110,7 +133,10 @@ def _create(
         created_at=now,
         updated_at=now,
         waitlisted_at=now if state == ClaimState.WAITLISTED else None,
+        payment_due_at=payment_due_at(state, now),
     )
+    if not quote.is_free:
+        freeze(quote, claim=claim, now=now)
     ClaimItem.objects.bulk_create(ClaimItem(claim=claim, **item._asdict()) for item in wanted)
     seal_address(subject=code, address=address, now=now)
     record(claim, ClaimEvent.Name(state), actor=actor, now=now)
@@ -119,9 +145,15 @@ def _create(
 
 
 def reserve_or_wait(
-    *, code: str, wanted: Sequence[Wanted], among: Collection[int], actor: str, now: datetime
+    *,
+    code: str,
+    wanted: Sequence[Wanted],
+    among: Collection[int],
+    is_free: bool,
+    actor: str,
+    now: datetime,
 ) -> ClaimState:
-    """Hold the units for a claim and call it accepted, or else waitlisted.
+    """Hold the units for a claim and call it accepted, or awaiting payment, or else waitlisted.
 
     Args:  among: the key models that "any" may become: those the campaign gives out.
     Locks: units; and on a shortage the stock-shortage lock until the transaction ends, so that units which
@@ -131,7 +163,7 @@ def reserve_or_wait(
         reserve(holder=code, wanted=wanted, among=among, actor=actor, now=now)
     except InsufficientStock:
         return ClaimState.WAITLISTED
-    return ClaimState.ACCEPTED
+    return state_once_reserved(is_free=is_free)
 
 
 def announce(claim: Claim, *, quantity: int, now: datetime) -> None:
@@ -142,6 +174,8 @@ def announce(claim: Claim, *, quantity: int, now: datetime) -> None:
         defer(SHIP_CLAIM, claim_id=claim.pk)
     elif claim.state == ClaimState.WAITLISTED:
         template, context = Notice.Template.WAITLISTED, {"place": selectors.place_in_line(claim)}
+    elif claim.state == ClaimState.AWAITING_PAYMENT:
+        template, context = Notice.Template.PAYMENT_DUE, payment_due_context(claim)
     else:
         template = Notice.Template.IN_REVIEW
     queue_notice(

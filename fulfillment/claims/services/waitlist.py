@@ -8,7 +8,8 @@ from config.jobs import defer
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.history import step
-from fulfillment.claims.services.submission import SHIP_CLAIM, offered_models, wanted_by
+from fulfillment.claims.services.paying import is_free, payment_due_at, state_once_reserved
+from fulfillment.claims.services.submission import SHIP_CLAIM, announce, offered_models, wanted_by
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from inventory.errors import InsufficientStock
@@ -43,15 +44,20 @@ def _promote_first(*, campaign_id: int, now: datetime) -> bool:
         reserve(holder=claim.code, wanted=wanted, actor=ACTOR, now=now, among=among)
     except InsufficientStock:
         return False
+    state = state_once_reserved(is_free=is_free(claim))
     step(
         claim,
-        to=ClaimState.ACCEPTED,
-        name=ClaimEvent.Name.ACCEPTED,
+        to=state,
+        name=ClaimEvent.Name(state),
         actor=ACTOR,
         now=now,
         from_states={ClaimState.WAITLISTED},
         waitlisted_at=None,
+        payment_due_at=payment_due_at(state, now),
     )
+    if state == ClaimState.AWAITING_PAYMENT:
+        announce(claim, quantity=sum(item.quantity for item in wanted), now=now)
+        return True
     queue_notice(
         account_id=claim.account_id,
         template=Notice.Template.PROMOTED,

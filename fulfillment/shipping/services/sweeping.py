@@ -65,6 +65,7 @@ def _unshipped(now: datetime) -> Iterable[int]:
         ~Exists(open_case),
         state=ClaimState.ACCEPTED,
         label_started_at__isnull=True,
+        held_at__isnull=True,
         updated_at__lte=now - IDLE,
     )
     return idle.order_by("pk").values_list("pk", flat=True)[:AT_MOST]

@@ -1,0 +1,53 @@
+"""`manage.py load_prices FILE`: publish what a campaign sells and for how much."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from config import clock
+from config.commands import KeydeskCommand
+from config.errors import InputError
+from fulfillment.claims.selectors import campaign_by_slug
+from fulfillment.claims.services.prices import publish_prices
+
+LARGEST_FILE = 1_000_000
+
+
+class Command(KeydeskCommand):
+    help = "Publish a price list (JSON) of a campaign; the one before it ends where it begins."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--campaign", required=True, metavar="SLUG")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        path: Path = options["file"]
+        campaign = campaign_by_slug(options["campaign"])
+        published = publish_prices(
+            campaign=campaign,
+            document=_read(path),
+            actor="staff:command",
+            now=clock.now(),
+            source=str(path),
+        )
+        return {
+            "campaign": campaign.slug,
+            "version": published.version,
+            "valid_from": published.valid_from.isoformat(),
+            "valid_until": published.valid_until.isoformat() if published.valid_until else None,
+        }
+
+
+def _read(path: Path) -> Any:
+    """Raises: InputError."""
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise InputError(path, "This is too large for a price list.")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(path, f"It cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise InputError(path, f"This is no JSON: {error}.", line=getattr(error, "lineno", None)) from None

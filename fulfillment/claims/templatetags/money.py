@@ -1,0 +1,14 @@
+"""Amounts in templates: `{{ line.amount|money:quote.currency }}`."""
+
+from django import template
+from django.utils.translation import get_language
+
+from fulfillment.claims.money import shown
+
+register = template.Library()
+
+
+@register.filter
+def money(amount: int, currency: str) -> str:
+    """An amount of minor units in the reader's language."""
+    return shown(amount, currency, locale=get_language() or "en")
