@@ -256,6 +256,9 @@ class ProjectRole(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="roles")
     role = models.CharField(max_length=16, choices=Role)
     since = models.DateField(null=True, blank=True)
+    first_seen_on = models.DateField(
+        null=True, blank=True, help_text="When a list first had it; `since` is what the list says of it."
+    )
     ended_on = models.DateField(null=True, blank=True)
 
     objects = ProjectRoleQuerySet.as_manager()
@@ -332,6 +335,13 @@ class Decision(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="decisions")
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="decisions")
+    campaign = models.CharField(
+        max_length=50,
+        blank=True,
+        db_default="",
+        default="",
+        help_text="What it was asked for, by its slug: all the roster knows of campaigns.",
+    )
     outcome = models.CharField(max_length=16, choices=Outcome)
     headline = models.CharField(max_length=64, blank=True)
     verdicts = models.JSONField()

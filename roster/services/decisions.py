@@ -9,10 +9,17 @@ from roster.selectors import current_snapshots
 
 
 def record_decision(
-    *, account: Account, policy: Policy, decision: rules.Decision, facts: rules.Facts, now: datetime
+    *,
+    account: Account,
+    policy: Policy,
+    decision: rules.Decision,
+    facts: rules.Facts,
+    now: datetime,
+    campaign: str = "",
 ) -> Decision:
     """Append what was decided, with the facts and the roster it was decided on.
 
+    Args:   campaign: the slug of the campaign it was asked for, if any.
     Raises: PolicyNotPublished.
     """
     assert decision.policy == policy.version, "the decision was taken under this policy"
@@ -23,6 +30,7 @@ def record_decision(
     return Decision.objects.create(
         account=account,
         policy=policy,
+        campaign=campaign,
         outcome=decision.outcome,
         headline=decision.headline or "",
         verdicts=document["verdicts"],

@@ -79,7 +79,13 @@ def _follow(listed: dict[Key, RoleRow], now: datetime) -> tuple[int, int, int]:
     """Add, date and end roles until the live ones are those listed; how many of each."""
     live = {(role.project_id, role.account_id, role.role): role for role in ProjectRole.objects.live()}
     new = [
-        ProjectRole(project_id=project, account_id=account, role=role, since=row.since)
+        ProjectRole(
+            project_id=project,
+            account_id=account,
+            role=role,
+            since=row.since,
+            first_seen_on=now.date(),
+        )
         for (project, account, role), row in listed.items()
         if (project, account, role) not in live
     ]

@@ -86,6 +86,7 @@ def submit_claim(
             decision=explained.decision,
             facts=explained.facts,
             now=now,
+            campaign=campaign.slug,
         )
         if explained.decision.outcome != "ineligible":
             return _create(
