@@ -3,8 +3,7 @@
 from procrastinate.contrib.django import app
 
 from config import clock
-from fulfillment.claims.services import waitlist
-from fulfillment.vault.services import shred_due
+from fulfillment.claims.services import retention, waitlist
 
 
 @app.task(name=waitlist.PROMOTE)
@@ -16,4 +15,6 @@ def promote_waitlist(campaign_id: int) -> None:
 @app.task(name="claims.shred_due_addresses")
 def shred_due_addresses(timestamp: int) -> None:
     """Every night: addresses past their date become unreadable for ever."""
-    shred_due(now=clock.now())
+    now = clock.now()
+    retention.shred_due_addresses(now=now)
+    retention.shred_due_households(now=now)

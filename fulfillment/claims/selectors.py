@@ -9,6 +9,8 @@ from django.db.models import Q
 from fulfillment.claims.errors import UnknownCampaign
 from fulfillment.claims.models import Campaign, Claim, Region
 from fulfillment.claims.rules import ClaimState
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.households import household_of, lock_household, subjects_sharing
 from inventory.selectors import available_count
 from roster import selectors as roster_selectors
 from roster.models import Account
@@ -40,11 +42,18 @@ def region_for(*, country: str, now: datetime, subdivision: str = "") -> Region 
 
 
 def facts_for(
-    *, account: Account, campaign: Campaign, country: str | None, now: datetime, region: Region | None = None
+    *,
+    account: Account,
+    campaign: Campaign,
+    country: str | None,
+    now: datetime,
+    region: Region | None = None,
+    address: PostalAddress | None = None,
 ) -> Facts:
     """All a policy may ask about one maintainer in one campaign, in a fixed number of queries.
 
     Args: region: the country's row in force, where the caller has it already.
+          address: where the keys would go, once that is known.
     """
     if region is None and country:
         region = region_for(country=country, now=now)
@@ -53,10 +62,33 @@ def facts_for(
         # Whether there are any is all a policy asks; a million units are not counted for it.
         keys_available=available_count(at_most=ENOUGH_KEYS),
         live_claims=Claim.objects.live().filter(campaign=campaign, account=account).count(),
+        address_claims=_claims_sharing(address, account=account, campaign=campaign, now=now),
         country=country,
         region=_region_fact(region) if country else None,
         campaign=CampaignFact(opens_at=campaign.opens_at, closes_at=campaign.closes_at),
     )
+
+
+def _claims_sharing(
+    address: PostalAddress | None, *, account: Account, campaign: Campaign, now: datetime
+) -> int | None:
+    """How many live claims of others go to the same household; None while the address is not known.
+
+    Only asked where the policy has the rule, for it costs queries that no other rule needs.
+    Locks: the household, until the transaction ends.
+    """
+    if address is None or not _asks_for(campaign, "address_not_shared"):
+        return None
+    household = household_of(scope=campaign.slug, address=address, now=now)
+    if household is None:
+        return None
+    lock_household(household)
+    sharing = subjects_sharing(household)
+    return Claim.objects.live().filter(campaign=campaign, code__in=sharing).exclude(account=account).count()
+
+
+def _asks_for(campaign: Campaign, rule: str) -> bool:
+    return any(asked["rule"] == rule for asked in campaign.policy.document["rules"])
 
 
 def _region_fact(region: Region | None) -> RegionFact:
@@ -74,10 +106,18 @@ class Explained:
 
 
 def explain(
-    *, account: Account, campaign: Campaign, country: str | None, now: datetime, region: Region | None = None
+    *,
+    account: Account,
+    campaign: Campaign,
+    country: str | None,
+    now: datetime,
+    region: Region | None = None,
+    address: PostalAddress | None = None,
 ) -> Explained:
     """Whether this maintainer may claim now, with every rule's verdict. Stores nothing."""
-    facts = facts_for(account=account, campaign=campaign, country=country, now=now, region=region)
+    facts = facts_for(
+        account=account, campaign=campaign, country=country, now=now, region=region, address=address
+    )
     return Explained(decide(facts, parse_policy(campaign.policy.document), now), facts)
 
 

@@ -7,14 +7,16 @@ address is opened here, in memory, and its telling lines are looked for in every
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import connection, transaction
+from django.db.models import Max
 from psycopg import sql
 
 from config.invariants import Check, Violation
 from fulfillment.vault import crypto
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.models import DataKey, SealedDocument
+from fulfillment.vault.models import DataKey, Opening, SealedDocument
 from fulfillment.vault.services import binding_of
 
 # Shorter lines ("1 A St") would be found by chance in other text.
@@ -22,6 +24,7 @@ TELLING_LENGTH = 8
 # So many addresses are looked for in one pass over the tables; some 100 MiB of lines.
 ADDRESSES_A_PASS = 200_000
 CHUNK = 2_000
+SHREDDED_WITHIN = timedelta(days=2)
 _WORD = re.compile(r"[a-z0-9]{4,}")
 
 
@@ -79,6 +82,21 @@ def nothing_past_its_date() -> tuple[int, Iterable[Violation]]:
     return DataKey.objects.count(), [
         Violation("I9", "a document outlived its key", [subject])
         for subject in left.values_list("data_key__subject", flat=True)
+    ]
+
+
+def shredding_is_on_time() -> tuple[int, Iterable[Violation]]:
+    """The nightly job shreds what is due; whatever is still readable two nights later was forgotten.
+
+    Told by the vault's own last activity, so that a copy of an old programme is not all overdue.
+    """
+    seen = DataKey.objects.aggregate(made=Max("created_at"), shredded=Max("shredded_at"))
+    opened = Opening.objects.aggregate(last=Max("opened_at"))["last"]
+    last = max((moment for moment in (*seen.values(), opened) if moment), default=None)
+    forgotten = DataKey.objects.due_for_shredding(last - SHREDDED_WITHIN) if last else DataKey.objects.none()
+    return DataKey.objects.count(), [
+        Violation("I9", "an address is readable past its date", [subject])
+        for subject in forgotten.values_list("subject", flat=True)
     ]
 
 
@@ -144,4 +162,5 @@ def _texts(table: str, column: str) -> Iterator[str]:
 CHECKS = [
     Check("I9", "no address outside the vault", no_address_outside),
     Check("I9", "nothing readable past its date", nothing_past_its_date),
+    Check("I9", "shredding is on time", shredding_is_on_time),
 ]

@@ -1,5 +1,7 @@
 """Where addresses live: sealed documents, the data key of each subject, and who opened them (DESIGN § 7)."""
 
+from datetime import datetime
+
 import pgtrigger
 from django.db import models
 
@@ -7,15 +9,41 @@ from config.triggers import append_only
 
 
 class DataKeyQuerySet(models.QuerySet["DataKey"]):
-    def due_for_shredding(self, now: object) -> "DataKeyQuerySet":
+    def due_for_shredding(self, now: datetime) -> "DataKeyQuerySet":
         return self.filter(shredded_at__isnull=True, shred_after__lte=now)
+
+
+class HouseholdKey(models.Model):
+    """The key under which addresses of one campaign are compared without being opened.
+
+    `scope` is the campaign's slug. Once it is shredded, no household can be told from another any more.
+    """
+
+    scope = models.CharField(max_length=60, unique=True)
+    wrapped_key = models.BinaryField(null=True)
+    wrapping_key_id = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField()
+    shredded_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(shredded_at__isnull=True, wrapped_key__isnull=False)
+                | models.Q(shredded_at__isnull=False, wrapped_key__isnull=True),
+                name="shredded_household_keys_are_gone",
+            ),
+        ]
+        triggers = [pgtrigger.Protect(name="household_keys_stay_as_rows", operation=pgtrigger.Delete)]
 
 
 class DataKey(models.Model):
     """The key that seals everything held for one claim. Deleting it shreds all of that at once.
 
     `subject` is the claim's code; the vault knows nothing else of claims. `wrapped_key` is encrypted
-    under the key-encryption key named by `wrapping_key_id`.
+    under the key-encryption key named by `wrapping_key_id`. `household` is the keyed hash of the address:
+    it stays when the address is shredded, and goes with its campaign's HouseholdKey.
+
+    This table is backed up apart from all others, and briefly (docs/decisions/0050).
     """
 
     subject = models.CharField(max_length=40, unique=True)
@@ -24,6 +52,10 @@ class DataKey(models.Model):
     created_at = models.DateTimeField()
     shred_after = models.DateTimeField(null=True, blank=True)
     shredded_at = models.DateTimeField(null=True, blank=True)
+    household_key = models.ForeignKey(
+        HouseholdKey, null=True, blank=True, on_delete=models.PROTECT, related_name="households"
+    )
+    household = models.BinaryField(null=True, blank=True, max_length=32)
 
     objects = DataKeyQuerySet.as_manager()
 
@@ -34,6 +66,17 @@ class DataKey(models.Model):
                 | models.Q(shredded_at__isnull=False, wrapped_key__isnull=True),
                 name="shredded_keys_are_gone",
             ),
+            models.CheckConstraint(
+                condition=models.Q(household__isnull=True) | models.Q(household_key__isnull=False),
+                name="a_household_is_hashed_under_a_key",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["household"],
+                name="data_keys_by_household",
+                condition=models.Q(household__isnull=False),
+            )
         ]
         triggers = [pgtrigger.Protect(name="data_keys_stay_as_rows", operation=pgtrigger.Delete)]
 

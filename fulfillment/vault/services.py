@@ -1,22 +1,31 @@
 """Seal, open for a reason, shred. One claim at a time; every opening is logged before anything is shown."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from fulfillment.vault import crypto
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
+from fulfillment.vault.households import Household, household_of
 from fulfillment.vault.models import DataKey, Opening, SealedDocument
 
 Kind = SealedDocument.Kind
 Purpose = Opening.Purpose
+# However a claim goes, what it sealed is unreadable so long after it was made; most go far sooner.
+LONGEST_KEPT = timedelta(days=400)
 
 
 @transaction.atomic(savepoint=False)
-def seal_address(*, subject: str, address: PostalAddress, now: datetime) -> None:
-    """Keep the address of a claim, in place of any before."""
-    _seal(subject=subject, kind=Kind.ADDRESS, name="", content=address.as_json(), now=now)
+def seal_address(*, subject: str, address: PostalAddress, now: datetime, scope: str = "") -> None:
+    """Keep the address of a claim, in place of any before.
+
+    Args: scope: the campaign in which it is compared with others', as a hash; empty for not at all.
+    """
+    household = household_of(scope=scope, address=address, now=now) if scope else None
+    _seal(
+        subject=subject, kind=Kind.ADDRESS, name="", content=address.as_json(), now=now, household=household
+    )
 
 
 @transaction.atomic(savepoint=False)
@@ -58,22 +67,47 @@ def shred(*, subject: str, now: datetime) -> bool:
     return bool(shredded)
 
 
-def shred_due(*, now: datetime) -> int:
-    """Shred whatever is past its date, each in its own transaction; returns how many claims that were."""
-    due = DataKey.objects.due_for_shredding(now).values_list("subject", flat=True)
-    return sum(shred(subject=subject, now=now) for subject in list(due))
+def shred_due(*, now: datetime, due_by: datetime | None = None) -> int:
+    """Shred whatever is past its date, each in its own transaction; returns how many claims that were.
+
+    Args: due_by: shred what has a date up to this moment, not only up to `now`.
+    """
+    return sum(shred(subject=subject, now=now) for subject in subjects_due(due_by or now))
 
 
-def _seal(*, subject: str, kind: Kind, name: str, content: bytes, now: datetime) -> None:
+def subjects_due(moment: datetime) -> list[str]:
+    """The claims whose date for shredding has come by this moment."""
+    due = DataKey.objects.due_for_shredding(moment).order_by("shred_after", "pk")
+    return list(due.values_list("subject", flat=True))
+
+
+def _seal(
+    *,
+    subject: str,
+    kind: Kind,
+    name: str,
+    content: bytes,
+    now: datetime,
+    household: Household | None = None,
+) -> None:
     data_key = DataKey.objects.select_for_update().filter(subject=subject).first()
     if data_key is None:
         key = crypto.new_data_key()
         key_id, wrapped = crypto.wrap(key, subject=subject)
         data_key = DataKey.objects.create(
-            subject=subject, wrapped_key=wrapped, wrapping_key_id=key_id, created_at=now
+            subject=subject,
+            wrapped_key=wrapped,
+            wrapping_key_id=key_id,
+            created_at=now,
+            shred_after=now + LONGEST_KEPT,
+            household_key_id=household.key_id if household else None,
+            household=household.digest if household else None,
         )
     else:
         key = _unwrap(data_key)
+        if household is not None:
+            data_key.household_key_id, data_key.household = household.key_id, household.digest
+            data_key.save(update_fields=["household_key", "household"])
     sealed = crypto.seal(key, content, bound_to=binding_of(subject, kind, name))
     SealedDocument.objects.bulk_create(
         [

@@ -62,7 +62,7 @@ def change_address(*, code: str, address: PostalAddress, actor: str, now: dateti
             raise TooLate(code)
         if address.country != claim.country:
             raise TooLate(code)
-        seal_address(subject=code, address=address, now=now)
+        seal_address(subject=code, address=address, now=now, scope=claim.campaign.slug)
         claim.updated_at = now
         claim.save(update_fields=["updated_at"])
         record(claim, ClaimEvent.Name.ADDRESS_CHANGED, actor=actor, now=now, before=claim.state)

@@ -81,6 +81,7 @@ def record_returning(claim: Claim, *, problem: str, now: datetime) -> None:
         now=now,
         from_states={ClaimState.SHIPPED, ClaimState.DELIVERED},
     ):
+        schedule_shredding(subject=claim.code, shred_after=now + KEEP_ADDRESS_FOR)
         report_problem(claim, problem=problem, now=now)
 
 

@@ -78,7 +78,12 @@ def submit_claim(
         if live is not None:
             raise AlreadyClaimed(live.code)
         explained = selectors.explain(
-            account=account, campaign=campaign, country=address.country, now=now, region=region
+            account=account,
+            campaign=campaign,
+            country=address.country,
+            now=now,
+            region=region,
+            address=address,
         )
         decision = record_decision(
             account=account,
@@ -139,7 +144,7 @@ def _create(
     if not quote.is_free:
         freeze(quote, claim=claim, now=now)
     ClaimItem.objects.bulk_create(ClaimItem(claim=claim, **item._asdict()) for item in wanted)
-    seal_address(subject=code, address=address, now=now)
+    seal_address(subject=code, address=address, now=now, scope=campaign.slug)
     record(claim, ClaimEvent.Name(state), actor=actor, now=now)
     announce(claim, quantity=sum(item.quantity for item in wanted), now=now)
     return claim

@@ -1,6 +1,6 @@
 """I9 finds an address in clear wherever it stands."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -9,7 +9,7 @@ from fulfillment.claims.models import ClaimEvent
 from fulfillment.notices.models import Notice
 from fulfillment.vault import services
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.invariants import no_address_outside, nothing_past_its_date
+from fulfillment.vault.invariants import no_address_outside, nothing_past_its_date, shredding_is_on_time
 from fulfillment.vault.models import DataKey, SealedDocument
 from tests.conftest import MakeClaim, Roster
 
@@ -83,3 +83,14 @@ def test_a_document_that_outlived_its_key_is_found() -> None:
     assert list(nothing_past_its_date()[1]) == []
     SealedDocument.objects.create(data_key=DataKey.objects.get(), **kept)
     assert [violation.ids for violation in nothing_past_its_date()[1]] == [["C-1"]]
+
+
+def test_an_address_past_its_date_is_found_two_nights_later() -> None:
+    services.seal_address(subject="C-1", address=ADDRESS, now=NOW)
+    services.schedule_shredding(subject="C-1", shred_after=NOW + timedelta(days=1))
+    services.seal_address(subject="C-2", address=ADDRESS, now=NOW + timedelta(days=2))
+    assert list(shredding_is_on_time()[1]) == []
+    services.seal_address(subject="C-3", address=ADDRESS, now=NOW + timedelta(days=3))
+    assert [violation.ids for violation in shredding_is_on_time()[1]] == [["C-1"]]
+    services.shred_due(now=NOW + timedelta(days=3))
+    assert list(shredding_is_on_time()[1]) == []

@@ -1,0 +1,100 @@
+"""Whether claims go to the same household, told by a keyed hash: no address is opened or kept for it.
+
+The key belongs to a campaign and is shredded with it; from then on the hashes say nothing, and they go too.
+"""
+
+import hashlib
+import hmac
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from fulfillment.vault import crypto
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.models import DataKey, HouseholdKey
+
+
+def household_hash(address: PostalAddress, *, key: bytes) -> bytes:
+    """Equal for one home however it is typed: case, accents, spaces and signs do not count, nor do names."""
+    place = (address.country, address.postal_code or address.city, address.street1 + address.street2)
+    return hmac.digest(key, "\x1f".join(map(_plain, place)).encode(), hashlib.sha256)
+
+
+def _plain(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(character for character in decomposed if character.isalnum())
+
+
+@dataclass(frozen=True, repr=False)
+class Household:
+    """Where a claim goes, as a hash under the key of its campaign."""
+
+    digest: bytes
+    key_id: int
+
+
+def household_of(*, scope: str, address: PostalAddress, now: datetime) -> Household | None:
+    """The address's household in a campaign; None once the campaign's key is shredded.
+
+    Args: scope: the campaign's slug.
+    """
+    household_key = _key_of(scope, now=now)
+    if household_key.wrapped_key is None:
+        return None
+    return Household(household_hash(address, key=_unwrapped(household_key)), household_key.pk)
+
+
+def lock_household(household: Household) -> None:
+    """Until the transaction ends, claims of one household are counted one after another.
+
+    Otherwise two that come at once would each find no other.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(household.digest[:8], signed=True)]
+        )
+
+
+def subjects_sharing(household: Household) -> Collection[str]:
+    """The claims of the campaign that go, or went, to this household."""
+    sharing = DataKey.objects.filter(household=household.digest, household_key=household.key_id)
+    return list(sharing.values_list("subject", flat=True))
+
+
+@transaction.atomic
+def shred_households(*, scope: str, now: datetime) -> bool:
+    """Destroy a campaign's household key and every hash under it; whether there was anything to destroy."""
+    shredded = HouseholdKey.objects.filter(scope=scope, shredded_at__isnull=True).update(
+        wrapped_key=None, wrapping_key_id="", shredded_at=now
+    )
+    DataKey.objects.filter(household_key__scope=scope, household__isnull=False).update(household=None)
+    return bool(shredded)
+
+
+def _key_of(scope: str, *, now: datetime) -> HouseholdKey:
+    """The campaign's key, made when first asked for; of two made at once one stays."""
+    found = HouseholdKey.objects.filter(scope=scope).first()
+    if found is None:
+        key_id, wrapped = crypto.wrap(crypto.new_data_key(), subject=wrapped_as(scope))
+        HouseholdKey.objects.bulk_create(
+            [HouseholdKey(scope=scope, wrapped_key=wrapped, wrapping_key_id=key_id, created_at=now)],
+            ignore_conflicts=True,
+        )
+        found = HouseholdKey.objects.get(scope=scope)
+    return found
+
+
+def _unwrapped(household_key: HouseholdKey) -> bytes:
+    return crypto.unwrap(
+        bytes(household_key.wrapped_key or b""),
+        key_id=household_key.wrapping_key_id,
+        subject=wrapped_as(household_key.scope),
+    )
+
+
+def wrapped_as(scope: str) -> str:
+    """What a campaign's key is bound to when it is wrapped."""
+    return f"households of {scope}"
