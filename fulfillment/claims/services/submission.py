@@ -17,6 +17,7 @@ from fulfillment.claims.quotes import Quote
 from fulfillment.claims.rules import ClaimState, WantedItem, check_items
 from fulfillment.claims.services.history import record
 from fulfillment.claims.services.paying import payment_due_at, payment_due_context, state_once_reserved
+from fulfillment.claims.services.regions import fitted
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress
@@ -50,7 +51,8 @@ def submit_claim(
 
     Args:    items: empty asks for a full allotment of whatever is in stock.
              agreed: the quote the person was shown; None takes whatever it costs now.
-    Raises:  BadRequest: a key model, quantity or service that cannot be claimed.
+    Raises:  BadRequest: a key model, quantity or service that cannot be claimed, or an address that lacks
+             what its region or the label needs.
              PriceChanged: it costs something else than was agreed; carries the new quote.
              UnknownMaintainer: nobody of that name on the roster.
              AlreadyClaimed: carries the live claim's code.
@@ -70,6 +72,7 @@ def submit_claim(
     )
     if agreed is not None and (agreed.total, agreed.currency) != (quote.total, quote.currency):
         raise PriceChanged(quote)
+    address = fitted(address, region=region)
     with transaction.atomic(durable=True):
         account = Account.objects.named(username).select_for_update(no_key=True).first()
         if account is None:

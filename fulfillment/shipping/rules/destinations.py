@@ -1,19 +1,11 @@
 """What an address asks of a parcel: customs papers, and carriers that can deliver there."""
 
-import re
-
-from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.addresses import PostalAddress, is_po_box
 
 US_TERRITORIES = frozenset({"AS", "GU", "MP", "PR", "VI"})
 US_MILITARY = frozenset({"AA", "AE", "AP"})
 # The only carrier that reaches boxes, bases and territories (INTEGRATIONS § 7, case 18).
 POSTAL_CARRIERS = frozenset({"USPS"})
-
-_PO_BOX = re.compile(r"\bP\.?\s*O\.?\s*BOX\b|\bPOST(?:AL)?\s+OFFICE\s+BOX\b|\bPOSTFACH\b", re.IGNORECASE)
-
-
-def is_po_box(address: PostalAddress) -> bool:
-    return bool(_PO_BOX.search(address.street1) or _PO_BOX.search(address.street2))
 
 
 def is_remote_us(address: PostalAddress) -> bool:

@@ -168,6 +168,7 @@ def as_fields(rate: Rate) -> dict[str, Any]:
 
 def _recipient(address: PostalAddress, *, abroad: bool) -> Party:
     """Carriers refuse parcels abroad without a phone and a mail address; the desk's stand in."""
+    address = address.for_label()
     if not abroad:
         return Party(address, phone=address.phone)
     return Party(address, phone=address.phone or SENDER.phone, email=SENDER.email)

@@ -3,7 +3,7 @@
 import pytest
 
 from config.errors import BadRequest
-from fulfillment.vault.addresses import PostalAddress, parse_address
+from fulfillment.vault.addresses import PostalAddress, is_latin, parse_address
 
 GOOD = {
     "name": "Ada Example",
@@ -67,6 +67,56 @@ def test_it_refuses_and_names_the_part(part: str, value: object, code: str) -> N
 
 def test_it_refuses_parts_nobody_asked_for() -> None:
     assert errors_of({**GOOD, "ssn": "1"}) == {"shipping_address.ssn": "unknown_field"}
+
+
+JAPANESE = {
+    "name": "山田 花子",
+    "street1": "1-1 千代田",
+    "city": "千代田区",
+    "state": "東京都",
+    "postal_code": "100-0001",
+    "country": "JP",
+}
+IN_LATIN = {
+    "latin_name": "Hanako Yamada",
+    "latin_street1": "1-1 Chiyoda",
+    "latin_city": "Chiyoda-ku",
+    "latin_state": "Tokyo",
+}
+
+
+def test_the_label_shows_the_latin_parts_where_the_others_are_in_another_script() -> None:
+    address = parse_address({**JAPANESE, **IN_LATIN})
+    assert address.parts_to_latinise == ("name", "street1", "city", "state")
+    label = address.for_label()
+    assert (label.name, label.street1, label.city, label.state) == (
+        "Hanako Yamada", "1-1 Chiyoda", "Chiyoda-ku", "Tokyo",
+    )  # fmt: skip
+    assert label.latin_name == ""
+    assert PostalAddress.from_json(address.as_json()) == address
+    assert address.name == "山田 花子"
+
+
+def test_latin_parts_are_in_latin_letters() -> None:
+    assert errors_of({**GOOD, "latin_name": "山田"}) == {"shipping_address.latin_name": "not_latin"}
+
+
+@pytest.mark.parametrize(
+    ("text", "latin"),
+    [
+        ("Carrer de Mallorca 401, 2º 1ª", True),
+        ("Łódź, Österreich, İstanbul, Đà Nẵng", True),
+        ("Kalākaua Ave, Oʻahu", True),
+        ("Straße 7/8 – links", True),
+        ("Москва", False),
+        ("Αθήνα 5", False),
+        ("Tokyo 東京", False),
+        ("שלום", False),
+        ("", True),
+    ],
+)
+def test_what_counts_as_latin(text: str, latin: bool) -> None:
+    assert is_latin(text) is latin
 
 
 @pytest.mark.parametrize("country", ["AT", "BE", "CA", "FR", "DE", "IT", "JP", "ES", "CH", "GB", "US"])
