@@ -1,6 +1,9 @@
 """What the shipping room can refuse."""
 
+from collections.abc import Sequence
+
 from config.errors import KeydeskError
+from inventory.errors import shorten
 
 
 class ShippingError(KeydeskError):
@@ -14,3 +17,159 @@ class NotRefundable(ShippingError):
 
     def __init__(self, code: str) -> None:
         super().__init__(f"Shipment {code} has no bought label that is still here.")
+
+
+class FloorError(ShippingError):
+    """A scan that cannot take effect. Nothing has changed; the message says what to do instead."""
+
+    code = "floor"
+
+
+class UnknownLabel(FloorError):
+    """No parcel of ours has this label."""
+
+    code = "unknown_label"
+
+    def __init__(self, scanned: str) -> None:
+        self.scanned = scanned
+        super().__init__(
+            f"No parcel has the label {shorten(scanned)}. Scan the bar code of the label or of the slip."
+        )
+
+
+class WrongThing(FloorError):
+    """A key was scanned where a label was due, or the reverse."""
+
+    code = "wrong_thing"
+
+    def __init__(self, scanned: str, *, is_a: str, due: str) -> None:
+        self.scanned, self.is_a, self.due = scanned, is_a, due
+        super().__init__(f"{shorten(scanned)} is a {is_a}, and a {due} is due. Scan the {due}.")
+
+
+class NotToPack(FloorError):
+    """The parcel is not one that is being packed."""
+
+    code = "not_to_pack"
+
+    def __init__(self, parcel: str, why: str) -> None:
+        self.parcel = parcel
+        super().__init__(f"Parcel {parcel} is not to be packed: {why}.")
+
+
+class ParcelTaken(FloorError):
+    """Somebody else is packing this parcel."""
+
+    code = "parcel_taken"
+
+    def __init__(self, parcel: str, packer: str) -> None:
+        self.parcel, self.packer = parcel, packer
+        super().__init__(f"{packer} is packing parcel {parcel}. Leave it to them, or take it over.")
+
+
+class WrongKey(FloorError):
+    """This key does not belong into this parcel, and cannot take the place of one that does."""
+
+    code = "wrong_key"
+
+    def __init__(self, serial: str, parcel: str, why: str) -> None:
+        self.serial, self.parcel = serial, parcel
+        super().__init__(f"Key {serial} does not go into {parcel}: {why}")
+
+
+class AlreadyDone(FloorError):
+    """What was scanned is where it belongs already."""
+
+    code = "already_done"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} already. Nothing to do; go on with the next.")
+
+
+class ParcelIncomplete(FloorError):
+    """The parcel lacks keys; `missing` says which."""
+
+    code = "parcel_incomplete"
+
+    def __init__(self, parcel: str, missing: Sequence[str]) -> None:
+        self.parcel, self.missing = parcel, list(missing)
+        super().__init__(f"Parcel {parcel} still lacks {', '.join(missing)}. Pack that first.")
+
+
+class WrongSeal(FloorError):
+    """The seal is not the one that the slip inside names, or is on another parcel."""
+
+    code = "wrong_seal"
+
+    def __init__(self, scanned: str, parcel: str, why: str) -> None:
+        self.scanned, self.parcel = scanned, parcel
+        super().__init__(f"Seal {shorten(scanned)} does not go on parcel {parcel}: {why}")
+
+
+class ScanKeyReused(FloorError):
+    """Two different scans came under one key."""
+
+    code = "scan_key_reused"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The scan key {shorten(key)} came with another scan. Send each scan with a new key."
+        )
+
+
+class BadScanKey(FloorError):
+    code = "bad_scan_key"
+
+    def __init__(self) -> None:
+        super().__init__("A scan key has 8 to 80 letters, digits, dashes and dots. Make a new one per scan.")
+
+
+class UnknownScan(FloorError):
+    """There is no such scan to take back, or it was taken back."""
+
+    code = "unknown_scan"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"There is no scan {shorten(key)} that could be undone. Look at the parcel again.")
+
+
+class TooLateToUndo(FloorError):
+    """Something later rests on this scan."""
+
+    code = "too_late_to_undo"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"This cannot be undone: {why}")
+
+
+class MovedMeanwhile(FloorError):
+    """Somebody else did something to the same key or parcel at the same moment."""
+
+    code = "moved_meanwhile"
+
+    def __init__(self) -> None:
+        super().__init__("Somebody else moved this at the same moment. Scan it again to see how it stands.")
+
+
+class UnknownPickList(FloorError):
+    code = "unknown_pick_list"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"There is no open pick list {shorten(code)}. Take one from the list, or make one.")
+
+
+class PickListTaken(FloorError):
+    code = "pick_list_taken"
+
+    def __init__(self, code: str, picker: str) -> None:
+        self.picker = picker
+        who = f"{picker} is walking" if picker else "Nobody walks yet"
+        remedy = "Take another, or take it over." if picker else "Take it first."
+        super().__init__(f"{who} with pick list {code}. {remedy}")
+
+
+class NothingToPick(FloorError):
+    code = "nothing_to_pick"
+
+    def __init__(self) -> None:
+        super().__init__("No labelled parcel waits to be picked. Labels are bought as claims are accepted.")

@@ -14,7 +14,6 @@ from django.db import transaction
 from config.jobs import defer
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.progress import (
-    ACTOR,
     abandon_label,
     record_label_bought,
     report_problem,
@@ -24,9 +23,6 @@ from fulfillment.shipping.models import LabelPurchase, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipping.services.cases import open_case
-from inventory.models import Unit
-from inventory.rules import Account, Reason
-from inventory.services.movements import move
 
 logger = logging.getLogger("keydesk.shipping")
 
@@ -51,10 +47,10 @@ def look(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> 
 
 
 def record_bought(*, purchase_id: UUID | str, label: BoughtLabel, now: datetime) -> bool:
-    """The label is ours: the purchase, its parcel, the units and the claim move together, once.
+    """The label is ours: the purchase, its parcel and the claim move together, once.
 
     Returns: whether this call was the one; a second answer about the same label changes nothing.
-    Locks:   the claim, then the purchase, the parcel and the units.
+    Locks:   the claim, then the purchase and the parcel.
     After commit: the label's file is fetched.
     """
     with transaction.atomic(durable=True):
@@ -83,7 +79,7 @@ def record_bought(*, purchase_id: UUID | str, label: BoughtLabel, now: datetime)
         if not won:
             _compare(purchase_id, label)
             return False
-        _label_parcel(purchase.shipment, claim, now=now)
+        _label_parcel(purchase.shipment, now=now)
         record_label_bought(
             claim,
             data={
@@ -102,14 +98,11 @@ def record_bought(*, purchase_id: UUID | str, label: BoughtLabel, now: datetime)
     return True
 
 
-def _label_parcel(shipment: Shipment, claim: Claim, *, now: datetime) -> None:
+def _label_parcel(shipment: Shipment, *, now: datetime) -> None:
+    """Its keys stay reserved, each in its bin, until somebody scans them into the parcel."""
     Shipment.objects.filter(pk=shipment.pk, state=ShipmentState.PLANNED).update(
         state=ShipmentState.LABELLED, updated_at=now
     )
-    # The picker may have swapped a unit since the parcel was planned.
-    units = list(Unit.objects.held_by(claim.code).filter(account=Account.RESERVED))
-    shipment.units.set(units)
-    move(units=units, to_account=Account.PACKED, reason=Reason.PACK, actor=ACTOR, now=now)
 
 
 def _compare(purchase_id: UUID | str, label: BoughtLabel) -> None:

@@ -86,13 +86,14 @@ def settle(*, purchase: LabelPurchase, status: str, now: datetime) -> None:
 def _unpack(shipment: Shipment, claim: Claim, *, now: datetime) -> None:
     """The parcel stays here. One that was scanned meanwhile is the carrier's, refund or not."""
     cancelled = Shipment.objects.filter(pk=shipment.pk, state=ShipmentState.LABELLED).update(
-        state=ShipmentState.CANCELLED, updated_at=now
+        state=ShipmentState.CANCELLED, pick_list=None, updated_at=now
     )
     if not cancelled:
         open_case(
             shipment=shipment, reason=CaseReason.DELIVERY_PROBLEM, detail="refunded, yet scanned", now=now
         )
         return
-    units = list(shipment.units.filter(account=Account.PACKED))
+    units = list(shipment.units.filter(account=Account.PACKED, held_for=claim.code))
+    shipment.contents.update(picked_at=None, picked_by="", packed_at=None, packed_by="")
     move(units=units, to_account=Account.RESERVED, reason=Reason.UNPACK, actor=ACTOR, now=now)
     abandon_label(claim_id=claim.pk, now=now)

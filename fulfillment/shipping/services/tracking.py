@@ -43,6 +43,7 @@ from fulfillment.shipping.rules.tracking import (
 )
 from fulfillment.shipping.services import outcomes, refunds
 from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipping.services.contents import keys_of, pack_unscanned
 from inventory.services.movements import move
 
 logger = logging.getLogger("keydesk.shipping")
@@ -247,10 +248,14 @@ def _take_effect(
     now: datetime,
 ) -> None:
     if effect.state is not None:
+        keys = [row.unit for row in keys_of(shipment)]
+        # What was taken from the parcel since (by a recall, or scanned in at our door) is not moved with it.
+        units = [unit for unit in keys if unit.held_for == claim.code]
         before, shipment.state = ShipmentState(shipment.state), effect.state
         shipment.updated_at = now
         shipment.save(update_fields=["state", "updated_at"])
-        units = list(shipment.units.all())
+        if before == ShipmentState.LABELLED:
+            pack_unscanned(units, now=now)
         for account, reason in moves_between(before, effect.state):
             move(units=units, to_account=account, reason=reason, actor=ACTOR, now=now)
         _tell_claim(claim, purchase, effect, now=now)

@@ -47,8 +47,8 @@ def test_a_label_is_bought_and_everything_moves_with_it(
     assert purchase.tracker_id.startswith("trk_")
     assert purchase.buy_attempts == 1
     assert purchase.lease_until is None
-    assert accounts_of(claim) == ["packed", "packed"]
-    assert movements_of(claim) == ["receive", "reserve", "pack"]
+    assert accounts_of(claim) == ["reserved", "reserved"]
+    assert movements_of(claim) == ["receive", "reserve"]
     event = claim.events.get(name=ClaimEvent.Name.LABEL_BOUGHT)
     assert event.data["cost_cents"] == purchase.cost_cents
     assert waiting_jobs("shipping.fetch_label") == [{"purchase_id": str(purchase.pk)}]

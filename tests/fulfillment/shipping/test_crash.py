@@ -77,8 +77,8 @@ def assert_one_label_adopted(purchase: LabelPurchase, vendor: Control) -> None:
     assert vendor.state()["shipments"] == 1
     assert vendor.state()["spent_cents"] == adopted.cost_cents
     assert adopted.tracking_code == vendor.labels()[0]["tracking_code"]
-    assert accounts_of(adopted.shipment.claim) == ["packed", "packed"]
-    assert movements_of(adopted.shipment.claim) == ["receive", "reserve", "pack"]
+    assert accounts_of(adopted.shipment.claim) == ["reserved", "reserved"]
+    assert movements_of(adopted.shipment.claim) == ["receive", "reserve"]
     assert len(waiting_jobs("shipping.fetch_label")) == 1
     assert invariants.verify().violations == []
 

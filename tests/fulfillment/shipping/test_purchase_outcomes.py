@@ -56,7 +56,7 @@ def assert_bought_once(vendor: Control, purchase: LabelPurchase) -> None:
     assert labels_bought(vendor, purchase.pk) == 1
     assert vendor.state()["labels_bought"] == 1
     assert vendor.state()["spent_cents"] == purchase.cost_cents
-    assert accounts_of(purchase.shipment.claim) == ["packed", "packed"]
+    assert accounts_of(purchase.shipment.claim) == ["reserved", "reserved"]
     assert invariants.verify().violations == []
 
 

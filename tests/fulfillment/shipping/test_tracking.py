@@ -272,7 +272,7 @@ def test_case_1_an_event_that_overtakes_the_answer_adopts_the_label_at_once(
     assert fresh(purchase).state == PurchaseState.BOUGHT
     assert labels_bought(vendor, purchase.pk) == 1
     assert resolve_purchases(gateway=gateway, worker=WORKER, now=now + 24 * HOUR) == 0
-    assert movements_of(purchase.shipment.claim) == ["receive", "reserve", "pack"]
+    assert movements_of(purchase.shipment.claim) == ["receive", "reserve"]
     assert invariants.verify().violations == []
 
 

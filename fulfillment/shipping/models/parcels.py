@@ -1,4 +1,4 @@
-"""Parcels, the purchases of their labels, what carriers say of them, and the cases that need a person."""
+"""Parcels, what is in them, the purchases of their labels, and what carriers say of them."""
 
 import uuid
 from functools import partial
@@ -9,7 +9,6 @@ from django.db.models import Q
 
 from config.codes import new_code
 from config.triggers import append_only
-from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.states import (
     DEAD_PURCHASE_STATES,
     PURCHASE_TRANSITIONS,
@@ -19,7 +18,6 @@ from fulfillment.shipping.rules.states import (
 )
 
 _new_shipment_code = partial(new_code, "S")
-_new_case_code = partial(new_code, "K")
 
 
 class Shipment(models.Model):
@@ -28,17 +26,58 @@ class Shipment(models.Model):
     code = models.CharField(max_length=20, unique=True, default=_new_shipment_code)
     claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="shipments")
     state = models.CharField(max_length=20, choices=ShipmentState, default=ShipmentState.PLANNED)
-    units = models.ManyToManyField("inventory.Unit", related_name="shipments")
+    number = models.PositiveSmallIntegerField(
+        default=1, help_text="Some countries let in one key a parcel, so a claim may have several."
+    )
+    warehouse = models.ForeignKey(
+        "inventory.Warehouse",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Where it is packed and sent from.",
+    )
+    units = models.ManyToManyField("inventory.Unit", through="ParcelUnit", related_name="shipments")
+    pick_list = models.ForeignKey(
+        "PickList", null=True, blank=True, on_delete=models.PROTECT, related_name="shipments"
+    )
+    seal_number = models.CharField(
+        max_length=20, blank=True, help_text="Of the seal on the outside; printed on the slip inside."
+    )
+    sealed_at = models.DateTimeField(null=True, blank=True)
+    sealed_by = models.CharField(max_length=72, blank=True)
+    manifest = models.ForeignKey(
+        "Manifest", null=True, blank=True, on_delete=models.PROTECT, related_name="shipments"
+    )
+    handed_over_at = models.DateTimeField(
+        null=True, blank=True, help_text="Given to the carrier, as we say; the carrier's scan comes later."
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
     class Meta:
         constraints = [
-            # Split parcels (issue of one key per country) will number them; until then a claim has one.
             models.UniqueConstraint(
-                fields=["claim"],
+                fields=["claim", "number"],
                 condition=~Q(state=ShipmentState.CANCELLED),
-                name="one_live_shipment_per_claim",
+                name="one_live_parcel_per_claim_and_number",
+            ),
+            models.UniqueConstraint(
+                fields=["seal_number"], condition=~Q(seal_number=""), name="one_parcel_per_seal"
+            ),
+            models.CheckConstraint(
+                condition=Q(sealed_at__isnull=True) | (~Q(seal_number="") & ~Q(sealed_by="")),
+                name="sealed_parcels_have_their_seal",
+            ),
+            models.CheckConstraint(
+                condition=Q(handed_over_at__isnull=True) | Q(manifest__isnull=False),
+                name="handed_over_with_a_manifest",
+            ),
+        ]
+        indexes = [
+            # What waits at the desk, oldest first.
+            models.Index(
+                fields=["created_at", "id"], name="parcels_to_pack", condition=Q(state=ShipmentState.LABELLED)
             ),
         ]
         triggers = [
@@ -53,6 +92,24 @@ class Shipment(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+class ParcelUnit(models.Model):
+    """One key that belongs into a parcel, and whether somebody took it from its bin and put it in."""
+
+    shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="contents")
+    unit = models.ForeignKey("inventory.Unit", on_delete=models.PROTECT, related_name="+")
+    picked_at = models.DateTimeField(null=True)
+    picked_by = models.CharField(max_length=72, blank=True)
+    packed_at = models.DateTimeField(null=True)
+    packed_by = models.CharField(max_length=72, blank=True)
+
+    class Meta:
+        # The table that the plain relation had before keys were scanned into parcels.
+        db_table = "shipping_shipment_units"
+        constraints = [
+            models.UniqueConstraint(fields=["shipment", "unit"], name="a_key_is_in_a_parcel_once"),
+        ]
 
 
 class LabelPurchase(models.Model):
@@ -124,6 +181,10 @@ class LabelPurchase(models.Model):
                 condition=Q(state=PurchaseState.BUYING),
             ),
             models.Index(fields=["tracker_id"], name="purchases_by_tracker"),
+            # What a scanner reads from a label, which does not say whose the code is.
+            models.Index(
+                fields=["tracking_code"], name="purchases_by_tracking_code", condition=~Q(tracking_code="")
+            ),
         ]
         triggers = [
             pgtrigger.FSM(
@@ -158,30 +219,3 @@ class TrackingUpdate(models.Model):
     class Meta:
         indexes = [models.Index(fields=["purchase", "-said_at"], name="tracking_newest_first")]
         triggers = append_only("tracking_updates")
-
-
-class Case(models.Model):
-    """An exception somebody works: why, by when, and how it ended."""
-
-    Reason = CaseReason
-
-    code = models.CharField(max_length=20, unique=True, default=_new_case_code)
-    shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="cases")
-    reason = models.CharField(max_length=30, choices=CaseReason)
-    detail = models.CharField(max_length=200, blank=True, help_text="Codes and amounts; no personal data.")
-    opened_at = models.DateTimeField()
-    due_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.CharField(max_length=200, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["shipment", "reason"],
-                condition=Q(closed_at__isnull=True),
-                name="one_open_case_per_reason",
-            ),
-            models.CheckConstraint(
-                condition=Q(closed_at__isnull=True) | ~Q(outcome=""), name="closed_cases_have_an_outcome"
-            ),
-        ]
