@@ -6,7 +6,6 @@ from procrastinate.contrib.django import app
 
 from config import clock
 from inventory.services.alerts import watch_stock
-from inventory.services.expiry import release_expired
 from inventory.services.recalls import hold_recalled
 from inventory.services.sealing import seal_days
 
@@ -22,13 +21,6 @@ def seal_ledger(timestamp: int) -> None:
     """
     for seal in seal_days(now=clock.now()):
         logger.info("sealed %s: %s movements, seal %s", seal.day, seal.movement_count, bytes(seal.hash).hex())
-
-
-@app.periodic(cron="*/5 * * * *")
-@app.task(name="inventory.release_expired")
-def release_expired_reservations(timestamp: int) -> None:
-    for holder in release_expired(now=clock.now()):
-        logger.info("the reservation of %s is past its time: its keys are available", holder)
 
 
 @app.periodic(cron="*/10 * * * *")

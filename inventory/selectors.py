@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from inventory.errors import UnknownSerial
 from inventory.models import Bin, Lot, Movement, Recall, StockAlert, Transfer, Unit
@@ -168,6 +168,19 @@ def recall_reach(recall: Recall) -> RecallReach:
         packed=[row.unit.serial for row in rows if row.unit.account == Account.PACKED],
         lots_of_unknown_firmware=list(unknown.order_by("reference").values_list("reference", flat=True)),
     )
+
+
+def recalled_out(recall: Recall) -> dict[str, list[str]]:
+    """Holder → serials of a recall that have left the building; what was delivered, even if it came
+    back since, and what is on its way or lost there."""
+    left = Q(to_account=Account.IN_TRANSIT, unit__account__in=[Account.IN_TRANSIT, Account.LOST])
+    out = Movement.objects.filter(Q(to_account=Account.DELIVERED) | left, unit__recalls__recall=recall)
+    found: dict[str, list[str]] = defaultdict(list)
+    for holder, serial in (
+        out.order_by("reference", "unit__serial").values_list("reference", "unit__serial").distinct()
+    ):
+        found[holder].append(serial)
+    return dict(found)
 
 
 RATE_WINDOW = timedelta(days=14)

@@ -61,6 +61,18 @@ class TooLate(ClaimsError):
         )
 
 
+class NothingToReplace(ClaimsError):
+    """None of these keys can be replaced for this claim: not its keys, or replaced before."""
+
+    code = "nothing_to_replace"
+
+    def __init__(self, claim_code: str) -> None:
+        super().__init__(
+            f"Nothing of claim {claim_code} is left to replace: the keys are not its own, or were replaced "
+            "before. Look at its replacements."
+        )
+
+
 class NotInReview(ClaimsError):
     code = "not_in_review"
 

@@ -17,6 +17,7 @@ def one_live_claim() -> tuple[int, Iterable[Violation]]:
     """I3: no maintainer has two live claims in a campaign."""
     doubled = (
         Claim.objects.live()
+        .filter(replaces__isnull=True)
         .values("campaign__slug", "account__username")
         .annotate(claims=Count("id"))
         .filter(claims__gt=1)
@@ -42,7 +43,7 @@ WHERE EXISTS (
     OR decision.outcome = 'ineligible'
     OR decision.outcome = 'review' AND NOT EXISTS (
         SELECT FROM claims_claimevent AS approval
-        WHERE approval.claim_id = claim.id AND approval.name = 'approved'
+        WHERE approval.claim_id IN (claim.id, claim.replaces_id) AND approval.name = 'approved'
           AND approval.actor ~ '^(staff|token):.'
     )
 )

@@ -1,6 +1,6 @@
 """Campaigns, where they send keys, and claims with all that ever happened to each."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import partial
 
@@ -153,6 +153,13 @@ class ClaimQuerySet(models.QuerySet["Claim"]):
         """In line for keys, first come first."""
         return self.filter(state=ClaimState.WAITLISTED).order_by("waitlisted_at", "id")
 
+    def in_line_for(self, models: Collection[int | None], *, campaign_id: int) -> "ClaimQuerySet":
+        """Those waiting for what a request for these key models would take; None is any model."""
+        line = self.filter(state=ClaimState.WAITLISTED, campaign_id=campaign_id)
+        if None in models:
+            return line
+        return line.filter(Q(items__key_model__isnull=True) | Q(items__key_model__in=models))
+
     def of(self, account_id: int) -> "ClaimQuerySet":
         """The claims of one maintainer: what their own pages may see."""
         return self.filter(account_id=account_id)
@@ -165,6 +172,14 @@ class Claim(models.Model):
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="claims")
     account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="claims")
     decision = models.ForeignKey("roster.Decision", on_delete=models.PROTECT, related_name="claims")
+    replaces = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="replacements",
+        help_text="The maintainer's own claim, if this one only replaces keys of it.",
+    )
     state = models.CharField(max_length=20, choices=ClaimState)
     country = models.CharField(max_length=2)
     service = models.CharField(max_length=10, choices=[("standard", "Standard"), ("express", "Express")])
@@ -187,7 +202,7 @@ class Claim(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["campaign", "account"],
-                condition=_in(LIVE_STATES),
+                condition=_in(LIVE_STATES) & Q(replaces__isnull=True),
                 name="one_live_claim_per_maintainer",
             ),
             models.CheckConstraint(
@@ -225,6 +240,25 @@ class Claim(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+class ReplacedUnit(models.Model):
+    """A key that a replacement stands for. Append-only, and once a key: nobody gets two for one."""
+
+    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, related_name="replaced_units")
+    # Without a foreign key in the database, as in the ledger: no unit is ever deleted.
+    unit = models.OneToOneField(
+        "inventory.Unit", on_delete=models.PROTECT, related_name="+", db_constraint=False
+    )
+    why = models.CharField(max_length=80, help_text="A recall's code, a case, a shipment")
+    granted_by = models.CharField(max_length=80)
+    granted_at = models.DateTimeField()
+
+    class Meta:
+        triggers = append_only("replaced_units")
+
+    def __str__(self) -> str:
+        return f"{self.claim} for unit {self.unit_id}"
 
 
 class ClaimItem(models.Model):
@@ -293,6 +327,7 @@ class ClaimEvent(models.Model):
         APPROVED = "approved", "approved by a person"
         REJECTED = "rejected", "not approved"
         CANCELLED = "cancelled", "cancelled"
+        RECALLED = "recalled", "a recall took its keys"
         ADDRESS_CHANGED = "address_changed", "address changed"
         LABEL_BOUGHT = "label_bought", "label bought"
         SHIPPED = "shipped", "handed to the carrier"

@@ -1,6 +1,6 @@
 """The pure decisions about claims: which state may follow which, and what a claim may ask for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import models
@@ -29,7 +29,8 @@ TRANSITIONS: Mapping[ClaimState, frozenset[ClaimState]] = {
     _S.WAITLISTED: frozenset({_S.ACCEPTED, _S.IN_REVIEW, _S.AWAITING_PAYMENT, _S.CANCELLED, _S.EXPIRED}),
     _S.IN_REVIEW: frozenset({_S.ACCEPTED, _S.WAITLISTED, _S.AWAITING_PAYMENT, _S.REJECTED, _S.CANCELLED}),
     _S.AWAITING_PAYMENT: frozenset({_S.ACCEPTED, _S.WAITLISTED, _S.CANCELLED, _S.EXPIRED}),
-    _S.ACCEPTED: frozenset({_S.SHIPPED, _S.CANCELLED}),
+    # Back in line: a recall took its keys, and there were no others.
+    _S.ACCEPTED: frozenset({_S.SHIPPED, _S.CANCELLED, _S.WAITLISTED}),
     _S.SHIPPED: frozenset({_S.DELIVERED, _S.RETURNED}),
     _S.DELIVERED: frozenset({_S.SHIPPED, _S.RETURNED}),
     _S.RETURNED: frozenset({_S.SHIPPED}),
@@ -54,6 +55,15 @@ LIVE_STATES = frozenset(
 HOLDING_STATES = frozenset({_S.AWAITING_PAYMENT, _S.ACCEPTED, _S.SHIPPED, _S.DELIVERED, _S.RETURNED})
 # Nothing has been handed to a carrier yet, so the claimant may still change their mind.
 CANCELLABLE_STATES = frozenset({_S.WAITLISTED, _S.IN_REVIEW, _S.AWAITING_PAYMENT, _S.ACCEPTED})
+# These end by themselves when their time is over.
+EXPIRING_STATES = frozenset(state for state, after in TRANSITIONS.items() if _S.EXPIRED in after)
+
+
+def competes(wanted: Collection[int | None], others: Collection[int | None]) -> bool:
+    """Whether two requests want the same keys, by the key models they name; None is any model."""
+    if None in wanted or None in others:
+        return bool(wanted) and bool(others)
+    return not set(wanted).isdisjoint(others)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,10 @@ _TOLD = {
     _N.APPROVED: ("Approved", "A person has looked at your claim and approved it."),
     _N.REJECTED: ("Not approved", ""),
     _N.CANCELLED: ("Cancelled", "The keys go to somebody else, and your address has been destroyed."),
+    _N.RECALLED: (
+        "Back in line",
+        "The maker recalled the keys we had for you. You are first in line for others.",
+    ),
     _N.ADDRESS_CHANGED: ("Address changed", "The parcel goes to the new address."),
     _N.LABEL_BOUGHT: ("Label ready", "Postage is bought, and the parcel is being packed."),
     _N.SHIPPED: ("On its way", "The carrier has your parcel."),
@@ -39,7 +43,7 @@ _TOLD = {
     _N.RETURNED: ("Coming back", "The parcel could not be delivered and is on its way back to us."),
     _N.CORRECTED: ("On its way again", "The carrier corrected what it told us before."),
 }
-_BAD = {_N.REJECTED, _N.RETURNED, _N.EXPIRED, _N.HELD}
+_BAD = {_N.REJECTED, _N.RETURNED, _N.EXPIRED, _N.HELD, _N.RECALLED}
 
 
 def told(events: Iterable[ClaimEvent]) -> list[Step]:

@@ -1,6 +1,7 @@
 """Reservations that end by themselves."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
@@ -12,6 +13,8 @@ from inventory.services.reservations import release
 
 logger = logging.getLogger("keydesk.inventory")
 
+HolderEnds = Callable[[str], bool]
+
 
 def let_expire(*, holder: str, expires_at: datetime | None) -> None:
     """Set when a holder's reservation ends, or with None that it lasts. Part of the caller's transaction."""
@@ -21,28 +24,31 @@ def let_expire(*, holder: str, expires_at: datetime | None) -> None:
         Expiry.objects.update_or_create(holder=holder, defaults={"expires_at": expires_at})
 
 
-def release_expired(*, now: datetime, at_most: int = 500) -> list[str]:
+def release_expired(*, now: datetime, holder_ends: HolderEnds | None = None, at_most: int = 500) -> list[str]:
     """Give back what is reserved longer than agreed; the holders that lost their units.
 
-    Each holder is a transaction. Several may do this at once: nobody waits, and each holder is one's. A
-    holder whose keys are packed by now keeps them: the parcel is made.
+    Args:  holder_ends: what this means for the holder, called first, in the same transaction: locks it, and
+           says whether its reservation may end now. If not, it is asked again the next time.
+    Locks: each holder is a transaction: whatever `holder_ends` locks, the expiry, then the units. Several
+           may do this at once: a holder is one's. A holder whose keys are packed by now keeps them: the
+           parcel is made.
     """
-    released: list[str] = []
-    for _ in range(at_most):
+    due = Expiry.objects.filter(expires_at__lte=now).order_by("expires_at").values_list("holder", flat=True)
+    return [holder for holder in list(due[:at_most]) if _expire(holder, holder_ends, now=now)]
+
+
+def _expire(holder: str, holder_ends: HolderEnds | None, *, now: datetime) -> bool:
+    try:
         with transaction.atomic():
-            due = (
-                Expiry.objects.filter(expires_at__lte=now)
-                .order_by("expires_at")
-                .select_for_update(skip_locked=True)
-                .first()
-            )
-            if due is None:
-                break
-            due.delete()
-            try:
-                with transaction.atomic():
-                    if release(holder=due.holder, actor="system:expiry", now=now, reason=Reason.EXPIRED):
-                        released.append(due.holder)
-            except InventoryError as refusal:
-                logger.warning("reservation of %s is past its time, but stays: %s", due.holder, refusal)
-    return released
+            if holder_ends is not None and not holder_ends(holder):
+                return False
+            ended, _ = Expiry.objects.filter(holder=holder, expires_at__lte=now).delete()
+            if not ended:
+                # Somebody was here first, or the reservation lasts longer by now: the holder stays as it was.
+                transaction.set_rollback(True)
+                return False
+            return bool(release(holder=holder, actor="system:expiry", now=now, reason=Reason.EXPIRED))
+    except InventoryError as refusal:
+        logger.warning("reservation of %s is past its time, but stays: %s", holder, refusal)
+        Expiry.objects.filter(holder=holder, expires_at__lte=now).delete()
+        return False

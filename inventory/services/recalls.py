@@ -7,12 +7,15 @@ from datetime import datetime
 from django.db import transaction
 
 from config.codes import new_code
+from config.jobs import defer, wake
 from inventory.errors import BadCriteria, InsufficientStock, SelfApproval, UnknownPaper
 from inventory.models import Lot, Recall, RecalledUnit, Unit, UnitQuerySet
 from inventory.rules import Account, Criteria, Reason, firmware_between
 from inventory.services import movements
-from inventory.services.reservations import replace
+from inventory.services.reservations import STOCK_CAME_FREE, replace
 
+# The room of the holders has this job: what becomes of those that have a key less now.
+HOLDERS_ARE_SHORT = "claims.put_back_in_line"
 IN_STOCK = (Account.AVAILABLE, Account.RESERVED)
 
 
@@ -97,6 +100,8 @@ def hold(recall: Recall, *, actor: str, now: datetime) -> Held:
         for row in rows:
             row.replaced_by = replaced.get(row.unit_id)
         RecalledUnit.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5_000)
+        if short:
+            defer(HOLDERS_ARE_SHORT, recall_id=recall.pk)
     return Held(recall, len(locked), len(replaced), tuple(sorted({holders[unit.pk] for unit in short})))
 
 
@@ -153,4 +158,5 @@ def lift_recall(*, code: str, actor: str, now: datetime) -> list[Unit]:
                 actor=actor,
                 now=now,
             )
+            wake(STOCK_CAME_FREE)
     return units

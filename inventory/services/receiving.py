@@ -7,10 +7,12 @@ from django.db import connection, transaction
 from psycopg.errors import UniqueViolation
 
 from config.codes import new_code
+from config.jobs import wake
 from inventory.errors import BadReceipt, BadSerials, SerialSeenBefore, UnknownSku, shorten
 from inventory.models import KeyModel, Lot, Unit
 from inventory.rules import Account, Reason, SerialProblem, clean_serials, is_reference
 from inventory.services.recalls import hold_recalled
+from inventory.services.reservations import STOCK_CAME_FREE
 
 LARGEST_RECEIPT = 1_000_000
 
@@ -76,6 +78,7 @@ def receive_stock(
         _move_in(ids, lot=lot, actor=actor, now=now)
         # What comes in under an open recall is held before anybody sees it.
         hold_recalled(actor=actor, now=now)
+        wake(STOCK_CAME_FREE)
     return lot
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from config.jobs import wake
 from inventory.errors import InsufficientStock, MoveNotAllowed, NotHeldByYou, NotSwappable, UnknownSerial
 from inventory.models import Expiry, Unit
 from inventory.rules import (
@@ -23,7 +24,19 @@ from inventory.rules import (
 )
 from inventory.services import movements
 
-__all__ = ["Wanted", "lock_shortage", "release", "replace", "reserve", "reserve_in_part", "swap"]
+__all__ = [
+    "STOCK_CAME_FREE",
+    "Wanted",
+    "lock_shortage",
+    "release",
+    "replace",
+    "reserve",
+    "reserve_in_part",
+    "swap",
+]
+
+# The room of the holders has this job: keys are available that were not before.
+STOCK_CAME_FREE = "claims.serve_waitlists"
 
 # Whoever finds stock short, and whoever serves those who found it so, does it one at a time.
 SHORTAGE_LOCK = 0x6B657964_00000001  # "keyd", and the first of our locks
@@ -156,11 +169,12 @@ def release(*, holder: str, actor: str, now: datetime, reason: str = Reason.RELE
 
     Raises: MoveNotAllowed: some are packed already (unpack them first), or the reason is none for it.
     Locks:  the holder's units, oldest first.
-    After commit: serve the waitlist, if there is one (see `lock_shortage`).
+    After commit: a job serves the waitlists (see `lock_shortage`).
     """
     with transaction.atomic():
-        held = movements.lock_held(holder)
+        # Before the units, as everybody who ends a reservation does.
         Expiry.objects.filter(holder=holder).delete()
+        held = movements.lock_held(holder)
         stuck = [unit.serial for unit in held if unit.account == Account.PACKED]
         reserved = [unit for unit in held if unit.account == Account.RESERVED]
         if stuck or (reserved and not move_allowed(Account.RESERVED, Account.AVAILABLE, reason)):
@@ -174,6 +188,7 @@ def release(*, holder: str, actor: str, now: datetime, reason: str = Reason.RELE
             movements.apply(
                 reserved, to_account=Account.AVAILABLE, reason=reason, reference=holder, actor=actor, now=now
             )
+            wake(STOCK_CAME_FREE)
     return reserved
 
 

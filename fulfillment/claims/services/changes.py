@@ -13,7 +13,6 @@ from fulfillment.claims.services.history import record, step
 from fulfillment.claims.services.paying import SETTLE_CLAIM, is_free, payment_due_at
 from fulfillment.claims.services.regions import fitted
 from fulfillment.claims.services.submission import announce, offered_models, reserve_or_wait, wanted_by
-from fulfillment.claims.services.waitlist import PROMOTE
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress
@@ -42,7 +41,6 @@ def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
         )
         if held:
             release(holder=code, actor=actor, now=now, reason="cancelled")
-            defer(PROMOTE, campaign_id=claim.campaign_id)
         if claim.payment_due_at is not None:
             # Whatever was paid, or is being paid at this moment, goes back.
             defer(SETTLE_CLAIM, claim_id=claim.pk)
@@ -95,6 +93,7 @@ def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
     wanted = wanted_by(claim)
     state = reserve_or_wait(
         code=claim.code,
+        campaign_id=claim.campaign_id,
         wanted=wanted,
         among=offered_models(claim.campaign).values(),
         is_free=is_free(claim),

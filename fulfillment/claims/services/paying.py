@@ -24,7 +24,6 @@ ACTOR = "system:payments"
 # The job that brings the money of a claim in line with its state stands in the room above this one.
 SETTLE_CLAIM = "payments.settle_claim"
 SHIP_CLAIM = "shipping.ship_claim"
-PROMOTE = "claims.promote_waitlist"
 # Checkout takes a payment for up to a day, so keys are held that long.
 PAY_WITHIN = timedelta(hours=23)
 # The address of a claim that ran out while a payment was under way: should the money come, so do the keys.
@@ -42,8 +41,13 @@ def payment_due_at(state: ClaimState, now: datetime) -> datetime | None:
 
 
 def is_free(claim: Claim) -> bool:
-    """Whether nothing is to be paid for it. A claim in review or in line has its quote already."""
-    return not ClaimQuote.objects.filter(claim=claim).exists()
+    """Whether nothing is to be paid for it (any more). A claim in review or in line has its quote already.
+
+    One that was paid and then lost its keys to a recall is in line again, and is not paid twice.
+    """
+    if not ClaimQuote.objects.filter(claim=claim).exists():
+        return True
+    return ClaimEvent.objects.filter(claim=claim, name=ClaimEvent.Name.PAID).exists()
 
 
 def payment_due_context(claim: Claim) -> dict[str, Any]:
@@ -134,7 +138,6 @@ def lapse_unpaid(claim: Claim, *, money_may_come: bool, now: datetime) -> bool:
     ):
         return False
     release(holder=claim.code, actor=ACTOR, now=now, reason=Reason.EXPIRED)
-    defer(PROMOTE, campaign_id=claim.campaign_id)
     if money_may_come:
         schedule_shredding(subject=claim.code, shred_after=now + KEEP_ADDRESS_FOR)
     else:

@@ -24,7 +24,7 @@ from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import seal_address
 from inventory.errors import InsufficientStock
 from inventory.rules import Wanted
-from inventory.services.reservations import reserve
+from inventory.services.reservations import lock_shortage, reserve
 from roster.models import Account
 from roster.models import Decision as StoredDecision
 from roster.services.decisions import record_decision
@@ -129,7 +129,13 @@ def _create(
         state = ClaimState.IN_REVIEW
     else:
         state = reserve_or_wait(
-            code=code, wanted=wanted, among=among, is_free=quote.is_free, actor=actor, now=now
+            code=code,
+            campaign_id=campaign.pk,
+            wanted=wanted,
+            among=among,
+            is_free=quote.is_free,
+            actor=actor,
+            now=now,
         )
     claim = Claim.objects.create(
         code=code,
@@ -156,6 +162,7 @@ def _create(
 def reserve_or_wait(
     *,
     code: str,
+    campaign_id: int,
     wanted: Sequence[Wanted],
     among: Collection[int],
     is_free: bool,
@@ -164,10 +171,19 @@ def reserve_or_wait(
 ) -> ClaimState:
     """Hold the units for a claim and call it accepted, or awaiting payment, or else waitlisted.
 
+    Who comes while others of the campaign wait for the same keys waits behind them, even if some have just
+    come free: those are for the first in line.
+
     Args:  among: the key models that "any" may become: those the campaign gives out.
     Locks: units; and on a shortage the stock-shortage lock until the transaction ends, so that units which
            come free meanwhile find this claim already in line.
     """
+    models = {item.key_model_id for item in wanted}
+    if Claim.objects.in_line_for(models, campaign_id=campaign_id).exists():
+        # Whoever serves the line holds this: either they are done now, or they will find this claim in it.
+        lock_shortage()
+        if Claim.objects.in_line_for(models, campaign_id=campaign_id).exists():
+            return ClaimState.WAITLISTED
     try:
         reserve(holder=code, wanted=wanted, among=among, actor=actor, now=now)
     except InsufficientStock:

@@ -1,0 +1,48 @@
+"""Claims whose reservation was for a limited time, and nobody did what it waited for."""
+
+from datetime import datetime
+from functools import partial
+
+from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.claims.rules import EXPIRING_STATES, ClaimState
+from fulfillment.claims.services.history import step
+from fulfillment.notices.models import Notice
+from fulfillment.notices.services import queue_notice
+from fulfillment.vault.services import shred
+from inventory.services.expiry import let_expire, release_expired
+
+ACTOR = "system:expiry"
+
+
+def expire_reservations(*, now: datetime) -> list[str]:
+    """End the claims whose reservation is past its time (`inventory.services.expiry.let_expire` set it).
+
+    The claim expires, its units are available again and its address is shredded, in one transaction. A claim
+    that was paid or accepted meanwhile keeps its units. Returns: the codes of those that lost theirs.
+
+    Locks:  each claim's row, then its units. A claim that somebody works on is left for the next time.
+    After commit: the maintainer is told, and the next in line get the units.
+    """
+    return release_expired(now=now, holder_ends=partial(_ends, now=now))
+
+
+def _ends(code: str, *, now: datetime) -> bool:
+    claims = Claim.objects.filter(code=code)
+    claim = claims.select_for_update(no_key=True, skip_locked=True).first()
+    if claim is None:
+        # Held for something that is no claim: nothing stands in the way. Or locked: next time.
+        return not claims.exists()
+    if claim.state not in EXPIRING_STATES:
+        let_expire(holder=code, expires_at=None)
+        return False
+    step(
+        claim,
+        to=ClaimState.EXPIRED,
+        name=ClaimEvent.Name.EXPIRED,
+        actor=ACTOR,
+        now=now,
+        from_states=EXPIRING_STATES,
+    )
+    shred(subject=code, now=now)
+    queue_notice(account_id=claim.account_id, template=Notice.Template.EXPIRED, claim_code=code, now=now)
+    return True

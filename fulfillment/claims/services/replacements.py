@@ -1,0 +1,123 @@
+"""Keys that failed a maintainer are replaced: by a claim of its own, for as many as failed and no more."""
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+
+from config.codes import new_code
+from config.jobs import defer
+from fulfillment.claims.errors import NothingToReplace, UnknownClaim
+from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
+from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.services.history import record
+from fulfillment.claims.services.submission import SHIP_CLAIM, offered_models, reserve_or_wait
+from fulfillment.notices.models import Notice
+from fulfillment.notices.services import queue_notice
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.services import Purpose, open_address, seal_address
+from inventory.models import Movement, Unit
+from inventory.rules import Wanted
+
+
+def grant_replacement(
+    *,
+    code: str,
+    serials: Collection[str],
+    why: str,
+    actor: str,
+    now: datetime,
+    same_model: bool = True,
+    address: PostalAddress | None = None,
+) -> Claim:
+    """Make a claim that replaces keys of another: recalled, lost, damaged or returned ones.
+
+    It stands on the decision of the claim it replaces, is accepted or waits in line like any other, and ships
+    like any other. A key is replaced once, whoever asks how often.
+
+    Args:    code: the claim that had the keys; a replacement can itself be replaced.
+             serials: its keys that are to be replaced; those replaced before are passed over.
+             why: a recall's code, a case or a shipment.
+             same_model: others of the same key models; if not, of any the campaign gives out.
+             address: where to; by default where the claim went.
+    Raises:  UnknownClaim. NothingToReplace: no key of the claim is left to replace.
+             Shredded: the address of the claim is gone; ask for one.
+    Locks:   the claim's row, so that two grants queue up; then units.
+    After commit: the maintainer is told, and an accepted claim becomes a parcel.
+    """
+    with transaction.atomic():
+        claim = Claim.objects.select_for_update(no_key=True).filter(code=code).first()
+        if claim is None:
+            raise UnknownClaim(code)
+        units = _replaceable(claim, serials)
+        if not units:
+            raise NothingToReplace(code)
+        if address is None:
+            address = open_address(subject=code, purpose=Purpose.SUPPORT, actor=actor, now=now)
+        models = Counter(unit.key_model_id if same_model else None for unit in units)
+        replacement = _create(
+            claim, [Wanted(*item) for item in models.items()], address, actor=actor, now=now
+        )
+        ReplacedUnit.objects.bulk_create(
+            [
+                ReplacedUnit(claim=replacement, unit=unit, why=why, granted_by=actor, granted_at=now)
+                for unit in units
+            ]
+        )
+        record(
+            replacement,
+            ClaimEvent.Name(replacement.state),
+            actor=actor,
+            now=now,
+            data={"replaces": code, "why": why, "serials": [unit.serial for unit in units]},
+        )
+        queue_notice(
+            account_id=claim.account_id,
+            template=Notice.Template.REPLACEMENT,
+            claim_code=replacement.code,
+            context={"quantity": len(units)},
+            now=now,
+        )
+        if replacement.state == ClaimState.ACCEPTED:
+            defer(SHIP_CLAIM, claim_id=replacement.pk)
+    return replacement
+
+
+def _replaceable(claim: Claim, serials: Collection[str]) -> list[Unit]:
+    """The claim's own keys among these that were not replaced yet."""
+    its_own = Movement.objects.filter(reference=claim.code, unit__serial__in=serials).values("unit_id")
+    replaced = ReplacedUnit.objects.filter(unit__serial__in=serials).values("unit_id")
+    return list(Unit.objects.filter(pk__in=its_own).exclude(pk__in=replaced).order_by("serial"))
+
+
+def _create(
+    claim: Claim, wanted: list[Wanted], address: PostalAddress, *, actor: str, now: datetime
+) -> Claim:
+    new = new_code("C")
+    state = reserve_or_wait(
+        code=new,
+        campaign_id=claim.campaign_id,
+        wanted=wanted,
+        among=offered_models(claim.campaign).values(),
+        is_free=True,
+        actor=actor,
+        now=now,
+    )
+    replacement = Claim.objects.create(
+        code=new,
+        campaign_id=claim.campaign_id,
+        account_id=claim.account_id,
+        decision_id=claim.decision_id,
+        # Always the maintainer's own claim: who approved that one approved what replaces it.
+        replaces_id=claim.replaces_id or claim.pk,
+        state=state,
+        country=address.country,
+        service=claim.service,
+        created_at=now,
+        updated_at=now,
+        waitlisted_at=now if state == ClaimState.WAITLISTED else None,
+    )
+    ClaimItem.objects.bulk_create(ClaimItem(claim=replacement, **item._asdict()) for item in wanted)
+    seal_address(subject=new, address=address, now=now)
+    return replacement
