@@ -4,15 +4,16 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from config.environment import BadEnvironment
 from config.errors import InputErrors, KeydeskError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class CheckFailed(KeydeskError):
@@ -24,7 +25,7 @@ class CheckFailed(KeydeskError):
 class Steps:
     """A progress bar on a terminal, silence elsewhere."""
 
-    def __init__(self, progress: Progress | None, task: Any) -> None:
+    def __init__(self, progress: "Progress | None", task: Any) -> None:
         self._progress, self._task = progress, task
 
     def advance(self, by: int = 1) -> None:
@@ -48,7 +49,6 @@ class KeydeskCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._json = bool(options["json"])
-        self._console = Console(stderr=True)
         try:
             document = self.run(options)
         except CheckFailed as failure:
@@ -93,12 +93,16 @@ class KeydeskCommand(BaseCommand):
         if not sys.stderr.isatty():
             yield Steps(None, None)
             return
+        # Only a terminal pays for the bar: importing it takes a tenth of a second.
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
         with Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=self._console,
+            console=Console(stderr=True),
             transient=True,
         ) as progress:
             yield Steps(progress, cast(Any, progress.add_task(label, total=total)))

@@ -45,11 +45,13 @@ class CohortTooLarge(RosterError):
 
     code = "cohort_too_large"
 
-    def __init__(self, *, cohort_size: int, listed: int) -> None:
+    def __init__(self, *, cohort_size: int, listed: int, kept: int | None = None) -> None:
         self.cohort_size, self.listed = cohort_size, listed
+        names = f"names only {listed}" if kept is None else f"of {listed} is kept only down to rank {kept}"
+        remedy = "Import a longer list or ask" if kept is None else "Ask"
         super().__init__(
-            f"The cohort has {cohort_size} projects, but the download list names only {listed}. "
-            "Import a longer list or ask for a smaller cohort."
+            f"The cohort has {cohort_size} projects, but the download list {names}. "
+            f"{remedy} for a smaller cohort."
         )
 
 

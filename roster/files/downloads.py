@@ -5,10 +5,11 @@ when something is wrong with it is it read again row by row, to say what and whe
 """
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -17,17 +18,22 @@ import pyarrow.parquet as pq
 from config.errors import InputError
 from roster.files.faults import Faults
 from roster.files.names import NameColumn, is_project_name, normalized
+from roster.files.plain import read_plain
 from roster.files.records import csv_header, records
 from roster.files.source import Source
-from roster.files.tables import SCHEMA, as_parquet
+from roster.files.tables import SCHEMA, as_parquet, numbers
 from roster.rules.reading import LARGEST_COUNT, shown
 
 COLUMNS = ("project", "download_count")
 
 
+# So much of a list is kept: five times what is ever critical, and all of the shorter ones.
+KEPT_ROWS, KEPT_SHARE = 50_000, 20
+
+
 @dataclass(frozen=True)
 class DownloadList:
-    """A list that passed its checks: how many projects, and the table as a snapshot keeps it."""
+    """A list that passed its checks: how many projects, and the table of the most downloaded of them."""
 
     rows: int
     content: bytes
@@ -38,16 +44,23 @@ def read_downloads(source: Source) -> DownloadList:
 
     Raises: InputErrors: the faults of the file, each with line and field.
     """
+    plain = None if source.is_parquet or source.is_json else read_plain(source)
+    if plain is not None:
+        return DownloadList(len(plain), as_parquet(plain.table(_least_kept(plain.downloads))))
     table = _by_columns(source)
-    if table is not None:
-        with ThreadPoolExecutor(max_workers=1) as another_core:
-            # Compressing takes about as long as checking, and most lists pass.
-            content = another_core.submit(as_parquet, table)
-            is_sound = _is_sound(table)
-        if is_sound:
-            return DownloadList(table.num_rows, content.result())
-    table = _by_rows(source)
-    return DownloadList(table.num_rows, as_parquet(table))
+    if table is None or not _is_sound(table):
+        table = _by_rows(source)
+    downloads = numbers(table)
+    kept = table.filter(pc.greater_equal(table["downloads"], _least_kept(downloads)))
+    return DownloadList(table.num_rows, as_parquet(kept))
+
+
+def _least_kept(downloads: npt.NDArray[np.int64]) -> int:
+    """How many downloads a project must have to be kept; level ones are kept together."""
+    most = max(KEPT_ROWS, len(downloads) // KEPT_SHARE)
+    if len(downloads) <= most:
+        return 0
+    return int(np.partition(downloads, len(downloads) - most)[len(downloads) - most])
 
 
 def _by_columns(source: Source) -> pa.Table | None:
@@ -113,7 +126,7 @@ def _is_sound(table: pa.Table) -> bool:
     if pc.min(table["downloads"]).as_py() < 0:
         return False
     names = NameColumn(table["project"].chunk(0))
-    return names.are_project_names() and NameColumn(names.normalized()).are_distinct()
+    return names.are_project_names() and names.are_distinct_projects()
 
 
 def _by_rows(source: Source) -> pa.Table:

@@ -31,6 +31,12 @@ def as_parquet(table: pa.Table) -> bytes:
     return content
 
 
+def rows_of(content: bytes) -> int:
+    """How many projects the table has."""
+    rows: int = pq.read_metadata(pa.BufferReader(content)).num_rows
+    return rows
+
+
 @dataclass(frozen=True)
 class Top:
     """The most downloaded projects, most first: names as spelled, downloads, and ranks, level where level."""
@@ -44,12 +50,12 @@ class Top:
 def top_of(content: bytes, cohort_size: int) -> Top:
     """The first `cohort_size` projects by downloads, and those level with the last of them."""
     file = pq.ParquetFile(pa.BufferReader(content))
-    downloads = _numbers(file.read(columns=["downloads"]))
+    downloads = numbers(file.read(columns=["downloads"]))
     assert 1 <= cohort_size <= len(downloads), "the list is long enough"
     cutoff = int(np.partition(downloads, len(downloads) - cohort_size)[len(downloads) - cohort_size])
     groups = np.unique(np.flatnonzero(downloads >= cutoff) // ROWS_A_GROUP)
     table = file.read_row_groups(groups.tolist())
-    chosen = np.packbits(_numbers(table) >= cutoff, bitorder="little")
+    chosen = np.packbits(numbers(table) >= cutoff, bitorder="little")
     mask = pa.BooleanArray.from_buffers(pa.bool_(), table.num_rows, [None, pa.py_buffer(chosen.tobytes())])
     cohort = table.filter(mask).sort_by([("downloads", "descending")])
     counts = cohort["downloads"].to_pylist()
@@ -60,7 +66,7 @@ def top_of(content: bytes, cohort_size: int) -> Top:
     return Top(cohort["project"].combine_chunks(), counts, ranks, cutoff)
 
 
-def _numbers(table: pa.Table) -> npt.NDArray[np.int64]:
+def numbers(table: pa.Table) -> npt.NDArray[np.int64]:
     """The downloads. Arrow's own conversions would import pandas, which takes longer than all the rest."""
     column = table["downloads"].combine_chunks()
     return np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column)]

@@ -11,6 +11,7 @@ from roster.files.accounts import AccountRow, read_accounts
 from roster.files.source import read_source
 from roster.models import Account, Snapshot, TwoFactorObservation
 from roster.services.snapshots import Imported, lock_imports, receive
+from roster.services.statistics import analyse
 
 BATCH = 5_000
 # What a list says about an account; the rest of the row is ours.
@@ -40,6 +41,7 @@ def import_accounts(*, path: Path, actor: str, now: datetime) -> Imported:
         Account.objects.bulk_create(new, batch_size=BATCH)
         _update(pairs, changed, now)
         _observe(observed, snapshot, now)
+        analyse(Account, TwoFactorObservation, changed=len(observed))
     return Imported(
         snapshot, is_new, added=len(new), changed=len(changed), unchanged=len(pairs) - len(changed)
     )

@@ -11,9 +11,9 @@ from django.db import connection, transaction
 
 from roster.errors import CohortTooLarge, NoDownloads
 from roster.files.names import NameColumn, normalized
-from roster.files.tables import Top, top_of
+from roster.files.tables import Top, rows_of, top_of
 from roster.models import Designation, Project, Snapshot
-from roster.services.snapshots import content_of, lock_imports
+from roster.services.snapshots import content_of, lock_imports, lock_new_projects
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,12 @@ def designate_critical(
             cohort_size: how many projects instead; those level with the last are in as well.
             total_projects: of the whole index, when the list is only its top; else the list's length.
             always: projects critical whatever their downloads: the index's own dependencies.
-    Locks:  imports of download lists, so that one designation runs at a time.
+    Locks:  imports of download lists, so that one designation runs at a time; new projects.
     Raises: NoDownloads, CohortTooLarge.
     """
     with transaction.atomic(durable=True):
         lock_imports(Snapshot.Kind.DOWNLOADS)
+        lock_new_projects()
         snapshot = Snapshot.objects.latest_of(Snapshot.Kind.DOWNLOADS)
         if snapshot is None:
             raise NoDownloads
@@ -66,7 +67,10 @@ def designate_critical(
         size = cohort_size or math.ceil(total * Fraction(top_percent or Decimal(1)) / 100)
         if not 1 <= size <= snapshot.rows:
             raise CohortTooLarge(cohort_size=size, listed=snapshot.rows)
-        top = top_of(content_of(snapshot), size)
+        content = content_of(snapshot)
+        if size > (kept := rows_of(content)):
+            raise CohortTooLarge(cohort_size=size, listed=snapshot.rows, kept=kept)
+        top = top_of(content, size)
         names = dict(zip(NameColumn(top.names).normalized().to_pylist(), top.names.to_pylist(), strict=True))
         by_rule = {normalized(name): name for name in always}
         before = set(Project.objects.critical().values_list("normalized_name", flat=True))
@@ -90,17 +94,35 @@ def designate_critical(
 
 
 def _make_critical(names: Mapping[str, str], now: datetime) -> None:
-    """Mark the projects of these normalised names critical, creating those that have no row."""
+    """Mark the projects of these normalised names critical, creating those that have no row.
+
+    Nobody else creates projects meanwhile, so no row needs to be tried first (`ON CONFLICT`), which for
+    thousands of rows takes as long as all the rest.
+    """
+    values = {
+        "today": now.date(),
+        "normalized": _array(names.keys()),
+        "names": _array(names.values()),
+    }
     with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE roster_project SET critical_since = %(today)s
+            WHERE normalized_name = ANY (string_to_array(%(normalized)s, ' ')) AND critical_since IS NULL
+            """,
+            values,
+        )
         cursor.execute(
             """
             INSERT INTO roster_project (normalized_name, name, critical_since)
             SELECT normalized_name, name, %(today)s
             FROM unnest(string_to_array(%(normalized)s, ' '), string_to_array(%(names)s, ' '))
                 AS new (normalized_name, name)
-            ON CONFLICT (normalized_name) DO UPDATE SET critical_since = EXCLUDED.critical_since
+            WHERE NOT EXISTS (
+                SELECT FROM roster_project known WHERE known.normalized_name = new.normalized_name
+            )
             """,
-            {"today": now.date(), "normalized": _array(names.keys()), "names": _array(names.values())},
+            values,
         )
 
 
@@ -119,7 +141,10 @@ def _designate(names: Iterable[str], top: Top, snapshot: Snapshot, actor: str, n
                 string_to_array(%(downloads)s, ' ')::bigint[]
             ) AS new (normalized_name, rank, downloads)
             JOIN roster_project project USING (normalized_name)
-            ON CONFLICT (project_id, reason) DO NOTHING
+            WHERE NOT EXISTS (
+                SELECT FROM roster_designation known
+                WHERE known.project_id = project.id AND known.reason = 'top_downloads'
+            )
             """,
             {
                 "today": now.date(),

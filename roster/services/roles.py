@@ -12,7 +12,8 @@ from roster.files.names import normalized
 from roster.files.roles import RoleRow, read_roles
 from roster.files.source import Source, read_source
 from roster.models import Account, Project, ProjectRole, Snapshot
-from roster.services.snapshots import Imported, lock_imports, receive
+from roster.services.snapshots import Imported, lock_imports, lock_new_projects, receive
+from roster.services.statistics import analyse
 
 BATCH = 5_000
 # A live role: the ids of its project and account, and which role.
@@ -29,6 +30,7 @@ def import_roles(*, path: Path, actor: str, now: datetime) -> Imported:
     rows = read_roles(source)
     with transaction.atomic(durable=True):
         lock_imports(Snapshot.Kind.ROLES)
+        lock_new_projects()
         accounts = _accounts(source, rows)
         projects = _projects(rows)
         snapshot, is_new = receive(
@@ -38,6 +40,7 @@ def import_roles(*, path: Path, actor: str, now: datetime) -> Imported:
             (projects[normalized(row.project)], accounts[row.username.lower()], row.role): row for row in rows
         }
         added, changed, ended = _follow(listed, now)
+        analyse(Project, ProjectRole, changed=added + ended)
     return Imported(snapshot, is_new, added, changed, ended, len(rows) - added - changed)
 
 
@@ -65,11 +68,9 @@ def _projects(rows: Iterable[RoleRow]) -> dict[str, int]:
     for row in rows:
         names.setdefault(normalized(row.project), row.project)
     new = [Project(normalized_name=key, name=name) for key, name in names.items()]
-    # Designation creates projects too, at the same time or before.
     known = set(Project.objects.filter(normalized_name__in=names).values_list("normalized_name", flat=True))
     Project.objects.bulk_create(
         [project for project in new if project.normalized_name not in known],
-        ignore_conflicts=True,
         batch_size=BATCH,
     )
     return dict(Project.objects.filter(normalized_name__in=names).values_list("normalized_name", "pk"))

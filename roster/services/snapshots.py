@@ -41,6 +41,12 @@ def lock_imports(kind: Snapshot.Kind) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [f"roster import of {kind}"])
 
 
+def lock_new_projects() -> None:
+    """Let one transaction at a time create projects, until it ends; take it after the lock of the import."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('roster projects'))")
+
+
 def receive(
     *,
     kind: Snapshot.Kind,

@@ -170,3 +170,13 @@ def test_the_real_list_gives_the_cohort_of_2022() -> None:
     assert (designated.added, designated.critical) == (3_818, 3_818)
     assert Project.objects.critical().filter(normalized_name="boto3").exists()
     assert designate(cohort_size=3_818).added == 0
+
+
+def test_a_cohort_beyond_what_is_kept_of_a_list_is_refused(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roster.files.downloads.KEPT_ROWS", 2)
+    import_downloads(path=write("downloads.csv", DOWNLOADS), actor="ops", now=NOW)
+    assert designate(cohort_size=3).in_cohort == 3  # the third is level with the second
+    with pytest.raises(CohortTooLarge, match="only down to rank 3"):
+        designate(cohort_size=4)
