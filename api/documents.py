@@ -68,11 +68,13 @@ def _tracking(sendings: Iterable[ClaimEvent]) -> dict[str, str] | None:
 
 def _places_in_line(claims: Sequence[Claim]) -> dict[int, int]:
     """The places of the waitlisted among the claims, all counted in one query."""
-    waiting = [claim for claim in claims if claim.state == ClaimState.WAITLISTED]
+    waiting = [claim for claim in claims if claim.state == ClaimState.WAITLISTED and not claim.offered_until]
     if not waiting:
         return {}
     lines = Claim.objects.filter(
-        state=ClaimState.WAITLISTED, campaign_id__in={claim.campaign_id for claim in waiting}
+        state=ClaimState.WAITLISTED,
+        offered_until=None,
+        campaign_id__in={claim.campaign_id for claim in waiting},
     )
     numbered = lines.annotate(
         place=Window(RowNumber(), partition_by=F("campaign_id"), order_by=[F("waitlisted_at"), F("id")])

@@ -89,3 +89,19 @@ class PriceChanged(ClaimsError):
         self.quote = quote
         costs = "nothing" if quote.is_free else shown(quote.total, quote.currency)
         super().__init__(f"The price has changed: this claim costs {costs} now. Look it over and confirm it.")
+
+
+class NoOffer(ClaimsError):
+    """There was no offer of keys, or it is over."""
+
+    code = "no_offer"
+
+    def __init__(self, claim_code: str) -> None:
+        super().__init__(f"No keys are held for claim {claim_code} to take: they went to the next in line.")
+
+
+class NotSent(ClaimsError):
+    code = "not_sent"
+
+    def __init__(self, claim_code: str) -> None:
+        super().__init__(f"Claim {claim_code} has no parcel under way.")

@@ -62,7 +62,7 @@ def accepted_after_a_decision() -> tuple[int, Iterable[Violation]]:
 _WRONG_UNITS = """
 SELECT coalesce(claim.code, unit.held_for), claim.state, coalesce(claim.wanted, 0), coalesce(unit.held, 0)
 FROM (
-    SELECT claim.code, claim.state, sum(item.quantity) AS wanted
+    SELECT claim.code, claim.state, claim.offered_until, sum(item.quantity) AS wanted
     FROM claims_claim AS claim JOIN claims_claimitem AS item ON item.claim_id = claim.id
     GROUP BY claim.id
 ) AS claim
@@ -74,7 +74,8 @@ WHERE CASE
     WHEN claim.code IS NULL THEN true
     -- What came back is with us, in the same claim's name no longer.
     WHEN claim.state = 'returned' THEN false
-    WHEN claim.state = ANY(%(holding)s) THEN coalesce(unit.held, 0) <> claim.wanted
+    WHEN claim.state = ANY(%(holding)s) OR claim.offered_until IS NOT NULL
+        THEN coalesce(unit.held, 0) <> claim.wanted
     ELSE coalesce(unit.held, 0) > 0
 END
 """

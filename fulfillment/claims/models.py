@@ -14,6 +14,7 @@ from fulfillment.claims.quotes import Quote, lines_from_json
 from fulfillment.claims.rules import CANCELLABLE_STATES, LIVE_STATES, TRANSITIONS, ClaimState
 
 _new_claim_code = partial(new_code, "C")
+_new_draft_code = partial(new_code, "D")
 
 
 def _in(states: Iterable[ClaimState]) -> Q:
@@ -29,6 +30,9 @@ class Campaign(models.Model):
     opens_at = models.DateTimeField()
     closes_at = models.DateTimeField()
     per_claim = models.PositiveSmallIntegerField(default=2, help_text="Keys per maintainer.")
+    offer_days = models.PositiveSmallIntegerField(
+        default=7, help_text="How long keys that came free are held for the first in line to take them."
+    )
     policy = models.ForeignKey("roster.Policy", on_delete=models.PROTECT, related_name="campaigns")
     key_models = models.ManyToManyField("inventory.KeyModel", related_name="campaigns")
     created_at = models.DateTimeField()
@@ -39,6 +43,7 @@ class Campaign(models.Model):
                 condition=Q(closes_at__gt=models.F("opens_at")), name="opens_before_it_closes"
             ),
             models.CheckConstraint(condition=Q(per_claim__gte=1), name="a_claim_holds_a_key"),
+            models.CheckConstraint(condition=Q(offer_days__gte=1), name="an_offer_lasts_a_day"),
         ]
 
     def __str__(self) -> str:
@@ -150,12 +155,13 @@ class ClaimQuerySet(models.QuerySet["Claim"]):
         return self.filter(_in(CANCELLABLE_STATES))
 
     def waitlist(self) -> "ClaimQuerySet":
-        """In line for keys, first come first."""
-        return self.filter(state=ClaimState.WAITLISTED).order_by("waitlisted_at", "id")
+        """In line for keys, first come first; whoever has been offered some is in line no more."""
+        in_line = self.filter(state=ClaimState.WAITLISTED, offered_until__isnull=True)
+        return in_line.order_by("waitlisted_at", "id")
 
     def in_line_for(self, models: Collection[int | None], *, campaign_id: int) -> "ClaimQuerySet":
         """Those waiting for what a request for these key models would take; None is any model."""
-        line = self.filter(state=ClaimState.WAITLISTED, campaign_id=campaign_id)
+        line = self.waitlist().filter(campaign_id=campaign_id)
         if None in models:
             return line
         return line.filter(Q(items__key_model__isnull=True) | Q(items__key_model__in=models))
@@ -186,6 +192,9 @@ class Claim(models.Model):
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     waitlisted_at = models.DateTimeField(null=True, blank=True)
+    offered_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until then keys that came free are held for a waitlisted claim."
+    )
     label_started_at = models.DateTimeField(
         null=True, blank=True, help_text="From here on neither the claim nor its address can be changed."
     )
@@ -208,6 +217,10 @@ class Claim(models.Model):
             models.CheckConstraint(
                 condition=~Q(state=ClaimState.WAITLISTED) | Q(waitlisted_at__isnull=False),
                 name="waitlisted_claims_have_their_place",
+            ),
+            models.CheckConstraint(
+                condition=Q(offered_until__isnull=True) | Q(state=ClaimState.WAITLISTED),
+                name="offers_are_made_to_the_waitlist",
             ),
             models.CheckConstraint(
                 condition=~Q(state=ClaimState.AWAITING_PAYMENT) | Q(payment_due_at__isnull=False),
@@ -321,7 +334,8 @@ class ClaimEvent(models.Model):
         IN_REVIEW = "in_review", "held for review"
         AWAITING_PAYMENT = "awaiting_payment", "to be paid"
         PAID = "paid", "paid"
-        EXPIRED = "expired", "not paid in time"
+        OFFERED = "offered", "keys came free"
+        EXPIRED = "expired", "not taken or not paid in time"
         HELD = "held", "held back"
         HELD_NO_MORE = "held_no_more", "held back no more"
         APPROVED = "approved", "approved by a person"
@@ -333,6 +347,8 @@ class ClaimEvent(models.Model):
         SHIPPED = "shipped", "handed to the carrier"
         TRACKED = "tracked", "seen by the carrier"
         DELIVERED = "delivered", "delivered"
+        RECEIVED = "received", "confirmed by the maintainer"
+        PROBLEM = "problem", "reported by the maintainer"
         RETURNED = "returned", "on its way back"
         CORRECTED = "corrected", "the carrier took back what it said"
 
@@ -347,3 +363,37 @@ class ClaimEvent(models.Model):
     class Meta:
         indexes = [models.Index(fields=["at", "id"], name="claim_events_by_time")]
         triggers = append_only("claim_events")
+
+
+class Draft(models.Model):
+    """A claim that somebody has begun: on another device, or next week, they go on where they were.
+
+    Holds nothing personal: the address is sealed in the vault under the draft's code, for a limited time.
+    A draft that became a claim stays, so that the same form sent again finds what it made.
+    """
+
+    code = models.CharField(max_length=20, unique=True, default=_new_draft_code)
+    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="drafts")
+    account = models.ForeignKey("roster.Account", on_delete=models.CASCADE, related_name="drafts")
+    country = models.CharField(max_length=2, blank=True)
+    wanted = models.JSONField(
+        default=dict,
+        help_text="SKU → keys, the SKU * for any in stock; empty while nothing is chosen.",
+    )
+    service = models.CharField(max_length=10, default="standard")
+    has_address = models.BooleanField(default=False)
+    claim = models.OneToOneField(Claim, null=True, on_delete=models.PROTECT, related_name="draft")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["campaign", "account"],
+                condition=Q(claim__isnull=True),
+                name="one_open_draft_per_campaign",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code

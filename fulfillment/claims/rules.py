@@ -53,6 +53,8 @@ LIVE_STATES = frozenset(
 )
 # Units are held for a claim in these.
 HOLDING_STATES = frozenset({_S.AWAITING_PAYMENT, _S.ACCEPTED, _S.SHIPPED, _S.DELIVERED, _S.RETURNED})
+# The maintainer may say that the parcel is there, or that it is not.
+ARRIVING_STATES = frozenset({_S.SHIPPED, _S.DELIVERED})
 # Nothing has been handed to a carrier yet, so the claimant may still change their mind.
 CANCELLABLE_STATES = frozenset({_S.WAITLISTED, _S.IN_REVIEW, _S.AWAITING_PAYMENT, _S.ACCEPTED})
 # These end by themselves when their time is over.

@@ -122,11 +122,15 @@ def explain(
 
 
 def place_in_line(claim: Claim) -> int | None:
-    """1 for the first on the waitlist; None for a claim that is not on it."""
-    if claim.state != ClaimState.WAITLISTED:
+    """1 for the first on the waitlist; None for a claim that is not on it, or has been offered keys."""
+    if claim.state != ClaimState.WAITLISTED or claim.offered_until is not None:
         return None
-    ahead = Claim.objects.filter(campaign_id=claim.campaign_id, state=ClaimState.WAITLISTED).filter(
-        Q(waitlisted_at__lt=claim.waitlisted_at) | Q(waitlisted_at=claim.waitlisted_at, id__lt=claim.id)
+    ahead = (
+        Claim.objects.waitlist()
+        .filter(campaign_id=claim.campaign_id)
+        .filter(
+            Q(waitlisted_at__lt=claim.waitlisted_at) | Q(waitlisted_at=claim.waitlisted_at, id__lt=claim.id)
+        )
     )
     return ahead.count() + 1
 

@@ -26,7 +26,7 @@ _TOLD = {
     _N.IN_REVIEW: ("In review", "A person looks at this claim before it goes on."),
     _N.AWAITING_PAYMENT: ("To be paid", "Your keys are held for you until it is."),
     _N.PAID: ("Paid", "Your payment arrived, and your keys are reserved."),
-    _N.EXPIRED: ("Not paid in time", "The keys went back into stock. Nothing was charged."),
+    _N.EXPIRED: ("Time ran out", "The keys went to the next in line. Nothing was charged."),
     _N.HELD: ("Held back", "The payment is disputed, so nothing is sent until that is settled."),
     _N.HELD_NO_MORE: ("Going on", "The dispute is settled in your favour or ours, and the claim goes on."),
     _N.APPROVED: ("Approved", "A person has looked at your claim and approved it."),
@@ -40,6 +40,9 @@ _TOLD = {
     _N.LABEL_BOUGHT: ("Label ready", "Postage is bought, and the parcel is being packed."),
     _N.SHIPPED: ("On its way", "The carrier has your parcel."),
     _N.DELIVERED: ("Delivered", "The carrier says the parcel has arrived."),
+    _N.OFFERED: ("Keys came free", "They are held for you for a while. Say whether you still want them."),
+    _N.RECEIVED: ("Confirmed by you", "You told us that the keys are there."),
+    _N.PROBLEM: ("You reported a problem", "A person looks into it."),
     _N.RETURNED: ("Coming back", "The parcel could not be delivered and is on its way back to us."),
     _N.CORRECTED: ("On its way again", "The carrier corrected what it told us before."),
 }

@@ -5,9 +5,9 @@ from datetime import datetime
 from django.db import transaction
 
 from config.jobs import defer
-from fulfillment.claims.errors import NotInReview, TooLate, UnknownClaim
+from fulfillment.claims.errors import NotInReview, NotSent, TooLate, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
-from fulfillment.claims.rules import CANCELLABLE_STATES, HOLDING_STATES, ClaimState
+from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, HOLDING_STATES, ClaimState
 from fulfillment.claims.selectors import region_for
 from fulfillment.claims.services.history import record, step
 from fulfillment.claims.services.paying import SETTLE_CLAIM, is_free, payment_due_at
@@ -21,7 +21,7 @@ from inventory.services.reservations import release
 
 
 def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
-    """Give up a claim: units go back, the address is shredded, the next in line gets the units.
+    """Give up a claim, or decline an offer: units go back, the address is shredded, the next in line served.
 
     Raises: UnknownClaim. TooLate: the label is being bought or the claim is closed.
     Locks:  the claim's row, then its units.
@@ -30,7 +30,7 @@ def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
         claim = _locked(code)
         if claim.label_started_at is not None or claim.state not in CANCELLABLE_STATES:
             raise TooLate(code)
-        held = claim.state in HOLDING_STATES
+        held = claim.state in HOLDING_STATES or claim.offered_until is not None
         step(
             claim,
             to=ClaimState.CANCELLED,
@@ -38,6 +38,7 @@ def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
             actor=actor,
             now=now,
             from_states=CANCELLABLE_STATES,
+            offered_until=None,
         )
         if held:
             release(holder=code, actor=actor, now=now, reason="cancelled")
@@ -69,6 +70,23 @@ def change_address(*, code: str, address: PostalAddress, actor: str, now: dateti
         claim.save(update_fields=["updated_at"])
         record(claim, ClaimEvent.Name.ADDRESS_CHANGED, actor=actor, now=now, before=claim.state)
     return claim
+
+
+def confirm_receipt(*, code: str, actor: str, now: datetime) -> bool:
+    """The maintainer says the keys are there; whether that is news.
+
+    Appended as a fact of its own: what the carrier says of the parcel stays the carrier's.
+    Raises: UnknownClaim. NotSent: nothing is under way.
+    Locks:  the claim's row.
+    """
+    with transaction.atomic(durable=True):
+        claim = _locked(code)
+        if claim.state not in ARRIVING_STATES:
+            raise NotSent(code)
+        if claim.events.filter(name=ClaimEvent.Name.RECEIVED).exists():
+            return False
+        record(claim, ClaimEvent.Name.RECEIVED, actor=actor, now=now, before=claim.state)
+    return True
 
 
 def review_claim(*, code: str, approve: bool, note: str, reviewer: str, now: datetime) -> Claim:

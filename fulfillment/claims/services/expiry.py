@@ -42,6 +42,7 @@ def _ends(code: str, *, now: datetime) -> bool:
         actor=ACTOR,
         now=now,
         from_states=EXPIRING_STATES,
+        offered_until=None,
     )
     shred(subject=code, now=now)
     queue_notice(account_id=claim.account_id, template=Notice.Template.EXPIRED, claim_code=code, now=now)

@@ -16,14 +16,13 @@ from fulfillment.claims.services.progress import (
     record_shipped,
     start_label,
 )
-from fulfillment.claims.services.waitlist import promote_waitlist
 from fulfillment.notices.models import Notice
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.models import DataKey
 from fulfillment.vault.services import Purpose, open_address
 from inventory.models import Unit
-from tests.conftest import MakeClaim, receive
+from tests.conftest import MakeClaim
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2022, 7, 11, 12, tzinfo=UTC)
@@ -134,17 +133,6 @@ def test_approval_without_stock_joins_the_waitlist(make_claim: MakeClaim) -> Non
     review_claim(code=claim.code, approve=True, note="Named.", reviewer="staff:rita", now=LATER)
     claim.refresh_from_db()
     assert (claim.state, claim.waitlisted_at) == ("waitlisted", LATER)
-
-
-def test_the_first_in_line_gets_what_comes_free(make_claim: MakeClaim) -> None:
-    first, second = make_claim("m-owner"), make_claim("m-second", now=LATER)
-    receive(now=NOW, each=1)
-    assert promote_waitlist(campaign_id=first.campaign_id, now=LATER) == 1
-    first.refresh_from_db()
-    second.refresh_from_db()
-    assert (first.state, second.state) == ("accepted", "waitlisted")
-    assert Notice.objects.filter(template="promoted").count() == 1
-    assert verify().violations == []
 
 
 @pytest.mark.usefixtures("stock")

@@ -26,7 +26,7 @@ ANY_PAIR = [WantedItem(None, 2)]
 
 def state(claim: Claim) -> str:
     claim.refresh_from_db()
-    return claim.state
+    return "offered" if claim.offered_until else claim.state
 
 
 def an_early_and_a_late_claim(make_claim: MakeClaim) -> tuple[Claim, Claim]:
@@ -39,7 +39,7 @@ def test_who_comes_later_waits_behind_those_who_wait(make_claim: MakeClaim) -> N
     first, second = an_early_and_a_late_claim(make_claim)
     assert (first.state, second.state) == ("waitlisted", "waitlisted")
     assert serve_waitlists(now=LATER) == 1
-    assert (state(first), state(second)) == ("accepted", "waitlisted")
+    assert (state(first), state(second)) == ("offered", "waitlisted")
     assert verify().violations == []
 
 
@@ -63,7 +63,7 @@ def test_the_line_passes_over_who_waits_for_another_model(make_claim: MakeClaim)
     for_a = make_claim("m-second", items=[WantedItem(USB_A, 2)], now=LATER)
     receive_stock(sku=USB_A, lot_reference="A", quantity=2, actor="staff", now=NOW)
     assert serve_waitlists(now=LATER) == 1
-    assert (state(for_c), state(for_a)) == ("waitlisted", "accepted")
+    assert (state(for_c), state(for_a)) == ("waitlisted", "offered")
 
 
 @pytest.mark.parametrize(
@@ -110,5 +110,5 @@ def test_whatever_frees_keys_wakes_the_job_that_serves_the_line(
         something_happens()
     assert ProcrastinateJob.objects.filter(task_name=STOCK_CAME_FREE).count() == 1
     jobs.serve_waitlists(timestamp=0)
-    assert state(waiting) == "accepted"
+    assert state(waiting) == "offered"
     assert verify().violations == []

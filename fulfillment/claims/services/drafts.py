@@ -1,0 +1,125 @@
+"""A claim in the making: kept step by step, so that it can be finished later, and made into a claim once."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from config.codes import new_code
+from fulfillment.claims.models import Campaign, Claim, Draft
+from fulfillment.claims.quotes import Quote
+from fulfillment.claims.rules import WantedItem
+from fulfillment.claims.services.submission import submit_claim
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.errors import Shredded
+from fulfillment.vault.services import Purpose, open_address, schedule_shredding, seal_address, shred
+from roster.models import Account
+
+# An address somebody typed and never sent is destroyed after this long.
+KEEP_DRAFT_FOR = timedelta(days=14)
+ANY = "*"
+
+
+def draft_of(*, account: Account, campaign: Campaign, now: datetime) -> Draft:
+    """The claim this maintainer has begun, or a new one."""
+    draft, _ = Draft.objects.get_or_create(
+        account=account, campaign=campaign, claim=None, defaults={"created_at": now, "updated_at": now}
+    )
+    return draft
+
+
+def choose_country(draft: Draft, *, country: str, now: datetime) -> None:
+    """Say where the keys go. Another country is another address: the one before is destroyed."""
+    if draft.country == country:
+        return
+    draft.country = country
+    _forget_address(draft, now=now)
+    _save(draft, now=now)
+
+
+def choose_keys(draft: Draft, *, items: Sequence[WantedItem], service: str, now: datetime) -> None:
+    draft.wanted = {item.sku or ANY: item.quantity for item in items}
+    draft.service = service
+    _save(draft, now=now)
+
+
+@transaction.atomic
+def keep_address(draft: Draft, *, address: PostalAddress, now: datetime) -> None:
+    """Seal the address until the claim is made, for `KEEP_DRAFT_FOR` at most."""
+    # A code whose key was shredded seals nothing any more.
+    _forget_address(draft, now=now)
+    seal_address(subject=draft.code, address=address, now=now)
+    schedule_shredding(subject=draft.code, shred_after=now + KEEP_DRAFT_FOR)
+    draft.has_address = True
+    _save(draft, now=now)
+
+
+def address_of(draft: Draft, *, actor: str, now: datetime) -> PostalAddress | None:
+    """The address as far as it was given and is kept. After commit: the opening stays in the access log."""
+    if not draft.has_address:
+        return None
+    try:
+        return open_address(subject=draft.code, purpose=Purpose.CLAIMANT, actor=actor, now=now)
+    except Shredded:
+        return None
+
+
+def items_of(draft: Draft) -> list[WantedItem]:
+    """What the draft asks for; empty while nothing is chosen."""
+    wanted: Mapping[str, int] = draft.wanted
+    return [WantedItem(None if sku == ANY else sku, quantity) for sku, quantity in wanted.items()]
+
+
+def submit_draft(
+    draft: Draft,
+    *,
+    address: PostalAddress,
+    agreed: Quote | None,
+    actor: str,
+    now: datetime,
+) -> Claim:
+    """Make the claim. What was typed is sealed anew for it, and destroyed with the draft.
+
+    Raises: whatever `submit_claim` refuses; the draft stays as it was then.
+    """
+    claim = submit_claim(
+        campaign=draft.campaign,
+        username=draft.account.username,
+        items=items_of(draft),
+        address=address,
+        actor=actor,
+        now=now,
+        service=draft.service,
+        agreed=agreed,
+    )
+    finish(draft, claim=claim, now=now)
+    return claim
+
+
+@transaction.atomic
+def finish(draft: Draft, *, claim: Claim, now: datetime) -> None:
+    """The draft became this claim: the same form sent again finds it."""
+    draft.claim = claim
+    _save(draft, now=now)
+    shred(subject=draft.code, now=now)
+
+
+@transaction.atomic
+def drop_drafts(*, account: Account, now: datetime) -> int:
+    """Forget what a maintainer began and never sent; how many drafts that were."""
+    drafts = Draft.objects.filter(account=account, claim__isnull=True).select_for_update()
+    for draft in drafts:
+        shred(subject=draft.code, now=now)
+    return drafts.delete()[0]
+
+
+def _forget_address(draft: Draft, *, now: datetime) -> None:
+    if draft.has_address:
+        shred(subject=draft.code, now=now)
+        draft.code = new_code("D")
+        draft.has_address = False
+
+
+def _save(draft: Draft, *, now: datetime) -> None:
+    draft.updated_at = now
+    draft.save()
