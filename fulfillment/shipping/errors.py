@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from config.errors import KeydeskError
+from fulfillment.shipping.rules.manifests import LeftOut
 from inventory.errors import shorten
 
 
@@ -173,3 +174,37 @@ class NothingToPick(FloorError):
 
     def __init__(self) -> None:
         super().__init__("No labelled parcel waits to be picked. Labels are bought as claims are accepted.")
+
+
+class ManifestError(ShippingError):
+    """A manifest that cannot be made or changed as asked."""
+
+    code = "manifest"
+
+
+class NothingToHandOver(ManifestError):
+    """No parcel can go onto this manifest; `left_out` says why of each that was looked at."""
+
+    code = "nothing_to_hand_over"
+
+    def __init__(self, left_out: Sequence[LeftOut]) -> None:
+        self.left_out = list(left_out)
+        reasons = "; ".join(f"{one.parcel}: {one.why}" for one in self.left_out[:5])
+        super().__init__(f"No parcel is ready to be handed over. {reasons}".strip())
+
+
+class UnknownManifest(ManifestError):
+    code = "unknown_manifest"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"There is no manifest {shorten(code)}.")
+
+
+class ManifestNotReady(ManifestError):
+    code = "manifest_not_ready"
+
+    def __init__(self, code: str, state: str) -> None:
+        self.state = state
+        super().__init__(
+            f"Manifest {code} is {state}. Only a manifest that is ready can be handed over or changed."
+        )

@@ -11,7 +11,17 @@ from config.jobs import BACK_OFF
 from fulfillment.claims.services.submission import SHIP_CLAIM
 from fulfillment.shipping import gateways
 from fulfillment.shipping.gateways.events import WORK_WEBHOOKS
-from fulfillment.shipping.services import labels, planning, purchasing, recovery, refunds, sweeping, tracking
+from fulfillment.shipping.gateways.scan_forms import forms_of
+from fulfillment.shipping.services import (
+    handing_over,
+    labels,
+    planning,
+    purchasing,
+    recovery,
+    refunds,
+    sweeping,
+    tracking,
+)
 from fulfillment.shipping.services.outcomes import FETCH_LABEL
 
 
@@ -68,6 +78,19 @@ def ask_vendor(timestamp: int) -> None:
     gateway = gateways.from_environment()
     tracking.ask_silent_trackers(gateway=gateway, now=clock.now())
     refunds.check_refunds(gateway=gateway, now=clock.now())
+
+
+@app.task(name=handing_over.MAKE_FORM, retry=BACK_OFF)
+def make_form(manifest_id: int) -> None:
+    forms = forms_of(gateways.from_environment())
+    handing_over.make_form(manifest_id=manifest_id, forms=forms, now=clock.now())
+
+
+@app.periodic(cron="*/2 * * * *")
+@app.task(name="shipping.check_forms", queueing_lock="shipping.check_forms")
+def check_forms(timestamp: int) -> None:
+    """Every two minutes: forms that the carrier is still making."""
+    handing_over.check_forms(forms=forms_of(gateways.from_environment()), now=clock.now())
 
 
 def periodic_chores(*, now: datetime) -> None:

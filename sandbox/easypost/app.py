@@ -17,6 +17,7 @@ from sandbox.easypost import (
     addresses,
     events,
     labels,
+    manifests,
     parcels,
     purchases,
     rates,
@@ -53,6 +54,9 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/shipments/{id}/refund", shipments.refund),
     ("POST", "/shipments/{id}/insure", shipments.insure),
     ("GET", "/shipments/{id}/label", shipments.convert_label),
+    ("POST", "/scan_forms", manifests.create),
+    ("GET", "/scan_forms", manifests.list_forms),
+    ("GET", "/scan_forms/{id}", manifests.retrieve),
     ("POST", "/refunds", purchases.create_refunds),
     ("GET", "/refunds", purchases.list_refunds),
     ("GET", "/refunds/{id}", purchases.retrieve_refund),
@@ -204,6 +208,8 @@ class EasyPost:
         """A label or form file: no key needed, as at the file store that the real ones lie in."""
         name = request.match_info["name"]
         for desk in self.desks.values():
+            if (form := desk.books.scan_forms.get(desk.books.form_files.get(name, ""))) is not None:
+                return web.Response(body=manifests.draw(form), content_type="application/pdf")
             shipment = desk.books.shipments.get(desk.books.label_files.get(name, ""))
             if shipment is None:
                 continue

@@ -47,6 +47,16 @@ def invoice(shipment: Json) -> bytes:
     return _pdf(image, dpi)
 
 
+def paper(title: str, warning: str, lines: list[str]) -> bytes:
+    """A page of letter size with a title and lines of text, as PDF."""
+    dpi = 150
+    image = Image.new("1", (int(8.5 * dpi), 11 * dpi), _WHITE)
+    draw_on = ImageDraw.Draw(image)
+    _write(draw_on, dpi, (0.7, 0.7), [title, warning], 0.24)
+    _write(draw_on, dpi, (0.7, 1.7), lines, 0.15)
+    return _pdf(image, dpi)
+
+
 def address_lines(address: Json) -> list[str]:
     """An address as it is printed, without empty lines."""
     town = f"{address['city'] or ''} {address['state'] or ''} {address['zip'] or ''}"

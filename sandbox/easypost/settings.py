@@ -22,6 +22,7 @@ class Settings:
     refund_days, refund_outcome: when a submitted refund settles, and how.
     label_url_seconds: how long a label file can be fetched; None for ever.
     rate_seconds: how old a rate may be when it is bought; None any age.
+    scan_form_seconds, scan_form_outcome: how long a scan form takes, and `created` or `failed`.
     buy_seconds: wall time a purchase takes; a second buy meanwhile is told it is in progress.
     webhook_retry_seconds: pauses before each repeat of a failed delivery.
     """
@@ -40,6 +41,8 @@ class Settings:
     label_dpi: int = 203
     label_url_seconds: int | None = None
     rate_seconds: int | None = None
+    scan_form_seconds: int = 0
+    scan_form_outcome: str = "created"
     buy_seconds: float = 0.0
     event_lag_seconds: int = 60
     webhook_timeout_seconds: float = 7.0
@@ -65,6 +68,7 @@ class Settings:
             ("journey", self.journey in JOURNEYS),
             ("reference_lookup", self.reference_lookup in ("newest", "oldest")),
             ("refund_outcome", self.refund_outcome in ("refunded", "rejected")),
+            ("scan_form_outcome", self.scan_form_outcome in ("created", "failed")),
             ("label_dpi", self.label_dpi in (203, 300)),
             ("share_lost, share_returned, share_held", min(shares) >= 0 and sum(shares) <= 1),
             ("webhook_concurrency", self.webhook_concurrency >= 1),

@@ -104,6 +104,8 @@ class Books:
     payloads: dict[str, list[Json]] = field(default_factory=dict)
     webhooks: dict[str, Webhook] = field(default_factory=dict)
     label_files: dict[str, str] = field(default_factory=dict)
+    scan_forms: dict[str, Json] = field(default_factory=dict)
+    form_files: dict[str, str] = field(default_factory=dict)
     labels_bought: int = 0
     labels_refunded: int = 0
     spent_cents: int = 0
