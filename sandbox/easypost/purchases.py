@@ -40,10 +40,11 @@ async def buy(desk: Desk, shipment: Shipment, *, rate_id: str, insurance: Any, b
     Raises: ApiError: POSTAGE.EXISTS, PURCHASE.IN_PROGRESS, MISSING_RATE, PAYMENT_REQUIRED, or the
         carrier's own refusal. Nothing was bought then.
     """
-    if shipment.is_bought:
+    is_single = desk.settings.one_label_a_shipment
+    if shipment.is_bought and is_single:
         desk.books.tally["second_purchases_refused"] += 1
         raise postage_exists()
-    if shipment.is_purchasing:
+    if shipment.is_purchasing and is_single:
         desk.books.tally["second_purchases_refused"] += 1
         raise purchase_in_progress()
     shipment.is_purchasing = True

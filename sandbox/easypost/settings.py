@@ -24,6 +24,8 @@ class Settings:
     rate_seconds: how old a rate may be when it is bought; None any age.
     scan_form_seconds, scan_form_outcome: how long a scan form takes, and `created` or `failed`.
     buy_seconds: wall time a purchase takes; a second buy meanwhile is told it is in progress.
+    one_label_a_shipment: without it a shipment is bought as often as it is asked for, which EasyPost never
+        does; tests take it away to see that they would notice.
     webhook_retry_seconds: pauses before each repeat of a failed delivery.
     """
 
@@ -44,6 +46,7 @@ class Settings:
     scan_form_seconds: int = 0
     scan_form_outcome: str = "created"
     buy_seconds: float = 0.0
+    one_label_a_shipment: bool = True
     event_lag_seconds: int = 60
     webhook_timeout_seconds: float = 7.0
     webhook_concurrency: int = 8

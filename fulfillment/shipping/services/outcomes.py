@@ -56,27 +56,7 @@ def record_bought(*, purchase_id: UUID | str, label: BoughtLabel, now: datetime)
     with transaction.atomic(durable=True):
         purchase = LabelPurchase.objects.select_related("shipment").get(pk=purchase_id)
         claim = Claim.objects.select_for_update(no_key=True).get(pk=purchase.shipment.claim_id)
-        mine = LabelPurchase.objects.filter(pk=purchase_id)
-        # Bought by hand on the vendor's pages, before we came to it.
-        mine.filter(state=_P.CREATED).update(state=_P.BUYING, buy_started_at=now)
-        won = mine.filter(state__in=[_P.BUYING, _P.NEEDS_OPERATOR]).update(
-            state=_P.BOUGHT,
-            rate_id=label.rate_id,
-            carrier=label.carrier,
-            service=label.service,
-            rate_cents=label.rate_cents,
-            cost_cents=label.cost_cents,
-            currency=label.currency,
-            label_id=label.label_id,
-            label_url=label.label_url,
-            tracking_code=label.tracking_code,
-            tracker_id=label.tracker_id,
-            bought_at=now,
-            checked_at=None,
-            last_error="",
-            **_FREE,
-        )
-        if not won:
+        if not _is_first_to_write(purchase_id, label, now=now):
             _compare(purchase_id, label)
             return False
         _label_parcel(purchase.shipment, now=now)
@@ -96,6 +76,32 @@ def record_bought(*, purchase_id: UUID | str, label: BoughtLabel, now: datetime)
             open_case(shipment=purchase.shipment, reason=CaseReason.OVER_CAP, detail=detail, now=now)
         defer(FETCH_LABEL, purchase_id=str(purchase_id))
     return True
+
+
+def _is_first_to_write(purchase_id: UUID | str, label: BoughtLabel, *, now: datetime) -> bool:
+    """Write the label down unless somebody did; of several answers one row count is 1."""
+    mine = LabelPurchase.objects.filter(pk=purchase_id)
+    # Bought by hand on the vendor's pages, before we came to it.
+    mine.filter(state=_P.CREATED).update(state=_P.BUYING, buy_started_at=now)
+    return bool(
+        mine.filter(state__in=[_P.BUYING, _P.NEEDS_OPERATOR]).update(
+            state=_P.BOUGHT,
+            rate_id=label.rate_id,
+            carrier=label.carrier,
+            service=label.service,
+            rate_cents=label.rate_cents,
+            cost_cents=label.cost_cents,
+            currency=label.currency,
+            label_id=label.label_id,
+            label_url=label.label_url,
+            tracking_code=label.tracking_code,
+            tracker_id=label.tracker_id,
+            bought_at=now,
+            checked_at=None,
+            last_error="",
+            **_FREE,
+        )
+    )
 
 
 def _label_parcel(shipment: Shipment, *, now: datetime) -> None:

@@ -49,14 +49,22 @@ def resolve_purchase(
     Locks: none held; taking the lease says which of two workers goes on.
     """
     purchase = LabelPurchase.objects.select_related("shipment__claim").get(pk=purchase_id)
-    settle = settle_interval(gateway.timeout)
-    taken = LabelPurchase.objects.filter(
-        pk=purchase_id, state=PurchaseState.BUYING, lease_until__lte=now, buy_attempts=purchase.buy_attempts
-    ).update(lease_owner=worker, lease_until=now + settle)
-    if taken:
+    if _take(purchase, gateway=gateway, worker=worker, now=now):
         _find_out(purchase, gateway=gateway, worker=worker, now=now)
         purchase.refresh_from_db()
     return PurchaseState(purchase.state)
+
+
+def _take(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
+    """Take over the lease that ran out; of two workers, one row count is 0."""
+    return bool(
+        LabelPurchase.objects.filter(
+            pk=purchase.pk,
+            state=PurchaseState.BUYING,
+            lease_until__lte=now,
+            buy_attempts=purchase.buy_attempts,
+        ).update(lease_owner=worker, lease_until=now + settle_interval(gateway.timeout))
+    )
 
 
 def _find_out(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> None:
