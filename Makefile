@@ -37,7 +37,7 @@ check: .env ## what CI runs: format, lint, types, imports, migrations, templates
 	echo "lint";       .venv/bin/ruff check --quiet .
 	echo "types";      .venv/bin/mypy .
 	echo "imports";    .venv/bin/lint-imports --no-cache
-	echo "templates";  .venv/bin/djlint --check --lint --quiet config fulfillment pages reports api
+	echo "templates";  .venv/bin/djlint --check --lint --quiet config fulfillment pages desk reports api
 	echo "migrations"; ENV_FILE= DJANGO_SETTINGS_MODULE=tests.settings $(MANAGE) makemigrations --check --dry-run
 	echo "deploy";     ENV_FILE=tests/deployed.env $(MANAGE) check --deploy --fail-level WARNING
 	$(PYTHON) -m pytest

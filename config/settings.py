@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "fulfillment.shipping",
     "reports",
     "pages",
+    "desk",
     "api",
     "sandbox",
 ]

@@ -13,5 +13,6 @@ urlpatterns = [
     path("sign-in/", include("allauth.urls")),
     path("api/v1/", include("api.urls")),
     path("reports/", include("reports.urls")),
+    path("desk/", include("desk.urls")),
     path("", include("pages.urls")),
 ]

@@ -1,0 +1,34 @@
+"""Record what was done at the desk."""
+
+from datetime import datetime
+from typing import Any
+
+from desk.models import AuditEntry
+
+
+def record(
+    *,
+    actor: str,
+    action: str,
+    now: datetime,
+    subject_kind: str = "",
+    subject: str = "",
+    reason: str = "",
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    """Append an entry, in the transaction of what it tells of.
+
+    Args:  before, after: only what changed; never an address, a phone, a mail address or a secret.
+    Locks: the end of the chain until the transaction ends. Call it last, when every other lock is held.
+    """
+    AuditEntry.objects.create(
+        at=now,
+        actor=actor,
+        action=action,
+        subject_kind=subject_kind,
+        subject=subject,
+        reason=reason,
+        before=before or {},
+        after=after or {},
+    )

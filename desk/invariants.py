@@ -1,0 +1,18 @@
+"""What must hold of the desk's own records."""
+
+from django.db import connection
+
+from config.invariants import Check, Violation
+from desk.audit_chain import BROKEN_ENTRIES
+from desk.models import AuditEntry
+
+
+def _audit_chain_holds() -> tuple[int, list[Violation]]:
+    with connection.cursor() as cursor:
+        cursor.execute(BROKEN_ENTRIES)
+        broken = [str(position) for (position,) in cursor.fetchall()]
+    message = "audit entries were changed, taken out or put in by hand"
+    return AuditEntry.objects.count(), [Violation("I7", message, broken)] if broken else []
+
+
+CHECKS = [Check("I7", "the audit trail's chain adds up", _audit_chain_holds)]

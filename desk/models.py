@@ -1,0 +1,81 @@
+"""Who holds which role at the desk, and what was done there."""
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from config.triggers import append_only
+from desk.audit_chain import CHAIN_ENTRY
+from desk.roles import Role
+
+
+class AppointmentQuerySet(models.QuerySet["Appointment"]):
+    def live(self) -> "AppointmentQuerySet":
+        return self.filter(ended_at=None)
+
+
+class Appointment(models.Model):
+    """A role somebody holds, from when until when, and who said so. Ended, never deleted."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="appointments")
+    role = models.CharField(max_length=24, choices=Role)
+    appointed_at = models.DateTimeField()
+    # Empty where a command on the server did it: the first administrator has nobody to ask.
+    appointed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    objects = AppointmentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "role"], condition=Q(ended_at=None), name="a_role_is_held_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(appointed_by=None) | ~Q(appointed_by=F("user")), name="nobody_appoints_themselves"
+            ),
+            models.CheckConstraint(condition=Q(role__in=sorted(Role)), name="a_role_there_is"),
+        ]
+        triggers = [pgtrigger.Protect(name="appointments_stay", operation=pgtrigger.Delete)]
+
+
+class AuditEntry(models.Model):
+    """One thing that was done at the desk: who, what, to what, when, why, and how it was before and after.
+
+    Entries are chained: each holds the SHA-256 of itself and the entry before, written by the database, so
+    that one changed or taken out by hand is found by `verify`.
+    """
+
+    position = models.BigIntegerField(unique=True, db_default=0, help_text="Its place in the chain, from 1")
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=150)
+    action = models.CharField(max_length=64)
+    # What it was done to: a kind (claim, unit, policy …) and its public id.
+    subject_kind = models.CharField(max_length=32, blank=True)
+    subject = models.CharField(max_length=150, blank=True)
+    reason = models.CharField(max_length=1000, blank=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    previous_hash = models.BinaryField(db_default=b"")
+    hash = models.BinaryField(db_default=b"")
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["-at", "-position"], name="audit_by_time"),
+            models.Index(fields=["actor", "-at"], name="audit_by_actor"),
+            models.Index(fields=["subject_kind", "subject", "-at"], name="audit_by_subject"),
+        ]
+        triggers = [*append_only("audit_entries"), CHAIN_ENTRY]
+
+
+def live_roles(*, user_id: int) -> frozenset[Role]:
+    """The roles somebody holds now; one query."""
+    held = Appointment.objects.live().filter(user_id=user_id).values_list("role", flat=True)
+    return frozenset(Role(role) for role in held)

@@ -1,0 +1,24 @@
+"""The sections of the desk, in the order its navigation shows them."""
+
+from dataclasses import dataclass
+
+from desk.roles import Action
+
+
+@dataclass(frozen=True)
+class Section:
+    """An entry of the navigation: its words, the name of its URL, and who is shown it."""
+
+    label: str
+    url: str
+    action: Action
+
+
+SECTIONS = (
+    Section("Today", "desk:today", Action.SEE_DESK),
+    Section("Claims", "desk:claims", Action.SEE_DESK),
+    Section("Parcels", "desk:parcels", Action.SEE_DESK),
+    Section("Cases", "desk:cases", Action.SEE_DESK),
+    Section("Staff", "desk:staff", Action.APPOINT),
+    Section("Audit", "desk:audit", Action.SEE_AUDIT),
+)

@@ -1,0 +1,70 @@
+"""Who may do what at the desk: one table, read by every page and tested whole.
+
+A person holds any number of roles. Where DESIGN.md asks for two names, the service that applies the change
+refuses the second when it is the first; holding every role is no way round that.
+"""
+
+from collections.abc import Mapping
+
+from django.db import models
+
+
+class Role(models.TextChoices):
+    """What somebody is appointed to; the text says it to the person."""
+
+    VIEWER = "viewer", "viewer"
+    PACKER = "packer", "packer"
+    REVIEWER = "reviewer", "reviewer"
+    STOCK_KEEPER = "stock_keeper", "stock keeper"
+    MANAGER = "programme_manager", "programme manager"
+    AUDITOR = "auditor", "auditor"
+    ADMINISTRATOR = "administrator", "administrator"
+
+
+class Action(models.TextChoices):
+    """One thing that a page lets somebody do; the text completes "You may not …"."""
+
+    SEE_DESK = "see_desk", "see the desk"
+    SEE_PERSON = "see_person", "see a maintainer's story"
+    OPEN_ADDRESS = "open_address", "open an address"
+    REVIEW_CLAIM = "review_claim", "decide claims in review"
+    WORK_CASE = "work_case", "work cases"
+    PACK = "pack", "pick, pack and hand over parcels"
+    KEEP_STOCK = "keep_stock", "receive, place and count keys"
+    SETTLE_COUNT = "settle_count", "settle the differences of a count"
+    HOLD_STOCK = "hold_stock", "recall and release keys"
+    WRITE_OFF = "write_off", "write keys off"
+    PROPOSE_EXCEPTION = "propose_exception", "propose exceptions and answer appeals"
+    APPROVE_EXCEPTION = "approve_exception", "approve exceptions"
+    RUN_PROGRAMME = "run_programme", "change the programme"
+    PUBLISH_POLICY = "publish_policy", "publish policies"
+    SEE_AUDIT = "see_audit", "read the audit trail"
+    APPOINT = "appoint", "appoint staff"
+
+
+_R = Role
+_EVERYBODY = frozenset(Role)
+
+ALLOWED: Mapping[Action, frozenset[Role]] = {
+    Action.SEE_DESK: _EVERYBODY,
+    Action.SEE_PERSON: frozenset({_R.REVIEWER, _R.MANAGER, _R.AUDITOR}),
+    Action.OPEN_ADDRESS: frozenset({_R.REVIEWER, _R.MANAGER}),
+    Action.REVIEW_CLAIM: frozenset({_R.REVIEWER, _R.MANAGER}),
+    Action.WORK_CASE: frozenset({_R.REVIEWER, _R.MANAGER}),
+    Action.PACK: frozenset({_R.PACKER, _R.STOCK_KEEPER}),
+    Action.KEEP_STOCK: frozenset({_R.STOCK_KEEPER}),
+    Action.SETTLE_COUNT: frozenset({_R.STOCK_KEEPER, _R.MANAGER}),
+    Action.HOLD_STOCK: frozenset({_R.STOCK_KEEPER, _R.MANAGER}),
+    Action.WRITE_OFF: frozenset({_R.STOCK_KEEPER, _R.MANAGER}),
+    Action.PROPOSE_EXCEPTION: frozenset({_R.REVIEWER, _R.MANAGER}),
+    Action.APPROVE_EXCEPTION: frozenset({_R.MANAGER}),
+    Action.RUN_PROGRAMME: frozenset({_R.MANAGER}),
+    Action.PUBLISH_POLICY: frozenset({_R.MANAGER}),
+    Action.SEE_AUDIT: frozenset({_R.AUDITOR, _R.ADMINISTRATOR}),
+    Action.APPOINT: frozenset({_R.ADMINISTRATOR}),
+}
+
+
+def who_may(action: Action) -> list[str]:
+    """The roles that allow it, in words, for the sentence that refuses."""
+    return [role.label for role in Role if role in ALLOWED[action]]

@@ -1,0 +1,60 @@
+"""Appoint staff to roles, and end it."""
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from config.errors import KeydeskError
+from config.models import User
+from desk import audit
+from desk.models import Appointment
+from desk.roles import Role
+
+
+class NotAppointed(KeydeskError):
+    """An appointment, or the end of one, that is refused."""
+
+    code = "not_appointed"
+
+
+def appoint(*, user: User, role: Role, by: User | None, now: datetime) -> None:
+    """Give somebody a role.
+
+    Args:   by: None when a command on the server does it.
+    Raises: NotAppointed: it is their own, they hold it already, or they are no staff.
+    """
+    if by is not None and by.pk == user.pk:
+        raise NotAppointed("Nobody appoints themselves. Ask another administrator.")
+    if not user.is_staff:
+        raise NotAppointed("Only staff hold roles. This is a maintainer's sign-in.")
+    try:
+        with transaction.atomic():
+            Appointment.objects.create(user=user, role=role, appointed_at=now, appointed_by=by)
+            _record("appointed", user, role, by=by, now=now)
+    except IntegrityError:
+        raise NotAppointed(f"They are {role.label} already.") from None
+
+
+def end_appointment(*, user: User, role: Role, by: User | None, now: datetime) -> None:
+    """Take a role away from somebody.
+
+    Raises: NotAppointed: it is their own, or they do not hold it.
+    """
+    if by is not None and by.pk == user.pk:
+        raise NotAppointed("Nobody ends their own role. Ask another administrator.")
+    with transaction.atomic():
+        live = Appointment.objects.live().filter(user=user, role=role)
+        if not live.update(ended_at=now, ended_by=by):
+            raise NotAppointed(f"They are not {role.label}.")
+        _record("appointment_ended", user, role, by=by, now=now)
+
+
+def _record(action: str, user: User, role: Role, *, by: User | None, now: datetime) -> None:
+    audit.record(
+        actor=f"staff:{by.get_username()}" if by else "system:command",
+        action=action,
+        subject_kind="staff",
+        subject=user.get_username(),
+        after={"role": role.value},
+        now=now,
+    )

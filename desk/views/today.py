@@ -1,0 +1,27 @@
+"""Today: what waits, what is late, what is wrong."""
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from config import clock
+from config import health as checks
+from desk.gate import allowed
+from desk.roles import Action
+from desk.shell import desk_page
+from desk.standing import standing
+
+
+@require_safe
+@allowed(Action.SEE_DESK)
+def today(request: HttpRequest) -> HttpResponse:
+    return desk_page(request, "desk/today.html", {"standing": standing(now=clock.now())})
+
+
+@require_safe
+@allowed(Action.SEE_DESK)
+def health(request: HttpRequest) -> HttpResponse:
+    """What `/readyz` finds, and the jobs that failed last; arguments of jobs are ids and nothing else."""
+    failed = ProcrastinateJob.objects.filter(status="failed").order_by("-id")[:50]
+    found = checks.check_all(now=clock.now())
+    return desk_page(request, "desk/health.html", {"checks": found, "failed": failed})

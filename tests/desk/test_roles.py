@@ -1,0 +1,110 @@
+"""Who may open which page: the whole table, and who may change it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
+from django.test import Client
+
+from config.models import User
+from desk.gate import may
+from desk.models import Appointment, AuditEntry, live_roles
+from desk.roles import ALLOWED, Action, Role, who_may
+from desk.services.appointments import NotAppointed, appoint, end_appointment
+from tests.desk.conftest import StaffWith
+
+MakeStaff = Callable[..., User]
+PAGES = {
+    "/desk/": Action.SEE_DESK,
+    "/desk/claims/": Action.SEE_DESK,
+    "/desk/parcels/": Action.SEE_DESK,
+    "/desk/cases/": Action.SEE_DESK,
+    "/desk/health/": Action.SEE_DESK,
+    "/desk/staff/": Action.APPOINT,
+    "/desk/audit/": Action.SEE_AUDIT,
+    "/desk/audit/export/": Action.SEE_AUDIT,
+}
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("path", PAGES)
+def test_each_page_opens_for_the_roles_of_the_table_and_no_other(
+    path: str, role: Role, staff_with: StaffWith
+) -> None:
+    answer = staff_with(role).get(path)
+    assert answer.status_code == (200 if role in ALLOWED[PAGES[path]] else 403)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_staff_without_a_role_are_told_which_would_do(path: str, staff_with: StaffWith) -> None:
+    answer = staff_with().get(path)
+    assert answer.status_code == 403
+    assert all(role in answer.content.decode() for role in who_may(PAGES[path]))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_strangers_are_sent_to_sign_in(path: str, db: None) -> None:
+    answer = Client().get(path)
+    assert answer.status_code == 302
+    assert "/sign-in/" in answer["Location"]
+
+
+def test_every_action_is_somebodys(db: None) -> None:
+    assert set(ALLOWED) == set(Action)
+    assert all(ALLOWED[action] for action in Action)
+    assert may(frozenset({Role.PACKER}), Action.PACK)
+    assert not may(frozenset({Role.VIEWER}), Action.PACK)
+
+
+class TestAppointments:
+    def test_it_opens_the_page_at_once_and_ends_at_once(self, make_staff: MakeStaff, now: datetime) -> None:
+        chief, packer = make_staff("chief", Role.ADMINISTRATOR), make_staff("packer")
+        appoint(user=packer, role=Role.PACKER, by=chief, now=now)
+        assert live_roles(user_id=packer.pk) == {Role.PACKER}
+        end_appointment(user=packer, role=Role.PACKER, by=chief, now=now)
+        assert live_roles(user_id=packer.pk) == frozenset()
+        told = AuditEntry.objects.order_by("position").values_list("action", "actor", "subject")
+        assert list(told) == [
+            ("appointed", "staff:chief", "packer"),
+            ("appointment_ended", "staff:chief", "packer"),
+        ]
+
+    def test_nobody_appoints_themselves(self, make_staff: MakeStaff, now: datetime) -> None:
+        chief = make_staff("chief", Role.ADMINISTRATOR)
+        with pytest.raises(NotAppointed, match="another administrator"):
+            appoint(user=chief, role=Role.AUDITOR, by=chief, now=now)
+        with pytest.raises(IntegrityError, match="nobody_appoints_themselves"), transaction.atomic():
+            Appointment.objects.create(user=chief, role=Role.AUDITOR, appointed_at=now, appointed_by=chief)
+        assert not AuditEntry.objects.exists()
+
+    def test_a_role_is_held_once(self, make_staff: MakeStaff, now: datetime) -> None:
+        packer = make_staff("packer", Role.PACKER)
+        with pytest.raises(NotAppointed, match="already"):
+            appoint(user=packer, role=Role.PACKER, by=None, now=now)
+
+    def test_maintainers_hold_no_roles(self, db: None, now: datetime) -> None:
+        maintainer = User.objects.create(username="maintainer:m-owner")
+        with pytest.raises(NotAppointed, match="Only staff"):
+            appoint(user=maintainer, role=Role.PACKER, by=None, now=now)
+
+    def test_the_page_appoints_and_refuses_with_a_sentence(
+        self, staff_with: StaffWith, make_staff: MakeStaff
+    ) -> None:
+        chief, packer = staff_with(Role.ADMINISTRATOR, username="chief"), make_staff("packer")
+        form = {"user": packer.pk, "role": "packer", "change": "appoint"}
+        assert chief.post("/desk/staff/", form).status_code == 302
+        assert live_roles(user_id=packer.pk) == {Role.PACKER}
+        again = chief.post("/desk/staff/", form)
+        assert again.status_code == 422
+        assert "They are packer already." in again.content.decode()
+
+    def test_the_command_makes_the_first_administrator(self, make_staff: MakeStaff) -> None:
+        make_staff("chief")
+        out = StringIO()
+        call_command("appoint", "chief", "administrator", stdout=out)
+        assert "chief is now administrator." in out.getvalue()
+        with pytest.raises(CommandError, match="Nobody signs in as nobody"):
+            call_command("appoint", "nobody", "viewer")
