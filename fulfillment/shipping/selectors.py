@@ -1,9 +1,13 @@
 """Reads that the shipping room makes of others' tables."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
-from fulfillment.claims.models import Region
+from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.selectors import region_for
+from fulfillment.shipping.models import Case, LabelPurchase, TrackingUpdate
+from fulfillment.shipping.rules.states import PurchaseState
 
 _CLOSED = (Region.Status.BLOCKED, Region.Status.PAUSED)
 
@@ -12,3 +16,36 @@ def serving_region(*, country: str, now: datetime, subdivision: str = "") -> Reg
     """The terms parcels go there on; None when none may go now, whatever was true when it was claimed."""
     region = region_for(country=country, subdivision=subdivision, now=now)
     return None if region is None or region.status in _CLOSED else region
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What a maintainer may know of one of their parcels. `updates` are the newest first."""
+
+    carrier: str
+    tracking_code: str
+    expected_on: date | None
+    updates: Sequence[TrackingUpdate]
+
+
+def parcels_of(claim: Claim) -> list[Parcel]:
+    """The parcels of a claim whose label is bought, oldest first; two queries."""
+    bought = LabelPurchase.objects.filter(shipment__claim=claim, state=PurchaseState.BOUGHT)
+    purchases = list(bought.order_by("bought_at"))
+    said: dict[object, list[TrackingUpdate]] = {purchase.pk: [] for purchase in purchases}
+    for update in TrackingUpdate.objects.filter(purchase__in=said, is_applied=True).order_by("-said_at"):
+        said[update.purchase_id].append(update)
+    return [
+        Parcel(
+            carrier=purchase.carrier,
+            tracking_code=purchase.tracking_code,
+            expected_on=next((one.expected_on for one in said[purchase.pk] if one.expected_on), None),
+            updates=said[purchase.pk],
+        )
+        for purchase in purchases
+    ]
+
+
+def open_reports_of(claim: Claim) -> list[Case]:
+    """What is being looked into about the claim's parcels; one query."""
+    return list(Case.objects.filter(shipment__claim=claim, closed_at__isnull=True).order_by("opened_at"))

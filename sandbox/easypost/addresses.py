@@ -5,6 +5,7 @@ A word anywhere in `street1` scripts the outcome of a verification:
     undeliverable   E.ADDRESS.NOT_FOUND
     missing-house   E.HOUSE_NUMBER.MISSING
     bad-apt         deliverable, with E.SECONDARY_INFORMATION.INVALID
+    misspelt        deliverable, and corrected: the street without this word
     outage          the verification service is down (503)
 """
 
@@ -23,6 +24,7 @@ from sandbox.easypost.paging import page
 
 _TEXT_FIELDS = ("name", "company", "street1", "street2", "city", "state", "zip", "country", "phone", "email")
 _PO_BOX = re.compile(r"\b(p\.?\s*o\.?\s*box|post\s+office\s+box)\b", re.IGNORECASE)
+_MISSPELT = re.compile(r"\bmisspelt\s*", re.IGNORECASE)
 _US_ZIP = re.compile(r"\d{5}(-\d{4})?")
 
 NOT_FOUND = ("E.ADDRESS.NOT_FOUND", "address", "Address not found")
@@ -218,7 +220,8 @@ def _carrier_verified(address: Json, carrier: str) -> None:
 def _normalise(address: Json) -> None:
     """Capitals, street2 merged into street1, ZIP+4, home or business."""
     second = (address["street2"] or "").strip()
-    address["street1"] = f"{(address['street1'] or '').strip()} {second}".strip()
+    street = _MISSPELT.sub("", address["street1"] or "").strip()
+    address["street1"] = f"{street} {second}".strip()
     address["street2"] = ""
     _capitalise(address)
     number = stable_number(address["street1"], address["zip"] or "")

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Protocol
 
 from config.errors import KeydeskError
+from fulfillment.shipping.gateways.verifying import Verification
 from fulfillment.vault.addresses import PostalAddress
 
 
@@ -192,3 +193,9 @@ class CarrierGateway(Protocol):
     def ensure_webhook(self, url: str, secret: str) -> str:
         """Have events sent to `url`, signed with `secret`; enables it again if it was disabled. Its id."""
         ...
+
+
+class AddressVerifier(Protocol):
+    """Who is asked whether an address can be delivered to. Never raises: no answer is an answer."""
+
+    def verify_address(self, address: PostalAddress) -> Verification: ...

@@ -18,7 +18,7 @@ from easypost.errors.general.easypost_error import EasyPostError
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from fulfillment.shipping.gateways import reading
+from fulfillment.shipping.gateways import reading, verifying
 from fulfillment.shipping.gateways.base import (
     BoughtLabel,
     CreatedShipment,
@@ -31,6 +31,7 @@ from fulfillment.shipping.gateways.base import (
     ShipmentStatus,
     TrackerState,
 )
+from fulfillment.vault.addresses import PostalAddress
 
 logger = logging.getLogger("keydesk.easypost")
 
@@ -180,6 +181,19 @@ class EasyPostGateway:
             if content.lstrip().startswith(start):
                 return LabelFile(content, media_type)
         raise GatewayError(Failure.PERMANENT, "LABEL.IS_NONE", status=200)
+
+    def verify_address(self, address: PostalAddress) -> verifying.Verification:
+        """https://docs.easypost.com/docs/addresses#create-a-verified-address
+
+        Asked while somebody waits for the page, so whatever goes wrong is no answer, never an error.
+        """
+        try:
+            return self._ask(
+                lambda client: client.address.create(**verifying.question(address)),
+                lambda body: verifying.read_verification(body, asked=address),
+            )
+        except GatewayError:
+            return verifying.NOT_ASKED
 
     def _created(self, body: Json) -> CreatedShipment:
         self._check_mode(body)

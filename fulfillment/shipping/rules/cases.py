@@ -19,6 +19,10 @@ class CaseReason(models.TextChoices):
     SILENT = "silent", "nothing heard of the parcel"
     RETURNED = "returned", "the parcel comes back"
     LOST = "lost", "the parcel is lost"
+    NOT_ARRIVED = "not_arrived", "the maintainer says it never came"
+    DAMAGED = "damaged", "the maintainer says it came damaged"
+    WRONG_KEYS = "wrong_keys", "the maintainer says the keys are not those"
+    SEAL_BROKEN = "seal_broken", "the maintainer says the seal was broken"
     TRACKING_REVERSED = "tracking_reversed", "the carrier took back what it said"
 
 
@@ -32,6 +36,9 @@ _DUE_AFTER: Mapping[CaseReason, timedelta] = {
     CaseReason.OVER_CEILING: _WITHIN_A_DAY,
     CaseReason.ADDRESS: _WITHIN_A_DAY,
     CaseReason.DELIVERY_PROBLEM: _WITHIN_A_DAY,
+    # Somebody may hold keys that were tampered with.
+    CaseReason.SEAL_BROKEN: _WITHIN_A_DAY,
+    CaseReason.WRONG_KEYS: _WITHIN_A_DAY,
 }
 
 
