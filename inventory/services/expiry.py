@@ -21,7 +21,13 @@ def let_expire(*, holder: str, expires_at: datetime | None) -> None:
     if expires_at is None:
         Expiry.objects.filter(holder=holder).delete()
     else:
-        Expiry.objects.update_or_create(holder=holder, defaults={"expires_at": expires_at})
+        # One statement: between a look and a write another may end or set the same.
+        Expiry.objects.bulk_create(
+            [Expiry(holder=holder, expires_at=expires_at)],
+            update_conflicts=True,
+            unique_fields=["holder"],
+            update_fields=["expires_at"],
+        )
 
 
 def release_expired(*, now: datetime, holder_ends: HolderEnds | None = None, at_most: int = 500) -> list[str]:

@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import connection, transaction
 
 from inventory.errors import DayNotOver
-from inventory.merkle import root_of
+from inventory.merkle import Tree
 from inventory.models import Seal
-from inventory.seals import Leaf, bounds, pack
+from inventory.seals import Leaf, bounds
 
 _SEAL_LOCK = 0x6B657964_00000002  # "keyd", and the second of our locks
+_FETCHED_AT_ONCE = 10_000
 
 
 def seal_days(*, now: datetime, through: date | None = None) -> list[Seal]:
@@ -50,20 +51,45 @@ def _first_day() -> date | None:
     return first
 
 
+# The leaves are put together where they are kept: a day can have millions.
+_INSERT = """
+    INSERT INTO inventory_seal (day, movement_count, root, leaves)
+    SELECT %s, %s, %s, coalesce(string_agg(
+        int8send(unit_id) || int4send(sequence) || hash, ''::bytea ORDER BY unit_id, sequence), ''::bytea)
+    FROM inventory_movement WHERE recorded_at >= %s AND recorded_at < %s
+"""
+
+
 def _seal(day: date) -> Seal:
+    """The seal of a day, without its leaves in memory.
+
+    The tree and the leaves are read one after the other. Between them nothing can be recorded on a day that
+    is over; and a check constraint of the seal sees to it that there are as many leaves as were counted.
+    """
     with transaction.atomic():
         with connection.cursor() as cursor:
             # Two at once would both want to be the next; the second finds the day taken and is refused.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SEAL_LOCK])
-        leaves = movements_of(day)
-        seal = Seal.objects.create(
-            day=day,
-            movement_count=len(leaves),
-            root=root_of([leaf.hash for leaf in leaves]),
-            leaves=pack(leaves),
-        )
-        seal.refresh_from_db(fields=["previous", "hash", "sealed_at"])
+        tree = _tree_of(day)
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT, [day, len(tree), tree.root(), *bounds(day)])
+        seal = Seal.objects.defer("leaves").get(day=day)
     return seal
+
+
+def _tree_of(day: date) -> Tree:
+    tree = Tree()
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(
+            "SELECT hash FROM inventory_movement WHERE recorded_at >= %s AND recorded_at < %s"
+            " ORDER BY unit_id, sequence",
+            bounds(day),
+        )
+        while rows := cursor.fetchmany(_FETCHED_AT_ONCE):
+            for (digest,) in rows:
+                tree.add(bytes(digest))
+            tree.fold()
+    return tree
 
 
 def movements_of(day: date) -> list[Leaf]:
