@@ -19,6 +19,7 @@ SECTIONS = (
     Section("Claims", "desk:claims", Action.SEE_DESK),
     Section("Parcels", "desk:parcels", Action.SEE_DESK),
     Section("Cases", "desk:cases", Action.SEE_DESK),
+    Section("Stock", "desk:stock", Action.SEE_DESK),
     Section("Staff", "desk:staff", Action.APPOINT),
     Section("Audit", "desk:audit", Action.SEE_AUDIT),
 )

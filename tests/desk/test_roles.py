@@ -23,6 +23,7 @@ PAGES = {
     "/desk/parcels/": Action.SEE_DESK,
     "/desk/cases/": Action.SEE_DESK,
     "/desk/health/": Action.SEE_DESK,
+    "/desk/stock/": Action.SEE_DESK,
     "/desk/staff/": Action.APPOINT,
     "/desk/audit/": Action.SEE_AUDIT,
     "/desk/audit/export/": Action.SEE_AUDIT,

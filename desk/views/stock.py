@@ -1,0 +1,50 @@
+"""Where the keys stand, and the custody of each."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from config import clock
+from desk.gate import allowed
+from desk.roles import Action
+from desk.shell import desk_page
+from inventory.errors import UnknownSerial
+from inventory.rules import Account
+from inventory.selectors import lot_balances, outlook, stock_by_model_and_account
+from inventory.story import unit_story
+
+
+@require_safe
+@never_cache
+@allowed(Action.SEE_DESK)
+def stock(request: HttpRequest) -> HttpResponse:
+    """Where the keys stand, how long they last, and which lots did not come in full."""
+    asked = request.GET.get("serial", "").strip()
+    if asked:
+        return redirect("desk:unit", serial=asked[:80].replace("/", "-"))
+    standing = stock_by_model_and_account()
+    accounts = [account for account in Account if any(account in places for places in standing.values())]
+    lasting = outlook(now=clock.now())
+    rows = [
+        (sku, [places.get(account, 0) for account in accounts], sum(places.values()), lasting.get(sku))
+        for sku, places in standing.items()
+    ]
+    context = {
+        "accounts": accounts,
+        "rows": rows,
+        "odd_lots": [lot for lot in lot_balances() if lot.discrepancy],
+    }
+    return desk_page(request, "desk/stock.html", context)
+
+
+@require_safe
+@never_cache
+@allowed(Action.SEE_DESK)
+def unit(request: HttpRequest, serial: str) -> HttpResponse:
+    """The custody of one key: its whole story in order, and whether it can be proved."""
+    try:
+        story = unit_story(serial)
+    except UnknownSerial as refusal:
+        return desk_page(request, "desk/no_unit.html", {"refusal": str(refusal), "asked": serial}, status=404)
+    return desk_page(request, "desk/unit.html", {"story": story, "unit": story.unit})

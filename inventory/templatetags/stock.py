@@ -1,0 +1,15 @@
+"""What every desk page shows about stock."""
+
+from typing import Any
+
+from django import template
+
+from inventory.selectors import open_alerts
+
+register = template.Library()
+
+
+@register.inclusion_tag("inventory/parts/low_stock.html")
+def low_stock() -> dict[str, Any]:
+    """A banner for each key model that runs low; nothing when none does. One query."""
+    return {"alerts": open_alerts()}
