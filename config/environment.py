@@ -75,6 +75,9 @@ class Environment(BaseSettings):
     easypost_webhook_secrets: Secrets = Field(
         description="Secrets that sign EasyPost's webhooks, newest first, separated by commas."
     )
+    easypost_webhook_signature: Literal["v1", "v2"] = Field(
+        "v1", description="Which version of EasyPost's webhook signature is asked for. v2 is not proved yet."
+    )
     easypost_timeout_s: int = Field(20, gt=0, le=120, description="Seconds to wait for EasyPost.")
 
     mail_url: str = Field(

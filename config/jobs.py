@@ -1,4 +1,4 @@
-"""How jobs are deferred, and the nightly look at the invariants.
+"""How jobs are deferred, the rescue of those whose worker died, and the nightly look at the invariants.
 
 A job's arguments are ids and nothing else: they stand in a table that staff and backups can read (I9).
 """
@@ -12,7 +12,7 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-from config import invariants
+from config import invariants, rescue
 
 logger = logging.getLogger("keydesk.jobs")
 
@@ -44,6 +44,13 @@ def _wake(task_name: str) -> None:
             app.configure_task(task_name, queueing_lock=task_name, allow_unknown=False).defer(timestamp=0)
     except AlreadyEnqueued:
         pass
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="config.rescue_jobs", queueing_lock="config.rescue_jobs", pass_context=False)
+def rescue_jobs(timestamp: int) -> None:
+    """Every minute: jobs that a killed worker left behind are given to another."""
+    rescue.rescue_jobs()
 
 
 @app.periodic(cron="17 3 * * *")

@@ -66,3 +66,6 @@ class RefusedWebhook(models.Model):
 
     provider = models.CharField(max_length=20, choices=Provider)
     refused_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["provider", "refused_at"], name="refusals_by_time")]

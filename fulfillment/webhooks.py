@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
 from django.db import IntegrityError, transaction
@@ -18,6 +18,9 @@ from fulfillment.models import Provider, RefusedWebhook, Webhook
 
 MAX_BYTES = 1_000_000
 MAX_TEXT = 200
+# Refusals are kept to see that something is wrong, which a flood of them shows no better than this many.
+REFUSALS_AN_HOUR = 1000
+KEEP_REFUSALS_FOR = timedelta(days=90)
 
 
 class WebhookRefused(KeydeskError):
@@ -90,13 +93,25 @@ def receive(intake: Intake, *, body: bytes | None, headers: Mapping[str, str], n
             raise BadBody(f"longer than {MAX_BYTES} bytes, or cut short")
         event = _read(intake, body=body, headers=headers)
     except WebhookRefused:
-        RefusedWebhook.objects.create(provider=intake.provider, refused_at=now)
+        _note_refusal(intake.provider, now=now)
         raise
     with transaction.atomic():
         if _store(intake.provider, event, body=body, now=now) is None:
             return False
         wake(intake.job)
     return True
+
+
+def _note_refusal(provider: Provider, *, now: datetime) -> None:
+    lately = RefusedWebhook.objects.filter(provider=provider, refused_at__gt=now - timedelta(hours=1))
+    if not lately.order_by("refused_at")[REFUSALS_AN_HOUR - 1 :].exists():
+        RefusedWebhook.objects.create(provider=provider, refused_at=now)
+
+
+def forget_refusals(*, now: datetime) -> int:
+    """Delete the records of refused attempts that are past their time; how many."""
+    old = RefusedWebhook.objects.filter(refused_at__lt=now - KEEP_REFUSALS_FOR)
+    return old.delete()[0]
 
 
 def _read(intake: Intake, *, body: bytes, headers: Mapping[str, str]) -> Event:

@@ -10,7 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from config import clock
-from fulfillment.shipping.gateways.events import EasyPostIntake
+from fulfillment.shipping.gateways.events import EasyPostIntake, EasyPostIntakeV2
 from fulfillment.webhooks import WebhookRefused, receive
 
 
@@ -28,9 +28,11 @@ def easypost_webhook(request: HttpRequest) -> HttpResponse:
 
 @cache
 def _intake() -> EasyPostIntake:
-    return EasyPostIntake(
-        [secret.get_secret_value() for secret in settings.ENVIRONMENT.easypost_webhook_secrets]
-    )
+    environment = settings.ENVIRONMENT
+    secrets = [secret.get_secret_value() for secret in environment.easypost_webhook_secrets]
+    if environment.easypost_webhook_signature == "v2":
+        return EasyPostIntakeV2(secrets, now=clock.now)
+    return EasyPostIntake(secrets)
 
 
 def _body(request: HttpRequest) -> bytes | None:

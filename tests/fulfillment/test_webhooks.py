@@ -1,7 +1,7 @@
 """The door for webhooks: what is let in, what is not, and that it is let in once."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ from django.test import Client
 from easypost.util import validate_webhook
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from fulfillment import webhooks
 from fulfillment.models import RefusedWebhook, Webhook
-from fulfillment.shipping.gateways.events import EasyPostIntake
+from fulfillment.shipping.gateways.events import EasyPostIntake, EasyPostIntakeV2
 from fulfillment.shipping.models import LabelPurchase
 from fulfillment.webhooks import MAX_BYTES, BadBody, BadSignature, parse_strictly, receive
 from tests.fulfillment.shipping.events import post, signature, stored, tracker_event
@@ -132,6 +133,68 @@ def test_a_verifier_that_fails_is_a_refusal() -> None:
 
     with pytest.raises(BadSignature):
         receive(Broken(["x"]), body=b"{}", headers={}, now=NOW)
+
+
+SENT_AT, PATH = "Mon, 11 Jul 2022 12:00:00 -0000", "/api/v1/webhooks/easypost"
+
+
+def signed_by_v2(body: bytes, **changed: str) -> dict[str, str]:
+    """The headers of a delivery under version 2 of the signature."""
+    given = {"sent_at": SENT_AT, "path": PATH, "secret": "tests-new", **changed}
+    signed = f"{given['sent_at']}POST{given['path']}".encode() + body
+    return {
+        "X-Timestamp": given["sent_at"],
+        "X-Path": given["path"],
+        "X-Hmac-Signature-V2": signature(signed, given["secret"]),
+    }
+
+
+def test_version_2_of_the_signature_is_accepted_while_it_is_fresh() -> None:
+    body = json.dumps(event()).encode()
+    for minutes, expected in ((-6, False), (-4, True), (0, True), (4, True), (6, False)):
+        read_at = NOW + timedelta(minutes=minutes)
+        intake = EasyPostIntakeV2(["tests-new", "tests-old"], now=lambda read_at=read_at: read_at)
+        assert intake.verify(body, signed_by_v2(body)) is expected
+        assert intake.verify(body, signed_by_v2(body, secret="tests-old")) is expected
+    assert receive(intake_v2(), body=body, headers=signed_by_v2(body), now=NOW) is True
+
+
+def intake_v2() -> EasyPostIntakeV2:
+    return EasyPostIntakeV2(["tests-new"], now=lambda: NOW)
+
+
+@pytest.mark.parametrize("missing", ["X-Timestamp", "X-Path", "X-Hmac-Signature-V2"])
+def test_version_2_of_the_signature_needs_each_of_its_headers(missing: str) -> None:
+    body = json.dumps(event()).encode()
+    headers = {name: value for name, value in signed_by_v2(body).items() if name != missing}
+    with pytest.raises(BadSignature):
+        receive(intake_v2(), body=body, headers=headers, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"X-Timestamp": "Mon, 11 Jul 2022 12:01:00 -0000"}, {"X-Path": "/x"}, {"X-Timestamp": "soon"}]
+)
+def test_version_2_of_the_signature_covers_time_path_and_body(changed: dict[str, str]) -> None:
+    body = json.dumps(event()).encode()
+    with pytest.raises(BadSignature):
+        receive(intake_v2(), body=body, headers={**signed_by_v2(body), **changed}, now=NOW)
+    with pytest.raises(BadSignature):
+        receive(intake_v2(), body=body + b" ", headers=signed_by_v2(body), now=NOW)
+    # The first version is no way round the second.
+    with pytest.raises(BadSignature):
+        receive(intake_v2(), body=body, headers={"X-Hmac-Signature": signature(body)}, now=NOW)
+
+
+def test_a_flood_of_refused_attempts_leaves_so_many_records_and_they_go_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(webhooks, "REFUSALS_AN_HOUR", 3)
+    for _ in range(5):
+        assert post(event(), signed="none").status_code == 400
+    assert RefusedWebhook.objects.count() == 3
+    last = RefusedWebhook.objects.latest("refused_at").refused_at
+    assert webhooks.forget_refusals(now=last + timedelta(days=90)) == 2
+    assert webhooks.forget_refusals(now=last + timedelta(days=91)) == 1
 
 
 def test_a_name_that_stands_twice_has_two_meanings_and_is_refused_at_any_depth() -> None:

@@ -1,0 +1,61 @@
+"""Jobs whose worker died: given to another, since the queue itself never takes a job back.
+
+Every job here may run twice (a worker dies after its work and before it could say so), so a second run is
+always safe; a job that never ends is not.
+"""
+
+import logging
+from datetime import timedelta
+
+from django.db import connection, transaction
+
+logger = logging.getLogger("keydesk.jobs")
+
+# A worker says it lives every 10 s. Six silences, so that a slow database alone costs no job its worker.
+SILENCE = timedelta(seconds=60)
+# A job that took so many workers with it will take the next one too.
+MAX_ATTEMPTS = 10
+
+# A worker that was pruned leaves no id in its jobs. SKIP LOCKED: another rescuer has those.
+_ORPHANS = """
+SELECT job.id, job.task_name, job.attempts,
+       job.queueing_lock IS NOT NULL AND EXISTS (
+           SELECT FROM procrastinate_jobs AS waiting
+           WHERE waiting.queueing_lock = job.queueing_lock AND waiting.status = 'todo'
+       )
+FROM procrastinate_jobs AS job
+WHERE job.status = 'doing' AND NOT EXISTS (
+    SELECT FROM procrastinate_workers AS worker
+    WHERE worker.id = job.worker_id AND worker.last_heartbeat >= now() - %s
+)
+ORDER BY job.id
+FOR UPDATE OF job SKIP LOCKED
+"""
+_AGAIN = "SELECT procrastinate_retry_job_v2(%s, now(), NULL, NULL, NULL)"
+_END = "SELECT procrastinate_finish_job_v1(%s, 'failed', false)"
+
+
+def rescue_jobs() -> int:
+    """Put the jobs of workers that are gone back into the queue; how many were found.
+
+    One of which another waits already (a look for work, that nobody needs twice) is ended instead, and so
+    is one that was tried too often. Times are the database's: workers may read other clocks.
+
+    Locks: the jobs; of two rescuers at once each job has one.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_ORPHANS, [SILENCE])
+        orphans = cursor.fetchall()
+        again: set[str] = set()
+        for job_id, task_name, attempts, is_waiting in orphans:
+            if attempts >= MAX_ATTEMPTS:
+                logger.error(
+                    "Job %s (%s) lost its worker %s times and is ended.", job_id, task_name, attempts
+                )
+            is_over = attempts >= MAX_ATTEMPTS or is_waiting
+            cursor.execute(_END if is_over else _AGAIN, [job_id])
+            if not is_over:
+                again.add(task_name)
+    if again:
+        logger.warning("Jobs whose worker is gone are tried again: %s.", ", ".join(sorted(again)))
+    return len(orphans)

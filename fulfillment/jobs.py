@@ -1,0 +1,13 @@
+"""What webhooks of all vendors leave to the workers."""
+
+from procrastinate.contrib.django import app
+
+from config import clock
+from fulfillment import webhooks
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(name="fulfillment.forget_refusals", queueing_lock="fulfillment.forget_refusals")
+def forget_refusals(timestamp: int) -> None:
+    """Every night: records of refused attempts that are past their time."""
+    webhooks.forget_refusals(now=clock.now())
