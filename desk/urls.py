@@ -2,12 +2,18 @@
 
 from django.urls import path
 
-from desk.views import audit, queues, staff, stock, today
+from desk.views import audit, claims, people, queues, staff, stock, today
 
 app_name = "desk"
 urlpatterns = [
     path("", today.today, name="today"),
     path("claims/", queues.claims, name="claims"),
+    path("claims/<str:code>/", claims.claim, name="claim"),
+    path("claims/<str:code>/review/", claims.review, name="review"),
+    path("claims/<str:code>/address/", claims.address, name="address"),
+    path("people/<str:username>/", people.person, name="person"),
+    path("projects/<str:name>/", people.project, name="project"),
+    path("search/", people.search, name="search"),
     path("parcels/", queues.parcels, name="parcels"),
     path("cases/", queues.cases, name="cases"),
     path("health/", today.health, name="health"),

@@ -96,7 +96,7 @@ def review_claim(*, code: str, approve: bool, note: str, reviewer: str, now: dat
     Raises: UnknownClaim. NotInReview.
     Locks:  the claim's row, then units.
     """
-    with transaction.atomic(durable=True):
+    with transaction.atomic():
         claim = _locked(code)
         if claim.state != ClaimState.IN_REVIEW:
             raise NotInReview(code)

@@ -1,0 +1,82 @@
+"""Everything on record about one claim, and about one maintainer, without the address."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.notices.models import Notice
+from fulfillment.shipping.models import Case, Shipment
+from fulfillment.vault.models import Opening
+from roster.models import Account, Decision, ProjectRole, TwoFactorObservation
+
+# Nobody has more; a page that would grow without end stops there.
+AT_MOST = 200
+
+
+@dataclass(frozen=True)
+class ClaimStory:
+    """A claim with what was decided, what happened, what was sent and who opened its address."""
+
+    claim: Claim
+    events: Sequence[ClaimEvent]
+    parcels: Sequence[Shipment]
+    cases: Sequence[Case]
+    notices: Sequence[Notice]
+    openings: Sequence[Opening]
+
+    @property
+    def verdicts(self) -> Sequence[dict[str, object]]:
+        """Every rule's answer, those that did not pass first."""
+        verdicts: list[dict[str, object]] = self.claim.decision.verdicts
+        return sorted(verdicts, key=lambda verdict: verdict["outcome"] == "pass")
+
+
+def story_of_claim(code: str) -> ClaimStory | None:
+    """The story of a claim in a fixed number of queries, or None when there is none of this code."""
+    claims = Claim.objects.select_related("account", "campaign", "decision__policy")
+    claim = claims.filter(code=code).prefetch_related("items__key_model").first()
+    if claim is None:
+        return None
+    parcels = Shipment.objects.filter(claim=claim).prefetch_related("units__key_model", "purchases")
+    return ClaimStory(
+        claim=claim,
+        events=list(claim.events.order_by("id")[:AT_MOST]),
+        parcels=list(parcels.order_by("id")[:AT_MOST]),
+        cases=list(Case.objects.filter(shipment__claim=claim).select_related("shipment").order_by("-id")),
+        notices=list(Notice.objects.filter(claim_code=code).order_by("-id")[:AT_MOST]),
+        openings=list(Opening.objects.filter(subject=code).order_by("-id")[:AT_MOST]),
+    )
+
+
+@dataclass(frozen=True)
+class PersonStory:
+    """A maintainer: what the roster says, what was decided, what they claimed and were told."""
+
+    account: Account
+    roles: Sequence[ProjectRole]
+    two_factor: Sequence[TwoFactorObservation]
+    decisions: Sequence[Decision]
+    claims: Sequence[Claim]
+    notices: Sequence[Notice]
+    openings: Sequence[Opening]
+
+
+def story_of_person(username: str) -> PersonStory | None:
+    """The story of a maintainer in a fixed number of queries, or None when nobody has this name."""
+    account = Account.objects.named(username).first()
+    if account is None:
+        return None
+    roles = ProjectRole.objects.filter(account=account).select_related("project")
+    observations = TwoFactorObservation.objects.filter(account=account)
+    decisions = Decision.objects.filter(account=account).select_related("policy")
+    claims = list(Claim.objects.of(account.pk).select_related("campaign").order_by("-id")[:AT_MOST])
+    openings = Opening.objects.filter(subject__in=[claim.code for claim in claims])
+    return PersonStory(
+        account=account,
+        roles=list(roles.order_by("ended_on", "project__normalized_name")[:AT_MOST]),
+        two_factor=list(observations.order_by("-observed_at", "-id")[:AT_MOST]),
+        decisions=list(decisions.order_by("-decided_at", "-id")[:AT_MOST]),
+        claims=claims,
+        notices=list(Notice.objects.filter(account=account).order_by("-id")[:AT_MOST]),
+        openings=list(openings.order_by("-id")[:AT_MOST]),
+    )
