@@ -168,7 +168,7 @@ def test_lists_page_by_cursor_with_the_same_queries_however_many_there_are(
 ) -> None:
     make_claim()
     client = staff_with(Role.VIEWER)
-    with django_assert_num_queries(5) as few:  # type: ignore[attr-defined]
+    with django_assert_num_queries(4) as few:  # type: ignore[attr-defined]
         client.get("/desk/claims/")
     first = Claim.objects.get()
     Claim.objects.bulk_create(
