@@ -342,6 +342,66 @@ class RecallIn(In):
     criteria: CriteriaIn
 
 
+class GrantedOut(Schema):
+    recall: str
+    granted: list[str] = Field(description="The replacement claims made now, accepted or in line.")
+    replaced_before: list[str] = Field(description="Claims whose keys were replaced before.")
+    without_address: list[str] = Field(description="Claims whose address is gone; their people are asked.")
+    back_in_line: list[str] = Field(description="Claims that lost reserved keys and wait for others.")
+    packed: list[str] = Field(description="Serials in closed parcels, to be stopped by hand.")
+
+
+class LocationIn(In):
+    code: Text = Field(description="Of A-Z, 0-9 and -.")
+    name: Text
+    contact_name: Text
+    company: str = Field("", max_length=100)
+    street1: Text
+    street2: str = Field("", max_length=100)
+    city: Text
+    state: str = Field("", max_length=100)
+    postal_code: str = Field("", max_length=20)
+    country: Text = Field(description="Two letters, ISO 3166.")
+    phone: str = Field("", max_length=40)
+    bins: list[Text] = Field([], max_length=1000, description="Those that are missing are added.")
+    quarantine: list[Text] = Field([], max_length=1000)
+
+
+class LocationOut(Schema):
+    code: str
+    name: str
+    contact_name: str
+    company: str
+    street1: str
+    street2: str
+    city: str
+    state: str
+    postal_code: str
+    country: str
+    phone: str
+    bins: list[str]
+    quarantine: list[str]
+
+
+class LocationListOut(Schema):
+    items: list[LocationOut]
+
+
+class StockAlertOut(Schema):
+    event: str = Field(description="stock.low")
+    sku: str
+    raised_at: datetime
+    cleared_at: datetime | None
+    available: int
+    per_day: float
+    days_left: float
+    threshold_days: int
+
+
+class StockAlertListOut(Schema):
+    items: list[StockAlertOut]
+
+
 class RecallOut(Schema):
     code: str
     why: str

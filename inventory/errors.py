@@ -148,6 +148,17 @@ class UnknownBin(InventoryError):
         super().__init__(f"There is no bin {shorten(label)}. {remedy}")
 
 
+class BadLocation(InventoryError):
+    """A warehouse or bin that cannot be kept; every bad field, with what is wrong with it."""
+
+    code = "bad_location"
+
+    def __init__(self, warehouse: str, problems: Sequence[tuple[str, str]]) -> None:
+        self.problems = list(problems)
+        named = "; ".join(f"{name}: {problem}" for name, problem in self.problems[:NAMED_AT_MOST])
+        super().__init__(f"Nothing of warehouse {shorten(warehouse)} was changed. {named}")
+
+
 class WrongBin(InventoryError):
     """Keys that do not belong into this bin; every one, with the account it stands in."""
 

@@ -4,13 +4,19 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Q
 
 from inventory.errors import UnknownSerial
-from inventory.models import Bin, Lot, Movement, Recall, StockAlert, Transfer, Unit
-from inventory.rules import Account, Criteria, Outlook
+from inventory.models import Bin, Lot, Movement, Recall, StockAlert, Transfer, Unit, Warehouse
+from inventory.rules import SHELVED_ACCOUNTS, Account, Criteria, Outlook
+
+_WAREHOUSE_FIELDS = (
+    *("code", "name", "contact_name", "company", "street1", "street2", "city", "state", "postal_code"),
+    *("country", "phone"),
+)
 
 # sku → account → units; accounts without units are left out.
 Stock = dict[str, dict[str, int]]
@@ -123,6 +129,44 @@ def place_of(unit: Unit) -> Bin | None:
     return last.to_bin if last else None
 
 
+def ship_from(
+    *, sku: str | None = None, lot: str | None = None, units: Iterable[Unit] | None = None
+) -> Warehouse | None:
+    """The warehouse that keys are sent from: where most of these lie, by key model, lot or one by one.
+
+    Keys that lie nowhere are sent from the warehouse that is first by code; None when there is none.
+    """
+    latest = Transfer.objects.filter(to_bin__isnull=False, unit__account__in=SHELVED_ACCOUNTS)
+    if sku is not None:
+        latest = latest.filter(unit__key_model__sku=sku)
+    if lot is not None:
+        latest = latest.filter(unit__lot__reference=lot)
+    if units is not None:
+        latest = latest.filter(unit__in=list(units))
+    most = (
+        latest.latest_of_their_units()
+        .values("to_bin__warehouse")
+        .annotate(keys=Count("pk"))
+        .order_by("-keys", "to_bin__warehouse__code")
+        .values_list("to_bin__warehouse", flat=True)
+        .first()
+    )
+    warehouses = Warehouse.objects.order_by("code")
+    return warehouses.first() if most is None else warehouses.get(pk=most)
+
+
+def locations() -> list[dict[str, Any]]:
+    """Every warehouse with its address and bins, by code."""
+    return [
+        {
+            **{name: getattr(warehouse, name) for name in _WAREHOUSE_FIELDS},
+            "bins": sorted(bin.code for bin in warehouse.bins.all() if not bin.is_quarantine),
+            "quarantine": sorted(bin.code for bin in warehouse.bins.all() if bin.is_quarantine),
+        }
+        for warehouse in Warehouse.objects.order_by("code").prefetch_related("bins")
+    ]
+
+
 @dataclass(frozen=True)
 class RecallReach:
     """Where the units of a recall are now.
@@ -223,6 +267,12 @@ def outlook(*, now: datetime, window: timedelta = RATE_WINDOW) -> dict[str, Outl
 def open_alerts() -> list[StockAlert]:
     """What the desk shows on top of every page."""
     return list(StockAlert.objects.filter(cleared_at=None).select_related("key_model").order_by("days_left"))
+
+
+def newest_alerts(*, only_open: bool, at_most: int = 200) -> list[StockAlert]:
+    """Alerts as events, newest first."""
+    alerts = StockAlert.objects.select_related("key_model").order_by("-raised_at", "-pk")
+    return list((alerts.filter(cleared_at=None) if only_open else alerts)[:at_most])
 
 
 def lot_size(reference: str) -> int:

@@ -18,27 +18,44 @@ from api.schemas import (
     AdjustmentOut,
     CountIn,
     CountOut,
+    GrantedOut,
+    LocationIn,
+    LocationListOut,
+    LocationOut,
     LotIn,
     LotOut,
     RecallIn,
     RecallOut,
+    StockAlertListOut,
     StockListOut,
     UnitOut,
 )
 from config import clock
 from config.errors import BadRequest, FieldError
+from fulfillment.claims.services.recalls import grant_replacements
 from inventory.custody import custody_document
-from inventory.errors import BadReceipt, BadSerials, SerialSeenBefore, UnknownPaper, UnknownSerial, UnknownSku
+from inventory.errors import (
+    BadLocation,
+    BadReceipt,
+    BadSerials,
+    SerialSeenBefore,
+    UnknownPaper,
+    UnknownSerial,
+    UnknownSku,
+)
 from inventory.models import Count, Recall, Unit
 from inventory.rules import Criteria, SerialProblem
 from inventory.selectors import (
     bins_by_serial,
     custody,
+    locations,
     lot_balances,
+    newest_alerts,
     recall_reach,
     stock_by_model_and_account,
 )
 from inventory.services import counts, places, quarantine, recalls
+from inventory.services.locations import keep_location, read_location
 from inventory.services.receiving import check_receipt, receive_stock
 from inventory.services.reservations import swap
 
@@ -83,6 +100,59 @@ def get_custody(
 ) -> dict[str, Any]:
     """The file that `check_custody.py` checks without us."""
     return custody_document(serial=serial, now=clock.now())
+
+
+@router.get(
+    "/alerts",
+    response=answers(StockAlertListOut),
+    summary="Events of stock running low",
+    **needs("inventory:read"),
+)
+def list_alerts(request: HttpRequest, only_open: bool = False) -> dict[str, Any]:
+    """`stock.low`, newest first: a key model lasts less than the threshold at the rate it is reserved."""
+    return {
+        "items": [
+            {
+                "event": "stock.low",
+                "sku": alert.key_model.sku,
+                "raised_at": alert.raised_at,
+                "cleared_at": alert.cleared_at,
+                "available": alert.available,
+                "per_day": alert.per_day,
+                "days_left": alert.days_left,
+                "threshold_days": alert.threshold_days,
+            }
+            for alert in newest_alerts(only_open=only_open)
+        ]
+    }
+
+
+@router.get(
+    "/locations",
+    response=answers(LocationListOut),
+    summary="Warehouses and their bins",
+    **needs("inventory:read"),
+)
+def list_locations(request: HttpRequest) -> dict[str, Any]:
+    return {"items": locations()}
+
+
+@router.post(
+    "/locations",
+    response=answers(LocationOut, status=201),
+    summary="Keep a warehouse and its bins",
+    **needs("inventory:write"),
+)
+def put_location(request: HttpRequest, location: LocationIn) -> Status[dict[str, Any]]:
+    """Create it, or bring it up to date; bins are added and never taken away. Do it as often as you like."""
+    try:
+        kept = keep_location(read_location(location.model_dump()))
+    except BadLocation as refusal:
+        raise BadRequest(
+            [FieldError(name, refusal.code, problem) for name, problem in refusal.problems]
+        ) from None
+    (found,) = (one for one in locations() if one["code"] == kept.warehouse.code)
+    return Status(201, found)
 
 
 @router.post(
@@ -282,6 +352,18 @@ def lift_recall(request: HttpRequest, code: RecallCode) -> dict[str, Any]:
     """What is held for this recall alone is available again."""
     recalls.lift_recall(code=code, actor=token_of(request).actor, now=clock.now())
     return _recall(Recall.objects.get(code=code))
+
+
+@router.post(
+    "/recalls/{code}/replacements",
+    response=answers(GrantedOut, status=201),
+    summary="Replace every recalled key that has left the building",
+    **needs("inventory:write"),
+)
+def grant_recall(request: HttpRequest, code: RecallCode) -> Status[dict[str, Any]]:
+    """One claim for each holder, for as many keys as are affected. Each key is replaced once."""
+    granted = grant_replacements(recall_code=code, actor=token_of(request).actor, now=clock.now())
+    return Status(201, vars(granted))
 
 
 def _recall(recall: Recall) -> dict[str, Any]:

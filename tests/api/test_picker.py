@@ -1,6 +1,7 @@
 """A picker's day, from the delivery to the shredder, and the story one key has to tell afterwards."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +13,14 @@ from inventory.check_custody import check
 from inventory.invariants import CHECKS
 from inventory.models import Movement, Unit
 from inventory.rules import Wanted
+from inventory.services.alerts import watch_stock
 from inventory.services.movements import move
 from inventory.services.places import add_warehouse
 from inventory.services.reservations import reserve
 from tests.api.conftest import Caller, assert_problem, bad_fields
+from tests.conftest import USB_A, MakeClaim
+from tests.conftest import receive as receive_more
+from tests.fulfillment.claims.test_recalled import NOW, delivered
 
 SERIALS = [f"SN-000{number}" for number in range(1, 7)]
 
@@ -152,3 +157,43 @@ def test_what_cannot_be_done_changes_nothing(
 ) -> None:
     assert_problem(ada.post(f"/inventory/{path}", body), status, code)
     assert not Movement.objects.exists()
+
+
+@pytest.mark.usefixtures("store")
+def test_locations_are_kept_by_request_as_often_as_one_likes(ada: Caller) -> None:
+    body = {
+        "code": "EAST", "name": "East", "contact_name": "Stores", "street1": "2 Store Street",
+        "city": "Delft", "country": "NL", "bins": ["B-01"], "quarantine": ["Q-01"],
+    }  # fmt: skip
+    for _ in range(2):
+        assert post(ada, "locations", **body)["bins"] == ["B-01"]
+    listed = ada.get("/inventory/locations").json()["items"]
+    assert [one["code"] for one in listed] == ["EAST", "MAIN"]
+    refusal = ada.post("/inventory/locations", {**body, "country": "Holland", "quarantine": ["B-01"]})
+    assert refusal.status_code == 422
+    assert {"country", "quarantine"} <= {bad["field"] for bad in refusal.json()["errors"]}
+
+
+@pytest.mark.usefixtures("store")
+def test_low_stock_is_an_event(ada: Caller, now: Any) -> None:
+    post(ada, "lots", sku="KD-A-NFC", lot="L-1", serials=SERIALS)
+    with transaction.atomic():
+        reserve(holder="C-1", wanted=[Wanted(None, 4)], actor="claimant", now=now)
+    watch_stock(now=now)
+    (event,) = ada.get("/inventory/alerts?only_open=true").json()["items"]
+    assert (event["event"], event["sku"], event["available"]) == ("stock.low", "KD-A-NFC", 2)
+    watch_stock(now=now + timedelta(days=30))
+    assert ada.get("/inventory/alerts?only_open=true").json()["items"] == []
+    assert len(ada.get("/inventory/alerts").json()["items"]) == 1
+
+
+@pytest.mark.usefixtures("stock")
+def test_one_request_replaces_what_was_recalled(ada: Caller, make_claim: MakeClaim) -> None:
+    claim = delivered(make_claim())
+    recall = post(ada, "recalls", why="bad firmware", criteria={"lot": f"LOT-1 {USB_A}"})
+    receive_more(now=NOW, each=3, lot="LOT-2")
+    done = post(ada, f"recalls/{recall['code']}/replacements")
+    assert len(done["granted"]) == 1
+    again = post(ada, f"recalls/{recall['code']}/replacements")
+    assert (again["granted"], again["replaced_before"]) == ([], [claim.code])
+    assert_problem(ada.post("/inventory/recalls/R-000000000000/replacements", {}), 404, "unknown_paper")
