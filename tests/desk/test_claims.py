@@ -145,7 +145,9 @@ class TestSearch:
         assert self.found(client, "Keystone") == "/desk/projects/keystone-lib/"
         assert "m-second" in self.found(client, "m-")
 
-    @pytest.mark.parametrize("noise", ["", " ", "%", "_", "\x00", "=HYPERLINK(1)", "x" * 5000, "\u202e", "'; --"])
+    @pytest.mark.parametrize(
+        "noise", ["", " ", "%", "_", "\x00", "=HYPERLINK(1)", "x" * 5000, "\u202e", "'; --"]
+    )
     def test_noise_finds_nothing_and_breaks_nothing(
         self, noise: str, make_claim: MakeClaim, staff_with: StaffWith
     ) -> None:

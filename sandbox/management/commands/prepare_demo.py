@@ -1,5 +1,6 @@
 """The people who can sign in to a demo, made in its database; `demo` runs this in a process of its own."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -10,6 +11,8 @@ from api.tokens import SCOPES, create_token
 from config import clock
 from config.commands import KeydeskCommand
 from config.models import User
+from desk.roles import Role
+from desk.services.appointments import appoint
 from fulfillment.claims import selectors
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
@@ -18,6 +21,8 @@ from sandbox.management.commands.run_rehearsal import register_webhook
 from sandbox.rehearsal import databases
 
 STAFF = {"ops": "ops@example.org", "foundation": "foundation@example.org"}
+# So that one person can try the whole desk; two names are still two people.
+ROLES = {"ops": tuple(Role), "foundation": (Role.VIEWER, Role.MANAGER, Role.AUDITOR)}
 
 
 class Command(KeydeskCommand):
@@ -36,7 +41,7 @@ class Command(KeydeskCommand):
         secret = settings.ENVIRONMENT.easypost_webhook_secrets[0].get_secret_value()
         register_webhook(f"{options['site']}/api/v1/webhooks/easypost", secret)
         for username, address in STAFF.items():
-            _make_staff(username, address)
+            _make_staff(username, address, ROLES[username])
         _, token = create_token(name="demo", scopes=sorted(SCOPES), days=30, now=clock.now())
         return {
             "maintainer": _who_may_claim().email,
@@ -47,14 +52,16 @@ class Command(KeydeskCommand):
         }
 
 
-def _make_staff(username: str, address: str) -> None:
+def _make_staff(username: str, address: str, roles: Iterable[Role]) -> None:
     user, is_new = User.objects.get_or_create(
-        username=username, defaults={"email": address, "is_staff": True, "is_superuser": username == "ops"}
+        username=username, defaults={"email": address, "is_staff": True}
     )
     if is_new:
         user.set_unusable_password()
         user.save(update_fields=["password"])
         EmailAddress.objects.create(user=user, email=address, primary=True, verified=True)
+        for role in roles:
+            appoint(user=user, role=role, by=None, now=clock.now())
 
 
 def _who_may_claim() -> Account:
