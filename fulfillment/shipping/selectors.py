@@ -8,6 +8,7 @@ from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.selectors import region_for
 from fulfillment.shipping.models import Case, LabelPurchase, TrackingUpdate
 from fulfillment.shipping.rules.states import PurchaseState
+from inventory.models import Transfer, Unit
 
 _CLOSED = (Region.Status.BLOCKED, Region.Status.PAUSED)
 
@@ -49,3 +50,9 @@ def parcels_of(claim: Claim) -> list[Parcel]:
 def open_reports_of(claim: Claim) -> list[Case]:
     """What is being looked into about the claim's parcels; one query."""
     return list(Case.objects.filter(shipment__claim=claim, closed_at__isnull=True).order_by("opened_at"))
+
+
+def warehouse_of(unit: Unit) -> int | None:
+    """The id of the warehouse that a key lies in; None when it was never put into a bin."""
+    last = Transfer.objects.filter(unit=unit).order_by("-sequence")
+    return last.values_list("to_bin__warehouse_id", flat=True).first()

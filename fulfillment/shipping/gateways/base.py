@@ -55,15 +55,20 @@ class CustomsLine:
     origin_country: str
     currency: str
     code: str
+    eccn: str = ""
 
 
 @dataclass(frozen=True)
 class Customs:
-    """A declaration: what is in the parcel and who answers for it."""
+    """A declaration: what is in the parcel, who answers for it, and why its export needs no filing.
+
+    `exemption` may also be the number of a filing; empty when the parcel does not leave the US.
+    """
 
     lines: Sequence[CustomsLine]
     signer: str
     incoterm: str
+    exemption: str = "NOEEI 30.37(a)"
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,6 +78,7 @@ class Party:
     address: PostalAddress
     phone: str
     email: str = ""
+    tax_id: str = ""
 
     def __repr__(self) -> str:
         return f"Party(country={self.address.country!r})"

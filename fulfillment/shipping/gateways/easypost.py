@@ -330,6 +330,7 @@ def _address(party: Party) -> Json:
         "country": address.country,
         "phone": party.phone,
         "email": party.email,
+        "federal_tax_id": party.tax_id,
     }
     return {name: value for name, value in fields.items() if value}
 
@@ -341,7 +342,7 @@ def _customs(customs: Customs) -> Json:
         "customs_signer": customs.signer,
         "restriction_type": "none",
         "non_delivery_option": "return",
-        "eel_pfc": "NOEEI 30.37(a)",
+        **({"eel_pfc": customs.exemption} if customs.exemption else {}),
         "customs_items": [
             {
                 "description": line.description,
@@ -352,6 +353,7 @@ def _customs(customs: Customs) -> Json:
                 "origin_country": line.origin_country,
                 "currency": line.currency,
                 "code": line.code,
+                **({"eccn": line.eccn} if line.eccn else {}),
             }
             for line in customs.lines
         ],

@@ -38,6 +38,9 @@ class Shipment(models.Model):
         help_text="Where it is packed and sent from.",
     )
     units = models.ManyToManyField("inventory.Unit", through="ParcelUnit", related_name="shipments")
+    export_filing = models.CharField(
+        max_length=20, blank=True, help_text="The number (ITN) of an export filing, where one is needed."
+    )
     pick_list = models.ForeignKey(
         "PickList", null=True, blank=True, on_delete=models.PROTECT, related_name="shipments"
     )

@@ -10,6 +10,7 @@ class CaseReason(models.TextChoices):
     NO_RATE = "no_rate", "no carrier takes this parcel"
     OVER_CEILING = "over_ceiling", "postage over the ceiling"
     ADDRESS = "address", "address cannot be delivered to"
+    CUSTOMS_DATA = "customs_data", "customs need data that is missing"
     PURCHASE_REFUSED = "purchase_refused", "the vendor refuses the label"
     PURCHASE_UNKNOWN = "purchase_unknown", "whether a label was bought is unknown"
     OVER_CAP = "over_cap", "label cost more than was agreed"

@@ -12,6 +12,7 @@ class ShipmentState(models.TextChoices):
     DELIVERED = "delivered", "delivered"
     RETURNING = "returning", "on its way back"
     LOST = "lost", "lost by the carrier"
+    BACK = "back", "back with us"
     CANCELLED = "cancelled", "not sent"
 
 
@@ -21,10 +22,13 @@ _T = ShipmentState
 SHIPMENT_TRANSITIONS: Mapping[ShipmentState, frozenset[ShipmentState]] = {
     _T.PLANNED: frozenset({_T.LABELLED, _T.CANCELLED}),
     _T.LABELLED: frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.RETURNING, _T.LOST, _T.CANCELLED}),
-    _T.IN_TRANSIT: frozenset({_T.DELIVERED, _T.RETURNING, _T.LOST}),
-    _T.DELIVERED: frozenset({_T.IN_TRANSIT, _T.RETURNING}),
-    _T.RETURNING: frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.LOST}),
-    _T.LOST: frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.RETURNING}),
+    _T.IN_TRANSIT: frozenset({_T.DELIVERED, _T.RETURNING, _T.LOST, _T.BACK}),
+    # "Delivered" says the carrier, "not to me" says the maintainer.
+    _T.DELIVERED: frozenset({_T.IN_TRANSIT, _T.RETURNING, _T.LOST, _T.BACK}),
+    _T.RETURNING: frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.LOST, _T.BACK}),
+    _T.LOST: frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.RETURNING, _T.BACK}),
+    # Scanned in at our own door: whatever a carrier says later, it is here.
+    _T.BACK: frozenset(),
     _T.CANCELLED: frozenset(),
 }
 # Handed over and not at a door yet: carriers still have something to say.

@@ -122,6 +122,8 @@ def change(current: ShipmentState, meaning: Meaning) -> Change:
     parcel that was never to be sent is not moved either.
     """
     target = meaning.state
+    if current == _T.BACK:
+        return Change(None, counts=False)
     if target == current:
         # Said again, so a case that was made when it was first said, and closed since, stays closed.
         repeated = meaning.case in (CaseReason.RETURNED, CaseReason.LOST)
@@ -154,6 +156,7 @@ _STEPS: Mapping[tuple[Account, Account], tuple[tuple[Account, Reason], ...]] = {
     (Account.PACKED, Account.LOST): (_HAND_OVER, (Account.LOST, Reason.LOSE)),
     (Account.IN_TRANSIT, Account.DELIVERED): ((Account.DELIVERED, Reason.DELIVER),),
     (Account.IN_TRANSIT, Account.LOST): ((Account.LOST, Reason.LOSE),),
+    (Account.DELIVERED, Account.LOST): ((Account.LOST, Reason.LOSE),),
     (Account.DELIVERED, Account.IN_TRANSIT): ((Account.IN_TRANSIT, Reason.CORRECT),),
     (Account.LOST, Account.IN_TRANSIT): ((Account.IN_TRANSIT, Reason.CORRECT),),
     (Account.LOST, Account.DELIVERED): ((Account.DELIVERED, Reason.CORRECT),),

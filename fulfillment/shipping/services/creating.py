@@ -14,23 +14,20 @@ from fulfillment.claims.services.progress import ACTOR
 from fulfillment.shipping.gateways.base import (
     CarrierGateway,
     CreatedShipment,
-    Customs,
     Failure,
     GatewayError,
-    Party,
     Rate,
 )
 from fulfillment.shipping.models import LabelPurchase
 from fulfillment.shipping.rules.cases import CaseReason
-from fulfillment.shipping.rules.destinations import allowed_carriers, needs_customs
-from fulfillment.shipping.rules.parcels import Content, customs_lines, needs_export_filing, parcel_for
+from fulfillment.shipping.rules.destinations import allowed_carriers
 from fulfillment.shipping.rules.purchases import case_for, is_about_our_account, settle_interval
 from fulfillment.shipping.rules.rates import RateChoice, choose_rate
 from fulfillment.shipping.rules.states import PurchaseState
 from fulfillment.shipping.selectors import serving_region
-from fulfillment.shipping.sender import SENDER
 from fulfillment.shipping.services import outcomes
 from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipping.services.describing import CannotBeDescribed, describe
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address
@@ -105,14 +102,16 @@ def _register(
 ) -> CreatedShipment:
     if serving_region(country=address.country, subdivision=address.state, now=now) is None:
         raise _Obstacle(CaseReason.NO_RATE, "destination closed")
-    contents = _contents(purchase)
-    customs = _customs(purchase, contents, address)
+    try:
+        described = describe(purchase, address)
+    except CannotBeDescribed as problem:
+        raise _Obstacle(CaseReason.CUSTOMS_DATA, str(problem)) from None
     try:
         return gateway.create_shipment(
-            to=_recipient(address, abroad=customs is not None),
-            from_=SENDER,
-            parcel=parcel_for(contents),
-            customs=customs,
+            to=described.to,
+            from_=described.from_,
+            parcel=described.parcel,
+            customs=described.customs,
             reference=purchase.reference,
         )
     except GatewayError as error:
@@ -164,38 +163,3 @@ def as_fields(rate: Rate) -> dict[str, Any]:
         "service": rate.service,
         "rate_cents": rate.amount_cents,
     }
-
-
-def _recipient(address: PostalAddress, *, abroad: bool) -> Party:
-    """Carriers refuse parcels abroad without a phone and a mail address; the desk's stand in."""
-    address = address.for_label()
-    if not abroad:
-        return Party(address, phone=address.phone)
-    return Party(address, phone=address.phone or SENDER.phone, email=SENDER.email)
-
-
-def _customs(purchase: LabelPurchase, contents: Sequence[Content], address: PostalAddress) -> Customs | None:
-    if not needs_customs(to=address, from_country=SENDER.address.country):
-        return None
-    lines = customs_lines(contents)
-    if needs_export_filing(lines):
-        raise _Obstacle(CaseReason.PURCHASE_REFUSED, "export filing needed")
-    return Customs(lines=lines, signer=SENDER.address.name, incoterm=purchase.incoterm)
-
-
-def _contents(purchase: LabelPurchase) -> list[Content]:
-    return [
-        Content(
-            sku=unit.key_model.sku,
-            description=unit.key_model.name,
-            weight_g=unit.key_model.weight_g,
-            length_mm=unit.key_model.length_mm,
-            width_mm=unit.key_model.width_mm,
-            height_mm=unit.key_model.height_mm,
-            hs_code=unit.key_model.hs_code,
-            origin_country=unit.key_model.origin_country,
-            value_cents=unit.key_model.customs_value_cents,
-            currency=unit.key_model.currency,
-        )
-        for unit in purchase.shipment.units.select_related("key_model").order_by("id")
-    ]

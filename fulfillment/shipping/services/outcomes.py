@@ -14,7 +14,6 @@ from django.db import transaction
 from config.jobs import defer
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.progress import (
-    abandon_label,
     record_label_bought,
     report_problem,
 )
@@ -23,6 +22,7 @@ from fulfillment.shipping.models import LabelPurchase, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipping.services.siblings import give_up_label
 
 logger = logging.getLogger("keydesk.shipping")
 
@@ -143,7 +143,7 @@ def fail(purchase: LabelPurchase, *, case: CaseReason, detail: str, now: datetim
         claim = Claim.objects.select_for_update(no_key=True).get(pk=purchase.shipment.claim_id)
         if not _attempt(purchase).update(state=_P.FAILED, **_FREE, **changes):
             return False
-        abandon_label(claim_id=claim.pk, now=now)
+        give_up_label(claim, purchase.shipment, now=now)
         open_case(shipment=purchase.shipment, reason=case, detail=detail, now=now)
         if case in _TOLD:
             report_problem(claim, problem=_TOLD[case], now=now)

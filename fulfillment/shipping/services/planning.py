@@ -7,12 +7,13 @@ from django.db import transaction
 from django.db.models import Max
 
 from config.jobs import defer
-from fulfillment.claims.models import Claim
+from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.services.progress import abandon_label, start_label
 from fulfillment.shipping.models import LabelPurchase, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
-from fulfillment.shipping.rules.states import ShipmentState
-from fulfillment.shipping.selectors import serving_region
+from fulfillment.shipping.rules.parcels import split
+from fulfillment.shipping.rules.states import DEAD_PURCHASE_STATES, ShipmentState
+from fulfillment.shipping.selectors import serving_region, warehouse_of
 from fulfillment.shipping.services.cases import open_case
 from inventory.models import Unit
 from inventory.rules import Account
@@ -21,46 +22,86 @@ BUY_LABEL = "shipping.buy_label"
 
 
 def ship_claim(*, claim_id: int, now: datetime) -> LabelPurchase | None:
-    """Make a parcel of what is reserved for a claim, and plan to buy its label.
+    """Make parcels of what is reserved for a claim, and plan to buy the label of each.
 
-    Returns: the planned purchase; None when the claim is not accepted any more, its label is started
-             already, or its country is closed (by now), which opens a case.
+    Most claims are one parcel. Where the region lets in fewer keys a parcel, the rest go in others.
+
+    Returns: the planned purchase (of the first parcel); None when the claim is not accepted any more, its
+             label is started already, or its country is closed (by now), which opens a case.
     Locks:   the claim's row, by the conditional update that starts its label.
-    After commit: the purchase job runs.
+    After commit: the purchase jobs run.
     """
     with transaction.atomic(durable=True):
         claim = start_label(claim_id=claim_id, now=now)
         if claim is None:
             return None
-        shipment = _parcel_of(claim, now=now)
         region = serving_region(country=claim.country, now=now)
         if region is None:
             abandon_label(claim_id=claim_id, now=now)
+            shipment = _parcels_of(claim, keys_per_parcel=None, now=now)[0]
             open_case(shipment=shipment, reason=CaseReason.NO_RATE, detail="destination closed", now=now)
             return None
-        generation = shipment.purchases.aggregate(newest=Max("generation"))["newest"] or 0
-        purchase = LabelPurchase.objects.create(
-            shipment=shipment,
-            generation=generation + 1,
-            mode=settings.ENVIRONMENT.easypost_mode,
-            price_cap_cents=region.ceiling_cents,
-            promised_days=region.promised_days,
-            incoterm=region.incoterm,
-            created_at=now,
-        )
-        defer(BUY_LABEL, purchase_id=str(purchase.pk))
+        parcels = _parcels_of(claim, keys_per_parcel=region.keys_per_parcel, now=now)
+        planned = [plan_purchase(shipment, region=region, now=now) for shipment in parcels]
+    return planned[0]
+
+
+def plan_purchase(shipment: Shipment, *, region: Region, now: datetime) -> LabelPurchase:
+    """Plan to buy the label of a planned parcel that has no live purchase. After commit: the job buys it."""
+    generation = shipment.purchases.aggregate(newest=Max("generation"))["newest"] or 0
+    purchase = LabelPurchase.objects.create(
+        shipment=shipment,
+        generation=generation + 1,
+        mode=settings.ENVIRONMENT.easypost_mode,
+        price_cap_cents=region.ceiling_cents,
+        promised_days=region.promised_days,
+        incoterm=region.incoterm,
+        created_at=now,
+    )
+    defer(BUY_LABEL, purchase_id=str(purchase.pk))
     return purchase
 
 
-def _parcel_of(claim: Claim, *, now: datetime) -> Shipment:
-    """The claim's parcel, new or left from a purchase that failed, with the units now reserved for it."""
-    shipment, _ = Shipment.objects.get_or_create(
-        claim=claim, state=ShipmentState.PLANNED, defaults={"created_at": now, "updated_at": now}
+def plan_again(*, shipment_id: int, now: datetime) -> LabelPurchase | None:
+    """Plan another label for a planned parcel whose last one came to nothing, while others are under way.
+
+    Returns: None when it has a live purchase, or is not to be sent any more, or its country is closed.
+    Locks:   the claim's row.
+    """
+    with transaction.atomic(durable=True):
+        shipment = Shipment.objects.select_related("claim").get(pk=shipment_id)
+        claim = Claim.objects.select_for_update(no_key=True).get(pk=shipment.claim_id)
+        live = shipment.purchases.exclude(state__in=sorted(DEAD_PURCHASE_STATES))
+        region = serving_region(country=claim.country, now=now)
+        is_due = Shipment.objects.filter(pk=shipment_id, state=ShipmentState.PLANNED).exists()
+        if claim.label_started_at is None or region is None or not is_due or live.exists():
+            return None
+        return plan_purchase(shipment, region=region, now=now)
+
+
+def _parcels_of(claim: Claim, *, keys_per_parcel: int | None, now: datetime) -> list[Shipment]:
+    """The claim's parcels, new or left from purchases that failed, with the units now reserved for it."""
+    units = list(
+        Unit.objects.held_by(claim.code)
+        .filter(account=Account.RESERVED)
+        .select_related("key_model")
+        .in_lock_order()
     )
-    units = Unit.objects.held_by(claim.code).filter(account=Account.RESERVED)
     assert units, "an accepted claim has units reserved for it"
-    shipment.units.set(units)
-    return shipment
+    left = list(Shipment.objects.filter(claim=claim, state=ShipmentState.PLANNED).order_by("number"))
+    shares = split([unit.key_model.sku for unit in units], keys_per_parcel=keys_per_parcel or len(units))
+    for beyond in left[len(shares) :]:
+        drop_parcel(shipment_id=beyond.pk, now=now)
+    parcels = left[: len(shares)]
+    for number in range(len(parcels) + 1, len(shares) + 1):
+        parcels.append(Shipment.objects.create(claim=claim, number=number, created_at=now, updated_at=now))
+    warehouse = warehouse_of(units[0])
+    for parcel, share in zip(parcels, shares, strict=True):
+        if parcel.warehouse_id != warehouse:
+            parcel.warehouse_id = warehouse
+            parcel.save(update_fields=["warehouse"])
+        parcel.units.set([units[place] for place in share])
+    return parcels
 
 
 def drop_parcel(*, shipment_id: int, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.progress import ACTOR, abandon_label
+from fulfillment.claims.services.progress import ACTOR
 from fulfillment.shipping.errors import NotRefundable
 from fulfillment.shipping.gateways.base import CarrierGateway, GatewayError
 from fulfillment.shipping.models import LabelPurchase, Shipment
@@ -15,6 +15,7 @@ from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipping.services import outcomes
 from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipping.services.siblings import give_up_label
 from inventory.rules import Account, Reason
 from inventory.services.movements import move
 
@@ -96,4 +97,4 @@ def _unpack(shipment: Shipment, claim: Claim, *, now: datetime) -> None:
     units = list(shipment.units.filter(account=Account.PACKED, held_for=claim.code))
     shipment.contents.update(picked_at=None, picked_by="", packed_at=None, packed_by="")
     move(units=units, to_account=Account.RESERVED, reason=Reason.UNPACK, actor=ACTOR, now=now)
-    abandon_label(claim_id=claim.pk, now=now)
+    give_up_label(claim, shipment, now=now)

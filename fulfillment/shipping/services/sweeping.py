@@ -12,12 +12,18 @@ from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.submission import SHIP_CLAIM
 from fulfillment.shipping.models import Case, LabelPurchase, Shipment
-from fulfillment.shipping.rules.states import LABEL_STATES, UNBOUGHT_STATES, ShipmentState
+from fulfillment.shipping.rules.states import (
+    DEAD_PURCHASE_STATES,
+    LABEL_STATES,
+    UNBOUGHT_STATES,
+    ShipmentState,
+)
 from fulfillment.shipping.services.outcomes import FETCH_LABEL
-from fulfillment.shipping.services.planning import BUY_LABEL, drop_parcel
+from fulfillment.shipping.services.planning import BUY_LABEL, drop_parcel, plan_again
 
 IDLE = timedelta(minutes=5)
 AT_MOST = 500
+_SENDING = (ClaimState.ACCEPTED, ClaimState.SHIPPED, ClaimState.DELIVERED)
 
 
 def sweep(*, now: datetime) -> int:
@@ -27,6 +33,8 @@ def sweep(*, now: datetime) -> int:
     """
     for shipment_id in _given_up():
         drop_parcel(shipment_id=shipment_id, now=now)
+    for shipment_id in _unplanned(now):
+        plan_again(shipment_id=shipment_id, now=now)
     return (
         _defer(SHIP_CLAIM, "claim_id", _unshipped(now))
         + _defer(BUY_LABEL, "purchase_id", _unbought(now))
@@ -50,9 +58,12 @@ def _defer(task: str, argument: str, ids: Iterable[object]) -> int:
 
 
 def _given_up() -> Iterable[int]:
-    """Planned parcels of claims that were cancelled while a person had their case."""
+    """Planned parcels of claims that were cancelled while a person had their case.
+
+    A claim that goes in several parcels may be shipped, or even delivered, while one is still planned.
+    """
     planned = Shipment.objects.filter(state=ShipmentState.PLANNED)
-    return planned.exclude(claim__state=ClaimState.ACCEPTED).values_list("pk", flat=True)[:AT_MOST]
+    return planned.exclude(claim__state__in=_SENDING).values_list("pk", flat=True)[:AT_MOST]
 
 
 def _unshipped(now: datetime) -> Iterable[int]:
@@ -66,6 +77,22 @@ def _unshipped(now: datetime) -> Iterable[int]:
         state=ClaimState.ACCEPTED,
         label_started_at__isnull=True,
         held_at__isnull=True,
+        updated_at__lte=now - IDLE,
+    )
+    return idle.order_by("pk").values_list("pk", flat=True)[:AT_MOST]
+
+
+def _unplanned(now: datetime) -> Iterable[int]:
+    """Parcels of claims that go in several, without a label while another of the claim has one."""
+    open_case = Case.objects.filter(shipment=OuterRef("pk"), closed_at__isnull=True)
+    live = LabelPurchase.objects.filter(shipment=OuterRef("pk")).exclude(
+        state__in=sorted(DEAD_PURCHASE_STATES)
+    )
+    idle = Shipment.objects.filter(
+        ~Exists(open_case),
+        ~Exists(live),
+        state=ShipmentState.PLANNED,
+        claim__label_started_at__isnull=False,
         updated_at__lte=now - IDLE,
     )
     return idle.order_by("pk").values_list("pk", flat=True)[:AT_MOST]

@@ -44,6 +44,7 @@ from fulfillment.shipping.rules.tracking import (
 from fulfillment.shipping.services import outcomes, refunds
 from fulfillment.shipping.services.cases import open_case
 from fulfillment.shipping.services.contents import keys_of, pack_unscanned
+from fulfillment.shipping.services.siblings import others_of, tell_of_one
 from inventory.services.movements import move
 
 logger = logging.getLogger("keydesk.shipping")
@@ -258,7 +259,7 @@ def _take_effect(
             pack_unscanned(units, now=now)
         for account, reason in moves_between(before, effect.state):
             move(units=units, to_account=account, reason=reason, actor=ACTOR, now=now)
-        _tell_claim(claim, purchase, effect, now=now)
+        _tell_claim(claim, shipment, purchase, effect, now=now)
     if effect.case is not None:
         detail = " ".join(word for word in (state.status, state.detail) if word)
         open_case(shipment=shipment, reason=effect.case, detail=detail, now=now)
@@ -266,9 +267,14 @@ def _take_effect(
         report_problem(claim, problem=effect.problem, now=now)
 
 
-def _tell_claim(claim: Claim, purchase: LabelPurchase, effect: Change, *, now: datetime) -> None:
+def _tell_claim(
+    claim: Claim, shipment: Shipment, purchase: LabelPurchase, effect: Change, *, now: datetime
+) -> None:
     """Carriers leave steps out, claims do not: whatever comes after the hand-over implies it."""
     carrier: dict[str, Any] = {"carrier": purchase.carrier, "tracking_code": purchase.tracking_code}
+    if others_of(shipment).exists():
+        tell_of_one(claim, shipment, state=effect.state, problem=effect.problem, carrier=carrier, now=now)
+        return
     if claim.state == ClaimState.ACCEPTED or effect.state == ShipmentState.IN_TRANSIT:
         record_shipped(claim, **carrier, now=now)
     if effect.state == ShipmentState.DELIVERED:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from fulfillment.shipping.gateways import reading
 from fulfillment.shipping.gateways.base import Failure, GatewayError, Rate
 from fulfillment.shipping.rules.cases import CaseReason
+from fulfillment.shipping.rules.customs import customs_lines, needs_export_filing
 from fulfillment.shipping.rules.destinations import allowed_carriers, is_po_box, needs_customs
-from fulfillment.shipping.rules.parcels import Content, customs_lines, needs_export_filing, parcel_for
+from fulfillment.shipping.rules.parcels import Content, parcel_for
 from fulfillment.shipping.rules.purchases import Answer, Recovery, after_an_empty_look, read_answer
 from fulfillment.shipping.rules.rates import choose_rate
 from fulfillment.shipping.rules.states import SHIPMENT_TRANSITIONS, ShipmentState

@@ -1,0 +1,89 @@
+"""What the vendor is told of a parcel: from whom, to whom, what it measures, what customs must know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fulfillment.shipping.gateways.base import Customs, Parcel, Party
+from fulfillment.shipping.models import LabelPurchase
+from fulfillment.shipping.rules.customs import customs_lines, exemption
+from fulfillment.shipping.rules.destinations import needs_customs
+from fulfillment.shipping.rules.parcels import Content, TooMuch, parcel_for
+from fulfillment.shipping.sender import sender_at
+from fulfillment.vault.addresses import PostalAddress
+from inventory.models import Unit
+
+
+class CannotBeDescribed(Exception):
+    """The parcel cannot go as it is; the message says why and holds nothing personal."""
+
+
+@dataclass(frozen=True)
+class Description:
+    to: Party
+    from_: Party
+    parcel: Parcel
+    customs: Customs | None
+
+
+def describe(purchase: LabelPurchase, address: PostalAddress) -> Description:
+    """The parcel of a purchase as carriers and customs are told of it.
+
+    Args:   address: as the claimant gave it; carriers are given its Latin parts.
+    Raises: CannotBeDescribed: too much for one parcel, or an export filing is needed and not there.
+    """
+    shipment = purchase.shipment
+    sender = sender_at(shipment.warehouse)
+    contents = [content_of(unit) for unit in shipment.units.select_related("key_model").order_by("id")]
+    customs = _customs(purchase, contents, address, sender=sender)
+    try:
+        parcel = parcel_for(contents)
+    except TooMuch as problem:
+        raise CannotBeDescribed(str(problem)) from None
+    return Description(
+        to=_recipient(address, sender=sender, abroad=customs is not None),
+        from_=sender,
+        parcel=parcel,
+        customs=customs,
+    )
+
+
+def content_of(unit: Unit) -> Content:
+    """A key as parcels count it."""
+    model = unit.key_model
+    return Content(
+        sku=model.sku,
+        description=model.name,
+        weight_g=model.weight_g,
+        length_mm=model.length_mm,
+        width_mm=model.width_mm,
+        height_mm=model.height_mm,
+        hs_code=model.hs_code,
+        origin_country=model.origin_country,
+        value_cents=model.customs_value_cents,
+        currency=model.currency,
+        eccn=model.eccn,
+    )
+
+
+def _recipient(address: PostalAddress, *, sender: Party, abroad: bool) -> Party:
+    """Carriers refuse parcels abroad without a phone and a mail address; the desk's stand in."""
+    latin = address.for_label()
+    if not abroad:
+        return Party(latin, phone=address.phone)
+    return Party(latin, phone=address.phone or sender.phone, email=sender.email, tax_id=address.tax_id)
+
+
+def _customs(
+    purchase: LabelPurchase, contents: Sequence[Content], address: PostalAddress, *, sender: Party
+) -> Customs | None:
+    """The declaration, for every parcel that goes abroad, to a US territory or to a military post office."""
+    origin = sender.address.country
+    if not needs_customs(to=address, from_country=origin):
+        return None
+    lines = customs_lines(contents)
+    filing = exemption(
+        lines, from_country=origin, to_country=address.country, filing=purchase.shipment.export_filing
+    )
+    if filing is None:
+        raise CannotBeDescribed("export filing needed")
+    return Customs(lines=lines, signer=sender.address.name, incoterm=purchase.incoterm, exemption=filing)
