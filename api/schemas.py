@@ -426,6 +426,41 @@ class UnitOut(Schema):
     movements: list[MovementOut]
 
 
+class HeldOut(Schema):
+    """One kind of data held about a person."""
+
+    name: str
+    what: str
+    why: str
+    until: str
+    erasable: bool
+    rows: dict[str, list[dict[str, Any]]] = Field(description="By table; the fields are the table's own.")
+
+
+class PersonalDataOut(Schema):
+    about: str
+    as_of: datetime
+    sections: list[HeldOut]
+
+
+class AddressUnderWayOut(Schema):
+    claim: str
+    address_until: datetime
+
+
+class StaysOut(Schema):
+    name: str
+    what: str
+    why: str
+    until: str
+
+
+class ErasedOut(Schema):
+    erased: dict[str, int] = Field(description="How many things of each kind went.")
+    under_way: list[AddressUnderWayOut] = Field(description="Claims whose parcel still needs its address.")
+    stays: list[StaysOut]
+
+
 class FieldProblemOut(Schema):
     field: str
     code: str

@@ -17,6 +17,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Providers whose own API takes our mail and reports what came back (django-anymail).
+MAIL_PROVIDERS = ("postmark", "mailgun", "brevo", "resend")
+
 Words = Annotated[tuple[str, ...], NoDecode]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 
@@ -83,11 +86,27 @@ class Environment(BaseSettings):
     mail_url: str = Field(
         "file",
         description="How mail leaves: file (into var/mail), console, memory (kept nowhere, for rehearsals), "
-        "or smtp://user:password@host:port.",
+        "smtp://user:password@host:port, or a provider that reports bounces: postmark://token, "
+        "mailgun://key@sender-domain, brevo://key, resend://key.",
+    )
+    mail_webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        description="user:password by which the mail provider reports bounces, to "
+        "/webhooks/mail/PROVIDER/tracking/.",
     )
     mail_from: str = Field("Keydesk <keys@example.org>", description="The sender of all mail.")
     staff_security_key: Literal["required", "optional"] = Field(
         "required", description="Whether staff must sign in with a security key. Optional is for demos only."
+    )
+    oidc_issuer: str = Field(
+        "", description="OpenID Connect: the index's issuer, https://…; empty offers codes by mail only."
+    )
+    oidc_client_id: str = Field("", description="OpenID Connect: our id at the issuer.")
+    oidc_client_secret: SecretStr = Field(
+        SecretStr(""), description="OpenID Connect: our secret at the issuer."
+    )
+    oidc_name: str = Field(
+        "the package index", description="OpenID Connect: what the button calls the issuer."
     )
     session_hours: int = Field(12, gt=0, le=720, description="How long a sign-in lasts.")
 
@@ -149,8 +168,9 @@ class Environment(BaseSettings):
     @field_validator("mail_url")
     @classmethod
     def _known_mail(cls, value: str) -> str:
-        if value not in ("file", "console", "memory") and not value.startswith(("smtp://", "smtps://")):
-            raise ValueError("must be file, console, memory, smtp://… or smtps://…")
+        known = tuple(f"{scheme}://" for scheme in ("smtp", "smtps", *MAIL_PROVIDERS))
+        if value not in ("file", "console", "memory") and not value.startswith(known):
+            raise ValueError(f"must be file, console, memory, or start with one of {', '.join(known)}")
         return value
 
     @model_validator(mode="after")
@@ -159,6 +179,25 @@ class Environment(BaseSettings):
         if not self.easypost_api_key.get_secret_value().startswith(prefix):
             raise ValueError(
                 f"EASYPOST_API_KEY: EASYPOST_MODE is {self.easypost_mode}, whose keys start with {prefix}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _oidc_is_whole(self) -> Self:
+        if not self.oidc_issuer:
+            return self
+        if not self.oidc_issuer.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+            raise ValueError("OIDC_ISSUER: must start with https://")
+        if not (self.oidc_client_id and self.oidc_client_secret.get_secret_value()):
+            raise ValueError("OIDC_ISSUER: needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET as well")
+        return self
+
+    @model_validator(mode="after")
+    def _bounces_are_reported(self) -> Self:
+        secret = self.mail_webhook_secret.get_secret_value()
+        if self.mail_url.startswith(MAIL_PROVIDERS) and ":" not in secret:
+            raise ValueError(
+                "MAIL_WEBHOOK_SECRET: the provider in MAIL_URL reports bounces; give user:password"
             )
         return self
 

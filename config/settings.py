@@ -4,7 +4,7 @@ from email.utils import parseaddr
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from config.environment import ROOT, read_environment
+from config.environment import MAIL_PROVIDERS, ROOT, read_environment
 
 ENVIRONMENT = read_environment()
 
@@ -28,6 +28,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "anymail",
     "pgtrigger",
     "procrastinate.contrib.django",
     "roster",
@@ -37,6 +40,7 @@ INSTALLED_APPS = [
     "fulfillment.notices",
     "fulfillment.claims",
     "fulfillment.shipping",
+    "fulfillment.personal",
     "reports",
     "pages",
     "desk",
@@ -116,6 +120,19 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = True
+# The languages the claimant's side is complete in; a test holds the catalogues under locale/ to it.
+LANGUAGES = [
+    ("en", "English"),
+    ("de", "Deutsch"),
+    ("fr", "Français"),
+    ("es", "Español"),
+    ("ja", "日本語"),
+]
+LOCALE_PATHS = [ROOT / "locale"]
+LANGUAGE_COOKIE_AGE = 31_536_000
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = not DEBUG
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
@@ -138,6 +155,9 @@ ACCOUNT_SIGNUP_FIELDS = ["email*"]
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 5
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
+ACCOUNT_LOGIN_BY_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
+# Five tries at each of ten codes an hour: a code of six digits is guessed once in two years of trying.
+ACCOUNT_RATE_LIMITS = {"request_login_code": "20/m/ip,3/m/key,10/h/key", "login_failed": "10/m/ip,5/300s/key"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_PREVENT_ENUMERATION = True
@@ -151,6 +171,28 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "claims:home"
 MFA_SUPPORTED_TYPES = ["webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+# OpenID Connect: who the index says somebody is, is who they are on the roster. Nothing of it is kept.
+SOCIALACCOUNT_ADAPTER = "config.sign_in.IndexAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_LOGIN_ON_GET = False
+OIDC_NAME = ENVIRONMENT.oidc_name if ENVIRONMENT.oidc_issuer else ""
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "APPS": [
+            {
+                "provider_id": "index",
+                "name": ENVIRONMENT.oidc_name,
+                "client_id": ENVIRONMENT.oidc_client_id,
+                "secret": ENVIRONMENT.oidc_client_secret.get_secret_value(),
+                "settings": {"server_url": ENVIRONMENT.oidc_issuer, "uid_field": "sub"},
+            }
+        ]
+        if ENVIRONMENT.oidc_issuer
+        else [],
+        "OAUTH_PKCE_ENABLED": True,
+        "SCOPE": ["openid", "profile"],
+    }
+}
 STAFF_SECURITY_KEY_REQUIRED = ENVIRONMENT.staff_security_key == "required"
 
 SESSION_COOKIE_AGE = int(ENVIRONMENT.session_age.total_seconds())
@@ -176,6 +218,8 @@ def _mail() -> dict[str, Any]:
     if ENVIRONMENT.mail_url in local:
         return {"EMAIL_BACKEND": f"django.core.mail.backends.{local[ENVIRONMENT.mail_url]}.EmailBackend"}
     url = urlsplit(ENVIRONMENT.mail_url)
+    if url.scheme in MAIL_PROVIDERS:
+        return {"EMAIL_BACKEND": f"anymail.backends.{url.scheme}.EmailBackend"}
     return {
         "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "EMAIL_HOST": url.hostname or "",
@@ -188,7 +232,23 @@ def _mail() -> dict[str, Any]:
     }
 
 
+def _mail_provider() -> dict[str, Any]:
+    """What django-anymail needs: the provider's key, and the secret of its reports."""
+    url = urlsplit(ENVIRONMENT.mail_url)
+    settings: dict[str, Any] = {
+        "WEBHOOK_SECRET": ENVIRONMENT.mail_webhook_secret.get_secret_value() or None,
+        "REQUESTS_TIMEOUT": 20,
+    }
+    if url.scheme in MAIL_PROVIDERS:
+        key = {"postmark": "POSTMARK_SERVER_TOKEN", "mailgun": "MAILGUN_API_KEY"}
+        settings[key.get(url.scheme, f"{url.scheme.upper()}_API_KEY")] = unquote(url.username or url.netloc)
+    if url.scheme == "mailgun":
+        settings["MAILGUN_SENDER_DOMAIN"] = url.hostname
+    return settings
+
+
 globals().update(_mail())
+ANYMAIL = _mail_provider()
 EMAIL_FILE_PATH = str(VAR_DIR / "mail")
 DEFAULT_FROM_EMAIL = ENVIRONMENT.mail_from
 SERVER_EMAIL = parseaddr(ENVIRONMENT.mail_from)[1]

@@ -14,5 +14,8 @@ urlpatterns = [
     path("api/v1/", include("api.urls")),
     path("reports/", include("reports.urls")),
     path("desk/", include("desk.urls")),
+    # Bounces and complaints, from the provider that MAIL_URL names; answers 400 without its secret.
+    path("webhooks/mail/", include("anymail.urls")),
+    path("me/", include("pages.my_data_urls")),
     path("", include("pages.urls")),
 ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth import logout
 from django.http import HttpRequest
 from ninja import Router
 
@@ -10,11 +11,13 @@ from api.door import account_of
 from api.eligibility import decision_document
 from api.paging import Cursor, Limit, decode_cursor, decode_time, page
 from api.routers.parts import CampaignQuery, ClaimCode, CountryQuery, answers, for_maintainers
-from api.schemas import ClaimListOut, ClaimOut, DecisionOut
+from api.schemas import ClaimListOut, ClaimOut, DecisionOut, ErasedOut, PersonalDataOut
 from config import clock
 from fulfillment.claims.errors import UnknownClaim
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.changes import cancel_claim
+from fulfillment.personal.erasing import erase
+from fulfillment.personal.held import everything_about
 
 router = Router(tags=["me"])
 
@@ -50,6 +53,30 @@ def cancel_my_claim(request: HttpRequest, code: ClaimCode) -> dict[str, Any]:
     account = account_of(request)
     cancel_claim(code=_mine(request, code), actor=f"maintainer:{account.pk}", now=clock.now())
     return claim_document(code)
+
+
+@router.get(
+    "/data",
+    response=answers(PersonalDataOut),
+    summary="Everything held about me",
+    description="Opens my addresses, which stands in the access log.",
+    **for_maintainers(),
+)
+def my_data(request: HttpRequest) -> dict[str, Any]:
+    return everything_about(account_of(request), now=clock.now())
+
+
+@router.delete(
+    "/data",
+    response=answers(ErasedOut),
+    summary="Erase what may be erased about me",
+    description="Cancels what can be cancelled and ends the session. The answer says what stays and why.",
+    **for_maintainers(),
+)
+def erase_my_data(request: HttpRequest) -> dict[str, Any]:
+    document = erase(account=account_of(request), now=clock.now()).as_document()
+    logout(request)
+    return document
 
 
 def _mine(request: HttpRequest, code: str) -> str:

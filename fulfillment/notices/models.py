@@ -4,6 +4,8 @@ from datetime import datetime
 
 from django.db import models
 
+from config.triggers import append_only
+
 
 class NoticeQuerySet(models.QuerySet["Notice"]):
     def due(self, now: datetime) -> "NoticeQuerySet":
@@ -15,6 +17,10 @@ class Notice(models.Model):
     """One message to one person. Rendered when it is sent; the text is kept without the address sent to."""
 
     class Template(models.TextChoices):
+        INVITATION = "invitation", "invited to claim"
+        REMINDER = "reminder", "reminded of the invitation"
+        NOW_ELIGIBLE = "now_eligible", "admitted by a new policy"
+        CODE = "code", "sign-in code"
         CONFIRMED = "confirmed", "claim accepted"
         WAITLISTED = "waitlisted", "place in line"
         IN_REVIEW = "in_review", "claim under review"
@@ -45,6 +51,10 @@ class Notice(models.Model):
     due_at = models.DateTimeField(help_text="When it may be mailed; later while somebody is mailing it.")
     sent_at = models.DateTimeField(null=True, blank=True)
     failed_at = models.DateTimeField(null=True, blank=True)
+    secret = models.BinaryField(null=True, blank=True, help_text="What is mailed and never kept: a code.")
+    provider_id = models.CharField(
+        max_length=200, blank=True, help_text="The mail provider's id, by which it reports a bounce."
+    )
 
     objects = NoticeQuerySet.as_manager()
 
@@ -55,4 +65,43 @@ class Notice(models.Model):
                 name="notices_due",
                 condition=models.Q(sent_at__isnull=True, failed_at__isnull=True),
             ),
+            models.Index(
+                fields=["provider_id"], name="notices_by_provider", condition=~models.Q(provider_id="")
+            ),
         ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(secret__isnull=True)
+                | models.Q(sent_at__isnull=True, failed_at__isnull=True),
+                name="secrets_go_with_the_mail",
+            ),
+        ]
+
+
+class Recipient(models.Model):
+    """What a maintainer told us, or their mail server did, about writing to them."""
+
+    account = models.OneToOneField("roster.Account", on_delete=models.PROTECT, related_name="recipient")
+    phrase = models.CharField(max_length=60, blank=True, help_text="Shown in every mail, against forgeries.")
+    language = models.CharField(max_length=10, blank=True)
+    unreachable_at = models.DateTimeField(null=True, blank=True)
+    unreachable_address = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="SHA-256 of the address that bounced; another one is tried again.",
+    )
+
+
+class Bounce(models.Model):
+    """That the mail provider could not deliver a mail, and why, in its normal form. Not the address."""
+
+    notice = models.ForeignKey(Notice, on_delete=models.PROTECT, related_name="bounces")
+    kind = models.CharField(max_length=20, help_text="bounced, rejected or complained.")
+    event_id = models.CharField(max_length=200)
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["notice", "kind", "event_id"], name="one_bounce_per_report"),
+        ]
+        triggers = append_only("bounces")

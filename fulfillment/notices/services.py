@@ -1,19 +1,21 @@
 """Queue a message in the transaction that causes it; send it once, from a job."""
 
-import hashlib
 import logging
 from datetime import datetime, timedelta
 from smtplib import SMTPException
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
-from django.template.loader import render_to_string
-from django.urls import reverse
+from anymail.exceptions import AnymailError
+from django.core.mail import get_connection
+from django.db import transaction
+from django.db.models import QuerySet
 
 from config.jobs import wake
-from fulfillment.notices.models import Notice
+from fulfillment.notices import secrets
+from fulfillment.notices.composing import UNASKED, compose
+from fulfillment.notices.models import Notice, Recipient
+from fulfillment.notices.recipients import is_unreachable
+from fulfillment.notices.rules import Manner, polite_moment
 
 logger = logging.getLogger("keydesk.notices")
 
@@ -22,6 +24,30 @@ SEND_NOTICES = "notices.send_notices"
 MAX_ATTEMPTS = 12
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=10)
+# A code is asked for again sooner than it is waited for.
+CODE_GOOD_FOR = timedelta(minutes=10)
+CODE_PAUSE = timedelta(seconds=30)
+# What a mail server or provider may answer instead of taking the mail.
+REFUSALS = (OSError, SMTPException, AnymailError)
+
+T = Notice.Template
+# What may wait until the recipient is up; all else answers something they have just done.
+MANNERS = {
+    T.INVITATION: Manner.WORKING_DAY,
+    T.REMINDER: Manner.WORKING_DAY,
+    T.NOW_ELIGIBLE: Manner.WORKING_DAY,
+    T.PROMOTED: Manner.BY_DAY,
+    T.SHIPPED: Manner.BY_DAY,
+    T.DELIVERED: Manner.BY_DAY,
+    T.PROBLEM: Manner.BY_DAY,
+    T.REJECTED: Manner.BY_DAY,
+    T.EXPIRED: Manner.BY_DAY,
+    T.RECALLED: Manner.BY_DAY,
+    T.REPLACEMENT: Manner.BY_DAY,
+    T.ASK_ADDRESS: Manner.BY_DAY,
+    T.REFUNDED: Manner.BY_DAY,
+    T.PAYMENT_LAPSED: Manner.BY_DAY,
+}
 
 
 def queue_notice(
@@ -32,11 +58,13 @@ def queue_notice(
     claim_code: str = "",
     context: dict[str, Any] | None = None,
     once: str | None = None,
+    country: str = "",
 ) -> None:
     """Say something to a maintainer, once.
 
-    Args:   context: what the text needs besides the claim; never an address or a phone.
+    Args:   context: what the letter reads (`letters.py`) besides the claim; never an address or a phone.
             once: what may be said only once; by default this template about this claim.
+            country: where they are, as far as known: what can wait is not mailed at night there.
     After commit: a job mails it.
     """
     notice = Notice(
@@ -46,9 +74,24 @@ def queue_notice(
         claim_code=claim_code,
         context=context or {},
         created_at=now,
-        due_at=now,
+        due_at=polite_moment(now, country=country, manner=MANNERS.get(template, Manner.AT_ONCE)),
     )
     Notice.objects.bulk_create([notice], ignore_conflicts=True)
+    wake(SEND_NOTICES)
+
+
+def queue_code(*, account_id: int, code: str, now: datetime) -> None:
+    """Mail a sign-in code. It is sealed until then, kept nowhere after, and not mailed once it is too old."""
+    # Two codes asked for at the same moment are two mails.
+    key = f"code:{account_id}:{now.timestamp()}"
+    Notice.objects.create(
+        key=key,
+        account_id=account_id,
+        template=T.CODE,
+        secret=secrets.seal(code),
+        created_at=now,
+        due_at=now,
+    )
     wake(SEND_NOTICES)
 
 
@@ -63,7 +106,7 @@ def send_notices(*, now: datetime) -> int:
         for notice_id in list(due):
             try:
                 sent += send_notice(notice_id=notice_id, now=now, outbox=outbox)
-            except (OSError, SMTPException) as error:
+            except REFUSALS as error:
                 logger.warning("Notice %s could not leave: %s", notice_id, type(error).__name__)
     return sent
 
@@ -74,54 +117,79 @@ def send_notice(*, notice_id: int, now: datetime, outbox: Any = None) -> bool:
     The attempt is committed before the mail leaves, and the mail's Message-ID is the notice's own: if the
     process dies in between, the repeat is the same mail to the receiving side.
     Locks: none held; the conditional update that puts it off says who may mail it.
-    Raises: OSError, SMTPException: the mail server refused; it is due again after a pause, until after
-            MAX_ATTEMPTS it counts as failed.
+    Raises: OSError, SMTPException, AnymailError: the mail server refused; it is due again after a pause,
+    until after MAX_ATTEMPTS it counts as failed.
     """
     if not _put_off(notice_id, now=now):
         return False
     notice = Notice.objects.select_related("account").get(pk=notice_id)
-    mail = compose(notice)
+    recipient = Recipient.objects.filter(account_id=notice.account_id).first()
+    if not _is_worth_mailing(notice, recipient, now=now):
+        _give_up(notice_id, now=now)
+        return False
+    composed = compose(notice, recipient)
+    mail = composed.mail
     mail.connection = outbox
     try:
         mail.send()
-    except (OSError, SMTPException):
+    except REFUSALS:
         if notice.attempts >= MAX_ATTEMPTS:
-            Notice.objects.filter(pk=notice_id).update(failed_at=now)
+            _give_up(notice_id, now=now)
         raise
-    Notice.objects.filter(pk=notice_id).update(sent_at=now, subject=mail.subject, body=mail.body)
+    Notice.objects.filter(pk=notice_id).update(
+        sent_at=now,
+        subject=mail.subject,
+        body=composed.letter.as_text(),
+        secret=None,
+        provider_id=_provider_id(mail),
+    )
     return True
+
+
+def _is_worth_mailing(notice: Notice, recipient: Recipient | None, *, now: datetime) -> bool:
+    if notice.template == T.CODE and now - notice.created_at >= CODE_GOOD_FOR:
+        return False
+    return bool(notice.account.email) and not is_unreachable(recipient, notice.account.email)
+
+
+def _give_up(notice_id: int, *, now: datetime) -> None:
+    """It stays listed on the person's page, as not mailed."""
+    Notice.objects.filter(pk=notice_id).update(failed_at=now, secret=None)
+
+
+def _provider_id(mail: Any) -> str:
+    """The mail provider's id; empty where none took the mail."""
+    status = getattr(mail, "anymail_status", None)
+    return str(status.message_id or "")[:200] if status else ""
 
 
 def _put_off(notice_id: int, *, now: datetime) -> bool:
     """Count an attempt and put the next one off; whether this process may make it."""
-    attempts = Notice.objects.filter(pk=notice_id).values_list("attempts", flat=True).first()
-    if attempts is None:
+    notice = Notice.objects.filter(pk=notice_id).values("attempts", "template").first()
+    if notice is None:
         return False
-    pause = min(FIRST_PAUSE * 2**attempts, LONGEST_PAUSE)
+    attempts = notice["attempts"]
+    first = CODE_PAUSE if notice["template"] == T.CODE else FIRST_PAUSE
     mine = Notice.objects.due(now).filter(pk=notice_id, attempts=attempts)
+    pause = min(first * 2**attempts, LONGEST_PAUSE)
     return mine.update(attempts=attempts + 1, due_at=now + pause) == 1
 
 
-def compose(notice: Notice) -> EmailMultiAlternatives:
-    """The mail of a notice: a text and an HTML part that say the same, links of one host only."""
-    path = reverse("claims:claim", args=[notice.claim_code]) if notice.claim_code else reverse("claims:home")
-    context = {
-        **notice.context,
-        "username": notice.account.username,
-        "claim_code": notice.claim_code,
-        "link": settings.SITE_URL + path,
-        "host": urlsplit(settings.SITE_URL).netloc,
-    }
-    name = f"notices/{notice.template}"
-    subject = render_to_string(f"{name}.subject.txt", context).strip()
-    mail = EmailMultiAlternatives(
-        subject=subject,
-        body=render_to_string(f"{name}.txt", context),
-        to=[notice.account.email],
-        headers={
-            "Message-ID": f"<{hashlib.sha256(notice.key.encode()).hexdigest()[:32]}@{context['host']}>",
-            "Auto-Submitted": "auto-generated",
-        },
+def withdraw_unasked(*, account_id: int, now: datetime) -> int:
+    """Drop invitations and the like that have not left yet; how many."""
+    return _waiting_unasked(account_id).update(failed_at=now)
+
+
+def _waiting_unasked(account_id: int) -> QuerySet[Notice]:
+    return Notice.objects.filter(
+        account_id=account_id, template__in=UNASKED, sent_at__isnull=True, failed_at__isnull=True
     )
-    mail.attach_alternative(render_to_string(f"{name}.html", context), "text/html")
-    return mail
+
+
+@transaction.atomic
+def forget_messages(*, account_id: int, now: datetime) -> int:
+    """Blank the words of all messages to somebody; that and when each was sent stays. How many there were."""
+    Notice.objects.filter(account_id=account_id, sent_at__isnull=True, failed_at__isnull=True).update(
+        failed_at=now, secret=None
+    )
+    return Notice.objects.filter(account_id=account_id).update(subject="", body="", context={})

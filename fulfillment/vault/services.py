@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
 
 from fulfillment.vault import crypto
 from fulfillment.vault.addresses import PostalAddress
@@ -55,6 +56,13 @@ def schedule_shredding(*, subject: str, shred_after: datetime) -> None:
     DataKey.objects.filter(subject=subject, shredded_at__isnull=True).exclude(
         shred_after__lte=shred_after
     ).update(shred_after=shred_after)
+
+
+def keep_after_all(*, subject: str) -> None:
+    """Take back a date that was set, for the claim goes on; the longest time still bounds it."""
+    DataKey.objects.filter(subject=subject, shredded_at__isnull=True).update(
+        shred_after=F("created_at") + LONGEST_KEPT
+    )
 
 
 @transaction.atomic

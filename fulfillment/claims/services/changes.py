@@ -149,6 +149,7 @@ def _reject(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
         claim_code=claim.code,
         context={"note": note},
         now=now,
+        country=claim.country,
     )
 
 

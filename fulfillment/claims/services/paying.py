@@ -9,13 +9,12 @@ from typing import Any
 
 from config.jobs import defer
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ClaimQuote
-from fulfillment.claims.money import shown
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.history import record, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.models import DataKey
-from fulfillment.vault.services import schedule_shredding, shred
+from fulfillment.vault.services import keep_after_all, schedule_shredding, shred
 from inventory.errors import InsufficientStock
 from inventory.rules import Reason, Wanted
 from inventory.services.reservations import release, reserve
@@ -55,8 +54,8 @@ def payment_due_context(claim: Claim) -> dict[str, Any]:
     assert claim.payment_due_at is not None, "a claim to be paid has a deadline"
     quote = ClaimQuote.objects.get(claim=claim)
     return {
-        "total": shown(quote.total, quote.currency),
-        "until": f"{claim.payment_due_at:%d %B %Y, %H:%M} UTC",
+        "total": {"amount": quote.total, "currency": quote.currency},
+        "until": claim.payment_due_at.isoformat(),
     }
 
 
@@ -105,7 +104,7 @@ def revive_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
         data=data,
     )
     assert moved, "the caller has locked the claim"
-    DataKey.objects.filter(subject=claim.code).update(shred_after=None)
+    keep_after_all(subject=claim.code)
     _go_on(claim, now=now)
     return True
 
@@ -117,7 +116,7 @@ def _go_on(claim: Claim, *, now: datetime) -> None:
         account_id=claim.account_id,
         template=Notice.Template.PAYMENT_RECEIVED,
         claim_code=claim.code,
-        context={"total": shown(quote.total, quote.currency)},
+        context={"total": {"amount": quote.total, "currency": quote.currency}},
         now=now,
     )
 
@@ -148,6 +147,7 @@ def lapse_unpaid(claim: Claim, *, money_may_come: bool, now: datetime) -> bool:
         claim_code=claim.code,
         context={"money_may_come": money_may_come},
         now=now,
+        country=claim.country,
     )
     return True
 

@@ -52,6 +52,7 @@ def record_shipped(claim: Claim, *, carrier: str, tracking_code: str, now: datet
             claim_code=claim.code,
             context=data,
             now=now,
+            country=claim.country,
         )
 
 
@@ -67,7 +68,11 @@ def record_delivered(claim: Claim, *, now: datetime) -> None:
     ):
         schedule_shredding(subject=claim.code, shred_after=now + KEEP_ADDRESS_FOR)
         queue_notice(
-            account_id=claim.account_id, template=Notice.Template.DELIVERED, claim_code=claim.code, now=now
+            account_id=claim.account_id,
+            template=Notice.Template.DELIVERED,
+            claim_code=claim.code,
+            now=now,
+            country=claim.country,
         )
 
 
@@ -94,4 +99,5 @@ def report_problem(claim: Claim, *, problem: str, now: datetime) -> None:
         context={"problem": problem},
         once=f"problem:{claim.code}:{problem}",
         now=now,
+        country=claim.country,
     )

@@ -111,6 +111,7 @@ def _put_back(code: str, *, now: datetime) -> bool:
         claim_code=code,
         context={"place": selectors.place_in_line(claim)},
         now=now,
+        country=claim.country,
     )
     return True
 

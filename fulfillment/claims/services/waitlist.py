@@ -145,8 +145,9 @@ def _tell_promoted(claim: Claim, wanted: Sequence[Wanted], *, until: datetime | 
         claim_code=claim.code,
         context={
             "quantity": sum(item.quantity for item in wanted),
-            "until": f"{until:%d %B %Y, %H:%M} UTC" if until else "",
+            "until": until.isoformat() if until else "",
         },
         once=f"promoted:{claim.code}:{now:%Y%m%d%H%M}",
         now=now,
+        country=claim.country,
     )

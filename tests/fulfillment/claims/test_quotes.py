@@ -232,7 +232,7 @@ class TestClaimsThatCost:
             express_days=4,
         )
         assert Unit.objects.held_by(claim.code).count() == 3
-        mail = compose(Notice.objects.get())
+        mail = compose(Notice.objects.get()).mail
         assert "$54.00" in mail.body
         assert "until 12 July 2022, 11:00 UTC" in mail.body
         with pytest.raises(DatabaseError), transaction.atomic():

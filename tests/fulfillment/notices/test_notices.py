@@ -9,35 +9,31 @@ from typing import Any, cast
 import pytest
 from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.utils.html import escape
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from fulfillment.notices.models import Notice
+from config.errors import BadRequest
+from fulfillment.notices.composing import UNASKED, compose
+from fulfillment.notices.models import Notice, Recipient
+from fulfillment.notices.recipients import choose_phrase
 from fulfillment.notices.services import (
+    CODE_GOOD_FOR,
     FIRST_PAUSE,
     MAX_ATTEMPTS,
-    queue_notice,
+    queue_code,
     send_notice,
     send_notices,
 )
 from tests.conftest import Roster
+from tests.fulfillment.notices.examples import queue_example
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2022, 7, 11, 12, tzinfo=UTC)
-CONTEXT = {
-    "quantity": 2,
-    "place": 3,
-    "note": "Nobody's account.",
-    "carrier": "USPS",
-    "tracking_code": "9400100000000000000001",
-    "problem": "the parcel is on its way back to us",
-}
 
 
 def queue(roster: Roster, template: Notice.Template = Notice.Template.CONFIRMED) -> Notice:
-    queue_notice(
-        account_id=roster["m-owner"].pk, template=template, claim_code="C-1", context=CONTEXT, now=NOW
-    )
+    queue_example(template, account_id=roster["m-owner"].pk, claim_code="C-1", now=NOW)
     return Notice.objects.get(template=template)
 
 
@@ -54,12 +50,89 @@ def test_every_mail_says_the_same_as_text_and_as_html(roster: Roster, template: 
     assert set(parts) == {"text/plain", "text/html"}
     for text in parts.values():
         assert "m-owner" in text
-        assert "http://testserver/claims/C-1/" in text
-        assert set(re.findall(r"https?://([^/\s\"<]+)", text)) == {"testserver"}
-    assert "{{" not in parts["text/plain"]
-    assert "C-1" in message.subject
+        # A code is typed where it was asked for: its mail has no link to be forged.
+        hosts = set() if template == Notice.Template.CODE else {"testserver"}
+        assert set(re.findall(r"https?://([^/\s\"<]+)", text)) == hosts
+    letter = compose(Notice.objects.get(), None).letter if template != Notice.Template.CODE else None
+    for said in (*letter.paragraphs, *letter.steps, letter.action) if letter else ():
+        assert said in parts["text/plain"]
+        assert escape(said) in parts["text/html"]
+    assert "{" not in parts["text/plain"]
     assert "\n" not in message.subject
     assert "&#" not in parts["text/plain"]
+
+
+@pytest.mark.parametrize("template", list(Notice.Template))
+def test_no_mail_asks_for_a_secret(roster: Roster, template: Notice.Template) -> None:
+    """The words stand in one sentence only: the one that says we never ask for them."""
+    send_notice(notice_id=queue(roster, template).pk, now=NOW)
+    for text in parts_of(mail.outbox[0]).values():
+        assert re.findall(r"[^.]*\b(?:password|passphrase|PIN)\b[^.]*\.", text) == [
+            sentence
+            for sentence in re.findall(r"[^.]*\bpassword\b[^.]*\.", text)
+            if "we never ask for" in sentence
+        ]
+
+
+@pytest.mark.parametrize("template", list(Notice.Template))
+def test_every_mail_shows_the_recipients_phrase(roster: Roster, template: Notice.Template) -> None:
+    notice = queue(roster, template)
+    choose_phrase(account_id=roster["m-owner"].pk, phrase="two  green <herons>")
+    send_notice(notice_id=notice.pk, now=NOW)
+    parts = parts_of(mail.outbox[0])
+    assert "Your phrase: two green <herons>" in parts["text/plain"]
+    assert "Your phrase: two green &lt;herons&gt;" in parts["text/html"]
+    notice.refresh_from_db()
+    assert "herons" not in notice.body
+
+
+def test_who_has_chosen_no_phrase_is_told_how(roster: Roster) -> None:
+    send_notice(notice_id=queue(roster).pk, now=NOW)
+    assert "You have not chosen a phrase yet" in str(mail.outbox[0].body)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "code"),
+    [("short", "too_short"), ("x" * 61, "too_long"), ("two gre\u202een herons", "bad_character")],
+)
+def test_a_phrase_that_would_not_help_is_refused(roster: Roster, phrase: str, code: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        choose_phrase(account_id=roster["m-owner"].pk, phrase=phrase)
+    assert [error.code for error in caught.value.errors] == [code]
+    assert not Recipient.objects.exists()
+
+
+@pytest.mark.parametrize("template", sorted(UNASKED))
+def test_what_nobody_asked_for_says_how_to_say_no(roster: Roster, template: Notice.Template) -> None:
+    send_notice(notice_id=queue(roster, template).pk, now=NOW)
+    (message,) = mail.outbox
+    link = re.findall(r"http://testserver(/me/no-thanks/\S+)", str(message.body))[0]
+    assert message.extra_headers["List-Unsubscribe"] == f"<http://testserver{link}>"
+    assert message.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_a_code_is_mailed_and_kept_nowhere(roster: Roster) -> None:
+    queue_code(account_id=roster["m-owner"].pk, code="123456", now=NOW)
+    notice = Notice.objects.get()
+    assert b"123456" not in bytes(notice.secret or b"")
+    assert send_notices(now=NOW) == 1
+    assert "123456" in str(mail.outbox[0].body)
+    notice.refresh_from_db()
+    assert notice.secret is None
+    assert "123456" not in notice.body + notice.subject + str(notice.context) + notice.key
+
+
+def test_a_code_that_is_too_old_is_not_mailed(roster: Roster) -> None:
+    queue_code(account_id=roster["m-owner"].pk, code="123456", now=NOW)
+    assert send_notices(now=NOW + CODE_GOOD_FOR) == 0
+    notice = Notice.objects.get()
+    assert (notice.failed_at, notice.secret) == (NOW + CODE_GOOD_FOR, None)
+
+
+def test_the_database_keeps_no_secret_of_a_mail_that_left(roster: Roster) -> None:
+    queue_code(account_id=roster["m-owner"].pk, code="123456", now=NOW)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Notice.objects.update(sent_at=NOW)
 
 
 def test_it_is_kept_with_subject_and_text_but_without_the_address(roster: Roster) -> None:

@@ -1,0 +1,13 @@
+"""Listens to the mail provider once the app is ready."""
+
+from django.apps import AppConfig
+
+
+class NoticesConfig(AppConfig):
+    name = "fulfillment.notices"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from fulfillment.notices import views
+
+        views.listen()

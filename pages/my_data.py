@@ -1,0 +1,184 @@
+"""My data: what is held about me and who looked; export, erasure, my phrase, my language, and no thanks."""
+
+import json
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import check_for_language, get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.i18n import set_language
+
+from config import clock
+from config.errors import BadRequest
+from config.models import User
+from fulfillment.notices.models import Recipient
+from fulfillment.notices.recipients import (
+    LONGEST_PHRASE,
+    choose_language,
+    choose_phrase,
+    is_unreachable,
+)
+from fulfillment.notices.secrets import account_of
+from fulfillment.notices.services import withdraw_unasked
+from fulfillment.personal import erasing
+from fulfillment.personal.held import access_log, claim_codes, everything_about, held_addresses
+from fulfillment.personal.sections import ALL_SECTIONS
+from roster.models import Account
+from roster.services.contact import do_not_contact
+
+
+def _account(request: HttpRequest) -> Account:
+    """Raises: PermissionDenied: signed in, but not as a maintainer."""
+    account = request.user.account if isinstance(request.user, User) else None
+    if account is None:
+        raise PermissionDenied(_("This sign-in has no account on the index."))
+    return account
+
+
+@never_cache
+@login_required
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    return _show(request, _account(request))
+
+
+def _show(
+    request: HttpRequest, account: Account, *, typed: str | None = None, error: str = "", status: int = 200
+) -> HttpResponse:
+    codes = claim_codes(account)
+    recipient = Recipient.objects.filter(account=account).first()
+    return render(
+        request,
+        "pages/my_data.html",
+        {
+            "account": account,
+            "sections": ALL_SECTIONS,
+            "addresses": held_addresses(codes),
+            "openings": [_told(opening) for opening in access_log(codes)],
+            "phrase": typed if typed is not None else (recipient.phrase if recipient else ""),
+            "phrase_error": error,
+            "longest_phrase": LONGEST_PHRASE,
+            "is_unreachable": is_unreachable(recipient, account.email),
+        },
+        status=status,
+    )
+
+
+def _told(opening: dict[str, Any]) -> dict[str, Any]:
+    """An opening in words."""
+    who = {"you": _("You"), "staff": _("Staff"), "system": _("The shipping program")}
+    purposes = {
+        "label": _("to buy or print the label"),
+        "packing": _("to pack the parcel"),
+        "claimant": _("to show it to you"),
+        "support": _("to help you"),
+    }
+    kinds = {"address": _("address"), "label": _("shipping label")}
+    return {
+        **opening,
+        "who": who[opening["who"]],
+        "purpose": purposes.get(opening["purpose"], opening["purpose"]),
+        "what": kinds.get(opening["what"], opening["what"]),
+    }
+
+
+@never_cache
+@login_required
+@require_safe
+def export(request: HttpRequest) -> HttpResponse:
+    """Everything held, as one JSON file that people can read too. Opens the addresses, and logs that."""
+    account = _account(request)
+    document = everything_about(account, now=clock.now())
+    answer = HttpResponse(
+        json.dumps(document, indent=2, ensure_ascii=False, default=str) + "\n",
+        content_type="application/json; charset=utf-8",
+    )
+    answer.headers["Content-Disposition"] = 'attachment; filename="keydesk-my-data.json"'
+    return answer
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def erase(request: HttpRequest) -> HttpResponse:
+    """Asks first, and says what stays; a GET changes nothing."""
+    account = _account(request)
+    if request.method != "POST":
+        return render(
+            request,
+            "pages/erase.html",
+            {"goes": erasing.what_goes(), "stays": erasing.what_stays()},
+        )
+    erased = erasing.erase(account=account, now=clock.now())
+    logout(request)
+    return render(request, "pages/erased.html", {"erased": erased, "stays": erased.stays})
+
+
+@login_required
+@require_POST
+def phrase(request: HttpRequest) -> HttpResponse:
+    """Choose the words that every mail of ours shows."""
+    account = _account(request)
+    typed = request.POST.get("phrase", "")
+    try:
+        chosen = choose_phrase(account_id=account.pk, phrase=typed)
+    except BadRequest as error:
+        return _show(request, account, typed=typed, error=error.errors[0].message, status=422)
+    if chosen:
+        messages.success(request, _("From now on every mail from us shows your phrase."))
+    else:
+        messages.success(request, _("Our mails show no phrase any more."))
+    return redirect("my_data:page")
+
+
+@login_required
+@require_POST
+def contact(request: HttpRequest) -> HttpResponse:
+    """Be left out of the programme, or be taken back in."""
+    account, now = _account(request), clock.now()
+    if request.POST.get("wanted") == "no":
+        _leave_out(account.pk)
+        messages.success(request, _("We write to you no more, except about a claim you have."))
+    else:
+        do_not_contact(account_id=account.pk, wanted=False, now=now)
+        messages.success(request, _("Welcome back: you can take part again."))
+    return redirect("my_data:page")
+
+
+def _leave_out(account_id: int) -> None:
+    now = clock.now()
+    do_not_contact(account_id=account_id, wanted=True, now=now)
+    withdraw_unasked(account_id=account_id, now=now)
+
+
+# The signed link is the permission: mail programs post to it without a cookie (RFC 8058).
+@csrf_exempt
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def no_thanks(request: HttpRequest, token: str) -> HttpResponse:
+    """Hear nothing more, by the link in an invitation, without signing in. A GET asks first."""
+    account_id = account_of(token)
+    if account_id is None:
+        raise Http404
+    if request.method == "POST":
+        _leave_out(account_id)
+    return render(request, "pages/no_thanks.html", {"is_done": request.method == "POST"})
+
+
+# Without a token, for visitors would need a cookie to get one; a language forced on somebody does no harm.
+@csrf_exempt
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Switch the pages' language, and our mails' with it for who is signed in."""
+    chosen = request.POST.get("language", "")
+    if isinstance(request.user, User) and request.user.account_id and check_for_language(chosen):
+        choose_language(account_id=request.user.account_id, language=chosen or get_language() or "en")
+    return set_language(request)

@@ -1,0 +1,17 @@
+"""The addresses of my data, and of saying no by a link in a mail."""
+
+from django.urls import path
+
+from pages import my_data
+
+app_name = "my_data"
+
+urlpatterns = [
+    path("data/", my_data.page, name="page"),
+    path("data/export/", my_data.export, name="export"),
+    path("data/erase/", my_data.erase, name="erase"),
+    path("data/phrase/", my_data.phrase, name="phrase"),
+    path("data/contact/", my_data.contact, name="contact"),
+    path("language/", my_data.language, name="language"),
+    path("no-thanks/<str:token>/", my_data.no_thanks, name="no_thanks"),
+]
