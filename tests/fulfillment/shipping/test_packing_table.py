@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from fulfillment.claims.models import Campaign
 from fulfillment.shipping import errors
+from fulfillment.shipping import floor as floor_reads
 from fulfillment.shipping.models import FloorScan, ParcelUnit, Shipment
 from fulfillment.shipping.services import packing, picking
 from fulfillment.vault.addresses import PostalAddress
@@ -264,3 +265,58 @@ def test_a_closed_list_frees_what_nobody_packed(parcels: list[Shipment], now: da
     assert picking.make_pick_list(actor=PACKER, now=now).shipments.count() == 2
     with pytest.raises(errors.UnknownPickList):
         picking.pick(key="scan-0002", pick_list=made.code, serial=key, actor=PACKER, now=now)
+
+
+def test_a_list_is_walked_bin_by_bin(parcels: list[Shipment], now: datetime) -> None:
+    from inventory.services.places import add_warehouse, put_away
+
+    add_warehouse(
+        code="MAIN",
+        name="Main",
+        bins=["A-01", "B-07"],
+        quarantine="Q",
+        contact_name="Desk",
+        street1="1 Road",
+        city="Town",
+        country="US",
+    )
+    wanted = [serial for parcel in parcels for serial in serials(parcel)]
+    put_away(serials=wanted[::2], bin_label="MAIN/B-07", actor="staff", now=now)
+    put_away(serials=wanted[1::2], bin_label="MAIN/A-01", actor="staff", now=now)
+    made = picking.make_pick_list(actor=PACKER, now=now)
+    picking.take_pick_list(code=made.code, actor=PACKER, now=now)
+    picking.pick(key="scan-0001", pick_list=made.code, serial=wanted[1], actor=PACKER, now=now)
+    with CaptureQueriesContext(connection) as context:
+        walked = floor_reads.walk(made.code)
+    assert queries(context) == 3
+    assert [line.bin for line in walked.lines] == ["MAIN/A-01"] * 3 + ["MAIN/B-07"] * 3
+    assert walked.left == 5
+    assert next(line for line in walked.lines if line.serial == wanted[1]).is_picked
+
+
+def test_the_table_shows_a_parcel_without_its_recipient(parcels: list[Shipment], now: datetime) -> None:
+    label, (one, _) = tracking_code(parcels[0]), serials(parcels[0])
+    packing.pack(key="scan-0001", label=label, serial=one, actor=PACKER, now=now)
+    with CaptureQueriesContext(connection) as context:
+        shown = floor_reads.on_the_table(label)
+    assert queries(context) == 2
+    assert [key.is_packed for key in shown.keys] == [True, False]
+    assert (shown.packer, shown.country, shown.stop) == (PACKER, "US", "")
+    assert "Robin" not in repr(shown)
+    with pytest.raises(errors.UnknownLabel):
+        floor_reads.on_the_table("S-000000000000")
+
+
+def test_what_waits_is_counted_by_step(parcels: list[Shipment], now: datetime) -> None:
+    assert floor_reads.waiting().to_pick == 3
+    made = picking.make_pick_list(actor=PACKER, now=now, at_most=2)
+    parcel = made.shipments.order_by("pk")[0]
+    for number, serial in enumerate(serials(parcel)):
+        packing.pack(key=f"scan-000{number}", label=parcel.code, serial=serial, actor=PACKER, now=now)
+    packing.seal(key="scan-0009", label=parcel.code, seal_number=parcel.seal_number, actor=PACKER, now=now)
+    with CaptureQueriesContext(connection) as context:
+        found = floor_reads.waiting()
+    assert queries(context) == 4
+    assert (found.to_pick, found.to_pack) == (1, 1)
+    assert [(one.carrier, one.parcels) for one in found.to_hand_over] == [("USPS", 1)]
+    assert [(one.parcels, one.sealed) for one in found.lists] == [(2, 1)]  # type: ignore[attr-defined]

@@ -1,0 +1,214 @@
+"""What the packing table shows: lists to walk, parcels on the table, what waits to leave. Reads only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q
+
+from fulfillment.shipping.errors import UnknownLabel, UnknownPickList
+from fulfillment.shipping.models import LabelPurchase, Manifest, ParcelUnit, PickList, Shipment
+from fulfillment.shipping.rules.floor import Thing, label_code, thing_of
+from fulfillment.shipping.rules.manifests import ManifestState
+from fulfillment.shipping.rules.states import LABEL_STATES, ShipmentState
+from inventory.models import Transfer
+
+
+@dataclass(frozen=True)
+class Line:
+    """One key to fetch. `bin` is empty for a key that was never put away."""
+
+    bin: str
+    sku: str
+    serial: str
+    parcel: str
+    is_picked: bool
+    is_packed: bool
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A pick list as it is walked: its keys in the order of their bins."""
+
+    pick_list: PickList
+    lines: Sequence[Line]
+
+    @property
+    def left(self) -> int:
+        return sum(not (line.is_picked or line.is_packed) for line in self.lines)
+
+
+def walk(code: str) -> Walk:
+    """A pick list with its lines by bin, then model, then serial. Three queries. Raises: UnknownPickList."""
+    pick_list = PickList.objects.select_related("warehouse").filter(code=code).first()
+    if pick_list is None:
+        raise UnknownPickList(code)
+    rows = list(
+        ParcelUnit.objects.filter(shipment__pick_list=pick_list)
+        .exclude(shipment__state=ShipmentState.CANCELLED)
+        .select_related("shipment", "unit__key_model")
+    )
+    bins = _bins([row.unit_id for row in rows])
+    lines = [
+        Line(
+            bin=bins.get(row.unit_id, ""),
+            sku=row.unit.key_model.sku,
+            serial=row.unit.serial,
+            parcel=row.shipment.code,
+            is_picked=row.picked_at is not None,
+            is_packed=row.packed_at is not None,
+        )
+        for row in rows
+    ]
+    return Walk(pick_list, sorted(lines, key=lambda line: (line.bin, line.sku, line.serial)))
+
+
+def _bins(unit_ids: Sequence[int]) -> dict[int, str]:
+    latest = Transfer.objects.filter(unit__in=unit_ids, to_bin__isnull=False).latest_of_their_units()
+    return {transfer.unit_id: str(transfer.to_bin) for transfer in latest.select_related("to_bin__warehouse")}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key that a parcel wants, and whether it is in it."""
+
+    sku: str
+    serial: str
+    is_picked: bool
+    is_packed: bool
+
+
+@dataclass(frozen=True)
+class OnTheTable:
+    """A parcel as the packer sees it. Nothing of the recipient but the country: the label says the rest.
+
+    `packer` is who began it, `stop` why it must not be packed or sent (empty: go on).
+    """
+
+    parcel: str
+    state: str
+    carrier: str
+    service: str
+    tracking_code: str
+    country: str
+    keys: Sequence[Key]
+    seal_number: str
+    sealed_at: datetime | None
+    packer: str
+    pick_list: str
+    manifest: str
+    handed_over_at: datetime | None
+    stop: str
+
+
+def on_the_table(label: str) -> OnTheTable:
+    """The parcel whose label or slip was scanned. Two queries. Raises: UnknownLabel."""
+    code = label_code(label)
+    purchases = LabelPurchase.objects.filter(state__in=sorted(LABEL_STATES)).select_related(
+        "shipment__claim", "shipment__pick_list", "shipment__manifest"
+    )
+    by = {"shipment__code": code} if thing_of(code) is Thing.PARCEL else {"tracking_code": code}
+    purchase = purchases.filter(**by).first()
+    if purchase is None:
+        raise UnknownLabel(code)
+    shipment = purchase.shipment
+    rows = list(shipment.contents.select_related("unit__key_model").order_by("unit__key_model__sku", "pk"))
+    return OnTheTable(
+        parcel=shipment.code,
+        state=shipment.state,
+        carrier=purchase.carrier,
+        service=purchase.service,
+        tracking_code=purchase.tracking_code,
+        country=shipment.claim.country,
+        keys=[
+            Key(
+                row.unit.key_model.sku,
+                row.unit.serial,
+                row.picked_at is not None,
+                row.packed_at is not None,
+            )
+            for row in rows
+        ],
+        seal_number=shipment.seal_number,
+        sealed_at=shipment.sealed_at,
+        packer=next((row.packed_by for row in rows if row.packed_at is not None), ""),
+        pick_list=shipment.pick_list.code if shipment.pick_list else "",
+        manifest=shipment.manifest.code if shipment.manifest else "",
+        handed_over_at=shipment.handed_over_at,
+        stop=_stop(purchase, rows),
+    )
+
+
+def _stop(purchase: LabelPurchase, rows: Sequence[ParcelUnit]) -> str:
+    shipment = purchase.shipment
+    if shipment.state != ShipmentState.LABELLED:
+        return f"The parcel is {ShipmentState(shipment.state).label}."
+    if purchase.state != "bought":
+        return "The money of its label is being asked back. Take it out of the pile."
+    if any(row.unit.held_for != shipment.claim.code for row in rows):
+        return "One of its keys was recalled. Scan the keys again; another takes its place if there is one."
+    return ""
+
+
+@dataclass(frozen=True)
+class ToHandOver:
+    """Sealed parcels of one carrier at one door that are on no manifest."""
+
+    carrier: str
+    warehouse: str
+    parcels: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How much waits at each step of the floor, with the lists and manifests that are open."""
+
+    to_pick: int
+    to_pack: int
+    to_hand_over: Sequence[ToHandOver]
+    lists: Sequence[PickList]
+    manifests: Sequence[Manifest]
+
+
+def waiting() -> Waiting:
+    """What waits now: labelled parcels on no list, parcels begun or listed, sealed ones. Four queries.
+
+    Each list has `parcels` and `sealed` parcels counted, each manifest its `parcels`.
+    """
+    here = Shipment.objects.filter(state=ShipmentState.LABELLED, manifest=None)
+    counts = here.aggregate(
+        to_pick=Count("pk", filter=Q(pick_list=None, sealed_at=None)),
+        to_pack=Count("pk", filter=Q(pick_list__isnull=False, sealed_at=None)),
+    )
+    sealed = (
+        LabelPurchase.objects.filter(
+            state="bought",
+            shipment__state=ShipmentState.LABELLED,
+            shipment__manifest=None,
+            shipment__sealed_at__isnull=False,
+        )
+        .values_list("carrier", "shipment__warehouse__code")
+        .annotate(parcels=Count("pk"))
+        .order_by("carrier", "shipment__warehouse__code")
+    )
+    lists = (
+        PickList.objects.filter(closed_at=None)
+        .annotate(
+            parcels=Count("shipments"),
+            sealed=Count("shipments", filter=Q(shipments__sealed_at__isnull=False)),
+        )
+        .order_by("created_at")
+    )
+    manifests = (
+        Manifest.objects.exclude(state__in=[ManifestState.HANDED_OVER, ManifestState.FAILED])
+        .defer("form")
+        .annotate(parcels=Count("shipments"))
+        .order_by("created_at")
+    )
+    return Waiting(
+        to_pick=counts["to_pick"],
+        to_pack=counts["to_pack"],
+        to_hand_over=[ToHandOver(carrier, door or "", parcels) for carrier, door, parcels in sealed],
+        lists=list(lists),
+        manifests=list(manifests),
+    )
