@@ -110,6 +110,14 @@ class Environment(BaseSettings):
     )
     session_hours: int = Field(12, gt=0, le=720, description="How long a sign-in lasts.")
 
+    roster_most_shrink_percent: int = Field(
+        20, ge=0, le=100, description="A list that takes more of the roster away waits for a second person."
+    )
+    bigquery_api_base: str = Field(
+        "", description="BigQuery's address, or its stand-in's; empty is Google's own."
+    )
+    bigquery_project: str = Field("", description="The project that download queries are billed to.")
+
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split_words(cls, value: object) -> object:

@@ -87,3 +87,83 @@ class SnapshotWindowDiffers(RosterError):
         super().__init__(
             f"{source} was imported before with {recorded}. Check which is right; snapshots are not changed."
         )
+
+
+class UnknownPolicy(RosterError):
+    """There is no version of this name."""
+
+    code = "unknown_policy"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(f"There is no policy {version}.")
+
+
+class PolicyNotPreviewed(RosterError):
+    """Nobody has looked yet at who gains and who loses by these rules."""
+
+    code = "policy_not_previewed"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"Policy {version} has not been previewed as it is now. Draft it and preview it, then publish."
+        )
+
+
+class SecondPersonNeeded(RosterError):
+    """Who started this may not finish it."""
+
+    code = "self_approval"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"You started this yourself; a second person must put their name to {what}.")
+
+
+class AlreadyAsked(RosterError):
+    """The same is waiting for an answer."""
+
+    code = "already_asked"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"You have asked for {what} already; it waits for an answer.")
+
+
+class UnknownPaper(RosterError):
+    """There is none, or it is somebody else's, or it is done with."""
+
+    code = "unknown_paper"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"There is no {what}.")
+
+
+class DelegationRefused(RosterError):
+    """Somebody cannot be named for a project; `why` says what stands against it."""
+
+    code = "delegation_refused"
+
+    def __init__(self, why: str, message: str) -> None:
+        self.why = why
+        super().__init__(message)
+
+
+class ListHeld(RosterError):
+    """A list would shrink the roster more than it may; it waits for a second person."""
+
+    code = "list_held"
+
+    def __init__(self, *, source: str, sha256: str, kind: str, rows: int, rows_before: int) -> None:
+        self.sha256, self.rows, self.rows_before = sha256, rows, rows_before
+        super().__init__(
+            f"{source} was held, and the roster stays as it is: it has {rows} {kind} where there are "
+            f"{rows_before} now. If that is right, have a second person run "
+            f"`manage.py approve_list {sha256[:12]}`, then import it again."
+        )
+
+
+class UnknownProject(RosterError):
+    """The roster knows no such project."""
+
+    code = "unknown_project"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The roster knows no project {name!r}.")

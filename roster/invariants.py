@@ -19,6 +19,12 @@ GUARDS = {
     "roster_policy": "published_never_changes",
     "roster_project": "critical_is_for_ever",
     "roster_projectrole": "ended_not_deleted",
+    "roster_projectevent": "project_events_stay",
+    "roster_accountevent": "account_events_stay",
+    "roster_policypreview": "policy_previews_stay",
+    "roster_policyexception": "exceptions_stay",
+    "roster_delegation": "delegations_stay",
+    "roster_appeal": "appeals_are_answered_once",
 }
 
 

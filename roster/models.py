@@ -135,6 +135,7 @@ class Designation(models.Model):
         TOP_DOWNLOADS = "top_downloads"
         ALWAYS = "always"
         BY_HAND = "by_hand"
+        INHERITED = "inherited"
 
     project = models.ForeignKey(
         Project,
@@ -205,6 +206,13 @@ class Account(models.Model):
     two_factor_observed_at = models.DateTimeField()
     opted_out_at = models.DateTimeField(null=True, blank=True)
     email_changed_at = models.DateTimeField(null=True, blank=True)
+    country = models.CharField(
+        max_length=2, blank=True, default="", db_default="", help_text="As the index or the person says."
+    )
+    time_zone = models.CharField(
+        max_length=64, blank=True, default="", db_default="", help_text="Mail comes in its working hours."
+    )
+    do_not_contact_since = models.DateTimeField(null=True, blank=True, help_text="No invitations from then.")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -295,6 +303,8 @@ class Policy(models.Model):
     effective_at = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     published_by = models.CharField(max_length=150, blank=True)
+    drafted_at = models.DateTimeField(null=True, blank=True)
+    drafted_by = models.CharField(max_length=150, blank=True, default="", db_default="")
 
     objects = PolicyQuerySet.as_manager()
 
@@ -305,6 +315,10 @@ class Policy(models.Model):
                 condition=~Q(status="published")
                 | Q(effective_at__isnull=False, published_at__isnull=False) & ~Q(published_by=""),
                 name="published_policy_says_when_and_by_whom",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="published") | ~Q(drafted_by=F("published_by")),
+                name="who_drafts_does_not_publish",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=["draft", "published"]), name="policy_is_draft_or_published"
@@ -375,3 +389,16 @@ class Decision(models.Model):
             "headline": self.headline or None,
             "verdicts": self.verdicts,
         }
+
+
+# The tables of what people say and staff decide; Django finds models here.
+from roster.papers import (  # noqa: E402, F401
+    AccountEvent,
+    Appeal,
+    Delegation,
+    Disclaimer,
+    HeldList,
+    PolicyException,
+    PolicyPreview,
+    ProjectEvent,
+)

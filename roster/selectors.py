@@ -1,14 +1,17 @@
 """Reads that span the roster's tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from django.db import connection
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q, Subquery, TextField, Value
 
-from roster.models import Account, Designation, Policy, ProjectRole
-from roster.rules import Facts, RoleFact
+from roster.files.names import normalized
+from roster.models import Account, Designation, Policy, Project, ProjectRole, TwoFactorObservation
+from roster.papers import Delegation, Disclaimer, PolicyException, ProjectEvent
+from roster.rules import ExceptionFact, Facts, RoleFact
 
 
 @dataclass(frozen=True)
@@ -45,43 +48,119 @@ def roster_taken_at() -> datetime | None:
 
 
 def facts_about(*, account: Account, now: datetime) -> Facts:
-    """The roster's part of the facts about an account; three queries, however many projects it has.
+    """The roster's part of the facts about an account; five queries, however many projects it has.
 
     Add the rest (keys, claims, country, region, campaign) with `dataclasses.replace`.
     """
-    return Facts(
-        username=account.username,
-        now=now,
-        joined_at=account.joined_at,
-        has_totp=account.has_totp,
-        has_webauthn=account.has_webauthn,
-        is_organization=account.is_organization,
-        opted_out=account.opted_out_at is not None,
-        # An address that was never seen to change has been the account's since it joined, or at least
-        # since the roster first listed it.
-        email_changed_at=account.email_changed_at or account.joined_at or account.created_at,
-        roles=_roles_of(account),
-        roster_taken_at=roster_taken_at(),
-    )
+    return facts_of(accounts=[account], now=now)[0]
 
 
-def _roles_of(account: Account) -> tuple[RoleFact, ...]:
-    live = ProjectRole.objects.live().filter(account=account).select_related("project")
-    roles = list(
-        live.order_by(F("project__critical_since").asc(nulls_last=True), "project__normalized_name", "role")
-    )
-    designations = _first_designations(role.project_id for role in roles)
-    return tuple(
-        RoleFact(
-            project=role.project.name,
-            role=role.role,
-            critical=role.project.critical_since is not None,
-            since=role.since,
-            designated_on=role.project.critical_since,
-            reason=designations.get(role.project_id),
+def facts_of(
+    *, accounts: Sequence[Account], now: datetime, snapshots: CurrentSnapshots | None = None
+) -> list[Facts]:
+    """`facts_about` for many, in as many queries as for one.
+
+    Args: snapshots: what the roster stands on, where the caller has asked already.
+    """
+    roles = _roles_of(accounts)
+    exceptions = _exceptions_of(accounts, now)
+    taken_at = (snapshots or current_snapshots()).taken_at
+    return [
+        Facts(
+            username=account.username,
+            now=now,
+            joined_at=account.joined_at,
+            has_totp=account.has_totp,
+            has_webauthn=account.has_webauthn,
+            is_organization=account.is_organization,
+            opted_out=account.opted_out_at is not None,
+            # An address that was never seen to change has been the account's since it joined, or at least
+            # since the roster first listed it.
+            email_changed_at=account.email_changed_at or account.joined_at or account.created_at,
+            roles=tuple(roles.get(account.pk, ())),
+            roster_taken_at=taken_at,
+            exceptions=exceptions.get(account.pk),
         )
-        for role in roles
+        for account in accounts
+    ]
+
+
+def _roles_of(accounts: Sequence[Account]) -> dict[int, list[RoleFact]]:
+    """Each account's roles, critical ones first: delegated ones as well, and none that it disclaims."""
+    ids = [account.pk for account in accounts]
+    rows = [*_own_roles(ids), *_delegated_roles(ids)]
+    critical = {row["project_id"] for row in rows if row["project__critical_since"] is not None}
+    reasons = _first_designations(critical) if critical else {}
+    rows.sort(
+        key=lambda row: (
+            row["project__critical_since"] or date.max,
+            row["project__normalized_name"],
+            row["role"],
+        )
     )
+    found: dict[int, list[RoleFact]] = {}
+    for row in rows:
+        found.setdefault(row["account_id"], []).append(
+            RoleFact(
+                project=row["project__name"],
+                role=row["role"],
+                critical=row["project__critical_since"] is not None,
+                since=row["since"],
+                designated_on=row["project__critical_since"],
+                reason=reasons.get(row["project_id"]),
+                recreated=row["recreated_on"] is not None,
+                recreated_on=row["recreated_on"],
+                delegated_by=row["delegated_by"],
+            )
+        )
+    return found
+
+
+_OF_A_PROJECT = ("account_id", "project_id", "project__name", "project__normalized_name")
+
+
+def _own_roles(accounts: Sequence[int]) -> Iterable[dict[str, Any]]:
+    disclaimed = Disclaimer.objects.live().filter(account=OuterRef("account"), project=OuterRef("project"))
+    live = ProjectRole.objects.live().filter(~Exists(disclaimed), account__in=accounts)
+    return live.annotate(recreated_on=_recreated_on(), delegated_by=Value(None, TextField())).values(
+        *_OF_A_PROJECT, "project__critical_since", "role", "since", "recreated_on", "delegated_by"
+    )
+
+
+def _delegated_roles(accounts: Sequence[int]) -> Iterable[dict[str, Any]]:
+    """Those that count: who named the person may still speak for the project."""
+    speaking = ProjectRole.objects.live().filter(
+        Q(role=ProjectRole.Role.OWNER) | Q(account__is_organization=True),
+        account=OuterRef("delegated_by"),
+        project=OuterRef("project"),
+    )
+    rows = (
+        Delegation.objects.live()
+        .filter(Exists(speaking), account__in=accounts)
+        .annotate(recreated_on=_recreated_on(), by=F("delegated_by__username"))
+        .values(*_OF_A_PROJECT, "project__critical_since", "created_at", "recreated_on", "by")
+    )
+    for row in rows:
+        # A delegate stands for a maintainer.
+        yield {
+            **row,
+            "role": ProjectRole.Role.MAINTAINER.value,
+            "since": row["created_at"].date(),
+            "delegated_by": row["by"],
+        }
+
+
+def _recreated_on() -> Subquery:
+    made_anew = ProjectEvent.objects.filter(project=OuterRef("project"), kind=ProjectEvent.Kind.RECREATED)
+    return Subquery(made_anew.order_by("-on").values("on")[:1])
+
+
+def _exceptions_of(accounts: Sequence[Account], now: datetime) -> dict[int, tuple[ExceptionFact, ...]]:
+    found: dict[int, tuple[ExceptionFact, ...]] = {}
+    for one in PolicyException.objects.in_force(now).filter(account__in=accounts).order_by("pk"):
+        fact = ExceptionFact(rule=one.rule, reason=one.reason, expires_at=one.expires_at)
+        found[one.account_id] = (*found.get(one.account_id, ()), fact)
+    return found
 
 
 def _first_designations(projects: Iterable[int]) -> dict[int, str]:
@@ -90,16 +169,63 @@ def _first_designations(projects: Iterable[int]) -> dict[int, str]:
     for designation in Designation.objects.filter(project__in=list(projects)).order_by(
         "designated_on", "reason"
     ):
-        reasons.setdefault(designation.project_id, _reason(designation))
+        reasons.setdefault(designation.project_id, reason_of(designation))
     return reasons
 
 
-def _reason(designation: Designation) -> str:
+def reason_of(designation: Designation) -> str:
+    """Why a project is critical, as a sentence's end."""
     if designation.reason == Designation.Reason.TOP_DOWNLOADS:
         return f"rank {designation.rank} by downloads"
     if designation.reason == Designation.Reason.ALWAYS:
         return "the package index itself depends on it"
     return designation.note
+
+
+@dataclass(frozen=True)
+class TwoFactorState:
+    """An account's two-factor authentication, and since when it is known to be so."""
+
+    has_totp: bool
+    has_webauthn: bool
+    since: datetime
+
+
+def two_factor_at(*, account: Account, moment: datetime) -> TwoFactorState | None:
+    """What was known of an account's two-factor authentication at a moment; None before it was first seen."""
+    last = (
+        TwoFactorObservation.objects.filter(account=account, observed_at__lte=moment)
+        .order_by("-observed_at", "-pk")
+        .first()
+    )
+    return last and TwoFactorState(last.has_totp, last.has_webauthn, last.observed_at)
+
+
+@dataclass(frozen=True)
+class ProjectStory:
+    """Why a project is critical, and what became of it on the index."""
+
+    project: Project
+    designations: Sequence[Designation]
+    events: Sequence[ProjectEvent]
+
+    @property
+    def flags(self) -> list[str]:
+        """What happened to it that a person should know, once each."""
+        return list(dict.fromkeys(event.kind for event in self.events))
+
+
+def project_story(*, name: str) -> ProjectStory | None:
+    """Of the project of this name in any spelling; three queries. None when the roster does not know it."""
+    project = Project.objects.filter(normalized_name=normalized(name)).first()
+    if project is None:
+        return None
+    # A snapshot's table is megabytes, and only its days are shown.
+    reasons = project.designations.select_related("snapshot").defer("snapshot__content")
+    events = project.events.select_related("successor")
+    return ProjectStory(
+        project, list(reasons.order_by("designated_on", "pk")), list(events.order_by("recorded_at", "pk"))
+    )
 
 
 def policy_in_force(*, now: datetime) -> Policy | None:

@@ -3,13 +3,15 @@
 Needs neither settings nor a database. `parse_policy` and `parse_facts` read the documents, `decide` answers.
 """
 
-from roster.rules.checks import RULES, TWO_FACTOR_STATES
+from roster.rules.checks import NEVER_LIFTED, RULES, TWO_FACTOR_STATES
 from roster.rules.countries import COUNTRIES
-from roster.rules.decision import Decision, Verdict, decide
+from roster.rules.decision import Decision, Judge, Verdict, decide, outcome_of
+from roster.rules.difference import differences
 from roster.rules.facts import (
     REGION_STATUSES,
     ROLES,
     CampaignFact,
+    ExceptionFact,
     Facts,
     RegionFact,
     RoleFact,
@@ -19,19 +21,24 @@ from roster.rules.policy import PolicyDocument, PolicyRule, parse_policy
 
 __all__ = [
     "COUNTRIES",
+    "NEVER_LIFTED",
     "REGION_STATUSES",
     "ROLES",
     "RULES",
     "TWO_FACTOR_STATES",
     "CampaignFact",
     "Decision",
+    "ExceptionFact",
     "Facts",
+    "Judge",
     "PolicyDocument",
     "PolicyRule",
     "RegionFact",
     "RoleFact",
     "Verdict",
     "decide",
+    "differences",
+    "outcome_of",
     "parse_facts",
     "parse_policy",
 ]

@@ -3,9 +3,10 @@
 A fact that is not known is `missing`, never a pass; only `account_joined_before` lets an unknown date pass.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from roster.rules.countries import COUNTRIES
@@ -26,7 +27,7 @@ TWO_FACTOR_STATES = ("none", "totp", "webauthn")
 # The roster's machine and ours may read their clocks this far apart.
 CLOCK_SKEW = timedelta(minutes=5)
 # Every other case is a failure, so a new one cannot let anybody pass by oversight.
-PASSING_CASES = ("pass", "unknown")
+PASSING_CASES = ("pass", "unknown", "delegated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Rule:
 
     name: str
     check: Check
+    # The facts it asks for, and nothing else: who has the same ones gets the same answer.
+    reads: tuple[str, ...]
     params: Mapping[str, Parser] = field(default_factory=dict)
     required: tuple[str, ...] = ()
     # Parameters that mean something only together.
@@ -85,7 +88,7 @@ def on_critical_roster(facts: Facts, params: Params, now: datetime) -> Answer:
         return _missing("roles")
     wanted = params.get("roles", ROLES)
     counting = [role for role in facts.roles if role.role in wanted]
-    critical = [role for role in counting if role.critical]
+    critical = _critical(counting)
     if not critical and any(role.critical is None for role in counting):
         return _missing("critical")
     evidence = {"roles": wanted, "projects": [_evidence(role) for role in critical]}
@@ -94,12 +97,19 @@ def on_critical_roster(facts: Facts, params: Params, now: datetime) -> Answer:
     others = f" and {len(critical) - 1} more" if len(critical) > 1 else ""
     return _answer(
         "on_critical_roster",
-        "pass",
+        "delegated" if critical[0].delegated_by else "pass",
         evidence,
         role=critical[0].role,
         project=critical[0].project,
+        delegated_by=critical[0].delegated_by,
         others=others,
     )
+
+
+def _critical(roles: Iterable[RoleFact]) -> list[RoleFact]:
+    """The roles on critical projects, those of longest standing first, in whatever order they came."""
+    critical = [role for role in roles if role.critical]
+    return sorted(critical, key=lambda role: (role.designated_on or date.max, json.dumps(in_json(role))))
 
 
 def _evidence(role: RoleFact) -> dict[str, Any]:
@@ -199,7 +209,7 @@ def role_age(facts: Facts, params: Params, now: datetime) -> Answer:
     """The oldest role on a critical project counts."""
     if facts.roles is None:
         return _missing("roles")
-    critical = [role for role in facts.roles if role.critical]
+    critical = _critical(facts.roles)
     dated = [(role.since, role) for role in critical if role.since is not None]
     evidence = {"projects": [_evidence(role) for role in critical], "min_days": params["min_days"]}
     since, role = min(dated, key=lambda pair: pair[0], default=(None, None))
@@ -212,6 +222,34 @@ def role_age(facts: Facts, params: Params, now: datetime) -> Answer:
     if role is None:
         return _answer("role_age", "no_critical_role", evidence)
     return _answer("role_age", "too_new", evidence, project=role.project, since=since)
+
+
+def project_not_recreated(facts: Facts, params: Params, now: datetime) -> Answer:
+    """One critical project that was not made anew lately is enough."""
+    if facts.roles is None:
+        return _missing("roles")
+    critical = _critical(facts.roles)
+    settled = [role for role in critical if _is_settled(role, now, params["min_days"])]
+    evidence = {"projects": [_evidence(role) for role in critical], "min_days": params["min_days"]}
+    if settled:
+        return _answer("project_not_recreated", "pass", evidence, project=settled[0].project)
+    if any(role.critical is None for role in facts.roles):
+        return _missing("critical")
+    if not critical:
+        return _answer("project_not_recreated", "no_critical_role", evidence)
+    dated = [role for role in critical if role.recreated_on is not None]
+    if len(dated) < len(critical):
+        return _missing("recreated")
+    last = max(dated, key=lambda role: role.recreated_on or now.date())
+    return _answer(
+        "project_not_recreated", "too_new", evidence, project=last.project, recreated_on=last.recreated_on
+    )
+
+
+def _is_settled(role: RoleFact, now: datetime, min_days: int) -> bool:
+    if role.recreated_on is not None:
+        return (now.date() - role.recreated_on).days >= min_days
+    return role.recreated is False
 
 
 def email_age(facts: Facts, params: Params, now: datetime) -> Answer:
@@ -239,29 +277,63 @@ def not_organization_account(facts: Facts, params: Params, now: datetime) -> Ans
 
 
 _ALL = (
-    Rule("stock_available", stock_available),
-    Rule("on_critical_roster", on_critical_roster, {"roles": set_of(one_of(ROLES, "role"))}),
+    Rule("stock_available", stock_available, ("keys_available",)),
+    Rule("on_critical_roster", on_critical_roster, ("roles",), {"roles": set_of(one_of(ROLES, "role"))}),
     Rule(
         "two_factor",
         two_factor,
+        ("has_totp", "has_webauthn"),
         {"allow": set_of(one_of(TWO_FACTOR_STATES, "two-factor state"))},
         required=("allow",),
     ),
-    Rule("one_claim", one_claim),
-    Rule("region", region, {"allow": set_of(one_of(COUNTRIES, "country", AS_IN_ISO_3166))}),
-    Rule("account_joined_before", account_joined_before, {"before": policy_moment}, required=("before",)),
+    Rule("one_claim", one_claim, ("live_claims",)),
+    Rule(
+        "region",
+        region,
+        ("country", "region"),
+        {"allow": set_of(one_of(COUNTRIES, "country", AS_IN_ISO_3166))},
+    ),
+    Rule(
+        "account_joined_before",
+        account_joined_before,
+        ("joined_at",),
+        {"before": policy_moment},
+        required=("before",),
+    ),
     Rule(
         "campaign_open",
         campaign_open,
+        ("campaign",),
         {"opens_at": policy_moment, "closes_at": policy_moment},
         together=("opens_at", "closes_at"),
     ),
-    Rule("roster_fresh", roster_fresh, {"max_age_hours": positive_number}, required=("max_age_hours",)),
-    Rule("wave_invited", wave_invited),
-    Rule("not_opted_out", not_opted_out),
-    Rule("role_age", role_age, {"min_days": count}, required=("min_days",)),
-    Rule("email_age", email_age, {"min_days": count}, required=("min_days",)),
-    Rule("address_not_shared", address_not_shared, {"max_claims": positive_count}, required=("max_claims",)),
-    Rule("not_organization_account", not_organization_account),
+    Rule(
+        "roster_fresh",
+        roster_fresh,
+        ("roster_taken_at",),
+        {"max_age_hours": positive_number},
+        required=("max_age_hours",),
+    ),
+    Rule("wave_invited", wave_invited, ("invited_in_wave",)),
+    Rule("not_opted_out", not_opted_out, ("opted_out",)),
+    Rule("role_age", role_age, ("roles",), {"min_days": count}, required=("min_days",)),
+    Rule(
+        "project_not_recreated",
+        project_not_recreated,
+        ("roles",),
+        {"min_days": count},
+        required=("min_days",),
+    ),
+    Rule("email_age", email_age, ("email_changed_at",), {"min_days": count}, required=("min_days",)),
+    Rule(
+        "address_not_shared",
+        address_not_shared,
+        ("address_claims",),
+        {"max_claims": positive_count},
+        required=("max_claims",),
+    ),
+    Rule("not_organization_account", not_organization_account, ("is_organization",)),
 )
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _ALL}
+# What no exception lifts: keys that are not there, a second pair, and where keys may not be sent.
+NEVER_LIFTED = frozenset({"stock_available", "one_claim", "region"})

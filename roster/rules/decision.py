@@ -1,12 +1,15 @@
 """The decision: every rule's verdict on one account, and what they come to."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from roster.rules.checks import RULES
-from roster.rules.facts import Facts
+from roster.rules.checks import NEVER_LIFTED, RULES
+from roster.rules.facts import ExceptionFact, Facts, in_json
 from roster.rules.policy import PolicyDocument, PolicyRule
+from roster.rules.texts import LIFTED, on
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,7 @@ class Decision:
 
     @property
     def outcome(self) -> str:
-        outcomes = {verdict.outcome for verdict in self.verdicts}
-        return "ineligible" if "fail" in outcomes else "review" if "review" in outcomes else "eligible"
+        return outcome_of(verdict.outcome for verdict in self.verdicts)
 
     @property
     def headline(self) -> str | None:
@@ -70,6 +72,11 @@ def decide(facts: Facts, policy: PolicyDocument, now: datetime) -> Decision:
 
 def _verdict(facts: Facts, rule: PolicyRule, now: datetime) -> Verdict:
     answer = RULES[rule.rule].check(facts, rule.params, now)
+    lifted = None if answer.passed else exception_from(rule.rule, facts, now)
+    if lifted is not None:
+        evidence = answer.evidence | {"exception": in_json(lifted)}
+        why = LIFTED.reason.format(expires_at=on(in_json(lifted.expires_at)), why=lifted.reason)
+        return Verdict(rule.rule, "pass", why, evidence, LIFTED.remedy)
     failed = "review" if rule.on_fail == "review" else "fail"
     return Verdict(
         rule.rule,
@@ -78,3 +85,61 @@ def _verdict(facts: Facts, rule: PolicyRule, now: datetime) -> Verdict:
         answer.evidence,
         answer.text.remedy,
     )
+
+
+def exception_from(rule: str, facts: Facts, now: datetime) -> ExceptionFact | None:
+    """The exception that lifts this rule now, the one that lasts longest."""
+    if rule in NEVER_LIFTED:
+        return None
+    open_now = [one for one in facts.exceptions or () if one.rule == rule and now < one.expires_at]
+    return max(open_now, key=lambda one: (one.expires_at, one.reason), default=None)
+
+
+class Judge:
+    """Outcomes of very many decisions under one policy at one moment, without their sentences.
+
+    Every rule is asked through the same checks as in `decide`, but once for the same facts; most rules read
+    facts that thousands of people share.
+    """
+
+    def __init__(self, policy: PolicyDocument, now: datetime) -> None:
+        assert now.tzinfo is not None, "now is aware"
+        self._now = now
+        self._rules = [_Asked(rule, now) for rule in policy.rules]
+
+    def outcomes(self, facts: Facts) -> list[tuple[str, str]]:
+        """The rules that do not pass, each with `fail` or `review`."""
+        found = [(asked.name, asked.failed) for asked in self._rules if not asked.passes(facts)]
+        if found and facts.exceptions:
+            return [one for one in found if exception_from(one[0], facts, self._now) is None]
+        return found
+
+
+def outcome_of(outcomes: Iterable[str]) -> str:
+    """What verdicts come to: `eligible`, `ineligible` or `review`."""
+    found = set(outcomes)
+    return "ineligible" if "fail" in found else "review" if "review" in found else "eligible"
+
+
+# Rules that read dates of one's own have as many answers as people; what is remembered stays small.
+MOST_REMEMBERED = 4_096
+
+
+class _Asked:
+    """One rule of a policy and the answers it gave."""
+
+    def __init__(self, rule: PolicyRule, now: datetime) -> None:
+        self.name = rule.rule
+        self.failed = "review" if rule.on_fail == "review" else "fail"
+        self._check, self._params, self._now = RULES[rule.rule].check, rule.params, now
+        self._facts_read = attrgetter(*RULES[rule.rule].reads)
+        self._answers: dict[Any, bool] = {}
+
+    def passes(self, facts: Facts) -> bool:
+        read = self._facts_read(facts)
+        known = self._answers.get(read)
+        if known is None:
+            if len(self._answers) >= MOST_REMEMBERED:
+                self._answers.clear()
+            known = self._answers[read] = self._check(facts, self._params, self._now).passed
+        return known

@@ -25,7 +25,11 @@ REGION_STATUSES = ("open", "waitlist", "paused", "blocked")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleFact:
-    """A role on a project, and what makes the project critical."""
+    """A role on a project, and what makes the project critical.
+
+    `recreated` says whether the project was ever deleted and made anew, `recreated_on` when it last was;
+    `delegated_by` is the account that named this person for the project.
+    """
 
     project: str
     role: str
@@ -33,6 +37,9 @@ class RoleFact:
     since: date | None = None
     designated_on: date | None = None
     reason: str | None = None
+    recreated: bool | None = None
+    recreated_on: date | None = None
+    delegated_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +55,15 @@ class RegionFact:
     status: str
     reason: str | None = None
     source: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExceptionFact:
+    """A rule that two of the staff lifted for this person, why, and until when."""
+
+    rule: str
+    reason: str
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +92,7 @@ class Facts:
     country: str | None = None
     region: RegionFact | None = None
     campaign: CampaignFact | None = None
+    exceptions: tuple[ExceptionFact, ...] | None = None
 
     def as_document(self) -> dict[str, Any]:
         """The JSON that `parse_facts` reads back; what is not known is left out."""
@@ -105,6 +122,9 @@ def _role(value: Any) -> RoleFact:
                 "since": day,
                 "designated_on": day,
                 "reason": text,
+                "recreated": flag,
+                "recreated_on": day,
+                "delegated_by": text,
             },
             required=("project", "role"),
         )(value)
@@ -120,6 +140,14 @@ def _region(value: Any) -> RegionFact:
         **object_of(
             {"status": one_of(REGION_STATUSES, "region status"), "reason": text, "source": text},
             required=("status",),
+        )(value)
+    )
+
+
+def _exception(value: Any) -> ExceptionFact:
+    return ExceptionFact(
+        **object_of(
+            {"rule": text, "reason": text, "expires_at": moment}, required=("rule", "reason", "expires_at")
         )(value)
     )
 
@@ -143,6 +171,7 @@ _FACTS = object_of(
         "country": country_code,
         "region": _region,
         "campaign": _campaign,
+        "exceptions": list_of(_exception),
     }
 )
 
@@ -157,7 +186,7 @@ def in_json(value: Any) -> Any:
         return [in_json(item) for item in value]
     if isinstance(value, Mapping):
         return {key: in_json(item) for key, item in value.items()}
-    if isinstance(value, RoleFact | CampaignFact | RegionFact):
+    if isinstance(value, RoleFact | CampaignFact | RegionFact | ExceptionFact):
         return _document(value)
     return value
 

@@ -19,6 +19,9 @@ class Text:
     remedy: str = NOTHING_TO_DO
 
 
+# In the place of a rule's own answer, where staff lifted the rule.
+LIFTED = Text("An exception was made for you until {expires_at}: {why}")
+
 NOT_KNOWN = Text("It is not known {fact}, so this cannot be confirmed.", "{remedy}")
 
 # What is missing, as it reads after "It is not known …", and who can supply it.
@@ -26,6 +29,7 @@ FACTS: Mapping[str, Text] = {
     "roles": Text("which roles you have on which projects", ASK),
     "critical": Text("whether the projects you have a role on are critical", ASK),
     "since": Text("since when you have had your role on a critical project", ASK),
+    "recreated": Text("whether your critical projects were ever deleted and made anew", ASK),
     "has_totp": Text("whether your account has an authenticator app (TOTP)", ASK),
     "has_webauthn": Text("whether your account has a security key or passkey (WebAuthn)", ASK),
     "is_organization": Text("whether your account belongs to a person or to an organisation", ASK),
@@ -52,6 +56,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
     },
     "on_critical_roster": {
         "pass": Text("You are {role} of {project}{others}, designated critical."),
+        "delegated": Text("{delegated_by} named you for {project}{others}, designated critical."),
         "no_critical_role": Text(
             "Your account is not {roles} of a project designated critical.",
             "If you help to maintain a critical project, ask its owners to add your account to it.",
@@ -148,6 +153,18 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         "too_new": Text(
             "Your role on {project} dates from {since}; roles count from {min_days} days on.",
             "Wait until your role is {min_days} days old, then look again.",
+        ),
+    },
+    "project_not_recreated": {
+        "pass": Text("Your project {project} has a history that is long enough."),
+        "no_critical_role": Text(
+            "You have no role on a critical project whose history could count.",
+            "If you help to maintain a critical project, ask its owners to add your account to it.",
+        ),
+        "too_new": Text(
+            "{project} was deleted and made anew on {recreated_on}, less than {min_days} days ago.",
+            "It stays critical all the same. A person looks at who maintains it now; "
+            "tell the programme's staff what happened.",
         ),
     },
     "email_age": {

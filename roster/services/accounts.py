@@ -1,21 +1,30 @@
 """Import an account list."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models.functions import Lower
 
+from roster.errors import ListHeld
 from roster.files.accounts import AccountRow, read_accounts
-from roster.files.source import read_source
+from roster.files.source import Source, read_source
 from roster.models import Account, Snapshot, TwoFactorObservation
+from roster.services.holds import hold_back
 from roster.services.snapshots import Imported, lock_imports, receive
+from roster.services.staging import change, rows_of, stage, unstage
 from roster.services.statistics import analyse
 
-BATCH = 5_000
 # What a list says about an account; the rest of the row is ours.
-LISTED = ("username", "email", "email_verified", "joined_at", "is_organization", "has_totp", "has_webauthn")
+LISTED = {
+    "username": "text",
+    "email": "text",
+    "email_verified": "boolean",
+    "joined_at": "timestamptz",
+    "has_totp": "boolean",
+    "has_webauthn": "boolean",
+    "is_organization": "boolean",
+}
 
 
 def import_accounts(*, path: Path, actor: str, now: datetime) -> Imported:
@@ -23,78 +32,127 @@ def import_accounts(*, path: Path, actor: str, now: datetime) -> Imported:
 
     A two-factor state that is new or changed is appended as an observation.
 
-    Locks:  imports of account lists.
+    Locks:  imports of account lists; the listed accounts, so that no claim decides on half an update.
     Raises: InputErrors: the file's faults, with line and field.
+            ListHeld: it leaves out more than the set share of the accounts; nothing but the hold is kept.
     """
-    source = read_source(path)
+    return take_in_accounts(source=read_source(path), actor=actor, now=now)
+
+
+def take_in_accounts(*, source: Source, actor: str, now: datetime) -> Imported:
+    """`import_accounts` of what has been read already."""
     rows = read_accounts(source)
     with transaction.atomic(durable=True):
         lock_imports(Snapshot.Kind.ACCOUNTS)
-        snapshot, is_new = receive(
-            kind=Snapshot.Kind.ACCOUNTS, source=source, rows=len(rows), actor=actor, now=now
+        known = _stage(rows)
+        before = Account.objects.filter(two_factor_observed_at=_last_seen()).count()
+        held = hold_back(
+            kind=Snapshot.Kind.ACCOUNTS,
+            source=source,
+            rows=len(rows),
+            rows_before=before,
+            kept=len(rows),
+            actor=actor,
+            now=now,
         )
-        known = _known(rows)
-        new = [_new_account(row, now) for row in rows if row.username.lower() not in known]
-        pairs = [(known[row.username.lower()], row) for row in rows if row.username.lower() in known]
-        changed = [account for account, row in pairs if not _says_the_same(account, row)]
-        observed = new + [account for account, row in pairs if not _same_two_factor(account, row)]
-        Account.objects.bulk_create(new, batch_size=BATCH)
-        _update(pairs, changed, now)
-        _observe(observed, snapshot, now)
-        analyse(Account, TwoFactorObservation, changed=len(observed))
-    return Imported(
-        snapshot, is_new, added=len(new), changed=len(changed), unchanged=len(pairs) - len(changed)
-    )
-
-
-def _known(rows: Iterable[AccountRow]) -> dict[str, Account]:
-    """The accounts on record by username in lower case, locked so that no claim decides on half an update."""
-    wanted = {row.username.lower() for row in rows}
-    named = Account.objects.annotate(lower_username=Lower("username")).filter(lower_username__in=wanted)
-    return {account.username.lower(): account for account in named.order_by("pk").select_for_update()}
-
-
-def _new_account(row: AccountRow, now: datetime) -> Account:
-    account = Account(two_factor_observed_at=now, created_at=now, updated_at=now)
-    _take_over(account, row)
-    return account
-
-
-def _says_the_same(account: Account, row: AccountRow) -> bool:
-    return all(getattr(account, name) == getattr(row, name) for name in LISTED)
-
-
-def _same_two_factor(account: Account, row: AccountRow) -> bool:
-    return (account.has_totp, account.has_webauthn) == (row.has_totp, row.has_webauthn)
-
-
-def _take_over(account: Account, row: AccountRow) -> None:
-    for name in LISTED:
-        setattr(account, name, getattr(row, name))
-
-
-def _update(pairs: list[tuple[Account, AccountRow]], changed: list[Account], now: datetime) -> None:
-    for account, row in pairs:
-        if account.email.lower() != row.email.lower():
-            account.email_changed_at = now
-        _take_over(account, row)
-        account.updated_at = now
-    Account.objects.bulk_update(changed, [*LISTED, "email_changed_at", "updated_at"], batch_size=500)
-    seen = [account.pk for account, _ in pairs]
-    Account.objects.filter(pk__in=seen).update(two_factor_observed_at=now)
-
-
-def _observe(accounts: Iterable[Account], snapshot: Snapshot, now: datetime) -> None:
-    TwoFactorObservation.objects.bulk_create(
-        [
-            TwoFactorObservation(
-                account=account,
-                has_totp=account.has_totp,
-                has_webauthn=account.has_webauthn,
-                observed_at=now,
-                snapshot=snapshot,
+        if held is None:
+            snapshot, is_new = receive(
+                kind=Snapshot.Kind.ACCOUNTS, source=source, rows=len(rows), actor=actor, now=now
             )
-            for account in accounts
-        ],
-        batch_size=BATCH,
+            added, changed = bring_up_to_date(snapshot, now)
+            analyse(Account, TwoFactorObservation, changed=added + changed)
+        unstage("listed_account")
+    if held is not None:
+        raise ListHeld(
+            source=source.name, sha256=source.sha256, kind="accounts", rows=len(rows), rows_before=before
+        )
+    return Imported(snapshot, is_new, added=added, changed=changed, unchanged=known - changed)
+
+
+def _last_seen() -> datetime | None:
+    """When the last account list came in; the accounts observed then are those it had."""
+    latest = Snapshot.objects.latest_of(Snapshot.Kind.ACCOUNTS)
+    return None if latest is None else latest.receipts.order_by("-taken_at", "-pk")[0].taken_at
+
+
+def _stage(rows: Sequence[AccountRow]) -> int:
+    """The list with the ids of the accounts on record, which are locked, and what changes; how many those
+    are."""
+    values = ([place, *(getattr(row, name) for name in LISTED)] for place, row in enumerate(rows))
+    stage("read_account", {"place": "integer", **LISTED}, values)
+    rows_of(
+        """
+        SELECT FROM roster_account
+        WHERE lower(username) IN (SELECT lower(username) FROM read_account) ORDER BY id FOR UPDATE
+        """
     )
+    change(
+        """
+        CREATE TEMPORARY TABLE listed_account ON COMMIT DROP AS
+        SELECT listed.*, account.id,
+            (
+                account.username, account.email, account.email_verified, account.joined_at,
+                account.has_totp, account.has_webauthn, account.is_organization
+            ) IS DISTINCT FROM (
+                listed.username, listed.email, listed.email_verified, listed.joined_at,
+                listed.has_totp, listed.has_webauthn, listed.is_organization
+            ) AS is_changed,
+            (account.has_totp, account.has_webauthn)
+                IS DISTINCT FROM (listed.has_totp, listed.has_webauthn) AS is_observed,
+            lower(account.email) <> lower(listed.email) AS has_other_email
+        FROM read_account listed
+        LEFT JOIN roster_account account ON lower(account.username) = lower(listed.username)
+        """
+    )
+    change("DROP TABLE read_account")
+    return int(rows_of("SELECT count(id) FROM listed_account")[0][0])
+
+
+def bring_up_to_date(snapshot: Snapshot | None, now: datetime) -> tuple[int, int]:
+    """Make the accounts on record what the staged list says; how many are new and changed."""
+    params = {"now": now, "snapshot": snapshot and snapshot.pk}
+    changed = change(
+        """
+        UPDATE roster_account account
+        SET username = listed.username, email = listed.email, email_verified = listed.email_verified,
+            joined_at = listed.joined_at, has_totp = listed.has_totp, has_webauthn = listed.has_webauthn,
+            is_organization = listed.is_organization, updated_at = %(now)s, two_factor_observed_at = %(now)s,
+            email_changed_at = CASE WHEN has_other_email THEN %(now)s ELSE email_changed_at END
+        FROM listed_account listed WHERE account.id = listed.id AND listed.is_changed
+        """,
+        params,
+    )
+    change(
+        """
+        UPDATE roster_account account SET two_factor_observed_at = %(now)s
+        FROM listed_account listed WHERE account.id = listed.id AND NOT listed.is_changed
+        """,
+        params,
+    )
+    change(
+        """
+        INSERT INTO roster_twofactorobservation (account_id, has_totp, has_webauthn, observed_at, snapshot_id)
+        SELECT id, has_totp, has_webauthn, %(now)s, %(snapshot)s FROM listed_account
+        WHERE id IS NOT NULL AND is_observed
+        """,
+        params,
+    )
+    added = change(
+        """
+        WITH new AS (
+            INSERT INTO roster_account (
+                username, email, email_verified, joined_at, has_totp, has_webauthn, is_organization,
+                two_factor_observed_at, country, time_zone, created_at, updated_at
+            )
+            SELECT
+                username, email, email_verified, joined_at, has_totp, has_webauthn, is_organization,
+                %(now)s, '', '', %(now)s, %(now)s FROM listed_account WHERE id IS NULL
+            ORDER BY place
+            RETURNING id, has_totp, has_webauthn
+        )
+        INSERT INTO roster_twofactorobservation (account_id, has_totp, has_webauthn, observed_at, snapshot_id)
+        SELECT id, has_totp, has_webauthn, %(now)s, %(snapshot)s FROM new
+        """,
+        params,
+    )
+    return added, changed

@@ -1,100 +1,154 @@
 """Import a role list."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from django.db import transaction
-from django.db.models.functions import Lower
 
+from roster.errors import ListHeld
 from roster.files.faults import Faults
 from roster.files.names import normalized
 from roster.files.roles import RoleRow, read_roles
 from roster.files.source import Source, read_source
-from roster.models import Account, Project, ProjectRole, Snapshot
+from roster.models import Project, ProjectRole, Snapshot
+from roster.services.holds import hold_back
+from roster.services.projects import note_what_became_of_projects
 from roster.services.snapshots import Imported, lock_imports, lock_new_projects, receive
+from roster.services.staging import change, rows_of, stage, unstage
 from roster.services.statistics import analyse
-
-BATCH = 5_000
-# A live role: the ids of its project and account, and which role.
-Key = tuple[int, int, str]
 
 
 def import_roles(*, path: Path, actor: str, now: datetime) -> Imported:
     """Make the roles on record those of the list; it is the full picture, so what it leaves out has ended.
 
-    Locks:  imports of role lists.
+    Locks:  imports of role lists; new projects.
     Raises: InputErrors: the file's faults, roles of unknown accounts among them, with line and field.
+            ListHeld: it would end more than the set share of the roles; nothing but the hold is kept.
     """
-    source = read_source(path)
+    return take_in_roles(source=read_source(path), actor=actor, now=now)
+
+
+def take_in_roles(*, source: Source, actor: str, now: datetime) -> Imported:
+    """`import_roles` of what has been read already."""
     rows = read_roles(source)
     with transaction.atomic(durable=True):
         lock_imports(Snapshot.Kind.ROLES)
         lock_new_projects()
-        accounts = _accounts(source, rows)
-        projects = _projects(rows)
-        snapshot, is_new = receive(
-            kind=Snapshot.Kind.ROLES, source=source, rows=len(rows), actor=actor, now=now
+        _stage(rows)
+        _refuse_unknown_accounts(source)
+        live, kept = rows_of(_LIVE_AND_KEPT)[0]
+        held = hold_back(
+            kind=Snapshot.Kind.ROLES,
+            source=source,
+            rows=len(rows),
+            rows_before=live,
+            kept=kept,
+            actor=actor,
+            now=now,
         )
-        listed = {
-            (projects[normalized(row.project)], accounts[row.username.lower()], row.role): row for row in rows
-        }
-        added, changed, ended = _follow(listed, now)
-        analyse(Project, ProjectRole, changed=added + ended)
+        if held is None:
+            snapshot, is_new = receive(
+                kind=Snapshot.Kind.ROLES, source=source, rows=len(rows), actor=actor, now=now
+            )
+            added, changed, ended = _follow(has_before=live > 0, actor=actor, now=now)
+            analyse(Project, ProjectRole, changed=added + ended)
+        unstage("listed_role")
+    if held is not None:
+        raise ListHeld(
+            source=source.name, sha256=source.sha256, kind="roles", rows=len(rows), rows_before=live
+        )
     return Imported(snapshot, is_new, added, changed, ended, len(rows) - added - changed)
 
 
-def _accounts(source: Source, rows: Iterable[RoleRow]) -> dict[str, int]:
-    """The accounts' ids by username in lower case."""
-    wanted = {row.username.lower() for row in rows}
-    named = Account.objects.annotate(lower_username=Lower("username")).filter(lower_username__in=wanted)
-    known: dict[str, int] = dict(named.values_list("lower_username", "pk"))
-    faults = Faults(source)
-    for row in rows:
-        if row.username.lower() not in known:
-            faults.add(
-                f"there is no account {row.username} on the roster.",
-                line=row.line,
-                field="username",
-                remedy="Import the accounts first.",
-            )
-    faults.raise_any()
-    return known
-
-
-def _projects(rows: Iterable[RoleRow]) -> dict[str, int]:
-    """The projects' ids by normalised name; those not on record yet are created."""
-    names: dict[str, str] = {}
-    for row in rows:
-        names.setdefault(normalized(row.project), row.project)
-    new = [Project(normalized_name=key, name=name) for key, name in names.items()]
-    known = set(Project.objects.filter(normalized_name__in=names).values_list("normalized_name", flat=True))
-    Project.objects.bulk_create(
-        [project for project in new if project.normalized_name not in known],
-        batch_size=BATCH,
+def _stage(rows: Sequence[RoleRow]) -> None:
+    """The list with the ids of its accounts, and of the projects and live roles that are on record."""
+    columns = {
+        "line": "integer",
+        "normalized_name": "text",
+        "name": "text",
+        "username": "text",
+        "role": "text",
+        "since": "date",
+    }
+    values = (
+        (row.line, normalized(row.project), row.project, row.username, row.role, row.since) for row in rows
     )
-    return dict(Project.objects.filter(normalized_name__in=names).values_list("normalized_name", "pk"))
+    stage("read_role", columns, values)
+    change(
+        """
+        CREATE TEMPORARY TABLE listed_role ON COMMIT DROP AS
+        SELECT
+            listed.*, account.id AS account_id, project.id AS project_id,
+            live.id AS role_id, live.since AS was_since
+        FROM read_role listed
+        LEFT JOIN roster_account account ON lower(account.username) = lower(listed.username)
+        LEFT JOIN roster_project project ON project.normalized_name = listed.normalized_name
+        LEFT JOIN roster_projectrole live
+            ON live.project_id = project.id AND live.account_id = account.id
+            AND live.role = listed.role AND live.ended_on IS NULL
+        """
+    )
+    change("DROP TABLE read_role")
 
 
-def _follow(listed: dict[Key, RoleRow], now: datetime) -> tuple[int, int, int]:
-    """Add, date and end roles until the live ones are those listed; how many of each."""
-    live = {(role.project_id, role.account_id, role.role): role for role in ProjectRole.objects.live()}
-    new = [
-        ProjectRole(
-            project_id=project,
-            account_id=account,
-            role=role,
-            since=row.since,
-            first_seen_on=now.date(),
+def _refuse_unknown_accounts(source: Source) -> None:
+    faults = Faults(source)
+    for line, username in rows_of(
+        "SELECT line, username FROM listed_role WHERE account_id IS NULL ORDER BY line LIMIT 21"
+    ):
+        faults.add(
+            f"there is no account {username} on the roster.",
+            line=line,
+            field="username",
+            remedy="Import the accounts first.",
         )
-        for (project, account, role), row in listed.items()
-        if (project, account, role) not in live
-    ]
-    ended = [role.pk for key, role in live.items() if key not in listed]
-    redated = [role for key, role in live.items() if key in listed and role.since != listed[key].since]
-    for role in redated:
-        role.since = listed[role.project_id, role.account_id, role.role].since
-    ProjectRole.objects.bulk_create(new, batch_size=BATCH)
-    ProjectRole.objects.bulk_update(redated, ["since"], batch_size=BATCH)
-    ProjectRole.objects.filter(pk__in=ended).update(ended_on=now.date())
-    return len(new), len(redated), len(ended)
+    faults.raise_any()
+
+
+# How many roles there are now, and how many of them the list keeps.
+_LIVE_AND_KEPT = """
+    SELECT
+        (SELECT count(*) FROM roster_projectrole WHERE ended_on IS NULL),
+        (SELECT count(role_id) FROM listed_role)
+"""
+
+
+def _follow(*, has_before: bool, actor: str, now: datetime) -> tuple[int, int, int]:
+    """Add, date and end roles until the live ones are those listed; how many of each."""
+    today = {"today": now.date()}
+    change(_NEW_PROJECTS)
+    change(
+        """
+        UPDATE listed_role listed SET project_id = project.id FROM roster_project project
+        WHERE listed.project_id IS NULL AND project.normalized_name = listed.normalized_name
+        """
+    )
+    if has_before:
+        note_what_became_of_projects(actor=actor, now=now)
+    changed = change(_REDATED)
+    ended = change(_ENDED, today)
+    added = change(_ADDED, today)
+    return added, changed, ended
+
+
+# The first spelling in the list is the project's.
+_NEW_PROJECTS = """
+    INSERT INTO roster_project (normalized_name, name)
+    SELECT DISTINCT ON (normalized_name) normalized_name, name FROM listed_role
+    WHERE project_id IS NULL ORDER BY normalized_name, line
+"""
+_REDATED = """
+    UPDATE roster_projectrole role SET since = listed.since FROM listed_role listed
+    WHERE listed.role_id = role.id AND listed.was_since IS DISTINCT FROM listed.since
+"""
+_ENDED = """
+    UPDATE roster_projectrole role SET ended_on = %(today)s
+    WHERE role.ended_on IS NULL
+        AND NOT EXISTS (SELECT FROM listed_role listed WHERE listed.role_id = role.id)
+"""
+_ADDED = """
+    INSERT INTO roster_projectrole (project_id, account_id, role, since, first_seen_on)
+    SELECT project_id, account_id, role, since, %(today)s FROM listed_role WHERE role_id IS NULL
+    ORDER BY line
+"""

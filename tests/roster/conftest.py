@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from roster.models import Policy
 from roster.services.accounts import import_accounts
 from roster.services.designations import designate_critical
 from roster.services.downloads import import_downloads
+from roster.services.policies import draft_policy, publish_draft, record_preview
 from roster.services.roles import import_roles
 
 NOW = datetime(2022, 7, 11, 12, tzinfo=UTC)
@@ -47,3 +49,10 @@ def roster(db: None, write: Write) -> None:
     designate_critical(cohort_size=2, actor="test", now=NOW)
     import_accounts(path=write("accounts.csv", ACCOUNTS), actor="test", now=NOW)
     import_roles(path=write("roles.csv", ROLES), actor="test", now=NOW)
+
+
+def published_from_a_draft(document: object, *, now: datetime = NOW) -> Policy:
+    """A policy of one's own in force: drafted by one person, previewed, published by another."""
+    policy = draft_policy(document=document, actor="staff:1", now=now)
+    record_preview(version=policy.version, counts={}, compared_with="", actor="staff:1", now=now)
+    return publish_draft(version=policy.version, actor="staff:2", now=now)

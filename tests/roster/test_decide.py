@@ -1,5 +1,6 @@
 """The decision as a table: every combination of facts under the policies of 2022, then rule by rule."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from typing import Any
@@ -9,11 +10,13 @@ import pytest
 from roster.policies import shipped_policy
 from roster.rules import (
     CampaignFact,
+    ExceptionFact,
     Facts,
     RegionFact,
     RoleFact,
     Verdict,
     decide,
+    differences,
     parse_facts,
     parse_policy,
 )
@@ -316,3 +319,57 @@ def test_a_closed_region_gives_the_reason_of_its_row() -> None:
     verdict = verdict_of({"rule": "region"}, country="AQ", region=row)
     assert "No carrier goes there." in verdict.reason
     assert verdict.evidence["source"] == "https://example.org/list"
+
+
+def test_the_diff_of_two_policies_reads_as_sentences() -> None:
+    v1, v2, v3 = (
+        parse_policy(shipped_policy(version)) for version in ("2022-06-21", "2022-08-25", "2022-09-23")
+    )
+    assert differences(v1, v2) == ["two_factor: allow gains totp."]
+    assert differences(v2, v3) == [
+        "No longer asks for a role on a critical project (on_critical_roster).",
+        "Newly asks for the day the account joined (account_joined_before, before 2022-09-23T20:20:00Z); "
+        "who does not meet it is refused.",
+    ]
+
+
+RECREATED = RoleFact(
+    project="alpha", role="Owner", critical=True, recreated=True, recreated_on=date(2022, 7, 1)
+)
+
+
+@pytest.mark.parametrize(
+    ("roles", "outcome", "words"),
+    [
+        ((OWNER,), "review", "not known whether your critical projects were ever"),
+        ((replace(OWNER, recreated=False),), "pass", "long enough"),
+        ((RECREATED,), "review", "made anew on 2022-07-01"),
+        ((RECREATED, replace(OWNER, project="beta", recreated=False)), "pass", "beta"),
+        ((replace(RECREATED, recreated_on=date(2022, 6, 11)),), "pass", "long enough"),
+        ((), "review", "no role"),
+        (None, "review", "which roles"),
+    ],
+)
+def test_a_project_made_anew_lately_is_looked_at_by_a_person(roles: Any, outcome: str, words: str) -> None:
+    rule = {"rule": "project_not_recreated", "min_days": 30, "on_fail": "review"}
+    verdict = verdict_of(rule, roles=roles)
+    assert verdict.outcome == outcome
+    assert words in verdict.reason
+
+
+def test_an_exception_says_why_and_until_when() -> None:
+    granted = ExceptionFact(
+        rule="two_factor", reason="Lost the key at sea.", expires_at=NOW + timedelta(days=7)
+    )
+    verdict = verdict_of(
+        {"rule": "two_factor", "allow": ["none"]}, has_totp=False, has_webauthn=True, exceptions=(granted,)
+    )
+    assert (verdict.outcome, verdict.evidence["state"]) == ("pass", "webauthn")
+    assert verdict.reason == "An exception was made for you until 2022-07-18 12:00 UTC: Lost the key at sea."
+    assert verdict.evidence["exception"]["rule"] == "two_factor"
+
+
+def test_a_delegated_role_says_who_named_the_person() -> None:
+    role = replace(OWNER, role="Maintainer", delegated_by="crew")
+    verdict = verdict_of({"rule": "on_critical_roster"}, roles=(role,))
+    assert (verdict.outcome, verdict.reason) == ("pass", "crew named you for alpha, designated critical.")

@@ -2,7 +2,8 @@
 
 import json
 from dataclasses import fields, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any
 
 from hypothesis import given, settings
@@ -10,18 +11,24 @@ from hypothesis import strategies as st
 
 from roster.rules import (
     COUNTRIES,
+    NEVER_LIFTED,
     REGION_STATUSES,
     ROLES,
     RULES,
     TWO_FACTOR_STATES,
     CampaignFact,
+    ExceptionFact,
     Facts,
+    Judge,
     RegionFact,
     RoleFact,
     decide,
+    differences,
+    outcome_of,
     parse_facts,
     parse_policy,
 )
+from roster.rules.facts import in_json
 
 # A shared machine may be slow for a moment; that is no finding.
 patient = settings(deadline=None)
@@ -53,6 +60,9 @@ facts_of_all_kinds = st.builds(
             since=maybe | days,
             designated_on=maybe | days,
             reason=maybe | words,
+            recreated=flags,
+            recreated_on=maybe | days,
+            delegated_by=maybe | words,
         ),
         max_size=3,
     ).map(tuple),
@@ -67,6 +77,11 @@ facts_of_all_kinds = st.builds(
         RegionFact, status=st.sampled_from(REGION_STATUSES), reason=maybe | words, source=maybe | words
     ),
     campaign=maybe | st.builds(CampaignFact, opens_at=maybe | moments, closes_at=maybe | moments),
+    exceptions=maybe
+    | st.lists(
+        st.builds(ExceptionFact, rule=st.sampled_from(sorted(RULES)), reason=words, expires_at=moments),
+        max_size=2,
+    ).map(tuple),
 )
 
 
@@ -83,6 +98,7 @@ PARAMS: dict[str, Any] = {
         {"max_age_hours": st.integers(1, 2**63 - 1) | st.floats(0.001, 1e18)}
     ),
     "role_age": st.fixed_dictionaries({"min_days": counts}),
+    "project_not_recreated": st.fixed_dictionaries({"min_days": counts}),
     "email_age": st.fixed_dictionaries({"min_days": counts}),
     "address_not_shared": st.fixed_dictionaries({"max_claims": st.integers(1, 2**63 - 1)}),
 }
@@ -151,3 +167,81 @@ def test_facts_read_back_as_they_were_written(facts: Facts) -> None:
 def test_a_policy_reads_back_as_it_was_written(document: dict[str, Any]) -> None:
     policy = parse_policy(document)
     assert parse_policy(json.loads(json.dumps(policy.as_document()))) == policy
+
+
+@patient
+@given(facts_of_all_kinds, policies(), moments, st.randoms(use_true_random=False))
+def test_the_order_in_which_facts_come_changes_nothing(
+    facts: Facts, document: dict[str, Any], now: datetime, random: Random
+) -> None:
+    policy = parse_policy(document)
+    roles, exceptions = list(facts.roles or ()), list(facts.exceptions or ())
+    random.shuffle(roles)
+    random.shuffle(exceptions)
+    shuffled = replace(
+        facts,
+        roles=None if facts.roles is None else tuple(roles),
+        exceptions=None if facts.exceptions is None else tuple(exceptions),
+    )
+    assert decide(shuffled, policy, now) == decide(facts, policy, now)
+    rules = list(document["rules"])
+    random.shuffle(rules)
+    other_order = decide(facts, parse_policy({**document, "rules": rules}), now)
+    assert other_order.outcome == decide(facts, policy, now).outcome
+    assert sorted(v.rule + v.outcome for v in other_order.verdicts) == sorted(
+        v.rule + v.outcome for v in decide(facts, policy, now).verdicts
+    )
+
+
+@patient
+@given(st.lists(facts_of_all_kinds, max_size=6), policies(), moments)
+def test_many_judged_at_once_are_judged_as_one_by_one(
+    everybody: list[Facts], document: dict[str, Any], now: datetime
+) -> None:
+    policy = parse_policy(document)
+    judge = Judge(policy, now)
+    for facts in [*everybody, *everybody]:
+        decision = decide(facts, policy, now)
+        found = judge.outcomes(facts)
+        assert found == [(v.rule, v.outcome) for v in decision.verdicts if v.outcome != "pass"]
+        assert outcome_of(outcome for _, outcome in found) == decision.outcome
+
+
+@patient
+@given(facts_of_all_kinds, policies(), moments)
+def test_an_exception_makes_one_rule_pass_until_it_expires_and_no_other(
+    facts: Facts, document: dict[str, Any], now: datetime
+) -> None:
+    policy = parse_policy(document)
+    plain = replace(facts, exceptions=None)
+    before = decide(plain, policy, now)
+    for verdict in before.verdicts:
+        granted = ExceptionFact(rule=verdict.rule, reason="because", expires_at=now + timedelta(seconds=1))
+        after = decide(replace(plain, exceptions=(granted,)), policy, now)
+        expected = verdict.outcome if verdict.rule in NEVER_LIFTED else "pass"
+        assert [v.outcome for v in after.verdicts] == [
+            expected if v.rule == verdict.rule else v.outcome for v in before.verdicts
+        ]
+        expired = replace(granted, expires_at=now)
+        assert decide(replace(plain, exceptions=(expired,)), policy, now) == before
+
+
+@patient
+@given(policies(), policies())
+def test_the_difference_of_two_policies_is_said_unless_there_is_none(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    old, new = parse_policy(before), parse_policy(after)
+    assert differences(old, old) == []
+    said = differences(old, new)
+    asked = [
+        {r.rule: (str(in_json(sorted_params(r.params))), r.on_fail) for r in p.rules} for p in (old, new)
+    ]
+    if asked[0] != asked[1]:
+        assert said
+    for sentence in said:
+        assert sentence.endswith(".")
+
+
+def sorted_params(params: Any) -> Any:
+    return {k: sorted(v) if isinstance(v, tuple) else v for k, v in sorted(params.items())}

@@ -21,8 +21,8 @@ from fulfillment.vault.households import (
     shred_households,
 )
 from fulfillment.vault.models import DataKey, HouseholdKey
-from roster.services.policies import publish_policy
 from tests.conftest import MakeClaim, Roster
+from tests.roster.conftest import published_from_a_draft
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -80,7 +80,7 @@ def strict(campaign: Campaign, stock: None, now: datetime) -> Campaign:
     rules = [*campaign.policy.document["rules"]]
     rules.append({"rule": "address_not_shared", "max_claims": 1, "on_fail": "review"})
     document = {"version": "households", "rules": rules}
-    campaign.policy = publish_policy(document=document, actor="staff", now=now)
+    campaign.policy = published_from_a_draft(document, now=now)
     campaign.save()
     return campaign
 

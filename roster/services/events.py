@@ -1,0 +1,13 @@
+"""The trail of what was said and decided about accounts and projects."""
+
+from datetime import datetime
+
+from roster.papers import AccountEvent
+
+
+def record_event(account_id: int, name: str, *, actor: str, now: datetime, **data: object) -> None:
+    """Append one event, in the transaction of the change it tells of.
+
+    Args: data: ids, rules and project names; never an address or what somebody wrote.
+    """
+    AccountEvent.objects.create(account_id=account_id, name=name, actor=actor, at=now, data=data)

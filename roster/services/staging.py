@@ -1,0 +1,44 @@
+"""Lists on their way in: copied to a table of this transaction, then compared with the roster at once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+
+
+def stage(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
+    """Copy rows into a temporary table that goes with the transaction, and have the planner count it.
+
+    Args: columns: name to type, in the order of the rows' values.
+    """
+    definition = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE {table} ({definition}) ON COMMIT DROP")
+        with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        cursor.execute(f"ANALYZE {table}")
+        # What is merged has thousands of rows or few; a join that reads a table per row never pays, and a
+        # planner that takes a table for empty would choose it.
+        cursor.execute("SET LOCAL enable_nestloop = off")
+
+
+def unstage(*tables: str) -> None:
+    """Drop staged tables, so that one transaction can take in several lists."""
+    with connection.cursor() as cursor:
+        for table in tables:
+            cursor.execute(f"DROP TABLE {table}")
+        cursor.execute("SET LOCAL enable_nestloop = on")
+
+
+def rows_of(query: str, params: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        return list(cursor.fetchall())
+
+
+def change(query: str, params: Mapping[str, Any] | None = None) -> int:
+    """Run a statement that changes rows; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        return int(cursor.rowcount)
