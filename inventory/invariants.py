@@ -334,7 +334,9 @@ def _stream(sql: str, size: int = 2_000) -> Iterator[Iterator[Any]]:
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
-            # In the order of the index, rather than sorting all texts; both end with the transaction.
+            # One statement for the whole ledger takes as long as it takes, in the order of the index rather
+            # than sorting all texts. These settings end with the transaction.
+            cursor.execute("SET LOCAL statement_timeout = 0")
             cursor.execute("SET LOCAL random_page_cost = 1.1")
             cursor.execute("SET LOCAL work_mem = '64MB'")
         # Django's own cursors bind on the client, which rules out rows in binary.

@@ -70,6 +70,8 @@ def _seal(day: date) -> Seal:
         with connection.cursor() as cursor:
             # Two at once would both want to be the next; the second finds the day taken and is refused.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SEAL_LOCK])
+            # A day of millions takes as long as it takes; the setting ends with the transaction.
+            cursor.execute("SET LOCAL statement_timeout = 0")
         tree = _tree_of(day)
         with connection.cursor() as cursor:
             cursor.execute(_INSERT, [day, len(tree), tree.root(), *bounds(day)])

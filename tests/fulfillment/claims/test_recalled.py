@@ -10,7 +10,7 @@ from fulfillment.claims.errors import NothingToReplace
 from fulfillment.claims.models import Claim, ReplacedUnit
 from fulfillment.claims.rules import WantedItem
 from fulfillment.claims.services.progress import record_delivered, record_shipped, start_label
-from fulfillment.claims.services.recalls import grant_replacements, put_back_in_line
+from fulfillment.claims.services.recalls import Granted, grant_replacements, put_back_in_line
 from fulfillment.claims.services.replacements import grant_replacement
 from fulfillment.notices.models import Notice
 from fulfillment.vault.services import Purpose, open_address, shred
@@ -39,8 +39,8 @@ def recall(criteria: Criteria = BAD_LOT) -> str:
     return open_recall(criteria=criteria, why="bad firmware", actor="staff:ada", now=NOW).recall.code
 
 
-def grant(code: str) -> dict[str, object]:
-    return vars(grant_replacements(recall_code=code, actor="staff:ada", now=LATER))
+def grant(code: str) -> Granted:
+    return grant_replacements(recall_code=code, actor="staff:ada", now=LATER)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def holder(make_claim: MakeClaim) -> Claim:
 def test_one_action_replaces_the_recalled_key_with_another_of_the_model(holder: Claim) -> None:
     receive(now=NOW, each=3, lot="LOT-2")
     done = grant(recall())
-    (code,) = done["granted"]  # type: ignore[misc]
+    (code,) = done.granted
     replacement = Claim.objects.get(code=code)
     assert (replacement.state, replacement.replaces, replacement.country) == ("accepted", holder, "US")
     (unit,) = Unit.objects.held_by(code)
@@ -68,7 +68,7 @@ def test_done_again_it_replaces_nothing_twice(holder: Claim) -> None:
     code = recall()
     grant(code)
     done = grant(code)
-    assert (done["granted"], done["replaced_before"]) == ([], [holder.code])
+    assert (done.granted, done.replaced_before) == ([], [holder.code])
     assert Claim.objects.count() == 2
     (line,) = ReplacedUnit.objects.all()
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -80,13 +80,13 @@ def test_done_again_it_replaces_nothing_twice(holder: Claim) -> None:
 def test_a_recall_of_a_whole_model_is_replaced_by_any_other(holder: Claim) -> None:
     receive_stock(sku=USB_C, lot_reference="C-2", quantity=1, actor="staff", now=NOW)
     done = grant(recall(Criteria(sku=USB_A)))
-    (code,) = done["granted"]  # type: ignore[misc]
+    (code,) = done.granted
     assert Unit.objects.get(held_for=code).key_model.sku == USB_C
 
 
 def test_without_stock_the_replacement_waits_in_line(holder: Claim) -> None:
     done = grant(recall())
-    (code,) = done["granted"]  # type: ignore[misc]
+    (code,) = done.granted
     assert Claim.objects.get(code=code).state == "waitlisted"
     assert verify().violations == []
 
@@ -99,7 +99,7 @@ def test_whose_address_is_gone_is_asked_for_one_and_granted_then(
     shred(subject=holder.code, now=NOW)
     code = recall()
     done = grant(code)
-    assert (done["granted"], done["without_address"]) == ([], [holder.code])
+    assert (done.granted, done.without_address) == ([], [holder.code])
     assert not ReplacedUnit.objects.exists()
     assert Notice.objects.filter(template="ask_address").count() == 1
     serials = list(Unit.objects.filter(lot__reference=BAD_LOT.lot).values_list("serial", flat=True))
