@@ -1,42 +1,80 @@
-"""The redemption report: how many keys were redeemed, when, where to, and at what cost."""
+"""The redemption report: how many keys were redeemed, when, where to, at what cost, and what came of it."""
 
 from datetime import datetime
 from typing import Any
 
-from reports import metrics
-from reports.frames import read_frames
+import pandas as pd
+
+from reports.frames import Frames, read_frames
+from reports.metrics import claims as claim_metrics
+from reports.metrics import keys, outlook, parcels, roster
 from reports.moments import in_words
 
 
-def redemption_report(
-    *, campaign_slug: str | None, as_of: datetime, suppress_below: int = 0
-) -> dict[str, Any]:
-    """The report as a JSON document: whole numbers and words, in an order that never varies.
+def redemption_report(*, campaign_slug: str | None, as_of: datetime) -> dict[str, Any]:
+    """The exact report as a JSON document: whole numbers and words, in an order that never varies.
 
-    Stock, refusals and two-factor states are of the whole house, for stock lies there for every campaign
-    and neither decisions nor observations name one. The rest is of the campaign, or of all.
+    It can single people out (a country with one claim is a row), so it is for those who may see people.
+    What others get is `reports.release`.
+
+    Stock, two-factor states and critical projects are of the whole house, for stock lies there for every
+    campaign and observations name none. The rest is of the campaign, or of all.
 
     Args:    as_of: what was appended after it is left out. It may be any moment; who asks checks that it
              is a sensible one (`reports.moments`).
-             suppress_below: hide the numbers of countries with fewer maintainers than that; for readers
-             who may not single people out. The hidden row is still the headline minus the other rows.
     Returns: the same document for the same rows, whenever it is made.
     """
-    frames = read_frames(as_of)
-    claims = metrics.of_campaign(frames.claims, campaign_slug)
-    changes = metrics.of_campaign(metrics.key_changes(frames.movements, frames.claims), campaign_slug)
+    return redemption_document(read_frames(as_of), campaign_slug=campaign_slug, as_of=as_of)
+
+
+def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: datetime) -> dict[str, Any]:
+    """The report from frames; reads nothing else."""
+    moment = pd.Timestamp(as_of)
+    claims = keys.of_campaign(frames.claims, campaign_slug)
+    ours = frames.claim_events[frames.claim_events["claim"].isin(claims["claim"])]
+    changes = keys.of_campaign(keys.key_changes(frames.movements, frames.claims), campaign_slug)
     labels = frames.labels[frames.labels["claim"].isin(claims["claim"])]
-    keys = metrics.headline(changes, frames.movements)
-    return {
+    opened = frames.cases[frames.cases["claim"].isin(claims["claim"])]
+    steps = claim_metrics.journeys(claims, ours, frames.two_factor)
+    states = roster.before_and_now(frames.two_factor, _start(frames.campaigns, campaign_slug))
+    on_roster = frames.roles.loc[frames.roles["project"].isin(frames.critical_projects["project"]), "person"]
+    without_key = states.loc[states["before"] != "webauthn", "person"]
+    headline = keys.headline(changes, frames.movements)
+    two_factor = roster.two_factor(states, steps)
+    document: dict[str, Any] = {
         "campaign": campaign_slug,
         "as_of": in_words(as_of),
-        "keys": keys,
-        "claims": metrics.claims_by_state(claims, frames.claim_events),
-        "by_week": metrics.by_week(changes),
-        "by_country": metrics.by_country(changes, suppress_below=suppress_below),
-        "by_key_model": metrics.by_key_model(changes, frames.movements),
-        "refusals": metrics.refusals(frames.decisions),
-        "two_factor": metrics.two_factor(frames.two_factor, claims, frames.claim_events),
-        "costs": {"postage": metrics.postage(labels, keys["delivered"])},
-        "stock": metrics.stock(frames.movements),
+        "keys": headline,
+        "funnel": claim_metrics.funnel(
+            steps, on_roster=on_roster, eligible=on_roster[on_roster.isin(without_key)], invited=None
+        ),
+        "claims": claim_metrics.claims_by_state(claims, ours),
+        "by_week": keys.by_week(changes),
+        "by_country": keys.by_group(changes, "country"),
+        "by_key_model": keys.by_key_model(changes, frames.movements),
+        "by_wave": [row for row in keys.by_group(changes, "wave") if row["wave"]],
+        "by_policy": keys.by_group(changes, "policy"),
+        "projects": roster.projects(frames.critical_projects, frames.roles, states),
+        "two_factor": two_factor,
+        "refusals": roster.refusals(keys.of_campaign(frames.decisions, campaign_slug)),
+        "waitlist": claim_metrics.waitlist(claims, ours),
+        "cases": parcels.cases(opened, moment),
+        "carriers": parcels.carriers(steps, labels, frames.tracking, frames.movements),
+        "costs": {
+            "postage": parcels.postage(
+                labels, delivered_keys=headline["delivered"], enrolled=two_factor["enrolled"]
+            ),
+        },
+        "stock": keys.stock(frames.movements),
+        "forecast": outlook.stock_forecast(frames.movements, moment),
     }
+    last = ours.drop_duplicates("claim", keep="last")
+    accepted = last.loc[last["state_after"] == "accepted", "claim"]
+    document["risks"] = outlook.risks(document, steps, moment, accepted=accepted)
+    return document
+
+
+def _start(campaigns: pd.DataFrame, slug: str | None) -> pd.Timestamp | None:
+    """When the campaign opened, or the first of all."""
+    opened = keys.of_campaign(campaigns, slug)["opens_at"]
+    return None if opened.empty else opened.min()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reports.metrics import STEPS
+from reports.metrics.keys import STEPS
 
 _BAR_WIDTH = 22
 # A cell is filled by eighths.
@@ -53,17 +53,14 @@ def _countries(report: dict[str, Any]) -> Iterator[str]:
     rows = report["by_country"]
     if not rows:
         return
-    largest = max((row["redeemed"] or 0 for row in rows), default=0)
+    largest = max(row["redeemed"] for row in rows)
     yield "By country"
     yield ""
     yield f"  {'':<9}{'people':>8}" + "".join(f"{step:>10}" for step in STEPS)
     for row in rows:
-        if row["is_suppressed"]:
-            yield f"  {row['country']:<9}  too few people to show"
-        else:
-            numbers = "".join(f"{row[step]:>10,}" for step in STEPS)
-            line = f"  {row['country']:<9}{row['people']:>8,}{numbers}  {bar(row['redeemed'], largest, 18)}"
-            yield line.rstrip()
+        numbers = "".join(f"{row[step]:>10,}" for step in STEPS)
+        line = f"  {row['country']:<9}{row['people']:>8,}{numbers}  {bar(row['redeemed'], largest, 18)}"
+        yield line.rstrip()
 
 
 def _key_models(report: dict[str, Any]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from config.errors import InputError
 from fulfillment.claims.countries import country_name
 from reports.cache import kept_chart, kept_report
 from reports.charts import THEMES
-from reports.metrics import STEPS, UNKNOWN_COUNTRY
+from reports.metrics.keys import STEPS, UNKNOWN_COUNTRY
 from reports.moments import read_as_of
 from reports.text import money, percent
 

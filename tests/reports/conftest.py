@@ -20,6 +20,9 @@ from fulfillment.claims.services.progress import (
     record_shipped,
 )
 from fulfillment.claims.services.submission import submit_claim
+from fulfillment.shipping.models import Case, LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipping.rules.cases import CaseReason
+from fulfillment.shipping.services.cases import open_case
 from fulfillment.vault.addresses import PostalAddress
 from inventory.services.movements import move
 from roster.services.accounts import import_accounts
@@ -100,8 +103,26 @@ def programme(claim_keys: Claiming, now: datetime) -> Campaign:
     bring_back(second, on=16)
     ship(french, on=17, cents=None)
     lose(third, on=30)
+    open_cases(third, french)
     receive(now=_on(40), each=2, lot="LOT-2")
     return french.campaign
+
+
+def open_cases(lost: Claim, missed: Claim) -> None:
+    """A lost parcel's case stays open; the other's carrier missed the recipient, and the case was closed."""
+    parcels = {
+        claim: Shipment.objects.create(claim=claim, created_at=_on(4), updated_at=_on(4))
+        for claim in (lost, missed)
+    }
+    purchase = LabelPurchase.objects.create(
+        shipment=parcels[missed], price_cap_cents=5000, promised_days=9, incoterm="DDP", created_at=_on(4)
+    )
+    TrackingUpdate.objects.create(
+        purchase=purchase, status="failure", said_at=_on(18), is_applied=True, recorded_at=_on(18)
+    )
+    open_case(shipment=parcels[missed], reason=CaseReason.DELIVERY_PROBLEM, now=_on(18))
+    Case.objects.filter(shipment=parcels[missed]).update(closed_at=_on(19), outcome="sent again")
+    open_case(shipment=parcels[lost], reason=CaseReason.LOST, now=_on(30))
 
 
 def _refused(claim_keys: Claiming, *, on: int) -> None:

@@ -9,6 +9,7 @@ from django.db import connection
 
 from fulfillment.claims.models import Campaign
 from reports import frames
+from reports.reading import one_snapshot
 from tests.conftest import receive
 from tests.reports.conftest import MOMENTS
 
@@ -49,7 +50,7 @@ def test_all_queries_of_a_report_see_the_same_rows(now: datetime) -> None:
         finally:
             connection.close()
 
-    with frames._one_snapshot():
+    with one_snapshot():
         before = len(frames.movements(now))
         thread = Thread(target=meanwhile)
         thread.start()

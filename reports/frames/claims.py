@@ -1,0 +1,89 @@
+"""Campaigns, claims, and what happened to them, as frames."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from reports.reading import FLAG, TIME, WHOLE, WORD, copy
+
+
+def campaigns(as_of: datetime) -> pd.DataFrame:
+    """The campaigns made until then.
+
+    One row: one campaign.
+
+    campaign   category  slug
+    opens_at   datetime
+    per_claim  int64     keys a maintainer may have
+    """
+    return copy(
+        "SELECT slug, opens_at, per_claim FROM claims_campaign WHERE created_at <= {as_of} ORDER BY slug",
+        {"campaign": WORD, "opens_at": TIME, "per_claim": WHOLE},
+        as_of=as_of,
+    )
+
+
+def claims(as_of: datetime) -> pd.DataFrame:
+    """The claims made until then, with what never changes about them.
+
+    One row: one claim.
+
+    claim        int64     its key
+    campaign     category  slug
+    person       int64     key of the maintainer's roster account
+    country      category  ISO 3166 alpha-2; a new address must be in the same country
+    policy       category  version of the policy it was decided by
+    wave         category  the wave the maintainer was invited in; empty for none
+    is_eligible  bool      decided eligible, or approved by a person until then
+    created_at   datetime
+    """
+    return copy(
+        """
+        SELECT claim.id, campaign.slug, claim.account_id, claim.country, policy.version, '',
+               decision.outcome = 'eligible' OR EXISTS (
+                   SELECT FROM claims_claimevent AS event
+                   WHERE event.claim_id = claim.id AND event.name = 'approved' AND event.at <= {as_of}
+               ),
+               claim.created_at
+        FROM claims_claim AS claim
+        JOIN claims_campaign AS campaign ON campaign.id = claim.campaign_id
+        JOIN roster_decision AS decision ON decision.id = claim.decision_id
+        JOIN roster_policy AS policy ON policy.id = decision.policy_id
+        WHERE claim.created_at <= {as_of}
+        ORDER BY claim.id
+        """,
+        {
+            "claim": WHOLE,
+            "campaign": WORD,
+            "person": WHOLE,
+            "country": WORD,
+            "policy": WORD,
+            "wave": WORD,
+            "is_eligible": FLAG,
+            "created_at": TIME,
+        },
+        as_of=as_of,
+    )
+
+
+def claim_events(as_of: datetime) -> pd.DataFrame:
+    """What happened to claims, in the order it was written down.
+
+    One row: one event of one claim.
+
+    claim         int64     key of the claim
+    name          category  what happened
+    state_before  category  the claim's state until then; empty for its first event
+    state_after   category  the claim's state from then on
+    at            datetime
+    """
+    return copy(
+        """
+        SELECT claim_id, name, state_before, state_after, at
+        FROM claims_claimevent
+        WHERE at <= {as_of}
+        ORDER BY id
+        """,
+        {"claim": WHOLE, "name": WORD, "state_before": WORD, "state_after": WORD, "at": TIME},
+        as_of=as_of,
+    )

@@ -1,0 +1,88 @@
+"""Labels, what carriers said, and cases, as frames."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from reports.reading import TEXT, TIME, WHOLE, WORD, copy
+
+
+def labels(as_of: datetime) -> pd.DataFrame:
+    """Labels bought, from the claims' events.
+
+    One row: one purchase.
+
+    claim       int64     key of the claim it was bought for
+    carrier     category  empty where the event does not say
+    cost_cents  int64     what the carrier's vendor charged, in minor units of `currency`
+    currency    category  ISO 4217
+    at          datetime  when it was bought
+    """
+    return copy(
+        """
+        SELECT claim_id, coalesce(data ->> 'carrier', ''), (data ->> 'cost_cents')::bigint,
+               data ->> 'currency', at
+        FROM claims_claimevent
+        WHERE at <= {as_of} AND name = 'label_bought'
+        ORDER BY id
+        """,
+        {"claim": WHOLE, "carrier": WORD, "cost_cents": WHOLE, "currency": WORD, "at": TIME},
+        as_of=as_of,
+    )
+
+
+def tracking(as_of: datetime) -> pd.DataFrame:
+    """What carriers said of parcels, in the order we learned it.
+
+    One row: one word of a carrier on one parcel.
+
+    claim        int64     key of the claim whose parcel it is
+    status       category  the vendor's word
+    recorded_at  datetime  when we learned it
+    """
+    return copy(
+        """
+        SELECT shipment.claim_id, update.status, update.recorded_at
+        FROM shipping_trackingupdate AS update
+        JOIN shipping_labelpurchase AS purchase ON purchase.id = update.purchase_id
+        JOIN shipping_shipment AS shipment ON shipment.id = purchase.shipment_id
+        WHERE update.recorded_at <= {as_of}
+        ORDER BY update.id
+        """,
+        {"claim": WHOLE, "status": WORD, "recorded_at": TIME},
+        as_of=as_of,
+    )
+
+
+def cases(as_of: datetime) -> pd.DataFrame:
+    """Cases opened until then, and how they had ended by then.
+
+    One row: one case.
+
+    claim      int64     key of the claim whose parcel it is about
+    reason     category
+    opened_at  datetime
+    due_at     datetime  by when it was to be worked
+    closed_at  datetime  missing while it was open
+    outcome    str       how it ended; empty while it was open
+    """
+    return copy(
+        """
+        SELECT shipment.claim_id, reason, opened_at, due_at,
+               CASE WHEN closed_at <= {as_of} THEN closed_at END,
+               CASE WHEN closed_at <= {as_of} THEN outcome ELSE '' END
+        FROM shipping_case
+        JOIN shipping_shipment AS shipment ON shipment.id = shipment_id
+        WHERE opened_at <= {as_of}
+        ORDER BY shipping_case.id
+        """,
+        {
+            "claim": WHOLE,
+            "reason": WORD,
+            "opened_at": TIME,
+            "due_at": TIME,
+            "closed_at": TIME,
+            "outcome": TEXT,
+        },
+        as_of=as_of,
+    )

@@ -1,0 +1,96 @@
+"""Decisions, two-factor observations, critical projects and roles, as frames."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from reports.reading import FLAG, TEXT, TIME, WHOLE, WORD, copy
+
+
+def decisions(as_of: datetime) -> pd.DataFrame:
+    """Decisions that were stored: those that led to a claim or refused one.
+
+    One row: one answer to one attempt; a person who tries three times is in three rows.
+
+    person      int64     key of the roster account it was about
+    campaign    category  what it was asked for; empty in old rows
+    policy      category  version of the policy
+    outcome     category  eligible, ineligible or review
+    headline    str       the first rule that did not pass; empty when all did
+    decided_at  datetime
+    """
+    return copy(
+        """
+        SELECT decision.account_id, decision.campaign, policy.version, decision.outcome,
+               decision.headline, decision.decided_at
+        FROM roster_decision AS decision
+        JOIN roster_policy AS policy ON policy.id = decision.policy_id
+        WHERE decision.decided_at <= {as_of}
+        ORDER BY decision.id
+        """,
+        {
+            "person": WHOLE,
+            "campaign": WORD,
+            "policy": WORD,
+            "outcome": WORD,
+            "headline": TEXT,
+            "decided_at": TIME,
+        },
+        as_of=as_of,
+    )
+
+
+def two_factor(as_of: datetime) -> pd.DataFrame:
+    """What was seen of accounts' two-factor authentication, by account and then in order.
+
+    One row: one account as first seen, or after a change.
+
+    person        int64     key of the roster account
+    has_totp      bool
+    has_webauthn  bool
+    observed_at   datetime
+    """
+    return copy(
+        """
+        SELECT account_id, has_totp, has_webauthn, observed_at
+        FROM roster_twofactorobservation
+        WHERE observed_at <= {as_of}
+        ORDER BY account_id, observed_at, id
+        """,
+        {"person": WHOLE, "has_totp": FLAG, "has_webauthn": FLAG, "observed_at": TIME},
+        as_of=as_of,
+    )
+
+
+def critical_projects(as_of: datetime) -> pd.DataFrame:
+    """Projects that were critical when the day began.
+
+    One row: one project.
+
+    project  int64  key of the project
+    """
+    return copy(
+        "SELECT id FROM roster_project WHERE critical_since < {day} ORDER BY id",
+        {"project": WHOLE},
+        as_of=as_of,
+    )
+
+
+def roles(as_of: datetime) -> pd.DataFrame:
+    """Roles that lists showed when the day began.
+
+    One row: one account on one project; both roles of one account on it are one row.
+
+    project  int64  key of the project
+    person   int64  key of the roster account
+    """
+    return copy(
+        """
+        SELECT DISTINCT project_id, account_id
+        FROM roster_projectrole
+        WHERE (first_seen_on IS NULL OR first_seen_on < {day}) AND (ended_on IS NULL OR ended_on >= {day})
+        ORDER BY project_id, account_id
+        """,
+        {"project": WHOLE, "person": WHOLE},
+        as_of=as_of,
+    )

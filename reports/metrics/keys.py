@@ -1,0 +1,171 @@
+"""Keys at each step, and where every unit stands.
+
+Every metric of keys is a sum of *changes*: what each movement of the ledger changes about one unit.
+
+    claimed    promised to a maintainer: reserved or packed for a claim, or handed to a carrier for one
+    shipped    handed to a carrier, whatever became of it then
+    delivered  at the door, says the carrier, and it has not taken that back
+    redeemed   with the carrier or at the door, for an eligible maintainer: neither returned nor lost
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from inventory.rules import Account
+
+STEPS = ("claimed", "shipped", "delivered", "redeemed")
+# A country that no claim tells; ISO 3166 leaves ZZ to its users.
+UNKNOWN_COUNTRY = "ZZ"
+
+_PROMISED = (Account.RESERVED, Account.PACKED)
+_SENT = (Account.IN_TRANSIT, Account.DELIVERED, Account.LOST, Account.RETURNED)
+_WITH_CARRIER_OR_MAINTAINER = (Account.IN_TRANSIT, Account.DELIVERED)
+
+
+def key_changes(movements: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
+    """What each movement changed about its unit.
+
+    One row: one movement that changed at least one of the steps, in the order of `movements`.
+
+    unit      int64     key of the unit
+    sku       category  its key model
+    claim     int64     the claim it moved for; 0 when none is known
+    campaign  category  the claim's campaign; missing when no claim is known
+    person    float64   the claim's maintainer; missing likewise
+    country   category  the claim's country, or ZZ
+    policy    category  the version it was decided by; missing likewise
+    wave      category  the wave its maintainer was invited in; missing likewise
+    moved_at  datetime
+    claimed, shipped, delivered, redeemed   int8   +1, 0 or -1
+    """
+    unit, to_account = movements["unit"], movements["to_account"]
+    # A key that came back goes on to quarantine, and has still been shipped.
+    shipped = to_account.isin(_SENT).groupby(unit, sort=False).cummax()
+    place = claims.set_index("claim").index.get_indexer(movements["claim"])
+    eligible = np.where(place >= 0, claims["is_eligible"].to_numpy()[place], False) if len(claims) else False
+    standing = {
+        "claimed": to_account.isin(_PROMISED) | shipped,
+        "shipped": shipped,
+        "delivered": to_account == Account.DELIVERED,
+        "redeemed": to_account.isin(_WITH_CARRIER_OR_MAINTAINER) & eligible,
+    }
+    is_same_unit = unit.eq(unit.shift())
+    steps = {step: _changes(after, is_same_unit) for step, after in standing.items()}
+    changed = np.logical_or.reduce([change.to_numpy() != 0 for change in steps.values()])
+    told = movements.loc[changed, ["unit", "sku", "claim", "moved_at"]].reset_index(drop=True)
+    of_claim = (
+        claims.iloc[place[changed]].reset_index(drop=True) if len(claims) else claims.reindex(told.index)
+    )
+    is_known = place[changed] >= 0
+    for column in ("campaign", "person", "country", "policy", "wave"):
+        told[column] = of_claim[column].where(is_known)
+    told["country"] = told["country"].cat.add_categories(UNKNOWN_COUNTRY).fillna(UNKNOWN_COUNTRY)
+    for step, change in steps.items():
+        told[step] = change.to_numpy()[changed]
+    return told
+
+
+def _changes(after: "pd.Series[Any]", is_same_unit: "pd.Series[bool]") -> "pd.Series[Any]":
+    """How a yes-or-no changes from each unit's row to its next; before the first it is no."""
+    number = after.astype(np.int8)
+    return number - number.shift(fill_value=0).where(is_same_unit, 0).astype(np.int8)
+
+
+def of_campaign(rows: pd.DataFrame, slug: str | None) -> pd.DataFrame:
+    """The rows of one campaign, or all."""
+    return rows if slug is None else rows[rows["campaign"] == slug]
+
+
+def headline(changes: pd.DataFrame, movements: pd.DataFrame) -> dict[str, int]:
+    """Keys received so far, how many of them are at each step, and how many can still be claimed."""
+    total = int((movements["from_account"] == Account.SUPPLIER).sum())
+    taken = int((movements["from_account"] == Account.AVAILABLE).sum())
+    put_back = int((movements["to_account"] == Account.AVAILABLE).sum())
+    return {"total": total, **_sums(changes), "available": put_back - taken}
+
+
+def by_week(changes: pd.DataFrame) -> list[dict[str, Any]]:
+    """Per ISO week (UTC), from the first change to the last, without gaps.
+
+    Each step has its change within the week, which is negative when more came back than went, and under
+    `standing` what it came to by the week's end: the headline of a report as of that moment.
+    """
+    if changes.empty:
+        return []
+    monday = changes["moved_at"].dt.floor("D") - pd.to_timedelta(changes["moved_at"].dt.day_of_week, unit="D")
+    weekly = changes[list(STEPS)].astype(np.int64).groupby(monday).sum()
+    weekly = weekly.reindex(pd.date_range(weekly.index.min(), weekly.index.max(), freq="7D"), fill_value=0)
+    standing = weekly.cumsum()
+    return [
+        {
+            "week": f"{start.isocalendar().year}-W{start.isocalendar().week:02}",
+            "starts_on": start.date().isoformat(),
+            **_whole(weekly.loc[start]),
+            "standing": _whole(standing.loc[start]),
+        }
+        for start in weekly.index
+    ]
+
+
+def by_group(changes: pd.DataFrame, column: str) -> list[dict[str, Any]]:
+    """Per country, policy or wave, in order; `people` are maintainers whose keys are in `claimed`."""
+    known = changes[changes[column].notna()]
+    group = known[column].astype(str)
+    sums = known[list(STEPS)].astype(np.int64).groupby(group).sum().sort_index()
+    held = known.groupby([group, "person"])["claimed"].sum()
+    people = held[held > 0].groupby(level=0).size()
+    return [
+        {column: str(name), "people": int(people.get(name, 0)), **_whole(sums.loc[name])}
+        for name in sums.index
+    ]
+
+
+def by_key_model(changes: pd.DataFrame, movements: pd.DataFrame) -> list[dict[str, Any]]:
+    """The headline per key model, in the order of their SKUs."""
+    return [
+        {"sku": sku, **headline(changes[changes["sku"] == sku], movements[movements["sku"] == sku])}
+        for sku in sorted(movements["sku"].unique())
+    ]
+
+
+def stock(movements: pd.DataFrame) -> dict[str, Any]:
+    """Where every unit ever received stands, counted in two ways that must agree.
+
+    By the ledger: what came into an account minus what left it. By the units: where the last movement
+    of each put it. `adds_up` when both agree for every account and key model and their sum is the number
+    received.
+    """
+    by_ledger = _count(movements, "to_account") - _count(movements, "from_account")
+    # In the order of the units, so the last row of each is the one that another unit follows.
+    is_last = movements["unit"].ne(movements["unit"].shift(-1))
+    by_units = _count(movements[is_last], "to_account")
+    received = int((movements["from_account"] == Account.SUPPLIER).sum())
+    standing = by_ledger.drop(columns=str(Account.SUPPLIER))
+    agree = standing.equals(by_units.drop(columns=str(Account.SUPPLIER)))
+    return {
+        "accounts": _whole(standing.sum()),
+        "by_key_model": {str(sku): _whole(standing.loc[sku]) for sku in standing.index},
+        "total_received": received,
+        "adds_up": bool(agree and int(standing.to_numpy().sum()) == received),
+    }
+
+
+def _count(movements: pd.DataFrame, side: str) -> pd.DataFrame:
+    """Movements per key model (rows) and account (columns, all of them, in the ledger's order)."""
+    counted = movements.groupby(["sku", side], observed=True).size().unstack(fill_value=0)
+    counted.columns = counted.columns.astype(str)
+    counted.index = counted.index.astype(str)
+    skus = sorted(counted.index)
+    return counted.reindex(index=skus, columns=[str(account) for account in Account], fill_value=0).astype(
+        np.int64
+    )
+
+
+def _sums(changes: pd.DataFrame) -> dict[str, int]:
+    return {step: int(changes[step].sum()) for step in STEPS}
+
+
+def _whole(row: "pd.Series[Any]") -> dict[str, int]:
+    return {str(name): int(value) for name, value in row.items()}

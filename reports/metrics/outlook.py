@@ -1,0 +1,84 @@
+"""What is to be expected: when stock runs out, and what is at risk."""
+
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from inventory.rules import Account
+
+WINDOW_DAYS = 28
+# Two-sided 90 % of the normal distribution.
+_Z90 = 1.645
+METHOD = (
+    f"The mean of the keys taken from stock a day, less those put back, over the last {WINDOW_DAYS} days; "
+    "the range is that of the mean at 90 %, by the normal approximation."
+)
+
+
+def stock_forecast(movements: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, Any]:
+    """When the keys that can still be claimed are gone, if it goes on as in the last four weeks.
+
+    Returns: days from `as_of`; None for "not within a hundred years", which at the slow end of the range
+             stands for "perhaps never". `window_days` is shorter for stock that came in less long ago.
+    """
+    left = movements["to_account"].eq(Account.AVAILABLE).to_numpy()
+    taken = movements["from_account"].eq(Account.AVAILABLE).to_numpy()
+    available = int(left.sum() - taken.sum())
+    claimed = taken & movements["to_account"].eq(Account.RESERVED).to_numpy()
+    put_back = left & movements["from_account"].eq(Account.RESERVED).to_numpy()
+    if movements.empty:
+        days = 0
+    else:
+        days = min(WINDOW_DAYS, int((as_of - movements["moved_at"].min()) / pd.Timedelta(days=1)))
+    forecast: dict[str, Any] = {"available": available, "window_days": days, "method": METHOD}
+    none_known = {"per_day_milli": None, "days": None, "earliest_days": None, "latest_days": None}
+    if days < 2:
+        return forecast | none_known
+    age = ((as_of - movements["moved_at"]) // pd.Timedelta(days=1)).to_numpy()
+    recent = age < days
+    daily = np.bincount(age[recent & claimed], minlength=days) - np.bincount(
+        age[recent & put_back], minlength=days
+    )
+    mean = float(daily.mean())
+    margin = _Z90 * float(daily.std(ddof=1)) / sqrt(days)
+    return forecast | {
+        "per_day_milli": round(1000 * mean),
+        "days": _days(available, mean),
+        "earliest_days": _days(available, mean + margin),
+        "latest_days": _days(available, mean - margin),
+    }
+
+
+def _days(available: int, per_day: float) -> int | None:
+    if per_day <= 0 or available / per_day > 36_500:
+        return None
+    return int(available / per_day)
+
+
+def risks(
+    document: dict[str, Any], journeys: pd.DataFrame, as_of: pd.Timestamp, *, accepted: "pd.Series[Any]"
+) -> list[dict[str, Any]]:
+    """What somebody should look at, worst first; only what there is.
+
+    Args: document: the other parts of the redemption report. accepted: claims in that state now.
+    """
+    waiting = journeys["accepted_at"].notna() & journeys["shipped_at"].isna()
+    open_claims = journeys["claim"].isin(accepted)
+    slow = int((waiting & open_claims & (journeys["accepted_at"] < as_of - pd.Timedelta(days=14))).sum())
+    under_way = journeys["shipped_at"].notna() & journeys["delivered_at"].isna() & journeys["back_at"].isna()
+    silent = int((under_way & (journeys["shipped_at"] < as_of - pd.Timedelta(days=30))).sum())
+    accounts = document["stock"]["accounts"]
+    latest = document["forecast"]["days"]
+    found = [
+        ("ledger", 0 if document["stock"]["adds_up"] else 1, "the stock ledger does not add up"),
+        ("overdue_cases", document["cases"]["overdue"], "cases are past their due time"),
+        ("missing", accounts["missing"], "keys were not found in a count"),
+        ("lost", accounts["lost"], "keys are lost with a carrier"),
+        ("not_shipped", slow, "claims were accepted over 14 days ago and have not left"),
+        ("not_delivered", silent, "parcels left over 30 days ago and have not arrived"),
+        ("waiting", document["waitlist"]["waiting"], "claims wait for keys"),
+        ("stock", int(latest is not None and latest <= 28), "stock is forecast to run out within 28 days"),
+    ]
+    return [{"risk": code, "count": count, "meaning": meaning} for code, count, meaning in found if count]

@@ -1,0 +1,98 @@
+"""Refusals, two-factor authentication, and how far critical projects are covered by it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+STATES = ("none", "totp", "webauthn")
+
+
+def refusals(decisions: pd.DataFrame) -> dict[str, Any]:
+    """Attempts that were refused, of how many people, by the rule they were told first; most often first."""
+    refused = decisions[decisions["outcome"] == "ineligible"]
+    counted = refused["headline"].value_counts()
+    in_order = sorted(counted.items(), key=lambda rule: (-int(rule[1]), str(rule[0])))
+    return {
+        "total": len(refused),
+        "people": int(refused["person"].nunique()),
+        "by_rule": {str(rule): int(count) for rule, count in in_order},
+    }
+
+
+def state_of(rows: pd.DataFrame) -> "pd.Series[Any]":
+    """The strongest second factor of each row."""
+    weaker = np.where(rows["has_totp"], "totp", "none")
+    return pd.Series(np.where(rows["has_webauthn"], "webauthn", weaker), index=rows.index, dtype=object)
+
+
+def before_and_now(observations: pd.DataFrame, start: pd.Timestamp | None) -> pd.DataFrame:
+    """Each account's two-factor state when the programme started, and now.
+
+    Before is what was last seen at the start, or, of accounts that came later, what was seen first.
+
+    One row: one account.
+
+    person  int64
+    before  str    none, totp or webauthn
+    now     str    likewise
+    """
+    seen = observations.assign(state=state_of(observations))
+    now = seen.drop_duplicates("person", keep="last").set_index("person")["state"]
+    before = seen.drop_duplicates("person").set_index("person")["state"]
+    if start is not None:
+        early = seen[seen["observed_at"] <= start].drop_duplicates("person", keep="last")
+        before = early.set_index("person")["state"].combine_first(before)
+    return pd.DataFrame({"before": before, "now": now}).rename_axis("person").reset_index()
+
+
+def two_factor(states: pd.DataFrame, journeys: pd.DataFrame) -> dict[str, Any]:
+    """Accounts by the strongest second factor last seen; how they came from one to another; who enrolled.
+
+    Enrolled: a WebAuthn key was first seen on the account after its claim was delivered.
+    """
+    now = states["now"].value_counts()
+    claimants = states[states["person"].isin(journeys["person"])]
+    return {
+        "accounts": {state: int(now.get(state, 0)) for state in STATES},
+        "enrolled": int(journeys.loc[journeys["enrolled_at"].notna(), "person"].nunique()),
+        "flows": _flows(states),
+        "flows_of_claimants": _flows(claimants),
+    }
+
+
+def _flows(states: pd.DataFrame) -> list[dict[str, Any]]:
+    counted = states.groupby(["before", "now"]).size()
+    return [
+        {"before": before, "now": now, "accounts": int(counted.get((before, now), 0))}
+        for before in STATES
+        for now in STATES
+    ]
+
+
+def projects(critical: pd.DataFrame, roles: pd.DataFrame, states: pd.DataFrame) -> dict[str, Any]:
+    """Critical projects by how many of their maintainers have a second factor, and a WebAuthn key.
+
+    `none`, `some` or `all` of the people with a role on it today, with what they had before and have now;
+    somebody never observed has nothing. Projects without a maintainer on record are counted apart.
+    """
+    ours = roles[roles["project"].isin(critical["project"])].merge(states, on="person", how="left")
+    covered: dict[str, Any] = {
+        "critical": len(critical),
+        "without_maintainers": len(critical) - int(ours["project"].nunique()),
+    }
+    for when in ("before", "now"):
+        covered[when] = {
+            "two_factor": _shares(ours["project"], ours[when].isin(["totp", "webauthn"])),
+            "webauthn": _shares(ours["project"], ours[when] == "webauthn"),
+        }
+    return covered
+
+
+def _shares(project: "pd.Series[Any]", has: "pd.Series[bool]") -> dict[str, int]:
+    mean = has.groupby(project).mean()
+    return {
+        "none": int((mean == 0).sum()),
+        "some": int(((mean > 0) & (mean < 1)).sum()),
+        "all": int((mean == 1).sum()),
+    }

@@ -1,0 +1,66 @@
+"""Rows out of the database and into typed DataFrames: one snapshot, COPY, Arrow."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from django.db import connection, transaction
+from psycopg import sql
+from pyarrow import csv
+
+WORD = pa.dictionary(pa.int32(), pa.string())
+TEXT = pa.string()
+WHOLE = pa.int64()
+FLAG = pa.bool_()
+TIME = pa.timestamp("us", tz="UTC")
+
+Columns = Mapping[str, pa.DataType]
+
+
+@contextmanager
+def one_snapshot() -> Iterator[None]:
+    """Let all queries in the block see the database as it was at the first.
+
+    Inside somebody else's transaction it is theirs to say what is seen, and nothing is changed.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
+
+
+def copy(query: str, columns: Columns, *, as_of: datetime) -> pd.DataFrame:
+    """Run a query with COPY, which is several times faster than fetching rows, and type its columns.
+
+    Args: query: SQL in which `{as_of}` stands for the moment and `{day}` for the UTC day it falls on.
+    """
+    assert as_of.tzinfo is not None, "as_of is aware"
+    statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv)").format(
+        sql.SQL(query).format(
+            as_of=sql.Literal(as_of),
+            day=sql.SQL("({} AT TIME ZONE 'UTC')::date").format(sql.Literal(as_of)),
+        )
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as rows:
+        content = b"".join(rows)
+    frame: pd.DataFrame = _table(content, columns).to_pandas()
+    return frame
+
+
+def _table(rows: bytes, columns: Columns) -> Any:
+    """Read CSV into Arrow; its reader refuses an empty text, which here is a table without rows."""
+    if not rows:
+        return pa.table({name: pa.array([], kind) for name, kind in columns.items()})
+    return csv.read_csv(
+        pa.BufferReader(rows),
+        read_options=csv.ReadOptions(column_names=list(columns)),
+        convert_options=csv.ConvertOptions(
+            column_types=dict(columns), true_values=["t"], false_values=["f"], strings_can_be_null=False
+        ),
+    )
