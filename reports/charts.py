@@ -30,12 +30,16 @@ class Theme:
     quiet: str
     grid: str
     lines: tuple[str, str, str, str]
+    font: str = _FONT
 
 
-# The tokens of keydesk.css: paper, soft, line; then soft, warn, good, accent.
+# The tokens of keydesk.css: paper, soft, line; then soft, warn, good, accent. Print uses the font that is
+# embedded in every document, for a document must not change with the fonts of a machine.
+_LIGHT = ("#525e6c", "#7a5200", "#17694a", "#0b5c86")
 THEMES = {
-    "light": Theme("#ffffff", "#525e6c", "#dce1e7", ("#525e6c", "#7a5200", "#17694a", "#0b5c86")),
+    "light": Theme("#ffffff", "#525e6c", "#dce1e7", _LIGHT),
     "dark": Theme("#181f27", "#a5b0bd", "#2d3742", ("#a5b0bd", "#eec36a", "#79d2a8", "#86c8ee")),
+    "print": Theme("#ffffff", "#333333", "#dce1e7", _LIGHT, "Libertinus Serif"),
 }
 
 # Told apart by the dash and by the words at the line's end; colour only repeats it.
@@ -51,7 +55,15 @@ def keys_by_week(report: dict[str, Any], theme: Theme) -> Drawing:
     total = report["keys"]["total"]
     points = _points(report["by_week"])
     highest = max(total, *(point["keys"] for point in points), 1)
-    week, keys = _axes(highest)
+    drawn = _lines(points, report["by_week"][-1], highest, theme, of="keys")
+    week, keys = _axes(highest, "keys")
+    return _styled(alt.layer(_total_line(total, points[0]["on"], theme, week, keys), *drawn.layer), theme)
+
+
+def _lines(
+    points: list[dict[str, Any]], last: dict[str, Any], highest: int, theme: Theme, *, of: str
+) -> alt.LayerChart:
+    week, keys = _axes(highest, of)
     colours = alt.Color("step:N", scale=_by_step(theme.lines), legend=None)
     lines = (
         alt.Chart(pd.DataFrame(points))
@@ -65,14 +77,14 @@ def keys_by_week(report: dict[str, Any], theme: Theme) -> Drawing:
         )
     )
     ends = (
-        alt.Chart(pd.DataFrame(_labels(report["by_week"][-1], points[-1]["on"], highest)))
+        alt.Chart(pd.DataFrame(_labels(last, points[-1]["on"], highest)))
         .mark_text(align="left", baseline="middle", dx=8)
         .encode(x=week, y=keys, text="text:N", color=colours)
     )
-    return _styled(alt.layer(_total_line(total, points[0]["on"], theme, week, keys), lines, ends), theme)
+    return alt.layer(lines, ends)
 
 
-def _axes(highest: int) -> tuple[alt.X, alt.Y]:
+def _axes(highest: int, of: str) -> tuple[alt.X, alt.Y]:
     week = alt.X(
         "on:T",
         title=None,
@@ -81,7 +93,7 @@ def _axes(highest: int) -> tuple[alt.X, alt.Y]:
     )
     keys = alt.Y(
         "keys:Q",
-        title="keys",
+        title=of,
         scale=alt.Scale(domain=[0, highest], nice=False),
         axis=alt.Axis(tickCount=5, format=",d", tickMinStep=1),
     )
@@ -90,6 +102,80 @@ def _axes(highest: int) -> tuple[alt.X, alt.Y]:
 
 def _by_step(looks: Sequence[Any]) -> alt.Scale:
     return alt.Scale(domain=list(STEPS), range=list(looks))
+
+
+def people_by_week(document: dict[str, Any], theme: Theme) -> Drawing:
+    """The published report's people at each step at each weekly release.
+
+    Args: document: a published report with a release that shows somebody.
+    """
+    steps = ("claimed", "shipped", "delivered", "redeemed")
+    weeks = document["by_week"]
+    points = [
+        {"on": week["release"], "step": step, "keys": week[step] or 0} for week in weeks for step in steps
+    ]
+    highest = max(*(point["keys"] for point in points), 1)
+    standing = {"standing": {step: weeks[-1][step] or 0 for step in steps}}
+    return _styled(_lines(points, standing, highest, theme, of="people"), theme)
+
+
+def bars(rows: Sequence[tuple[str, int]], theme: Theme, *, of: str) -> Drawing:
+    """One bar a row, in their order, with its number behind it.
+
+    Args: rows: name and number, at least one. of: what the numbers are, for the axis.
+    """
+    data = pd.DataFrame([{"name": name, "number": number, "text": f"{number:,}"} for name, number in rows])
+    names = alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=220, ticks=False, domain=False))
+    highest = max(*(number for _, number in rows), 1)
+    numbers = alt.X(
+        "number:Q",
+        title=of,
+        scale=alt.Scale(domain=[0, highest * 1.12], nice=False),
+        axis=alt.Axis(format=",d", tickMinStep=1, tickCount=4),
+    )
+    drawn = alt.Chart(data).mark_bar(color=theme.lines[3], height=alt.RelativeBandSize(band=0.62))
+    words = alt.Chart(data).mark_text(align="left", dx=5, color=theme.quiet)
+    layers = alt.layer(drawn.encode(x=numbers, y=names), words.encode(x=numbers, y=names, text="text:N"))
+    return _styled(layers, theme, height=26 * len(rows) + 10)
+
+
+def shares(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], theme: Theme, *, of: str) -> Drawing:
+    """One bar a row, divided into the same named parts; each part says its name and number.
+
+    Args: rows: name and its parts, in order, all with the same names.
+    """
+    names = [name for name, _ in rows[0][1]]
+    data = []
+    for row, parts in rows:
+        start = 0
+        total = max(sum(number for _, number in parts), 1)
+        for name, number in parts:
+            text = f"{name} {number:,}" if number / total > 0.1 else ""
+            data.append(
+                {"row": row, "part": name, "from": start, "to": start + number, "text": text}
+                | {"middle": start + number / 2}
+            )
+            start += number
+    # Told apart by the words in them and a line between them; the shade only repeats it.
+    fills = [theme.paper, theme.grid, theme.lines[3]]
+    inks = [theme.quiet, theme.quiet, theme.paper]
+    y = alt.Y("row:N", title=None, sort=None, axis=alt.Axis(labelLimit=220, ticks=False, domain=False))
+    numbers = alt.X("from:Q", title=of, axis=alt.Axis(format=",d", tickCount=4, tickMinStep=1))
+    base = alt.Chart(pd.DataFrame(data))
+    drawn = base.mark_bar(stroke=theme.quiet, strokeWidth=1, height=alt.RelativeBandSize(band=0.7)).encode(
+        x=numbers,
+        x2="to:Q",
+        y=y,
+        color=alt.Color("part:N", scale=alt.Scale(domain=names, range=fills[: len(names)]), legend=None),
+    )
+    words = base.mark_text().encode(
+        x=alt.X("middle:Q"),
+        y=y,
+        text="text:N",
+        color=alt.Color("part:N", scale=alt.Scale(domain=names, range=inks[: len(names)]), legend=None),
+    )
+    layers = alt.layer(drawn, words).resolve_scale(color="independent")
+    return _styled(layers, theme, height=34 * len(rows) + 10)
 
 
 def draw_svg(chart: Drawing) -> bytes:
@@ -146,13 +232,13 @@ def _total_line(total: int, on: str, theme: Theme, week: alt.X, keys: alt.Y) -> 
     return alt.layer(rule, text.encode(x=week, y=keys, text="text:N"))
 
 
-def _styled(chart: Drawing, theme: Theme) -> Drawing:
+def _styled(chart: Drawing, theme: Theme, height: int = HEIGHT) -> Drawing:
     # The words at the lines' ends are set in the reader's own font, which may run wider than the one the
     # drawing was measured with.
     room = {"left": 8, "top": 8, "right": 40, "bottom": 8}
     styled: Drawing = (
-        chart.properties(width=WIDTH, height=HEIGHT, padding=room, autosize=alt.AutoSizeParams(type="pad"))
-        .configure(background=theme.paper, font=_FONT)
+        chart.properties(width=WIDTH, height=height, padding=room, autosize=alt.AutoSizeParams(type="pad"))
+        .configure(background=theme.paper, font=theme.font)
         .configure_view(stroke=None, clip=False)
         .configure_text(fontSize=_FONT_SIZE)
         .configure_axis(

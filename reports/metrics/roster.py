@@ -26,6 +26,18 @@ def state_of(rows: pd.DataFrame) -> "pd.Series[Any]":
     return pd.Series(np.where(rows["has_webauthn"], "webauthn", weaker), index=rows.index, dtype=object)
 
 
+def first_refusals(decisions: pd.DataFrame) -> dict[str, int]:
+    """People ever refused, by the rule they were told at their first refusal; in the order of the rules."""
+    first = decisions[decisions["outcome"] == "ineligible"].drop_duplicates("person")
+    return {str(rule): int(count) for rule, count in sorted(first["headline"].value_counts().items())}
+
+
+def state_counts(states: pd.DataFrame) -> dict[str, int]:
+    """Accounts by their two-factor state now."""
+    now = states["now"].value_counts()
+    return {state: int(now.get(state, 0)) for state in STATES}
+
+
 def before_and_now(observations: pd.DataFrame, start: pd.Timestamp | None) -> pd.DataFrame:
     """Each account's two-factor state when the programme started, and now.
 
@@ -51,10 +63,9 @@ def two_factor(states: pd.DataFrame, journeys: pd.DataFrame) -> dict[str, Any]:
 
     Enrolled: a WebAuthn key was first seen on the account after its claim was delivered.
     """
-    now = states["now"].value_counts()
     claimants = states[states["person"].isin(journeys["person"])]
     return {
-        "accounts": {state: int(now.get(state, 0)) for state in STATES},
+        "accounts": state_counts(states),
         "enrolled": int(journeys.loc[journeys["enrolled_at"].notna(), "person"].nunique()),
         "flows": _flows(states),
         "flows_of_claimants": _flows(claimants),

@@ -1,0 +1,127 @@
+"""The published report: what everybody may read, as of the last release.
+
+`reports.redemption` is exact and for those who may see people; this one is for everybody else: the public
+page and API, staff without that permission, tokens, mails and frozen snapshots. Both are made from the same
+rows; every count of people in this one passes `reports.disclosure`.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from inventory.rules import Account
+from reports.disclosure import (
+    DIMENSIONS,
+    Gate,
+    day_of_release,
+    people_steps,
+    publish_counts,
+    publish_cut,
+    publish_headline,
+    publish_weeks,
+    week_of_release,
+    weeks,
+)
+from reports.frames import Frames, read_frames
+from reports.metrics import roster
+from reports.metrics.arithmetic import rounded
+from reports.metrics.keys import of_campaign
+from reports.moments import in_words
+
+METHOD = (
+    "People are counted when they first come to a step, and published in whole groups of {k}: each number is "
+    "at most {most} people behind. Headline numbers are of the start of the day, all others of the start of "
+    "the week (UTC). Keys and costs are those of the people counted. Of fewer than {k} people nothing is "
+    "shown, and whom no group can show is counted under other."
+)
+
+
+def released_report(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, Any]:
+    """The report as it was published at a moment: the same document for every moment until the next release.
+
+    Args: as_of: aware, UTC. smallest_group: the fewest people anything is said of; 2 or more.
+    """
+    assert smallest_group >= 2, "a group of one is a person"
+    day, week = day_of_release(as_of), week_of_release(as_of)
+    return released_document(
+        read_frames(day), read_frames(week), campaign_slug=campaign_slug, day=day, week=week, k=smallest_group
+    )
+
+
+def released_document(
+    by_day: Frames, by_week: Frames, *, campaign_slug: str, day: datetime, week: datetime, k: int
+) -> dict[str, Any]:
+    """The published report from frames of the two releases; reads nothing else."""
+    headline, gate = _gate(by_day, campaign_slug, k), _gate(by_week, campaign_slug, k)
+    row = publish_headline(headline, day)
+    received = int((by_day.movements["from_account"] == Account.SUPPLIER).sum())
+    opened = of_campaign(by_week.campaigns, campaign_slug)["opens_at"]
+    states = roster.before_and_now(by_week.two_factor, None if opened.empty else opened.min())
+    return {
+        "campaign": campaign_slug,
+        "as_of": in_words(day),
+        "cuts_as_of": in_words(week),
+        "smallest_group": k,
+        "method": METHOD.format(k=k, most=k - 1),
+        "keys": {
+            "total": received,
+            "claimed": row["keys_claimed"],
+            "redeemed": row["keys_redeemed"],
+            "available": max(received - (row["keys_claimed"] or 0), 0),
+        },
+        "people": {name: count for name, count in row.items() if not name.startswith("keys_")},
+        "by_week": publish_weeks(gate, _releases(gate, week)),
+        **{f"by_{dimension}": _cut(gate, dimension, week) for dimension in DIMENSIONS},
+        "two_factor": publish_counts(roster.state_counts(states).items(), k),
+        "projects": _projects(by_week, states, k),
+        "refusals": publish_counts(
+            roster.first_refusals(of_campaign(by_week.decisions, campaign_slug)).items(), k
+        ),
+        "costs": {"postage": _postage(gate, by_week, campaign_slug, week)},
+    }
+
+
+def _gate(frames: Frames, slug: str, k: int) -> Gate:
+    claims = of_campaign(frames.claims, slug)
+    return Gate(people_steps(claims, frames.movements, frames.labels, frames.two_factor), k)
+
+
+def _releases(gate: Gate, week: datetime) -> list[datetime]:
+    """The weekly releases since somebody first had keys, the one before included."""
+    first = gate.people["claimed_at"].min()
+    return [] if pd.isna(first) else weeks(first.to_pydatetime(), week)
+
+
+def _cut(gate: Gate, dimension: str, week: datetime) -> list[dict[str, Any]]:
+    values = gate.people[dimension].astype(str)
+    return publish_cut(gate, dimension, week) if (values != "").any() else []
+
+
+def _projects(frames: Frames, states: pd.DataFrame, k: int) -> dict[str, Any]:
+    exact = roster.projects(frames.critical_projects, frames.roles, states)
+    return {
+        "critical": exact["critical"],
+        **{
+            when: {what: publish_counts(counts.items(), k) for what, counts in exact[when].items()}
+            for when in ("before", "now")
+        },
+    }
+
+
+def _postage(gate: Gate, frames: Frames, slug: str, week: datetime) -> list[dict[str, Any]]:
+    """What the parcels of the people counted as shipped cost, where one currency paid for all."""
+    claims = of_campaign(frames.claims, slug)
+    currencies = frames.labels.loc[frames.labels["claim"].isin(claims["claim"]), "currency"].unique()
+    cell = gate.total("shipped", week)
+    if len(currencies) != 1 or not cell.people:
+        return []
+    cents = cell.sums["cents"]
+    return [
+        {
+            "currency": str(currencies[0]),
+            "people": cell.people,
+            "cents": cents,
+            "cents_per_person": rounded(cents, cell.people),
+        }
+    ]

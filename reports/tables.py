@@ -1,0 +1,109 @@
+"""What a report is made of, whatever it is written as: tables with columns that say what they hold."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+Value = int | str | None
+
+
+class Kind(StrEnum):
+    """What a column holds. Every value is a whole number or a text, and None is "not known or not shown"."""
+
+    TEXT = "text"
+    COUNT = "count"
+    CENTS = "cents"  # minor units; the row's `currency` says of what
+    PERMILLE = "permille"
+    SECONDS = "seconds"
+    DAY = "day"  # a date, ISO 8601
+    MOMENT = "moment"  # RFC 3339, UTC, Z
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name in files, its title for people, what it holds and what that means."""
+
+    name: str
+    kind: Kind
+    meaning: str
+
+    @property
+    def title(self) -> str:
+        return self.name.removesuffix("_cents").removesuffix("_permille").removesuffix("_s").replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. `about` says what one row is."""
+
+    name: str
+    title: str
+    about: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Value, ...], ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report for people: a title, sentences before the tables, tables, and the JSON they come from."""
+
+    name: str
+    title: str
+    as_of: str
+    summary: tuple[str, ...]
+    tables: tuple[Table, ...]
+    document: Mapping[str, Any]
+
+
+def table(
+    name: str, title: str, about: str, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]
+) -> Table:
+    """A table from rows that name their values; what a row does not name is None."""
+    values = tuple(tuple(row.get(column.name) for column in columns) for row in rows)
+    return Table(name, title, about, tuple(columns), values)
+
+
+def counted(name: str, title: str, about: str, what: str, counts: Mapping[str, int | None]) -> Table:
+    """A table of names and counts."""
+    columns = (Column(what, Kind.TEXT, about), Column("count", Kind.COUNT, f"How many: {about}"))
+    return Table(name, title, about, columns, tuple(counts.items()))
+
+
+def text(name: str, meaning: str) -> Column:
+    return Column(name, Kind.TEXT, meaning)
+
+
+def count(name: str, meaning: str) -> Column:
+    return Column(name, Kind.COUNT, meaning)
+
+
+def cents(name: str, meaning: str) -> Column:
+    return Column(name, Kind.CENTS, meaning)
+
+
+def seconds(name: str, meaning: str) -> Column:
+    return Column(name, Kind.SECONDS, meaning)
+
+
+def permille(name: str, meaning: str) -> Column:
+    return Column(name, Kind.PERMILLE, meaning)
+
+
+def day(name: str, meaning: str) -> Column:
+    return Column(name, Kind.DAY, meaning)
+
+
+def in_words(value: Value, kind: Kind) -> str:
+    """A value for people: grouped thousands, amounts with two decimals, durations in days or hours."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value.replace("_", " ") if kind == Kind.TEXT else value
+    if kind == Kind.CENTS:
+        return f"{'-' if value < 0 else ''}{abs(value) // 100:,}.{abs(value) % 100:02}"
+    if kind == Kind.PERMILLE:
+        return f"{value / 10:.1f} %"
+    if kind == Kind.SECONDS:
+        return f"{value / 86_400:.1f} days" if value >= 86_400 else f"{value / 3_600:.1f} h"
+    return f"{value:,}"
