@@ -108,6 +108,15 @@ class Environment(BaseSettings):
     oidc_name: str = Field(
         "the package index", description="OpenID Connect: what the button calls the issuer."
     )
+    smallest_group: int = Field(
+        5, ge=2, le=100, description="Published numbers say nothing of fewer people than this."
+    )
+    snapshot_signing_key: SecretStr = Field(
+        SecretStr(""), description="Signs frozen snapshots: base64 of 32 random bytes (an Ed25519 key)."
+    )
+    report_subscribers: Words = Field(
+        (), description="Mail addresses that get the published report as PDF each month, by commas."
+    )
     session_hours: int = Field(12, gt=0, le=720, description="How long a sign-in lasts.")
 
     roster_most_shrink_percent: int = Field(
@@ -118,7 +127,7 @@ class Environment(BaseSettings):
     )
     bigquery_project: str = Field("", description="The project that download queries are billed to.")
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "report_subscribers", mode="before")
     @classmethod
     def _split_words(cls, value: object) -> object:
         if isinstance(value, str):

@@ -125,3 +125,30 @@ def _postage(gate: Gate, frames: Frames, slug: str, week: datetime) -> list[dict
             "cents_per_person": rounded(cents, cell.people),
         }
     ]
+
+
+def published_history(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, pd.DataFrame]:
+    """Everything published of a campaign so far: the headline and each cut at every weekly release.
+
+    Returns: by name; one row of each frame is one group at one release:
+             release  str  the Monday; then the group, people at each step, keys (missing: not shown)
+    """
+    week = week_of_release(as_of)
+    gate = _gate(read_frames(week), campaign_slug, smallest_group)
+    releases = _releases(gate, week)
+    history = {"all": pd.DataFrame(publish_weeks(gate, releases))}
+    for dimension in DIMENSIONS:
+        rows = [
+            {"release": moment.date().isoformat(), **row}
+            for moment in releases
+            for row in _cut(gate, dimension, moment)
+        ]
+        if rows:
+            history[dimension] = pd.DataFrame(rows)
+    return {name: _whole_numbers(frame) for name, frame in history.items()}
+
+
+def _whole_numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Numbers that may be missing, as such."""
+    texts = {"release", *DIMENSIONS}
+    return frame.astype({column: "Int64" for column in frame.columns if column not in texts})

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reports.metrics.keys import STEPS
+from reports.tables import Kind, Report, Table, in_words
 
 _BAR_WIDTH = 22
 # A cell is filled by eighths.
@@ -132,3 +133,25 @@ def percent(part: int, whole: int) -> str:
 def money(cents: int, currency: str) -> str:
     """An amount with its currency, for people; of currencies with two decimals."""
     return f"{cents // 100:,}.{cents % 100:02} {currency}"
+
+
+def render_tables(report: Report) -> str:
+    """Any report as plain text: its sentences, and each table that has rows."""
+    lines = [report.title, f"as of {report.as_of}", "", *report.summary]
+    for table in report.tables:
+        if table.rows:
+            lines += ["", table.title, "", *_text_table(table)]
+    return "\n".join(lines) + "\n"
+
+
+def _text_table(table: Table) -> Iterator[str]:
+    kinds = [column.kind for column in table.columns]
+    rows = [[in_words(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in table.rows]
+    heads = [column.title for column in table.columns]
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for cells in (heads, *rows):
+        padded = (
+            cell.ljust(width) if kind in (Kind.TEXT, Kind.DAY, Kind.MOMENT) else cell.rjust(width)
+            for cell, width, kind in zip(cells, widths, kinds, strict=True)
+        )
+        yield ("  " + "  ".join(padded)).rstrip()

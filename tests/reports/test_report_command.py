@@ -91,8 +91,11 @@ def test_it_refuses_a_moment_of_which_nothing_can_be_said(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["weather"], "REPORT: 'weather' is not known. There is redemption."),
-        (["redemption", "--format", "docx"], "--format: 'docx' is not known. There is text, json."),
+        (["weather"], "REPORT: 'weather' is not known. There is redemption, published, comparison, stock,"),
+        (
+            ["redemption", "--format", "docx"],
+            "--format: 'docx' is not known. There is text, json, csv, xlsx, parquet, html, pdf,",
+        ),
         (["redemption", "--format", "text", "--json"], "--format: text and --json exclude each other."),
         (["redemption", "--campaign", "nope"], "--campaign: 'nope' is not known. There is keys-2022."),
     ],

@@ -1,17 +1,22 @@
 """Print or write a report as of any moment."""
 
-import json
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.core.management.base import CommandParser
 
 from config import clock
 from config.commands import KeydeskCommand
 from config.errors import InputError
 
-FORMATS = ("text", "json")
-REPORTS = ("redemption",)
+if TYPE_CHECKING:
+    from reports.tables import Report
+
+TEXT = "text"
+# `redemption` is exact; `published` is what may be passed on (docs/decisions/0090).
+REDEMPTION, PUBLISHED, COMPARISON = "redemption", "published", "comparison"
 
 
 class Command(KeydeskCommand):
@@ -19,70 +24,136 @@ class Command(KeydeskCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("report", metavar="REPORT", help=f"which one: {', '.join(REPORTS)}")
-        parser.add_argument("--campaign", metavar="SLUG", help="of one campaign; default: of all")
+        parser.add_argument(
+            "report",
+            metavar="REPORT",
+            help="which one: redemption (exact), published (may be passed on), comparison, stock, carriers, "
+            "payments, roster, vault, cases",
+        )
+        parser.add_argument(
+            "--campaign", metavar="SLUG", help="of one campaign; default: of all, published: the current one"
+        )
         parser.add_argument(
             "--as-of",
             metavar="T",
             help="a date and time with its zone, like 2022-07-11T12:00:00Z; default: now",
         )
+        parser.add_argument("--with-campaign", metavar="SLUG", help="comparison: the other campaign")
+        parser.add_argument("--with-as-of", metavar="T", help="comparison: the earlier moment")
         parser.add_argument(
-            "--format", metavar="F", help=f"{' or '.join(FORMATS)}; default: text, with --json json"
+            "--format",
+            metavar="F",
+            help="text, json, csv, xlsx, parquet, html or pdf; csv.zip and parquet.zip have a file a table; "
+            "default: by the file's name, else text, with --json json",
         )
         parser.add_argument("--output", metavar="FILE", type=Path, help="write it to a file")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        from reports.moments import read_as_of
-        from reports.redemption import redemption_report
+        from reports.catalogue import STATEMENTS
 
-        _one_of("REPORT", options["report"], REPORTS)
-        self._format = _format(options["format"], wants_json=options["json"])
+        known = (REDEMPTION, PUBLISHED, COMPARISON, *STATEMENTS)
+        _one_of("REPORT", options["report"], known)
         self._output: Path | None = options["output"]
-        slug = _campaign(options["campaign"])
-        now = clock.now()
-        as_of = now
-        if options["as_of"] is not None:
-            as_of = read_as_of(options["as_of"], argument="--as-of", campaign_slug=slug, now=now)
-        document = redemption_report(campaign_slug=slug, as_of=as_of)
+        self._format = _format(options["format"], output=self._output, wants_json=options["json"])
+        with self.progress(2, f"Making the {options['report']} report") as steps:
+            self._report = self._make(options)
+            steps.advance()
+            self._content = _rendered(self._report, self._format)
+            steps.advance()
         if self._output is not None:
-            self._write(document, self._output)
-        return document
+            from reports.files import write_whole
+
+            write_whole(self._output, self._content, argument="--output")
+        return dict(self._report.document)
 
     def emit(self, document: dict[str, Any]) -> None:
         if self._output is None:
-            self.stdout.write(_rendered(document, self._format), ending="")
+            self.stdout.write(self._content.decode(), ending="")
         else:
-            self.say(f"The report as of {document['as_of']} is in {self._output}.")
+            self.say(f"The report as of {self._report.as_of} is in {self._output}.")
 
-    def _write(self, document: dict[str, Any], path: Path) -> None:
-        from reports.files import write_whole
+    def _make(self, options: dict[str, Any]) -> "Report":
+        from reports import catalogue
+        from reports.statements.comparison import comparison
 
-        write_whole(path, _rendered(document, self._format).encode(), argument="--output")
+        name = options["report"]
+        slug = _campaign(options["campaign"], "--campaign")
+        as_of = _moment(options["as_of"], "--as-of", slug)
+        if name == REDEMPTION:
+            return catalogue.exact_redemption(campaign_slug=slug, as_of=as_of)
+        if name == PUBLISHED:
+            return catalogue.published_redemption(
+                campaign_slug=slug or _current(as_of),
+                as_of=as_of,
+                smallest_group=settings.ENVIRONMENT.smallest_group,
+            )
+        if name == COMPARISON:
+            other = _campaign(options["with_campaign"], "--with-campaign") or slug
+            earlier = (
+                _moment(options["with_as_of"], "--with-as-of", other) if options["with_as_of"] else as_of
+            )
+            if (other, earlier) == (slug, as_of):
+                raise InputError(
+                    "comparison",
+                    "there is nothing to compare with.",
+                    remedy="Give --with-as-of or --with-campaign.",
+                )
+            first = catalogue.exact_redemption(campaign_slug=other, as_of=earlier)
+            second = catalogue.exact_redemption(campaign_slug=slug, as_of=as_of)
+            return comparison(first.document, second.document)
+        return catalogue.STATEMENTS[name].make(as_of)
 
 
-def _rendered(document: dict[str, Any], form: str) -> str:
-    from reports.text import render_text
+def _rendered(report: "Report", form: str) -> bytes:
+    from reports.exports import FORMATS
+    from reports.text import render_tables, render_text
 
-    if form == "json":
-        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    return render_text(document)
+    if form != TEXT:
+        return FORMATS[form].write(report)
+    if report.name == REDEMPTION:
+        return render_text(dict(report.document)).encode()
+    return render_tables(report).encode()
 
 
-def _format(name: str | None, *, wants_json: bool) -> str:
+def _format(name: str | None, *, output: Path | None, wants_json: bool) -> str:
+    from reports.exports import FORMATS
+
+    known = (TEXT, *FORMATS)
     if name is None:
-        return "json" if wants_json else "text"
-    _one_of("--format", name, FORMATS)
+        by_name = [form for form in FORMATS if output is not None and output.name.endswith(f".{form}")]
+        name = "json" if wants_json else max(by_name, key=len, default=TEXT)
+    _one_of("--format", name, known)
+    if name in ("csv", "parquet") and output is not None and output.suffix == ".zip":
+        name = f"{name}.zip"
     if wants_json and name != "json":
         raise InputError("--format", f"{name} and --json exclude each other.", remedy="Give one of them.")
+    if output is None and name not in (TEXT, "json", "csv", "html"):
+        raise InputError("--format", f"{name} is not for a terminal.", remedy="Name a file with --output.")
     return name
 
 
-def _campaign(slug: str | None) -> str | None:
+def _moment(text: str | None, argument: str, slug: str | None) -> datetime:
+    from reports.moments import read_as_of
+
+    now = clock.now()
+    return now if text is None else read_as_of(text, argument=argument, campaign_slug=slug, now=now)
+
+
+def _campaign(slug: str | None, argument: str) -> str | None:
     from fulfillment.claims.models import Campaign
 
     if slug is not None:
-        _one_of("--campaign", slug, Campaign.objects.order_by("slug").values_list("slug", flat=True))
+        _one_of(argument, slug, Campaign.objects.order_by("slug").values_list("slug", flat=True))
     return slug
+
+
+def _current(now: datetime) -> str:
+    from fulfillment.claims.selectors import current_campaign
+
+    campaign = current_campaign(now)
+    if campaign is None:
+        raise InputError("--campaign", "there is no campaign yet.", remedy="Make one first.")
+    return campaign.slug
 
 
 def _one_of(argument: str, given: str, known: Any) -> None:

@@ -1,0 +1,32 @@
+"""Check a frozen snapshot. `python -m reports.snapshots.checking` does the same without an installation."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from config.commands import KeydeskCommand
+
+
+class Command(KeydeskCommand):
+    help = "Check that a frozen snapshot is as it was signed; asks no database"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("folder", metavar="FOLDER", type=Path)
+        parser.add_argument("--public-key", metavar="KEY", help="base64; whose signature it must be")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        from reports.snapshots.checking import problems_of
+
+        problems = problems_of(options["folder"], public_key=options["public_key"])
+        document = {"folder": str(options["folder"]), "ok": not problems, "problems": problems}
+        if problems:
+            raise self.fail(document, "The snapshot is not as it was signed.")
+        return document
+
+    def show(self, document: dict[str, Any]) -> None:
+        for problem in document["problems"]:
+            self.stdout.write(problem)
+        if document["ok"]:
+            self.stdout.write("The snapshot is as it was signed.")

@@ -1,0 +1,1 @@
+"""Frozen snapshots: what was published of a campaign, signed, for whoever has no database."""

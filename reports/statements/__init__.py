@@ -1,0 +1,1 @@
+"""The other reports: each a function of a moment that gives its tables."""

@@ -1,0 +1,74 @@
+"""What carriers were paid, by month, and what crossed which border."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from reports.frames import claims, labels, movements
+from reports.frames.books import key_values
+from reports.metrics.parcels import UNKNOWN_CARRIER
+from reports.reading import one_snapshot
+from reports.statements.making import statement
+from reports.tables import Report, cents, count, table, text
+
+
+def carrier_statement(as_of: datetime) -> Report:
+    """Labels by month and carrier; keys handed over and their value by country, as customs was told."""
+    with one_snapshot():
+        bought, made, moves, values = labels(as_of), claims(as_of), movements(as_of), key_values(as_of)
+    bought["month"] = bought["at"].dt.strftime("%Y-%m")
+    bought["carrier"] = bought["carrier"].astype(str).replace("", UNKNOWN_CARRIER)
+    bought["currency"] = bought["currency"].astype(str)
+    by_month = bought.groupby(["month", "carrier", "currency"])["cost_cents"].agg(["size", "sum"])
+    sent = moves[moves["to_account"].eq("in_transit")].drop_duplicates("unit")
+    sent = sent.merge(made[["claim", "country"]], on="claim").merge(values, on="sku")
+    sent = sent.assign(country=sent["country"].astype(str), currency=sent["currency"].astype(str))
+    by_country = sent.groupby(["country", "currency"]).agg(
+        parcels=("claim", "nunique"), keys=("unit", "size"), value=("value_cents", "sum")
+    )
+    return statement(
+        name="carriers",
+        title="Carriers and customs",
+        as_of=as_of,
+        summary=(f"{len(bought):,} labels bought, {len(sent):,} keys handed over.",),
+        tables=(
+            table(
+                "labels",
+                "Labels by month",
+                "One row is a carrier in one month (UTC).",
+                (
+                    text("month", "year and month"),
+                    text("carrier", "carrier"),
+                    text("currency", "ISO 4217"),
+                    count("labels", "labels bought"),
+                    cents("cost_cents", "what they cost, in minor units"),
+                ),
+                _rows(by_month, ("month", "carrier", "currency"), ("labels", "cost_cents")),
+            ),
+            table(
+                "customs",
+                "Keys sent by country",
+                "One row is a country; values are those that customs was told.",
+                (
+                    text("country", "ISO 3166 alpha-2"),
+                    text("currency", "ISO 4217"),
+                    count("parcels", "claims whose keys were handed over"),
+                    count("keys", "keys handed over"),
+                    cents("value_cents", "their value, in minor units"),
+                ),
+                _rows(by_country, ("country", "currency"), ("parcels", "keys", "value_cents")),
+            ),
+        ),
+    )
+
+
+def _rows(
+    grouped: pd.DataFrame, names: tuple[str, ...], numbers: tuple[str, ...]
+) -> list[dict[str, str | int]]:
+    return [
+        {
+            **dict(zip(names, map(str, key if isinstance(key, tuple) else (key,)), strict=True)),
+            **dict(zip(numbers, map(int, row), strict=True)),
+        }
+        for key, row in zip(grouped.index, grouped.itertuples(index=False), strict=True)
+    ]

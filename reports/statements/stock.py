@@ -1,0 +1,75 @@
+"""What the keys in stock are worth."""
+
+from datetime import datetime
+
+from inventory.rules import Account
+from reports.frames import movements
+from reports.frames.books import key_values
+from reports.metrics.keys import stock
+from reports.reading import one_snapshot
+from reports.statements.making import statement
+from reports.tables import Report, cents, count, table, text
+
+# Ours, whatever is wrong with them. What is with a carrier or at a door was given away.
+_OURS = (
+    Account.AVAILABLE,
+    Account.RESERVED,
+    Account.PACKED,
+    Account.HELD,
+    Account.QUARANTINE,
+    Account.RETURNED,
+)
+
+
+def stock_valuation(as_of: datetime) -> Report:
+    """Keys in the house by key model and account, at what each would be sold for."""
+    with one_snapshot():
+        moves, values = movements(as_of), key_values(as_of)
+    standing = stock(moves)
+    rows = []
+    for sku, value, currency in values.itertuples(index=False):
+        keys = standing["by_key_model"].get(str(sku), {})
+        for account in _OURS:
+            if units := keys.get(str(account), 0):
+                rows.append(
+                    {
+                        "sku": str(sku),
+                        "account": str(account),
+                        "keys": units,
+                        "each_cents": int(value),
+                        "value_cents": units * int(value),
+                        "currency": str(currency),
+                    }
+                )
+    totals: dict[str, int] = {}
+    for row in rows:
+        totals[row["currency"]] = totals.get(row["currency"], 0) + row["value_cents"]
+    return statement(
+        name="stock",
+        title="Stock valuation",
+        as_of=as_of,
+        summary=("Keys in the house at the value that customs is told.",),
+        tables=(
+            table(
+                "value",
+                "Keys in the house",
+                "One row is a key model in one account of the ledger.",
+                (
+                    text("sku", "key model"),
+                    text("account", "where the keys stand"),
+                    count("keys", "how many"),
+                    cents("each_cents", "what one would be sold for, in minor units"),
+                    cents("value_cents", "of all of them"),
+                    text("currency", "ISO 4217"),
+                ),
+                rows,
+            ),
+            table(
+                "total",
+                "In all",
+                "One row is a currency.",
+                (text("currency", "ISO 4217"), cents("value_cents", "of all keys in the house")),
+                [{"currency": currency, "value_cents": value} for currency, value in sorted(totals.items())],
+            ),
+        ),
+    )
