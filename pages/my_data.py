@@ -8,7 +8,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import check_for_language, get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -32,7 +32,7 @@ from fulfillment.personal import erasing
 from fulfillment.personal.held import access_log, claim_codes, everything_about, held_addresses
 from fulfillment.personal.sections import ALL_SECTIONS
 from roster.models import Account
-from roster.services.contact import do_not_contact
+from roster.services.wishes import allow_contact, do_not_contact, opt_in, opt_out
 
 
 def _account(request: HttpRequest) -> Account:
@@ -145,18 +145,22 @@ def contact(request: HttpRequest) -> HttpResponse:
     """Be left out of the programme, or be taken back in."""
     account, now = _account(request), clock.now()
     if request.POST.get("wanted") == "no":
-        _leave_out(account.pk)
+        _leave_out(account)
         messages.success(request, _("We write to you no more, except about a claim you have."))
     else:
-        do_not_contact(account_id=account.pk, wanted=False, now=now)
+        actor = f"maintainer:{account.pk}"
+        opt_in(account=account, actor=actor, now=now)
+        allow_contact(account=account, actor=actor, now=now)
         messages.success(request, _("Welcome back: you can take part again."))
     return redirect("my_data:page")
 
 
-def _leave_out(account_id: int) -> None:
-    now = clock.now()
-    do_not_contact(account_id=account_id, wanted=True, now=now)
-    withdraw_unasked(account_id=account_id, now=now)
+def _leave_out(account: Account) -> None:
+    """No claim, no invitation, and what has not left yet stays here."""
+    now, actor = clock.now(), f"maintainer:{account.pk}"
+    opt_out(account=account, actor=actor, now=now)
+    do_not_contact(account=account, actor=actor, now=now)
+    withdraw_unasked(account_id=account.pk, now=now)
 
 
 # The signed link is the permission: mail programs post to it without a cookie (RFC 8058).
@@ -168,8 +172,9 @@ def no_thanks(request: HttpRequest, token: str) -> HttpResponse:
     account_id = account_of(token)
     if account_id is None:
         raise Http404
+    account = get_object_or_404(Account, pk=account_id)
     if request.method == "POST":
-        _leave_out(account_id)
+        _leave_out(account)
     return render(request, "pages/no_thanks.html", {"is_done": request.method == "POST"})
 
 

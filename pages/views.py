@@ -29,6 +29,7 @@ from fulfillment.notices.models import Notice
 from pages.forms import NUMBERS, ClaimForm
 from roster.models import Account
 from roster.rules import Decision, Verdict
+from roster.speech import reason_of, remedy_of
 
 # Where the session remembers which form made which claim; the oldest are forgotten.
 SUBMITTED, REMEMBERED = "submitted_claims", 10
@@ -207,8 +208,8 @@ def _shown(verdict: Verdict) -> dict[str, Any]:
     return {
         "title": _TITLES.get(verdict.rule, verdict.rule.replace("_", " ").capitalize()),
         "outcome": verdict.outcome,
-        "reason": verdict.reason,
-        "remedy": verdict.remedy if verdict.outcome != "pass" else "",
+        "reason": reason_of(verdict),
+        "remedy": remedy_of(verdict) if verdict.outcome != "pass" else "",
         "projects": verdict.evidence.get("projects", []),
     }
 

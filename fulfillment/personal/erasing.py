@@ -20,7 +20,8 @@ from fulfillment.personal.models import Erasure
 from fulfillment.personal.sections import ALL_SECTIONS, Section
 from fulfillment.vault.services import schedule_shredding, shred
 from roster.models import Account
-from roster.services.contact import do_not_contact
+from roster.services.appeals import forget_appeals
+from roster.services.wishes import do_not_contact, opt_out
 
 # A parcel in these may still need its address: to be sent, or found.
 UNDER_WAY = HOLDING_STATES - {ClaimState.DELIVERED}
@@ -75,12 +76,14 @@ def erase(*, account: Account, now: datetime) -> Erased:
             else:
                 shredded += shred(subject=claim.code, now=now)
         drop_drafts(account=account, now=now)
-        do_not_contact(account_id=account.pk, wanted=True, now=now)
+        opt_out(account=account, actor=f"maintainer:{account.pk}", now=now)
+        do_not_contact(account=account, actor=f"maintainer:{account.pk}", now=now)
         counts = {
             "claims_cancelled": cancelled,
             "addresses_shredded": shredded + cancelled,
             "messages_blanked": forget_messages(account_id=account.pk, now=now),
             "preferences": Recipient.objects.filter(account=account).update(phrase="", language=""),
+            "appeals": forget_appeals(account_id=account.pk),
             "sign_ins": _remove_sign_in(account),
         }
         Erasure.objects.create(account=account, erased_at=now, counts=counts)

@@ -58,6 +58,9 @@ SECTIONS: Sequence[Section] = (
                     "two_factor_observed_at",
                     "email_changed_at",
                     "opted_out_at",
+                    "do_not_contact_since",
+                    "country",
+                    "time_zone",
                     "created_at",
                     "updated_at",
                 ),
@@ -67,6 +70,35 @@ SECTIONS: Sequence[Section] = (
                 "account",
                 ("project__name", "role", "since", "first_seen_on", "ended_on"),
             ),
+        ),
+    ),
+    Section(
+        "wishes",
+        _("What you told us about taking part"),
+        _("To do as you asked, and to answer you."),
+        _("What you wrote until you have your data erased; that you said it stays."),
+        True,
+        (
+            Table("roster.Disclaimer", "account", ("project__name", "kind", "said_at", "withdrawn_at")),
+            Table(
+                "roster.Appeal", "account", ("rule", "text", "state", "created_at", "answer", "answered_at")
+            ),
+            Table("roster.AccountEvent", "account", ("name", "at", "data")),
+        ),
+    ),
+    Section(
+        "papers",
+        _("Exceptions and delegations made for you"),
+        _("To prove why somebody whom a rule would refuse has keys."),
+        _("They stay."),
+        False,
+        (
+            Table(
+                "roster.PolicyException",
+                "account",
+                ("rule", "reason", "requested_at", "granted_at", "expires_at", "ended_at", "ended_because"),
+            ),
+            Table("roster.Delegation", "account", ("project__name", "created_at", "ended_at")),
         ),
     ),
     Section(

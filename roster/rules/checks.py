@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from string import Formatter
 from typing import Any
 
 from roster.rules.countries import COUNTRIES
@@ -21,7 +22,19 @@ from roster.rules.reading import (
     positive_number,
     set_of,
 )
-from roster.rules.texts import FACTS, NOT_KNOWN, TEXTS, TWO_FACTOR, Text, listed, on
+from roster.rules.texts import (
+    FACTS,
+    NO_REASON,
+    NOT_KNOWN,
+    OTHERS,
+    TEXTS,
+    TWO_FACTOR,
+    Countries,
+    Country,
+    Listing,
+    Phrase,
+    Said,
+)
 
 TWO_FACTOR_STATES = ("none", "totp", "webauthn")
 # The roster's machine and ours may read their clocks this far apart.
@@ -35,7 +48,7 @@ class Answer:
     """Whether a rule is met, the sentences for the person, and the facts it rests on."""
 
     passed: bool
-    text: Text
+    said: Said
     evidence: dict[str, Any]
 
 
@@ -58,22 +71,24 @@ class Rule:
 
 
 def _answer(rule: str, case: str, evidence: Mapping[str, Any], **values: object) -> Answer:
-    """Answer with the case's sentences, filled in from the evidence and what else they show."""
-    shown = {name: _as_read(value) for name, value in evidence.items()} | values
+    """Answer with the case's sentences, and what of the evidence and else they show."""
+    shown = {**evidence, **values}
     text = TEXTS[rule][case]
-    sentences = Text(text.reason.format(**shown), text.remedy.format(**shown))
-    return Answer(case in PASSING_CASES, sentences, in_json(evidence))
+    said = Said(_phrase(text.reason, shown), _phrase(text.remedy, shown))
+    return Answer(case in PASSING_CASES, said, in_json(evidence))
 
 
-def _as_read(value: object) -> object:
-    return on(in_json(value)) if isinstance(value, datetime) else value
+def _phrase(sentence: str, shown: Mapping[str, object]) -> Phrase:
+    """The sentence with those of the values that stand in it."""
+    named = {name for _, name, _, _ in Formatter().parse(sentence) if name}
+    return Phrase(sentence, {name: shown[name] for name in sorted(named)})
 
 
-def _missing(*names: str, **values: str) -> Answer:
+def _missing(*names: str, **values: object) -> Answer:
     """The answer to a question whose facts are not there."""
-    sentence = listed([FACTS[name].reason.format(**values) for name in names], "and")
-    text = Text(NOT_KNOWN.reason.format(fact=sentence), FACTS[names[0]].remedy)
-    return Answer(False, text, {"missing": list(names)})
+    facts = Listing(tuple(_phrase(FACTS[name].reason, values) for name in names), "and")
+    said = Said(Phrase(NOT_KNOWN.reason, {"fact": facts}), Phrase(FACTS[names[0]].remedy))
+    return Answer(False, said, {"missing": list(names)})
 
 
 def stock_available(facts: Facts, params: Params, now: datetime) -> Answer:
@@ -93,8 +108,8 @@ def on_critical_roster(facts: Facts, params: Params, now: datetime) -> Answer:
         return _missing("critical")
     evidence = {"roles": wanted, "projects": [_evidence(role) for role in critical]}
     if not critical:
-        return _answer("on_critical_roster", "no_critical_role", evidence, roles=listed(list(wanted)))
-    others = f" and {len(critical) - 1} more" if len(critical) > 1 else ""
+        return _answer("on_critical_roster", "no_critical_role", evidence, roles=Listing(tuple(wanted)))
+    others = Phrase(OTHERS, {"number": len(critical) - 1}) if len(critical) > 1 else ""
     return _answer(
         "on_critical_roster",
         "delegated" if critical[0].delegated_by else "pass",
@@ -127,9 +142,12 @@ def two_factor(facts: Facts, params: Params, now: datetime) -> Answer:
     allowed = params["allow"]
     evidence = {"state": state, "allow": allowed}
     if state in allowed:
-        return _answer("two_factor", "pass", evidence, state=TWO_FACTOR[state])
+        return _answer("two_factor", "pass", evidence, state=Phrase(TWO_FACTOR[state]))
     return _answer(
-        "two_factor", f"has_{state}", evidence, allowed=listed([TWO_FACTOR[name] for name in sorted(allowed)])
+        "two_factor",
+        f"has_{state}",
+        evidence,
+        allowed=Listing(tuple(Phrase(TWO_FACTOR[name]) for name in sorted(allowed))),
     )
 
 
@@ -144,16 +162,21 @@ def one_claim(facts: Facts, params: Params, now: datetime) -> Answer:
 def region(facts: Facts, params: Params, now: datetime) -> Answer:
     if facts.country is None:
         return _missing("country")
+    country = Country(facts.country)
     if "allow" in params:
         case = "pass" if facts.country in params["allow"] else "not_listed"
         evidence = {"country": facts.country, "allow": params["allow"]}
-        return _answer("region", case, evidence, allowed=", ".join(sorted(params["allow"])))
+        return _answer(
+            "region", case, evidence, country=country, allowed=Countries(tuple(sorted(params["allow"])))
+        )
     if facts.region is None:
-        return _missing("region", country=facts.country)
+        return _missing("region", country=country)
     row = facts.region
     evidence = {"country": facts.country, "status": row.status, "reason": row.reason, "source": row.source}
     case = "pass" if row.status == "open" else row.status
-    return _answer("region", case, evidence, why=_as_sentence(row.reason or "no reason is on record"))
+    return _answer(
+        "region", case, evidence, country=country, why=Phrase(_as_sentence(row.reason or NO_REASON))
+    )
 
 
 def _as_sentence(text: str) -> str:

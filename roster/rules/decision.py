@@ -1,7 +1,7 @@
 """The decision: every rule's verdict on one account, and what they come to."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -9,18 +9,23 @@ from typing import Any
 from roster.rules.checks import NEVER_LIFTED, RULES
 from roster.rules.facts import ExceptionFact, Facts, in_json
 from roster.rules.policy import PolicyDocument, PolicyRule
-from roster.rules.texts import LIFTED, on
+from roster.rules.texts import LIFTED, Phrase, Said
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One rule's answer: `pass`, `fail` or `review`, why, on what facts, and what would change it."""
+    """One rule's answer: `pass`, `fail` or `review`, why, on what facts, and what would change it.
+
+    `reason` and `remedy` are English; `roster.speech` says them in the reader's language.
+    """
 
     rule: str
     outcome: str
     reason: str
     evidence: dict[str, Any]
     remedy: str
+    # The same, not put together, for pages in other languages.
+    said: Said | None = field(default=None, compare=False, repr=False)
 
     def as_document(self) -> dict[str, Any]:
         return {
@@ -75,15 +80,17 @@ def _verdict(facts: Facts, rule: PolicyRule, now: datetime) -> Verdict:
     lifted = None if answer.passed else exception_from(rule.rule, facts, now)
     if lifted is not None:
         evidence = answer.evidence | {"exception": in_json(lifted)}
-        why = LIFTED.reason.format(expires_at=on(in_json(lifted.expires_at)), why=lifted.reason)
-        return Verdict(rule.rule, "pass", why, evidence, LIFTED.remedy)
+        why = Phrase(LIFTED.reason, {"expires_at": lifted.expires_at, "why": lifted.reason})
+        said = Said(why, Phrase(LIFTED.remedy))
+        return Verdict(rule.rule, "pass", str(said.reason), evidence, str(said.remedy), said)
     failed = "review" if rule.on_fail == "review" else "fail"
     return Verdict(
         rule.rule,
         "pass" if answer.passed else failed,
-        answer.text.reason,
+        str(answer.said.reason),
         answer.evidence,
-        answer.text.remedy,
+        str(answer.said.remedy),
+        answer.said,
     )
 
 

@@ -5,7 +5,8 @@ table and not a second rule.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 NOTHING_TO_DO = "There is nothing you need to do."
 ASK = "There is nothing for you to change; please write to the programme's staff and they will look into it."
@@ -199,6 +200,85 @@ TWO_FACTOR = {
     "totp": "with an authenticator app (TOTP)",
     "webauthn": "with a security key or passkey (WebAuthn)",
 }
+
+
+OTHERS = " and {number} more"
+NO_REASON = "no reason is on record"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A sentence of this table with its values, not put together yet, so that any language can do that.
+
+    Values are texts that are the same in all languages, numbers, dates and times, or what stands below.
+    `str()` puts it together in English.
+    """
+
+    sentence: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        if not self.values:
+            return self.sentence
+        return self.sentence.format(**{name: _in_english(value) for name, value in self.values.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Several things joined by `or` or `and`."""
+
+    items: tuple[object, ...]
+    word: str = "or"
+
+    def __str__(self) -> str:
+        return listed([str(_in_english(item)) for item in self.items], self.word)
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """A country by its code; English shows the code, pages the name."""
+
+    code: str
+
+    def __str__(self) -> str:
+        return self.code
+
+
+@dataclass(frozen=True, slots=True)
+class Countries:
+    """Several countries, without a word between them."""
+
+    codes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return ", ".join(self.codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a rule says to the person: why, and what would change the answer."""
+
+    reason: Phrase
+    remedy: Phrase
+
+
+def every_sentence() -> list[str]:
+    """Each sentence a decision can say, for those who translate them."""
+    texts = [
+        LIFTED,
+        NOT_KNOWN,
+        *FACTS.values(),
+        *(text for cases in TEXTS.values() for text in cases.values()),
+    ]
+    # A sentence that is nothing but its value needs no translation.
+    sentences = [part for text in texts for part in (text.reason, text.remedy) if part != "{remedy}"]
+    return list(dict.fromkeys([*sentences, *TWO_FACTOR.values(), OTHERS, NO_REASON]))
+
+
+def _in_english(value: object) -> object:
+    if isinstance(value, datetime):
+        return on(value.isoformat())
+    return value if isinstance(value, (int, str)) else str(value)
 
 
 def listed(items: list[str], word: str = "or") -> str:

@@ -1,0 +1,63 @@
+"""What the rules say, in the language that is active: they are pure and know English only."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_date, format_datetime
+from babel.lists import format_list
+from babel.numbers import format_decimal
+from django.utils.translation import get_language, gettext
+
+from roster.rules import Verdict
+from roster.rules.texts import Countries, Country, Listing, Phrase
+
+
+def reason_of(verdict: Verdict) -> str:
+    """Why, for the reader; a verdict read back from storage is in English."""
+    return say(verdict.said.reason) if verdict.said else verdict.reason
+
+
+def remedy_of(verdict: Verdict) -> str:
+    """What would change the answer, for the reader."""
+    return say(verdict.said.remedy) if verdict.said else verdict.remedy
+
+
+def say(phrase: Phrase) -> str:
+    """A phrase put together in the active language."""
+    values = {name: _shown(value) for name, value in phrase.values.items()}
+    sentence = gettext(phrase.sentence)
+    # A reason typed into the region table may hold any sign; only sentences with values are put together.
+    return sentence.format(**values) if values else sentence
+
+
+def country_name(code: str) -> str:
+    """A country in the active language; the code itself where nobody knows it."""
+    return Locale.parse(_locale()).territories.get(code, code)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Phrase):
+        shown = say(value)
+    elif isinstance(value, Listing):
+        style = "or" if value.word == "or" else "standard"
+        shown = format_list([_shown(item) for item in value.items], style=style, locale=_locale())
+    elif isinstance(value, Country):
+        shown = country_name(value.code)
+    elif isinstance(value, Countries):
+        shown = ", ".join(country_name(code) for code in value.codes)
+    elif isinstance(value, datetime):
+        shown = format_datetime(value, "d MMMM y, H:mm z", tzinfo=ZoneInfo("UTC"), locale=_locale())
+    elif isinstance(value, date):
+        shown = format_date(value, format="long", locale=_locale())
+    elif isinstance(value, int):
+        shown = format_decimal(value, locale=_locale())
+    else:
+        shown = str(value)
+    return shown
+
+
+def _locale() -> str:
+    """Our English puts the day before the month, and no comma before the last of a list."""
+    language = (get_language() or "en").replace("-", "_")
+    return "en_GB" if language == "en" else language
