@@ -81,6 +81,9 @@ class Environment(BaseSettings):
     easypost_webhook_signature: Literal["v1", "v2"] = Field(
         "v1", description="Which version of EasyPost's webhook signature is asked for. v2 is not proved yet."
     )
+    insure_from_cents: int = Field(
+        10_000, ge=0, description="Parcels worth this much or more, in US cents, are insured. 0: none is."
+    )
     easypost_timeout_s: int = Field(20, gt=0, le=120, description="Seconds to wait for EasyPost.")
 
     mail_url: str = Field(

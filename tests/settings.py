@@ -15,6 +15,8 @@ os.environ.update(
     EASYPOST_API_BASE="http://127.0.0.1:9/v2",
     EASYPOST_WEBHOOK_SECRETS="tests-new,tests-old",
     EASYPOST_TIMEOUT_S="5",
+    EASYPOST_WEBHOOK_SIGNATURE="v1",
+    INSURE_FROM_CENTS="10000",
     MAIL_URL="file",
     MAIL_FROM="Keydesk <keys@example.org>",
     STAFF_SECURITY_KEY="required",

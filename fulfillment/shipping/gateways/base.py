@@ -135,6 +135,26 @@ class ShipmentStatus:
     id: str
     label: BoughtLabel | None
     refund: str | None = None
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class BoughtPage:
+    """Some of the shipments the vendor sold labels for, each with the reference it was given.
+
+    A reference that is not ours comes as ""; what people wrote there is not for us to keep.
+    """
+
+    shipments: Sequence[ShipmentStatus]
+    has_more: bool
+
+
+class WebhookState(Enum):
+    """Whether events come to us."""
+
+    ENABLED = "enabled"
+    DISABLED = "disabled"  # it failed for too long
+    MISSING = "missing"
 
 
 @dataclass(frozen=True)
@@ -182,8 +202,9 @@ class CarrierGateway(Protocol):
         """Ask for new rates of the same shipment; all rate ids are new ones."""
         ...
 
-    def buy(self, shipment_id: str, rate_id: str) -> BoughtLabel:
-        """Buy one label. Any failure but those of `rules.purchases` leaves open whether it was bought."""
+    def buy(self, shipment_id: str, rate_id: str, *, insured_cents: int = 0) -> BoughtLabel:
+        """Buy one label, and insurance with it. Any failure but those of `rules.purchases` leaves open
+        whether it was bought."""
         ...
 
     def retrieve(self, shipment_id: str) -> ShipmentStatus: ...
@@ -192,8 +213,19 @@ class CarrierGateway(Protocol):
 
     def retrieve_tracker(self, tracker_id: str) -> TrackerState: ...
 
+    def list_bought(self, *, since: datetime, before_id: str = "") -> BoughtPage:
+        """One page of all shipments bought since then, by whomever, newest first.
+
+        Args: before_id: the last one of the page before.
+        """
+        ...
+
     def request_refund(self, shipment_id: str) -> str:
         """Ask for the money back; the refund's status, which is rarely final yet."""
+        ...
+
+    def webhook_state(self, url: str) -> WebhookState:
+        """Whether the vendor sends its events there."""
         ...
 
     def ensure_webhook(self, url: str, secret: str) -> str:

@@ -8,7 +8,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -21,6 +21,7 @@ from urllib3.util import Retry
 from fulfillment.shipping.gateways import reading, verifying
 from fulfillment.shipping.gateways.base import (
     BoughtLabel,
+    BoughtPage,
     CreatedShipment,
     Customs,
     Failure,
@@ -30,6 +31,7 @@ from fulfillment.shipping.gateways.base import (
     Party,
     ShipmentStatus,
     TrackerState,
+    WebhookState,
 )
 from fulfillment.vault.addresses import PostalAddress
 
@@ -39,6 +41,7 @@ T = TypeVar("T")
 Json = dict[str, Any]
 
 MAX_LABEL_BYTES = 5_000_000
+PAGE_SIZE = 100
 _MEDIA_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"%PDF-": "application/pdf", b"^XA": "application/zpl"}
 # Where EasyPost keeps label files, besides its API's own host.
 _LABEL_HOSTS = (
@@ -68,7 +71,7 @@ class EasyPostGateway:
           mode: `test` or `production`; answers of the other mode are refused.
     """
 
-    def __init__(self, *, api_key: str, api_base: str, mode: str, timeout_s: int) -> None:
+    def __init__(self, *, api_key: str, api_base: str, mode: str, timeout_s: float) -> None:
         self._api_key = api_key
         self._api_base = api_base
         self._mode = mode
@@ -117,13 +120,14 @@ class EasyPostGateway:
             lambda body: reading.read_created({**body, "id": shipment_id}),
         )
 
-    def buy(self, shipment_id: str, rate_id: str) -> BoughtLabel:
+    def buy(self, shipment_id: str, rate_id: str, *, insured_cents: int = 0) -> BoughtLabel:
         """https://docs.easypost.com/docs/shipments#buy-a-shipment"""
         _check_id(shipment_id, "shp")
         _check_id(rate_id, "rate")
-        label = self._ask(
-            lambda client: client.shipment.buy(shipment_id, rate={"id": rate_id}), reading.read_label
-        )
+        asked: Json = {"rate": {"id": rate_id}}
+        if insured_cents:
+            asked["insurance"] = reading.dollars(insured_cents)
+        label = self._ask(lambda client: client.shipment.buy(shipment_id, **asked), reading.read_label)
         if label is None:
             raise GatewayError(Failure.UNKNOWN, "NO_LABEL_IN_ANSWER", status=200)
         return label
@@ -132,6 +136,21 @@ class EasyPostGateway:
         """https://docs.easypost.com/docs/shipments#retrieve-a-shipment"""
         _check_id(shipment_id, "shp")
         return self._ask(lambda client: client.shipment.retrieve(shipment_id), self._status)
+
+    def list_bought(self, *, since: datetime, before_id: str = "") -> BoughtPage:
+        """https://docs.easypost.com/docs/shipments#retrieve-a-list-of-shipments
+
+        Both the window and `purchased` are said: what the vendor takes for granted has changed before.
+        """
+        asked: Json = {
+            "purchased": True,
+            "page_size": PAGE_SIZE,
+            "start_datetime": since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        if before_id:
+            _check_id(before_id, "shp")
+            asked["before_id"] = before_id
+        return self._ask(lambda client: client.shipment.all(**asked), self._bought_page)
 
     def retrieve_tracker(self, tracker_id: str) -> TrackerState:
         """https://docs.easypost.com/docs/trackers#retrieve-a-tracker"""
@@ -162,6 +181,15 @@ class EasyPostGateway:
             lambda client: client.webhook.update(hook_id, webhook_secret=secret),
             lambda body: str(body["id"]),
         )
+
+    def webhook_state(self, url: str) -> WebhookState:
+        """https://docs.easypost.com/docs/webhooks#retrieve-a-list-of-webhooks"""
+        hooks: Json = self._ask(lambda client: client.webhook.all(), lambda body: body)
+        ours = [hook for hook in hooks.get("webhooks", []) if hook.get("url") == url]
+        if not ours:
+            return WebhookState.MISSING
+        is_enabled = any(hook.get("disabled_at") is None for hook in ours)
+        return WebhookState.ENABLED if is_enabled else WebhookState.DISABLED
 
     def fetch_label(self, url: str) -> LabelFile:
         """Download a label's file: from the vendor only, no larger than a label, and a label indeed."""
@@ -198,6 +226,10 @@ class EasyPostGateway:
     def _created(self, body: Json) -> CreatedShipment:
         self._check_mode(body)
         return reading.read_created(body)
+
+    def _bought_page(self, body: Json) -> BoughtPage:
+        shipments = [self._status(_plain_value(one)) for one in body["shipments"]]
+        return BoughtPage(tuple(shipments), has_more=bool(body.get("has_more")))
 
     def _status(self, body: Json) -> ShipmentStatus:
         self._check_mode(body)

@@ -21,6 +21,7 @@ from fulfillment.shipping.gateways.base import (
 Json = Mapping[str, Any]
 
 _ID = re.compile(r"[a-z]+_[0-9a-f]{32}", re.ASCII)
+_OUR_REFERENCE = re.compile(r"kd:[a-z]+:[0-9a-f-]{36}", re.ASCII)
 _G_PER_OZ = Decimal("28.349523125")
 _MM_PER_INCH = Decimal("25.4")
 _TENTH = Decimal("0.1")
@@ -124,8 +125,13 @@ def read_label(body: Json) -> BoughtLabel | None:
 
 
 def read_status(body: Json) -> ShipmentStatus:
+    reference = body.get("reference")
+    is_ours = isinstance(reference, str) and _OUR_REFERENCE.fullmatch(reference)
     return ShipmentStatus(
-        id=read_id(body["id"], "shp"), label=read_label(body), refund=body.get("refund_status")
+        id=read_id(body["id"], "shp"),
+        label=read_label(body),
+        refund=body.get("refund_status"),
+        reference=reference if is_ours else "",
     )
 
 

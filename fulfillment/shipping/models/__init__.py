@@ -4,8 +4,10 @@ from fulfillment.shipping.models.cases import Case
 from fulfillment.shipping.models.floor import FloorScan, PickList
 from fulfillment.shipping.models.manifests import Manifest
 from fulfillment.shipping.models.parcels import LabelPurchase, ParcelUnit, Shipment, TrackingUpdate
+from fulfillment.shipping.models.vendor import BuyingPause, StrayLabel, VendorFinding
 
 __all__ = [
+    "BuyingPause",
     "Case",
     "FloorScan",
     "LabelPurchase",
@@ -13,5 +15,7 @@ __all__ = [
     "ParcelUnit",
     "PickList",
     "Shipment",
+    "StrayLabel",
     "TrackingUpdate",
+    "VendorFinding",
 ]

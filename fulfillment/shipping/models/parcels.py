@@ -136,6 +136,8 @@ class LabelPurchase(models.Model):
     currency = models.CharField(max_length=3, default="USD")
     promised_days = models.PositiveSmallIntegerField(help_text="From hand-over to the door.")
     incoterm = models.CharField(max_length=3, help_text="Who pays duties; said on parcels that need customs.")
+    rate_why = models.CharField(max_length=300, blank=True, help_text="How the rate was chosen.")
+    insured_cents = models.PositiveIntegerField(default=0, help_text="Bought with the label; 0: none.")
     buy_attempts = models.PositiveSmallIntegerField(default=0)
     buy_started_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(
@@ -148,6 +150,7 @@ class LabelPurchase(models.Model):
     label_sha256 = models.CharField(max_length=64, blank=True)
     tracking_code = models.CharField(max_length=60, blank=True)
     tracker_id = models.CharField(max_length=40, blank=True)
+    refund_attempts = models.PositiveSmallIntegerField(default=0)
     cost_cents = models.PositiveIntegerField(null=True)
     last_error = models.CharField(max_length=80, blank=True, help_text="The vendor's code, never its text.")
     created_at = models.DateTimeField()

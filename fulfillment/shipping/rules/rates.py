@@ -16,6 +16,11 @@ class RateChoice:
     case: CaseReason | None = None
 
 
+# Letter post abroad promises nothing and takes two to four weeks; USPS says "varies by destination". So it
+# keeps a promise of four weeks and no shorter one.
+UNPROMISED_DAYS = 28
+
+
 def choose_rate(
     rates: Sequence[Rate],
     *,
@@ -24,10 +29,10 @@ def choose_rate(
     currency: str,
     carriers: Collection[str] | None = None,
 ) -> RateChoice:
-    """Choose the rate a parcel is bought at: cheapest within the promise.
+    """Choose the rate a parcel is bought at: cheapest within the promise and under the ceiling.
 
-    A rate that names no days (letter post abroad) is taken only when none under the ceiling promises to
-    be in time; one that promises to be late is never taken without a person.
+    A rate that names no days counts as four weeks. Where nothing affordable is in time, one that promises
+    nothing is taken; one that promises to be late is never taken without a person.
 
     Args: rates: any order; delivery_days may be None.
           promised_days: days from hand-over to the door.
@@ -38,7 +43,7 @@ def choose_rate(
         rate for rate in rates if rate.currency == currency and (carriers is None or rate.carrier in carriers)
     ]
     if not usable:
-        return RateChoice(None, f"{len(rates)} rates, none usable", CaseReason.NO_RATE)
+        return RateChoice(None, _why_none(rates, currency, carriers), CaseReason.NO_RATE)
     affordable = [rate for rate in usable if rate.amount_cents <= ceiling_cents]
     ways: tuple[tuple[str, Callable[[Rate], bool]], ...] = (
         (f"within {promised_days} days", lambda rate: _days(rate) <= promised_days),
@@ -47,7 +52,8 @@ def choose_rate(
     for way, fits in ways:
         if fitting := [rate for rate in affordable if fits(rate)]:
             chosen = min(fitting, key=_price_order)
-            return RateChoice(chosen, f"cheapest of {len(fitting)} {way}: {_name(chosen)}")
+            why = f"cheapest of {len(fitting)} {way}: {_name(chosen)}"
+            return RateChoice(chosen, why + _passed_over(chosen, usable))
     in_time = [rate for rate in usable if _days(rate) <= promised_days or rate.delivery_days is None]
     if not in_time:
         fastest = min(usable, key=lambda rate: (_days(rate), *_price_order(rate)))
@@ -57,11 +63,26 @@ def choose_rate(
     return RateChoice(None, why, CaseReason.OVER_CEILING)
 
 
-def _days(rate: Rate) -> float:
-    return float("inf") if rate.delivery_days is None else rate.delivery_days
+def _why_none(rates: Sequence[Rate], currency: str, carriers: Collection[str] | None) -> str:
+    if not rates:
+        return "no carrier offered a rate"
+    if all(rate.currency != currency for rate in rates):
+        return f"{len(rates)} rates, none in {currency}"
+    only = ", ".join(sorted(carriers or ()))
+    return f"{len(rates)} rates, none of {only}, which alone deliver there"
 
 
-def _price_order(rate: Rate) -> tuple[int, float, str, str]:
+def _passed_over(chosen: Rate, usable: Sequence[Rate]) -> str:
+    """The cheapest of the cheaper ones, which were too slow."""
+    cheaper = [rate for rate in usable if rate.amount_cents < chosen.amount_cents]
+    return f"; cheaper, but too slow: {_name(min(cheaper, key=_price_order))}" if cheaper else ""
+
+
+def _days(rate: Rate) -> int:
+    return UNPROMISED_DAYS if rate.delivery_days is None else rate.delivery_days
+
+
+def _price_order(rate: Rate) -> tuple[int, int, str, str]:
     # The names last, so that the same offers always give the same choice.
     return rate.amount_cents, _days(rate), rate.carrier, rate.service
 

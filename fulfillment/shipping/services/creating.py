@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q
 
 from fulfillment.claims.services.progress import ACTOR
@@ -21,13 +22,15 @@ from fulfillment.shipping.gateways.base import (
 from fulfillment.shipping.models import LabelPurchase
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.destinations import allowed_carriers
+from fulfillment.shipping.rules.insurance import insured_cents
 from fulfillment.shipping.rules.purchases import case_for, is_about_our_account, settle_interval
 from fulfillment.shipping.rules.rates import RateChoice, choose_rate
 from fulfillment.shipping.rules.states import PurchaseState
 from fulfillment.shipping.selectors import serving_region
 from fulfillment.shipping.services import outcomes
 from fulfillment.shipping.services.cases import open_case
-from fulfillment.shipping.services.describing import CannotBeDescribed, describe
+from fulfillment.shipping.services.describing import CannotBeDescribed, Description, describe
+from fulfillment.shipping.services.pausing import pause_for
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address
@@ -55,8 +58,9 @@ def create(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now
         return
     try:
         address = _open(purchase, now=now)
-        created = _register(purchase, address, gateway=gateway, now=now)
-        rate = _chosen(purchase, created, address)
+        described = _describe(purchase, address, now=now)
+        created = _register(purchase, described, gateway=gateway)
+        choice = _chosen(purchase, created, address)
     except _Obstacle as obstacle:
         outcomes.fail(
             purchase,
@@ -68,11 +72,23 @@ def create(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now
         )
     except GatewayError as error:
         _put_down(purchase, code=error.code)
+        is_about_us = pause_for(error, now=now)
         if error.failure is not Failure.PERMANENT:
             raise
-        open_case(shipment=purchase.shipment, reason=CaseReason.PURCHASE_REFUSED, detail=error.code, now=now)
+        if not is_about_us:
+            open_case(
+                shipment=purchase.shipment, reason=CaseReason.PURCHASE_REFUSED, detail=error.code, now=now
+            )
     else:
-        outcomes.make_ready(purchase, vendor_shipment_id=created.id, **as_fields(rate))
+        outcomes.make_ready(
+            purchase,
+            vendor_shipment_id=created.id,
+            insured_cents=insured_cents(
+                described.value_cents,
+                from_cents=settings.ENVIRONMENT.insure_from_cents,
+            ),
+            **as_fields(choice),
+        )
 
 
 def _take(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
@@ -97,15 +113,16 @@ def _open(purchase: LabelPurchase, *, now: datetime) -> PostalAddress:
         raise _Obstacle(CaseReason.ADDRESS, "address shredded") from None
 
 
-def _register(
-    purchase: LabelPurchase, address: PostalAddress, *, gateway: CarrierGateway, now: datetime
-) -> CreatedShipment:
+def _describe(purchase: LabelPurchase, address: PostalAddress, *, now: datetime) -> Description:
     if serving_region(country=address.country, subdivision=address.state, now=now) is None:
         raise _Obstacle(CaseReason.NO_RATE, "destination closed")
     try:
-        described = describe(purchase, address)
+        return describe(purchase, address)
     except CannotBeDescribed as problem:
         raise _Obstacle(CaseReason.CUSTOMS_DATA, str(problem)) from None
+
+
+def _register(purchase: LabelPurchase, described: Description, *, gateway: CarrierGateway) -> CreatedShipment:
     try:
         return gateway.create_shipment(
             to=described.to,
@@ -120,10 +137,10 @@ def _register(
         raise _Obstacle(case_for(error.code), error.code, error.code) from None
 
 
-def _chosen(purchase: LabelPurchase, created: CreatedShipment, address: PostalAddress) -> Rate:
+def _chosen(purchase: LabelPurchase, created: CreatedShipment, address: PostalAddress) -> RateChoice:
     choice = _choose(purchase, created.rates, address)
     if choice.rate is not None:
-        return choice.rate
+        return choice
     assert choice.case is not None
     refusals = f"; refused by {', '.join(created.refusals)}" if created.refusals else ""
     raise _Obstacle(choice.case, choice.why + refusals, vendor_shipment_id=created.id)
@@ -155,9 +172,12 @@ def _choose(purchase: LabelPurchase, rates: Sequence[Rate], address: PostalAddre
     )
 
 
-def as_fields(rate: Rate) -> dict[str, Any]:
+def as_fields(choice: RateChoice) -> dict[str, Any]:
     """A chosen rate as the purchase keeps it."""
+    rate = choice.rate
+    assert rate is not None, "a rate was chosen"
     return {
+        "rate_why": choice.why[:300],
         "rate_id": rate.id,
         "carrier": rate.carrier,
         "service": rate.service,

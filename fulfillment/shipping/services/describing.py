@@ -23,6 +23,7 @@ class Description:
     from_: Party
     parcel: Parcel
     customs: Customs | None
+    value_cents: int
 
 
 def describe(purchase: LabelPurchase, address: PostalAddress) -> Description:
@@ -44,6 +45,7 @@ def describe(purchase: LabelPurchase, address: PostalAddress) -> Description:
         from_=sender,
         parcel=parcel,
         customs=customs,
+        value_cents=sum(content.value_cents for content in contents),
     )
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db.models import F
 
 from fulfillment.shipping.gateways.base import CarrierGateway, GatewayError
-from fulfillment.shipping.models import LabelPurchase
+from fulfillment.shipping.models import BuyingPause, LabelPurchase
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.purchases import (
     MAX_ATTEMPTS,
@@ -26,6 +26,7 @@ from fulfillment.shipping.rules.states import PurchaseState
 from fulfillment.shipping.services import outcomes
 from fulfillment.shipping.services.cases import open_case
 from fulfillment.shipping.services.creating import as_fields, choose_again, create
+from fulfillment.shipping.services.pausing import end_pauses, pause_for
 
 _P = PurchaseState
 
@@ -45,12 +46,18 @@ def buy_label(
             shipment=purchase.shipment, reason=CaseReason.PURCHASE_REFUSED, detail="MODE.CONFLICT", now=now
         )
         return _P(purchase.state)
+    pauses = list(BuyingPause.objects.all())
+    if any(pause.until > now for pause in pauses):
+        # Nothing is asked of the vendor; the sweep brings it back when the pause is over.
+        return _P(purchase.state)
     if purchase.state == _P.PLANNED:
         create(purchase, gateway=gateway, worker=worker, now=now)
         purchase.refresh_from_db()
     if purchase.state == _P.CREATED:
         buy(purchase, gateway=gateway, worker=worker, now=now)
         purchase.refresh_from_db()
+    if pauses and purchase.state == _P.BOUGHT:
+        end_pauses()
     return _P(purchase.state)
 
 
@@ -64,7 +71,9 @@ def buy(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: d
             return
         assert purchase.vendor_shipment_id, "the vendor's id is stored before the purchase"
         try:
-            label = gateway.buy(purchase.vendor_shipment_id, purchase.rate_id)
+            label = gateway.buy(
+                purchase.vendor_shipment_id, purchase.rate_id, insured_cents=purchase.insured_cents
+            )
         except GatewayError as error:
             if not _after_refusal(purchase, error, gateway=gateway, now=now):
                 return
@@ -112,14 +121,10 @@ def _after_refusal(
         case Answer.REFUSED:
             outcomes.fail(purchase, case=case_for(error.code), detail=error.code, now=now)
         case Answer.REFUSED_US:
-            if outcomes.make_ready(purchase):
-                open_case(
-                    shipment=purchase.shipment,
-                    reason=CaseReason.PURCHASE_REFUSED,
-                    detail=error.code,
-                    now=now,
-                )
+            outcomes.make_ready(purchase)
+            pause_for(error, now=now)
         case Answer.LATER:
+            pause_for(error, now=now)
             if outcomes.make_ready(purchase):
                 raise error
     return False
@@ -130,15 +135,16 @@ def _rate_again(purchase: LabelPurchase, *, gateway: CarrierGateway, now: dateti
     assert purchase.vendor_shipment_id
     try:
         offered = gateway.rerate(purchase.vendor_shipment_id)
-    except GatewayError:
+    except GatewayError as error:
         outcomes.make_ready(purchase)
+        pause_for(error, now=now)
         raise
     choice = choose_again(purchase, offered, now=now)
     if choice.rate is None:
         assert choice.case is not None
         outcomes.fail(purchase, case=choice.case, detail=choice.why, now=now)
         return False
-    if outcomes.make_ready(purchase, **as_fields(choice.rate)):
+    if outcomes.make_ready(purchase, **as_fields(choice)):
         purchase.refresh_from_db()
         return True
     return False

@@ -1,10 +1,10 @@
 """Ask for the money of an unused label back, and hear days later what came of it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.progress import ACTOR
@@ -12,6 +12,14 @@ from fulfillment.shipping.errors import NotRefundable
 from fulfillment.shipping.gateways.base import CarrierGateway, GatewayError
 from fulfillment.shipping.models import LabelPurchase, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
+from fulfillment.shipping.rules.refunds import (
+    ASK_AGAIN_AFTER,
+    GRANTED,
+    IN_GOOD_TIME,
+    WINDOWS,
+    may_ask_again,
+    window,
+)
 from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipping.services import outcomes
 from fulfillment.shipping.services.cases import open_case
@@ -20,9 +28,6 @@ from inventory.rules import Account, Reason
 from inventory.services.movements import move
 
 _P = PurchaseState
-ASK_AGAIN_AFTER = timedelta(hours=24)
-# `not_applicable`: the carrier bills on the first scan, so an unused label costs nothing.
-_GRANTED = frozenset({"refunded", "not_applicable"})
 
 
 def request_refund(*, purchase_id: UUID | str, gateway: CarrierGateway, now: datetime) -> str:
@@ -34,7 +39,7 @@ def request_refund(*, purchase_id: UUID | str, gateway: CarrierGateway, now: dat
     """
     asked = LabelPurchase.objects.filter(
         pk=purchase_id, state=_P.BOUGHT, shipment__state=ShipmentState.LABELLED
-    ).update(state=_P.REFUND_REQUESTED, checked_at=now)
+    ).update(state=_P.REFUND_REQUESTED, refund_attempts=1, checked_at=now)
     purchase = LabelPurchase.objects.select_related("shipment").get(pk=purchase_id)
     if not asked:
         raise NotRefundable(purchase.shipment.code)
@@ -42,6 +47,29 @@ def request_refund(*, purchase_id: UUID | str, gateway: CarrierGateway, now: dat
     status = gateway.request_refund(purchase.vendor_shipment_id)
     settle(purchase=purchase, status=status, now=now)
     return status
+
+
+def refund_unused(*, gateway: CarrierGateway, now: datetime) -> int:
+    """Give labels back that nobody used before their carrier takes them no more; how many were asked for.
+
+    Their claims get new labels. Somebody should know why parcels wait for weeks, so each makes a case.
+    """
+    idle = LabelPurchase.objects.select_related("shipment").filter(
+        state=_P.BOUGHT, shipment__state=ShipmentState.LABELLED
+    )
+    asked = 0
+    for purchase in idle.filter(bought_at__lte=now - min(WINDOWS.values()) + IN_GOOD_TIME):
+        assert purchase.bought_at is not None
+        # A label that was given back in vain before is known as a loss, and has its case.
+        if purchase.refund_attempts or now < purchase.bought_at + window(purchase.carrier) - IN_GOOD_TIME:
+            continue
+        open_case(shipment=purchase.shipment, reason=CaseReason.SILENT, detail="label never used", now=now)
+        try:
+            request_refund(purchase_id=purchase.pk, gateway=gateway, now=now)
+        except (GatewayError, NotRefundable) as error:
+            outcomes.logger.warning("refund of unused purchase %s: %s", purchase.pk, error.code)
+        asked += 1
+    return asked
 
 
 def check_refunds(*, gateway: CarrierGateway, now: datetime) -> int:
@@ -55,8 +83,11 @@ def check_refunds(*, gateway: CarrierGateway, now: datetime) -> int:
         LabelPurchase.objects.filter(pk=purchase.pk).update(checked_at=now)
         try:
             status = gateway.retrieve(purchase.vendor_shipment_id).refund
-            # No status means that the vendor never got the request.
-            status = status or gateway.request_refund(purchase.vendor_shipment_id)
+            if status is None:
+                # The vendor never got the request.
+                status = gateway.request_refund(purchase.vendor_shipment_id)
+            elif status not in GRANTED and status != "submitted" and _may_ask_again(purchase, now=now):
+                status = _ask_once_more(purchase, gateway=gateway)
         except GatewayError as error:
             outcomes.logger.warning("refund of purchase %s: %s", purchase.pk, error.code)
             continue
@@ -64,20 +95,42 @@ def check_refunds(*, gateway: CarrierGateway, now: datetime) -> int:
     return len(purchases)
 
 
+def _ask_once_more(purchase: LabelPurchase, *, gateway: CarrierGateway) -> str:
+    """Ask again after a rejection; counted before it is asked, so that a crash is no way round the limit."""
+    assert purchase.vendor_shipment_id
+    LabelPurchase.objects.filter(pk=purchase.pk).update(refund_attempts=F("refund_attempts") + 1)
+    purchase.refund_attempts += 1
+    return gateway.request_refund(purchase.vendor_shipment_id)
+
+
+def _may_ask_again(purchase: LabelPurchase, *, now: datetime) -> bool:
+    assert purchase.bought_at is not None
+    return may_ask_again(
+        carrier=purchase.carrier,
+        bought_at=purchase.bought_at,
+        requests=purchase.refund_attempts,
+        is_unscanned=purchase.shipment.state == ShipmentState.LABELLED,
+        now=now,
+    )
+
+
 def settle(*, purchase: LabelPurchase, status: str, now: datetime) -> None:
     """Write down what the vendor says of a refund. `submitted` says nothing yet.
 
+    A rejection is a loss only when asking again cannot help; till then it is asked again day by day.
+
     After commit: a refunded parcel is unpacked, and its claim can be changed, cancelled or sent again.
     """
-    if status == "submitted":
+    if status == "submitted" or (status not in GRANTED and _may_ask_again(purchase, now=now)):
         return
     with transaction.atomic(durable=True):
         claim = Claim.objects.select_for_update(no_key=True).get(pk=purchase.shipment.claim_id)
         mine = LabelPurchase.objects.filter(pk=purchase.pk, state=_P.REFUND_REQUESTED)
-        if status not in _GRANTED:
+        if status not in GRANTED:
             if mine.update(state=_P.BOUGHT):
+                detail = f"{status}, {purchase.cost_cents} cents lost"
                 open_case(
-                    shipment=purchase.shipment, reason=CaseReason.REFUND_REFUSED, detail=status, now=now
+                    shipment=purchase.shipment, reason=CaseReason.REFUND_REFUSED, detail=detail, now=now
                 )
             return
         if mine.update(state=_P.REFUNDED):

@@ -19,6 +19,7 @@ from fulfillment.shipping.rules.states import (
     ShipmentState,
 )
 from fulfillment.shipping.services.outcomes import FETCH_LABEL
+from fulfillment.shipping.services.pausing import paused_until
 from fulfillment.shipping.services.planning import BUY_LABEL, drop_parcel, plan_again
 
 IDLE = timedelta(minutes=5)
@@ -29,7 +30,8 @@ _SENDING = (ClaimState.ACCEPTED, ClaimState.SHIPPED, ClaimState.DELIVERED)
 def sweep(*, now: datetime) -> int:
     """Defer the jobs of whatever lies idle and has none; how many.
 
-    A parcel with an open case is left alone: closing the case is what says "try again".
+    A parcel with an open case is left alone: closing the case is what says "try again". While buying is
+    paused no purchase is brought back.
     """
     for shipment_id in _given_up():
         drop_parcel(shipment_id=shipment_id, now=now)
@@ -37,7 +39,7 @@ def sweep(*, now: datetime) -> int:
         plan_again(shipment_id=shipment_id, now=now)
     return (
         _defer(SHIP_CLAIM, "claim_id", _unshipped(now))
-        + _defer(BUY_LABEL, "purchase_id", _unbought(now))
+        + _defer(BUY_LABEL, "purchase_id", [] if paused_until(now=now) else _unbought(now))
         + _defer(FETCH_LABEL, "purchase_id", _unfetched(now))
     )
 

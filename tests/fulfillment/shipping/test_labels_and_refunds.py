@@ -13,11 +13,11 @@ from fulfillment.models import Webhook, WebhookOutcome
 from fulfillment.shipping.errors import NotRefundable
 from fulfillment.shipping.gateways.base import GatewayError
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
-from fulfillment.shipping.models import Case, LabelPurchase
+from fulfillment.shipping.models import Case, LabelPurchase, Shipment
 from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipping.services.labels import fetch_label, label_name
 from fulfillment.shipping.services.planning import ship_claim
-from fulfillment.shipping.services.refunds import check_refunds, request_refund
+from fulfillment.shipping.services.refunds import check_refunds, refund_unused, request_refund
 from fulfillment.shipping.services.sweeping import sweep
 from fulfillment.shipping.services.tracking import work_webhook
 from fulfillment.vault.models import SealedDocument
@@ -92,13 +92,61 @@ def test_a_refund_is_asked_for_settles_later_and_frees_parcel_and_claim(
     assert invariants.verify().violations == []
 
 
-def test_case_14_a_rejected_refund_keeps_the_label_and_makes_a_case(
+def test_case_14_a_refund_rejected_because_the_parcel_was_scanned_is_booked_as_a_loss(
     bought: LabelPurchase, gateway: EasyPostGateway, vendor: Control, now: datetime
 ) -> None:
     vendor.push(bought.tracking_code, "in_transit", halt=True)
     assert request_refund(purchase_id=bought.pk, gateway=gateway, now=now) == "rejected"
-    assert fresh(bought).state == PurchaseState.BOUGHT
+    # Perhaps it only came too early, as far as we know: it is asked for again until the scan arrives.
+    assert fresh(bought).state == PurchaseState.REFUND_REQUESTED
+    Shipment.objects.filter(pk=bought.shipment_id).update(state=ShipmentState.IN_TRANSIT)
+    check_refunds(gateway=gateway, now=now + timedelta(days=1))
+    assert (fresh(bought).state, fresh(bought).refund_attempts) == (PurchaseState.BOUGHT, 1)
     assert cases_of(bought) == [Case.Reason.REFUND_REFUSED]
+
+
+def test_case_14_a_refund_rejected_too_early_is_asked_for_three_times_and_then_a_loss(
+    plan: Plan, buy: Buy, gateway: EasyPostGateway, vendor: Control, now: datetime
+) -> None:
+    vendor.settings(refund_outcome="rejected", refund_days=0, journey="realistic")
+    bought = buy(plan())
+    request_refund(purchase_id=bought.pk, gateway=gateway, now=now)
+    attempts = []
+    for day in range(1, 5):
+        at = now + timedelta(days=day)
+        vendor.advance_to(at)
+        check_refunds(gateway=gateway, now=at)
+        attempts.append((fresh(bought).state, fresh(bought).refund_attempts))
+    asked, lost = PurchaseState.REFUND_REQUESTED, PurchaseState.BOUGHT
+    assert attempts == [(asked, 2), (asked, 3), (lost, 3), (lost, 3)]
+    assert cases_of(bought) == [Case.Reason.REFUND_REFUSED]
+
+
+def test_case_14_nothing_is_asked_for_when_the_carriers_window_closes(
+    bought: LabelPurchase, gateway: EasyPostGateway, vendor: Control, now: datetime
+) -> None:
+    vendor.settings(refund_outcome="rejected", refund_days=0, journey="realistic")
+    assert bought.carrier == "USPS"
+    late = now + timedelta(days=28)
+    request_refund(purchase_id=bought.pk, gateway=gateway, now=late)
+    vendor.set_clock(now)
+    vendor.advance_to(late + timedelta(days=1))
+    check_refunds(gateway=gateway, now=late + timedelta(days=1))
+    assert (fresh(bought).state, fresh(bought).refund_attempts) == (PurchaseState.BOUGHT, 1)
+
+
+def test_a_label_nobody_used_is_given_back_before_its_carriers_window_closes(
+    bought: LabelPurchase, gateway: EasyPostGateway, vendor: Control, now: datetime
+) -> None:
+    vendor.settings(refund_days=1)
+    in_time = now + timedelta(days=27)
+    assert refund_unused(gateway=gateway, now=in_time - timedelta(seconds=1)) == 0
+    assert refund_unused(gateway=gateway, now=in_time) == 1
+    assert refund_unused(gateway=gateway, now=in_time) == 0
+    assert fresh(bought).state == PurchaseState.REFUND_REQUESTED
+    assert cases_of(bought) == [Case.Reason.SILENT]
+    LabelPurchase.objects.update(state=PurchaseState.BOUGHT, refund_attempts=1)
+    assert refund_unused(gateway=gateway, now=in_time) == 0
 
 
 def test_a_refund_whose_answer_was_lost_is_found_out_by_asking(

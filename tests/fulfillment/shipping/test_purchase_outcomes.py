@@ -8,7 +8,7 @@ from config import invariants
 from fulfillment.claims.models import Region
 from fulfillment.shipping.gateways.base import Failure, GatewayError
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
-from fulfillment.shipping.models import Case, LabelPurchase
+from fulfillment.shipping.models import BuyingPause, Case, LabelPurchase
 from fulfillment.shipping.rules.states import PurchaseState
 from fulfillment.shipping.services.creating import create
 from fulfillment.shipping.services.recovery import resolve_purchases
@@ -40,6 +40,10 @@ TOKYO = PostalAddress(
     postal_code="100-0001",
     country="JP",
     phone="+81 3 5555 0100",
+    latin_name="Taro Yamada",
+    latin_street1="1-1 Chiyoda",
+    latin_city="Chiyoda-ku",
+    latin_state="Tokyo",
 )
 
 
@@ -211,14 +215,19 @@ def test_case_7_a_price_that_rose_before_the_purchase_is_accepted_and_flagged(
     assert_bought_once(vendor, purchase)
 
 
-def test_a_busy_vendor_is_asked_again_by_the_same_job(plan: Plan, buy: Buy, vendor: Control) -> None:
+def test_a_busy_vendor_is_asked_again_by_the_same_job_and_left_alone_by_all_till_then(
+    plan: Plan, buy: Buy, vendor: Control, now: datetime
+) -> None:
     vendor.add_fault("status", status=429, retry_after=3600, **BUY)
     purchase = plan()
     with pytest.raises(GatewayError) as busy:
         buy(purchase)
     assert busy.value.failure is Failure.RETRYABLE
     assert fresh(purchase).state == PurchaseState.CREATED
-    assert_bought_once(vendor, buy(purchase))
+    asked = vendor.state()["calls"]
+    assert buy(purchase, at=now + timedelta(seconds=14)).state == PurchaseState.CREATED
+    assert vendor.state()["calls"] == asked
+    assert_bought_once(vendor, buy(purchase, at=now + timedelta(seconds=15)))
 
 
 @pytest.mark.parametrize(
@@ -230,14 +239,46 @@ def test_what_is_wrong_with_our_account_is_no_failure_of_the_parcel(
     vendor.add_fault("status", status=status, code=code, **BUY)
     purchase = buy(plan())
     assert purchase.state == PurchaseState.CREATED
-    assert cases_of(purchase) == [Case.Reason.PURCHASE_REFUSED]
-    later = now + timedelta(hours=1)
+    assert cases_of(purchase) == []
+    assert BuyingPause.objects.get().code == code
     forget_jobs()
-    # While the case is open nothing is tried; closing it is what says "try again".
-    assert sweep(now=later) == 0
-    Case.objects.update(closed_at=later, outcome="wallet filled")
+    # While it lasts nobody is asked, and nothing is swept up.
+    paused = now + timedelta(minutes=9)
+    asked = vendor.state()["calls"]
+    assert sweep(now=paused) == 0
+    assert buy(purchase, at=paused).state == PurchaseState.CREATED
+    assert vendor.state()["calls"] == asked
+    later = now + timedelta(minutes=10)
     assert sweep(now=later) == 1
     assert_bought_once(vendor, buy(purchase, at=later))
+    assert not BuyingPause.objects.exists()
+
+
+def test_a_wallet_that_stays_empty_is_tried_less_and_less_often(
+    plan: Plan, buy: Buy, vendor: Control, now: datetime
+) -> None:
+    vendor.settings(wallet_cents=1)
+    purchase = plan()
+    at, pauses = now, []
+    for _ in range(5):
+        buy(purchase, at=at)
+        pause = BuyingPause.objects.get()
+        pauses.append(pause.until - at)
+        at = pause.until
+    assert pauses == [timedelta(minutes=minutes) for minutes in (10, 20, 40, 60, 60)]
+    assert pause.since == now
+    assert cases_of(purchase) == []
+
+
+def test_many_purchases_refused_at_once_make_one_pause(
+    plan: Plan, buy: Buy, vendor: Control, now: datetime
+) -> None:
+    vendor.settings(wallet_cents=1)
+    first, second = plan(), plan("m-second")
+    buy(first)
+    buy(second)
+    assert BuyingPause.objects.get().times == 1
+    assert fresh(second).vendor_shipment_id is None
 
 
 def test_an_empty_wallet_refuses_and_costs_nothing(plan: Plan, buy: Buy, vendor: Control) -> None:
@@ -247,10 +288,19 @@ def test_an_empty_wallet_refuses_and_costs_nothing(plan: Plan, buy: Buy, vendor:
     assert vendor.state()["spent_cents"] == 0
 
 
+def test_case_19_an_address_in_another_script_is_labelled_in_its_latin_version(
+    plan: Plan, buy: Buy, vendor: Control, gateway: EasyPostGateway
+) -> None:
+    purchase = buy(plan(address=TOKYO))
+    sent = gateway._client().shipment.retrieve(purchase.vendor_shipment_id).to_dict()["to_address"]
+    assert (sent["name"].upper(), sent["city"].upper()) == ("TARO YAMADA", "CHIYODA-KU")
+    assert_bought_once(vendor, purchase)
+
+
 def test_case_19_an_address_the_carrier_cannot_print_goes_to_a_person_and_back_to_the_claimant(
     plan: Plan, buy: Buy, vendor: Control
 ) -> None:
-    Region.objects.update(ceiling_cents=10_000)
+    vendor.add_fault("status", status=422, code="SHIPMENT.POSTAGE.ASCII", **BUY)
     purchase = buy(plan(address=TOKYO))
     assert (purchase.state, purchase.last_error) == (PurchaseState.FAILED, "SHIPMENT.POSTAGE.ASCII")
     assert cases_of(purchase) == [Case.Reason.ADDRESS]
