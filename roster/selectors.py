@@ -228,6 +228,12 @@ def project_story(*, name: str) -> ProjectStory | None:
     )
 
 
+def critical_projects_of(account: Account) -> list[str]:
+    """Names of the critical projects that speak for an account, the most downloaded first."""
+    facts = _roles_of([account]).get(account.pk, [])
+    return list(dict.fromkeys(role.project for role in facts if role.critical))
+
+
 def policy_in_force(*, now: datetime) -> Policy | None:
     """The published policy that took effect last."""
     effective = Policy.objects.published().filter(effective_at__lte=now)

@@ -105,3 +105,12 @@ class NotSent(ClaimsError):
 
     def __init__(self, claim_code: str) -> None:
         super().__init__(f"Claim {claim_code} has no parcel under way.")
+
+
+class UnknownWave(ClaimsError):
+    """No wave that waits to be sent."""
+
+    code = "unknown_wave"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such wave, or it has begun already.")

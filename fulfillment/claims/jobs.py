@@ -5,7 +5,8 @@ import logging
 from procrastinate.contrib.django import app
 
 from config import clock
-from fulfillment.claims.services import expiry, recalls, retention, waitlist
+from fulfillment.claims.models import Campaign
+from fulfillment.claims.services import expiry, recalls, reevaluation, retention, waitlist, waves
 from inventory.services.recalls import HOLDERS_ARE_SHORT
 from inventory.services.reservations import STOCK_CAME_FREE
 
@@ -38,3 +39,24 @@ def shred_due_addresses(timestamp: int) -> None:
     now = clock.now()
     retention.shred_due_addresses(now=now)
     retention.shred_due_households(now=now)
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name=waves.INVITE_WAVES, queueing_lock=waves.INVITE_WAVES)
+def invite_waves(timestamp: int) -> None:
+    """Woken by every new wave, and every five minutes for those whose time has come."""
+    waves.invite_due_waves(now=clock.now())
+
+
+@app.task(name=reevaluation.REEVALUATE)
+def reevaluate(campaign_id: int, adoption_id: int | None = None) -> None:
+    reevaluation.reevaluate(campaign_id=campaign_id, adoption_id=adoption_id, now=clock.now())
+
+
+@app.periodic(cron="23 5 * * *")
+@app.task(name="claims.reevaluate_all")
+def reevaluate_all(timestamp: int) -> None:
+    """Every morning, after the night's lists: who became eligible by what the roster says now."""
+    now = clock.now()
+    for campaign in Campaign.objects.filter(opens_at__lte=now, closes_at__gt=now).order_by("pk"):
+        reevaluation.reevaluate(campaign_id=campaign.pk, now=now)

@@ -397,3 +397,7 @@ class Draft(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+# Waves and standings are tables of this room; Django finds models here.
+from fulfillment.claims.waves import Invitation, PolicyAdoption, Standing, Wave  # noqa: E402, F401

@@ -9,6 +9,7 @@ from django.db.models import Q
 from fulfillment.claims.errors import UnknownCampaign
 from fulfillment.claims.models import Campaign, Claim, Region
 from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.waves import invited_accounts
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.households import household_of, lock_household, subjects_sharing
 from inventory.selectors import available_count
@@ -62,6 +63,9 @@ def facts_for(
         # Whether there are any is all a policy asks; a million units are not counted for it.
         keys_available=available_count(at_most=ENOUGH_KEYS),
         live_claims=Claim.objects.live().filter(campaign=campaign, account=account).count(),
+        invited_in_wave=bool(invited_accounts(campaign, [account.pk], now))
+        if _asks_for(campaign, "wave_invited")
+        else None,
         address_claims=_claims_sharing(address, account=account, campaign=campaign, now=now),
         country=country,
         region=_region_fact(region) if country else None,

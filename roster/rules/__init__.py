@@ -18,6 +18,7 @@ from roster.rules.facts import (
     parse_facts,
 )
 from roster.rules.policy import PolicyDocument, PolicyRule, parse_policy
+from roster.rules.preview import Preview, preview
 
 __all__ = [
     "COUNTRIES",
@@ -33,6 +34,7 @@ __all__ = [
     "Judge",
     "PolicyDocument",
     "PolicyRule",
+    "Preview",
     "RegionFact",
     "RoleFact",
     "Verdict",
@@ -41,4 +43,5 @@ __all__ = [
     "outcome_of",
     "parse_facts",
     "parse_policy",
+    "preview",
 ]

@@ -27,6 +27,7 @@ from roster.rules import (
     outcome_of,
     parse_facts,
     parse_policy,
+    preview,
 )
 from roster.rules.facts import in_json
 
@@ -245,3 +246,33 @@ def test_the_difference_of_two_policies_is_said_unless_there_is_none(
 
 def sorted_params(params: Any) -> Any:
     return {k: sorted(v) if isinstance(v, tuple) else v for k, v in sorted(params.items())}
+
+
+@patient
+@given(st.lists(facts_of_all_kinds, max_size=8), policies(), policies(), moments)
+def test_a_preview_is_deciding_one_by_one(
+    everybody: list[Facts], before: dict[str, Any], after: dict[str, Any], now: datetime
+) -> None:
+    old, new = parse_policy(before), parse_policy(after)
+    named = [replace(facts, username=f"m-{number}") for number, facts in enumerate(everybody)]
+    found = preview(named, current=old, proposed=new, now=now)
+    expected: dict[str, list[str]] = {"gained": [], "lost": [], "unchanged": []}
+    for facts in named:
+        was, becomes = (is_admitted(facts, policy, now) for policy in (old, new))
+        change = "unchanged" if was == becomes else "gained" if becomes else "lost"
+        expected[change].append(facts.username)
+    assert {name: getattr(found, name) for name in expected} == expected
+    assert found.counts["people"] == len(named) == sum(found.outcomes.values())
+    assert sum(sum(counted.values()) for counted in found.by_region.values()) == len(named)
+    turned = preview(reversed(named), current=old, proposed=new, now=now)
+    assert sorted(turned.gained) == sorted(found.gained)
+    assert turned.by_rule == found.by_rule
+    json.dumps(found.as_document())
+
+
+def is_admitted(facts: Facts, policy: Any, now: datetime) -> bool:
+    """Deciding one by one; `region` is set aside for whose country is not known."""
+    verdicts = decide(facts, policy, now).verdicts
+    return not any(
+        v.outcome == "fail" and not (v.rule == "region" and facts.country is None) for v in verdicts
+    )

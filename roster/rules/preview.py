@@ -1,0 +1,123 @@
+"""Who gains and who loses when one policy takes the place of another."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from roster.rules.decision import Judge, outcome_of
+from roster.rules.difference import differences
+from roster.rules.facts import Facts
+from roster.rules.policy import PolicyDocument
+
+NOT_KNOWN = "not known"
+Found = list[tuple[str, str]]
+
+
+@dataclass
+class ByRule:
+    """How one rule answers the roster, before and after: how many it does not pass, and what that changes."""
+
+    fails_before: int = 0
+    fails_after: int = 0
+    reviews_before: int = 0
+    reviews_after: int = 0
+    gained: int = 0
+    lost: int = 0
+
+
+@dataclass
+class Preview:
+    """What a change of policy does to the people it was shown so far.
+
+    Admitted is who is eligible or reviewed; gained are those admitted only after, lost those only before.
+    """
+
+    current: str
+    proposed: str
+    difference: list[str]
+    gained: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    by_rule: dict[str, ByRule] = field(default_factory=dict)
+    by_region: dict[str, Counter[str]] = field(default_factory=dict)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {
+            "people": len(self.gained) + len(self.lost) + len(self.unchanged),
+            "gained": len(self.gained),
+            "lost": len(self.lost),
+            "unchanged": len(self.unchanged),
+        }
+
+    def as_document(self) -> dict[str, Any]:
+        return {
+            "current": self.current,
+            "proposed": self.proposed,
+            "difference": self.difference,
+            "counts": self.counts,
+            "gained": self.gained,
+            "lost": self.lost,
+            "unchanged": self.unchanged,
+            "by_rule": {rule: vars(found) for rule, found in self.by_rule.items()},
+            "by_region": {
+                region: {name: counted[name] for name in ("gained", "lost", "unchanged")}
+                for region, counted in sorted(self.by_region.items())
+            },
+            "outcomes": dict(sorted(self.outcomes.items())),
+        }
+
+
+def preview(
+    everybody: Iterable[Facts], *, current: PolicyDocument, proposed: PolicyDocument, now: datetime
+) -> Preview:
+    """Decide everybody under both policies and compare; holds names and counts, never all facts at once.
+
+    Where the keys would go is asked when somebody claims. The rule `region` counts for those whose country is
+    known, and for the others it is set aside under both policies.
+    """
+    found = Preview(current.version, proposed.version, differences(current, proposed))
+    for rule in (*current.rules, *proposed.rules):
+        found.by_rule.setdefault(rule.rule, ByRule())
+    before, after = Judge(current, now), Judge(proposed, now)
+    for facts in everybody:
+        _add(
+            found,
+            facts,
+            _of_interest(before.outcomes(facts), facts),
+            _of_interest(after.outcomes(facts), facts),
+        )
+    return found
+
+
+def _of_interest(outcomes: Found, facts: Facts) -> Found:
+    if facts.country is not None or not outcomes:
+        return outcomes
+    return [one for one in outcomes if one[0] != "region"]
+
+
+def _add(found: Preview, facts: Facts, before: Found, after: Found) -> None:
+    was, becomes = (outcome_of(outcome for _, outcome in side) for side in (before, after))
+    change = "unchanged"
+    if (was == "ineligible") != (becomes == "ineligible"):
+        change = "gained" if was == "ineligible" else "lost"
+    getattr(found, change).append(facts.username)
+    found.outcomes[f"{was} to {becomes}" if was != becomes else f"{was} as before"] += 1
+    found.by_region.setdefault(facts.country or NOT_KNOWN, Counter())[change] += 1
+    for rule, outcome in before:
+        counted = found.by_rule[rule]
+        if outcome == "fail":
+            counted.fails_before += 1
+            counted.gained += change == "gained"
+        else:
+            counted.reviews_before += 1
+    for rule, outcome in after:
+        counted = found.by_rule[rule]
+        if outcome == "fail":
+            counted.fails_after += 1
+            counted.lost += change == "lost"
+        else:
+            counted.reviews_after += 1
