@@ -17,6 +17,7 @@ def development_settings() -> str:
         f"SECRET_KEY={secrets.token_urlsafe(50)}\n"
         f"VAULT_KEYS=dev-1:{key}\n"
         f"EASYPOST_WEBHOOK_SECRETS={secrets.token_urlsafe(24)}\n"
+        f"STRIPE_WEBHOOK_SECRETS=whsec_{secrets.token_urlsafe(24)}\n"
         "STAFF_SECURITY_KEY=optional\n"
     )
 

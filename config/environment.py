@@ -86,6 +86,24 @@ class Environment(BaseSettings):
     )
     easypost_timeout_s: int = Field(20, gt=0, le=120, description="Seconds to wait for EasyPost.")
 
+    stripe_mode: Literal["test", "live"] = Field(
+        "test", description="Which Stripe mode this installation takes payments in; the key must be of it."
+    )
+    stripe_secret_key: SecretStr = Field(
+        SecretStr("sk_test_keydesk-stand-in"),
+        description="Stripe secret or restricted key (sk_test_…, rk_test_… or sk_live_…, rk_live_…).",
+    )
+    stripe_api_base: str = Field(
+        "http://127.0.0.1:9000",
+        description="Stripe (https://api.stripe.com), or the stand-in that speaks its HTTP.",
+    )
+    stripe_webhook_secrets: Secrets = Field(
+        (),
+        description="Secrets that sign Stripe's webhooks (whsec_…), newest first, commas. Empty: none is "
+        "taken in.",
+    )
+    stripe_timeout_s: int = Field(20, gt=0, le=120, description="Seconds to wait for Stripe.")
+
     mail_url: str = Field(
         "file",
         description="How mail leaves: file (into var/mail), console, memory (kept nowhere, for rehearsals), "
@@ -137,7 +155,7 @@ class Environment(BaseSettings):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
 
-    @field_validator("vault_keys", "easypost_webhook_secrets", mode="before")
+    @field_validator("vault_keys", "easypost_webhook_secrets", "stripe_webhook_secrets", mode="before")
     @classmethod
     def _split_secrets(cls, value: object) -> object:
         if isinstance(value, str):
@@ -177,6 +195,13 @@ class Environment(BaseSettings):
         ):
             raise ValueError("must be an http(s) address that ends in /v2 and holds v2 only there")
         return value
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _stripe_is_an_origin(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
 
     @field_validator("site_url")
     @classmethod
@@ -219,6 +244,19 @@ class Environment(BaseSettings):
             raise ValueError(
                 "MAIL_WEBHOOK_SECRET: the provider in MAIL_URL reports bounces; give user:password"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _stripe_key_fits_mode(self) -> Self:
+        prefixes = tuple(f"{kind}_{self.stripe_mode}_" for kind in ("sk", "rk"))
+        if not self.stripe_secret_key.get_secret_value().startswith(prefixes):
+            raise ValueError(
+                f"STRIPE_SECRET_KEY: STRIPE_MODE is {self.stripe_mode}, whose keys start with {prefixes[0]}"
+            )
+        if self.stripe_mode == "live" and not self.stripe_api_base.startswith("https://"):
+            raise ValueError("STRIPE_API_BASE: live payments go over https only")
+        if self.stripe_mode == "live" and not self.stripe_webhook_secrets:
+            raise ValueError("STRIPE_WEBHOOK_SECRETS: live payments need the secret of the webhook endpoint")
         return self
 
     @property

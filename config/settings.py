@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "fulfillment.notices",
     "fulfillment.claims",
     "fulfillment.shipping",
+    "fulfillment.payments",
     "fulfillment.personal",
     "reports",
     "pages",

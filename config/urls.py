@@ -11,6 +11,8 @@ urlpatterns = [
     # Nobody has a password here; who comes to the library's password page is shown the code page.
     path("sign-in/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
     path("sign-in/", include("allauth.urls")),
+    # Before the API, whose last address is "no such page".
+    path("", include("fulfillment.payments.urls")),
     path("api/v1/", include("api.urls")),
     path("reports/", include("reports.urls")),
     path("desk/", include("desk.urls")),

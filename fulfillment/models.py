@@ -7,6 +7,7 @@ from config.triggers import append_only
 
 class Provider(models.TextChoices):
     EASYPOST = "easypost", "EasyPost"
+    STRIPE = "stripe", "Stripe"
 
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):

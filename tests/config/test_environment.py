@@ -37,6 +37,13 @@ def test_the_example_says_what_each_setting_means() -> None:
         ("EASYPOST_API_KEY", "EZAKproduction"),
         ("EASYPOST_TIMEOUT_S", "0"),
         ("EASYPOST_WEBHOOK_SECRETS", " , "),
+        ("STRIPE_MODE", "staging"),
+        ("STRIPE_SECRET_KEY", "sk_live_production"),
+        ("STRIPE_SECRET_KEY", "rk_live_production"),
+        ("STRIPE_SECRET_KEY", "   "),
+        ("STRIPE_MODE", "live"),
+        ("STRIPE_API_BASE", "api.stripe.com"),
+        ("STRIPE_TIMEOUT_S", "0"),
         ("SITE_URL", "keys.example.org"),
         ("MAIL_URL", "carrier-pigeon"),
         ("DEBUG", "perhaps"),
@@ -49,7 +56,13 @@ def test_a_bad_value_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, nam
     with pytest.raises(BadEnvironment) as caught:
         read_environment()
     assert name in str(caught.value)
-    if len(value) > 5 and name not in ("MAIL_URL", "SITE_URL", "EASYPOST_API_BASE"):
+    if len(value) > 5 and name not in (
+        "MAIL_URL",
+        "SITE_URL",
+        "EASYPOST_API_BASE",
+        "STRIPE_API_BASE",
+        "STRIPE_MODE",
+    ):
         assert value not in str(caught.value)
 
 

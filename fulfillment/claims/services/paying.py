@@ -180,3 +180,28 @@ def let_go_on(claim: Claim, *, now: datetime) -> bool:
     if claim.state == ClaimState.ACCEPTED and claim.label_started_at is None:
         defer(SHIP_CLAIM, claim_id=claim.pk)
     return True
+
+
+def withdraw(claim: Claim, *, now: datetime) -> bool:
+    """The payer's bank took the money back for good: what was not handed over stays here.
+
+    False, and nothing changed, when the parcel's label is begun or the claim is past accepting.
+    """
+    if claim.label_started_at is not None or not step(
+        claim,
+        to=ClaimState.CANCELLED,
+        name=ClaimEvent.Name.CANCELLED,
+        actor=ACTOR,
+        now=now,
+        from_states={ClaimState.ACCEPTED},
+        data={"why": "dispute lost"},
+        held_at=None,
+    ):
+        return False
+    release(holder=claim.code, actor=ACTOR, now=now, reason=Reason.CANCELLED)
+    defer(PROMOTE, campaign_id=claim.campaign_id)
+    shred(subject=claim.code, now=now)
+    queue_notice(
+        account_id=claim.account_id, template=Notice.Template.CANCELLED, claim_code=claim.code, now=now
+    )
+    return True

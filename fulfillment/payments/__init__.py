@@ -1,0 +1,1 @@
+"""Payments: what is not free is paid by Stripe Checkout, and refunded when we cannot deliver."""

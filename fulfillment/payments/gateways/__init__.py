@@ -1,0 +1,21 @@
+"""The payments vendor as this room sees it: a protocol, plain values, and the real client behind them."""
+
+from functools import cache
+
+from fulfillment.payments.gateways.base import PaymentGateway
+
+
+@cache
+def from_environment() -> PaymentGateway:
+    """The gateway this installation's settings describe: one a process, with a connection a thread."""
+    from django.conf import settings
+
+    from fulfillment.payments.gateways.stripe import StripeGateway
+
+    environment = settings.ENVIRONMENT
+    return StripeGateway(
+        secret_key=environment.stripe_secret_key.get_secret_value(),
+        api_base=environment.stripe_api_base,
+        mode=environment.stripe_mode,
+        timeout_s=environment.stripe_timeout_s,
+    )

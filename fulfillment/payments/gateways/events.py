@@ -1,0 +1,116 @@
+"""Stripe's webhooks: how they are signed, and the few ids of them that are kept."""
+
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from fulfillment.models import Provider
+from fulfillment.payments.gateways.reading import is_id
+from fulfillment.webhooks import BadBody, Event, kept_text
+
+WORK_WEBHOOKS = "payments.work_webhooks"
+
+# A signature is good for so long either way. The vendor's own library takes any time of the future.
+TOLERANCE = timedelta(minutes=5)
+_CODE = re.compile(r"P-[0-9A-Z]{12}", re.ASCII)
+
+
+class StripeIntake:
+    """The vendor's side of `fulfillment.webhooks.receive`.
+
+    The header is `t=<unix>,v1=<hex>[,v1=<hex>…]`: HMAC-SHA256 of `<t>.<body>` under the whole secret, once
+    for each secret in use at the vendor. https://docs.stripe.com/webhooks/signature
+
+    Args: secrets: any of them may have signed, so that a new one can be introduced before the old one goes.
+          now: when it arrived; signatures of long ago are replays, whatever they sign.
+    """
+
+    provider = Provider.STRIPE
+    job = WORK_WEBHOOKS
+
+    def __init__(self, secrets: Sequence[str], *, now: datetime) -> None:
+        self._keys = [secret.encode() for secret in secrets]
+        self._now = now
+
+    def verify(self, body: bytes, headers: Mapping[str, str]) -> bool:
+        parts = [part.partition("=") for part in headers.get("Stripe-Signature", "").split(",")]
+        times = [value for name, _, value in parts if name.strip() == "t"]
+        given = [value.strip().encode() for name, _, value in parts if name.strip() == "v1"]
+        if len(times) != 1 or not times[0].isascii() or not times[0].isdigit():
+            return False
+        if abs(self._now - datetime.fromtimestamp(int(times[0]), UTC)) > TOLERANCE:
+            return False
+        signed = times[0].encode() + b"." + body
+        expected = [hmac.new(key, signed, sha256).hexdigest().encode() for key in self._keys]
+        return any(hmac.compare_digest(one, other) for one in given for other in expected)
+
+    def read(self, document: Mapping[str, Any]) -> Event:
+        if document.get("object") != "event":
+            raise BadBody("this is no event of the version we ask for")
+        event_id = kept_text(document, "id", longest=80)
+        if not is_id(event_id, "evt"):
+            raise BadBody("id is missing")
+        data = document.get("data")
+        subject = data.get("object") if isinstance(data, dict) else None
+        if not isinstance(subject, dict):
+            raise BadBody("data.object is missing")
+        is_live = document.get("livemode")
+        if not isinstance(is_live, bool):
+            raise BadBody("livemode is missing")
+        body = _kept(subject)
+        return Event(
+            event_id=event_id,
+            kind=kept_text(document, "type", longest=80),
+            mode="live" if is_live else "test",
+            occurred_at=_time(document.get("created")),
+            subject=body.get("session") or body.get("payment_intent") or event_id,
+            body=body,
+        )
+
+
+_CLASSES = {
+    "checkout.session": ("session", ("cs",)),
+    "charge": ("charge", ("ch", "py")),
+    "refund": ("refund", ("re", "pyr")),
+    "dispute": ("dispute", ("du", "dp")),
+}
+
+
+def _kept(subject: Mapping[str, Any]) -> dict[str, str]:
+    """Ids, and our payment's code. Left out: everything else, the payer above all.
+
+    Whether it was paid is not kept either: that is asked, not believed.
+    """
+    kept: dict[str, str] = {}
+    name, prefixes = _CLASSES.get(str(subject.get("object")), ("", ()))
+    if name:
+        kept[name] = _id(subject.get("id"), *prefixes)
+    intent = subject.get("payment_intent")
+    intent = intent.get("id") if isinstance(intent, dict) else intent
+    if intent is not None:
+        kept["payment_intent"] = _id(intent, "pi")
+    metadata = subject.get("metadata")
+    code = metadata.get("payment") if isinstance(metadata, dict) else None
+    if isinstance(code, str) and _CODE.fullmatch(code):
+        kept["payment"] = code
+    return kept
+
+
+def _id(value: Any, *prefixes: str) -> str:
+    if not is_id(value, *prefixes):
+        raise BadBody(f"this is no id of the class {prefixes[0]}")
+    return str(value)
+
+
+def _time(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        if type(value) is int:
+            return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, ValueError, OSError):
+        pass
+    raise BadBody("created is no time")

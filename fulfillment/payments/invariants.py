@@ -1,0 +1,142 @@
+"""I6: every charge belongs to a claim, cancelled paid claims are refunded once, amounts add up.
+
+What the vendor says is compared by `reconcile_payments`; here our own rows are.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db import connection
+
+from config import clock
+from config.invariants import Check, Violation
+from fulfillment.payments.models import BookEntry, Fulfilment, Payment, Refund
+
+# A worker plans the refund of a cancelled claim, after it has asked the vendor.
+REFUNDED_WITHIN = timedelta(hours=6)
+
+_UNSERVED = """
+SELECT payment.code, claim.code, claim.state FROM payments_payment AS payment
+JOIN claims_claim AS claim ON claim.id = payment.claim_id
+LEFT JOIN payments_fulfilment AS fulfilment ON fulfilment.payment_id = payment.id
+WHERE (payment.state = 'paid') <> (fulfilment.id IS NOT NULL)
+   OR fulfilment.claim_id <> payment.claim_id
+   OR fulfilment.amount <> payment.received OR fulfilment.currency <> payment.received_currency
+"""
+
+
+def money_is_acted_on() -> tuple[int, Iterable[Violation]]:
+    """Whatever was paid served its claim or was given back, once, and nothing unpaid did."""
+    return Payment.objects.count(), [
+        Violation("I6", f"paid, and its claim is {state} without an outcome that fits", [payment, claim])
+        for payment, claim, state in _rows(_UNSERVED)
+    ]
+
+
+# A claim that costs something is sent for money, and for the money it was agreed to cost.
+_SENT_UNPAID = """
+SELECT claim.code, claim.state, quote.total, quote.currency, payment.received, payment.received_currency
+FROM claims_claim AS claim
+JOIN claims_claimquote AS quote ON quote.claim_id = claim.id
+LEFT JOIN payments_fulfilment AS fulfilment
+    ON fulfilment.claim_id = claim.id AND fulfilment.outcome <> 'given_back'
+LEFT JOIN payments_payment AS payment ON payment.id = fulfilment.payment_id
+WHERE claim.state IN ('accepted', 'shipped', 'delivered', 'returned')
+  AND (payment.id IS NULL
+       OR payment.received NOT IN (0, quote.total)
+       OR payment.received_currency <> quote.currency)
+"""
+
+
+def nothing_is_sent_unpaid() -> tuple[int, Iterable[Violation]]:
+    """No claim that costs something went on without its price."""
+    return Fulfilment.objects.count(), [
+        Violation("I6", f"{state}, costs {total} {currency}, received {received} {in_currency}", [code])
+        for code, state, total, currency, received, in_currency in _rows(_SENT_UNPAID)
+    ]
+
+
+# What is left of money that is not ours: not refunded, not being refunded, not failed (that has a case),
+# not at the payer's bank.
+_KEPT = """
+SELECT payment.code, claim.code, payment.received, coalesce(refunds.back, 0), coalesce(disputes.taken, 0)
+FROM payments_payment AS payment
+JOIN claims_claim AS claim ON claim.id = payment.claim_id
+LEFT JOIN payments_fulfilment AS fulfilment ON fulfilment.payment_id = payment.id
+LEFT JOIN LATERAL (
+    SELECT sum(amount) AS back FROM payments_refund AS refund
+    WHERE refund.payment_id = payment.id AND refund.state IN ('planned', 'pending', 'succeeded', 'failed')
+) AS refunds ON true
+LEFT JOIN LATERAL (
+    SELECT sum(amount) AS taken FROM payments_dispute AS dispute
+    WHERE dispute.payment_id = payment.id AND dispute.state <> 'won'
+) AS disputes ON true
+WHERE payment.state = 'paid'
+  AND (claim.state IN ('cancelled', 'rejected') AND claim.updated_at < %(before)s
+       OR fulfilment.outcome = 'given_back')
+  AND coalesce(refunds.back, 0) + coalesce(disputes.taken, 0) < payment.received
+"""
+
+
+def nothing_unearned_is_kept() -> tuple[int, Iterable[Violation]]:
+    """Money of claims that were given up, and money that came for nothing, is on its way back in full."""
+    before = clock.now() - REFUNDED_WITHIN
+    return Payment.objects.filter(state="paid").count(), [
+        Violation("I6", f"received {received}, given back {back}, disputed {taken}", [payment, claim])
+        for payment, claim, received, back, taken in _rows(_KEPT, {"before": before})
+    ]
+
+
+_TOO_MUCH = """
+SELECT payment.code, payment.received, sum(refund.amount)
+FROM payments_refund AS refund JOIN payments_payment AS payment ON payment.id = refund.payment_id
+WHERE refund.state IN ('planned', 'pending', 'succeeded')
+GROUP BY payment.id
+HAVING payment.received IS NULL OR sum(refund.amount) > payment.received
+    OR count(*) FILTER (WHERE refund.currency <> payment.received_currency) > 0
+"""
+
+
+def no_more_goes_back_than_came() -> tuple[int, Iterable[Violation]]:
+    """The refunds of a payment are no more than it was, in its currency."""
+    return Refund.objects.count(), [
+        Violation("I6", f"received {received}, {back} goes back", [payment])
+        for payment, received, back in _rows(_TOO_MUCH)
+    ]
+
+
+# The books settle in one currency, the payment may be of another; amounts compare where both are the same.
+_MISBOOKED = """
+SELECT entry.vendor_id, payment.code, entry.amount, payment.received
+FROM payments_bookentry AS entry JOIN payments_payment AS payment ON payment.charge_id = entry.source_id
+WHERE entry.category IN ('charge', 'payment') AND entry.currency = payment.received_currency
+  AND entry.amount <> payment.received
+UNION ALL
+SELECT entry.vendor_id, refund.code, entry.amount, -refund.amount
+FROM payments_bookentry AS entry JOIN payments_refund AS refund ON refund.vendor_id = entry.source_id
+WHERE entry.category = 'refund' AND entry.currency = refund.currency AND entry.amount <> -refund.amount
+"""
+
+
+def books_agree() -> tuple[int, Iterable[Violation]]:
+    """The vendor booked what we received and gave back."""
+    return BookEntry.objects.count(), [
+        Violation("I6", f"booked {booked}, and it was {known}", [entry, ours])
+        for entry, ours, booked, known in _rows(_MISBOOKED)
+    ]
+
+
+def _rows(sql: str, parameters: dict[str, object] | None = None) -> list[tuple[str, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters or {})
+        rows: list[tuple[str, ...]] = cursor.fetchall()
+    return rows
+
+
+CHECKS = [
+    Check("I6", "money is acted on once", money_is_acted_on),
+    Check("I6", "nothing is sent unpaid", nothing_is_sent_unpaid),
+    Check("I6", "nothing unearned is kept", nothing_unearned_is_kept),
+    Check("I6", "no more goes back than came", no_more_goes_back_than_came),
+    Check("I6", "the vendor's books agree", books_agree),
+]

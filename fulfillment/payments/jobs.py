@@ -1,0 +1,68 @@
+"""What the payments room leaves to the workers. Arguments are ids and nothing else."""
+
+import logging
+from datetime import datetime
+
+from procrastinate.contrib.django import app
+
+from config import clock
+from config.jobs import BACK_OFF
+from fulfillment.claims.services.paying import SETTLE_CLAIM
+from fulfillment.payments import gateways
+from fulfillment.payments.gateways.events import WORK_WEBHOOKS
+from fulfillment.payments.services import books, lapsing, reconciliation, webhooks
+from fulfillment.payments.services.refunds import SEND_REFUND
+from fulfillment.payments.services.refunds import send_refund as send
+
+logger = logging.getLogger("keydesk.payments")
+
+
+@app.task(name=SETTLE_CLAIM, retry=BACK_OFF)
+def settle_claim(claim_id: int) -> None:
+    lapsing.settle_claim(claim_id=claim_id, gateway=gateways.from_environment(), now=clock.now())
+
+
+@app.task(name=SEND_REFUND, retry=BACK_OFF)
+def send_refund(refund_id: int) -> None:
+    send(refund_id=refund_id, gateway=gateways.from_environment(), now=clock.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name=WORK_WEBHOOKS, queueing_lock=WORK_WEBHOOKS)
+def work_webhooks(timestamp: int) -> None:
+    """Woken by every new webhook, and every minute for those that waited for the vendor."""
+    webhooks.work_webhooks(gateway=gateways.from_environment(), now=clock.now())
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="payments.sweep", queueing_lock="payments.sweep")
+def sweep(timestamp: int) -> None:
+    """Every five minutes: claims nobody paid in time, and payments nothing was heard of."""
+    _sweep(clock.now())
+
+
+@app.periodic(cron="37 4 * * *")
+@app.task(name="payments.close_the_day", queueing_lock="payments.close_the_day")
+def close_the_day(timestamp: int) -> None:
+    """Every night: fetch the vendor's books, and compare everything. What differs is an error in the log."""
+    now, gateway = clock.now(), gateways.from_environment()
+    if not books.is_used():
+        return
+    books.collect_books(gateway=gateway, now=now)
+    for difference in reconciliation.reconcile(
+        gateway=gateway, since=now - reconciliation.LOOK_BACK, now=now
+    ):
+        logger.error("payments differ: %s (%s)", difference.kind, ", ".join(difference.ids))
+
+
+def _sweep(now: datetime) -> None:
+    gateway = gateways.from_environment()
+    lapsing.lapse_due(gateway=gateway, now=now)
+    lapsing.ask_after_silence(gateway=gateway, now=now)
+
+
+def periodic_chores(*, now: datetime) -> None:
+    """All of the periodic work above at once, for a rehearsal, whose days pass faster than a cron's."""
+    _sweep(now)
+    if books.is_used():
+        books.collect_books(gateway=gateways.from_environment(), now=now)

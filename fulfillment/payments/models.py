@@ -1,0 +1,288 @@
+"""What is to be paid and was, what went back, what is disputed, and the vendor's books of it.
+
+Amounts are integers in the minor unit of their currency (decision 10).
+"""
+
+from functools import partial
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+
+from config.codes import new_code
+from config.triggers import append_only
+from fulfillment.payments.rules.states import (
+    LIVE_PAYMENT_STATES,
+    PAYMENT_TRANSITIONS,
+    REFUND_TRANSITIONS,
+    DisputeState,
+    Outcome,
+    PaymentCaseReason,
+    PaymentState,
+    RefundReason,
+    RefundState,
+)
+
+_new_payment_code = partial(new_code, "P")
+_new_refund_code = partial(new_code, "R")
+_new_case_code = partial(new_code, "Q")
+
+
+class Payment(models.Model):
+    """One checkout of one claim: the intent, the vendor's session, and what came of it.
+
+    The row is committed before the first call, with the key under which that call may be repeated.
+    `version` grows with everything that is learned of it: what was asked before it grew is not applied.
+    """
+
+    code = models.CharField(max_length=20, unique=True, default=_new_payment_code)
+    claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="payments")
+    attempt = models.PositiveSmallIntegerField()
+    state = models.CharField(max_length=20, choices=PaymentState, default=PaymentState.PLANNED)
+    mode = models.CharField(max_length=10)
+    amount = models.PositiveIntegerField(help_text="What is asked for.")
+    currency = models.CharField(max_length=3)
+    idempotency_key = models.CharField(max_length=80, unique=True)
+    session_id = models.CharField(max_length=120, null=True, unique=True)  # noqa: DJ001 - unique
+    payment_intent_id = models.CharField(max_length=80, null=True, unique=True)  # noqa: DJ001 - unique
+    charge_id = models.CharField(max_length=80, null=True, unique=True)  # noqa: DJ001 - unique
+    received = models.PositiveIntegerField(null=True, help_text="What was taken.")
+    received_currency = models.CharField(max_length=3, blank=True)
+    expires_at = models.DateTimeField(help_text="Until then it can be paid.")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    paid_at = models.DateTimeField(null=True)
+    looked_at = models.DateTimeField(null=True, help_text="When the vendor was last asked.")
+    version = models.PositiveIntegerField(default=0)
+    last_error = models.CharField(max_length=80, blank=True, help_text="The vendor's code, never its text.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["claim", "attempt"], name="payments_are_numbered"),
+            models.UniqueConstraint(
+                fields=["claim"],
+                condition=Q(state__in=sorted(LIVE_PAYMENT_STATES)),
+                name="one_payment_under_way_per_claim",
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="payments_ask_for_something"),
+            models.CheckConstraint(
+                condition=~Q(state=PaymentState.PAID)
+                | Q(session_id__isnull=False, received__isnull=False, paid_at__isnull=False),
+                name="paid_payments_say_what_was_received",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[PaymentState.OPEN, PaymentState.PENDING])
+                | Q(session_id__isnull=False),
+                name="open_payments_have_the_vendors_id",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["expires_at"],
+                name="payments_under_way",
+                condition=Q(state__in=sorted(LIVE_PAYMENT_STATES)),
+            ),
+            models.Index(fields=["paid_at"], name="payments_by_payment"),
+        ]
+        triggers = [
+            pgtrigger.FSM(
+                name="payments_follow_the_table",
+                field="state",
+                transitions=sorted(
+                    (str(a), str(b)) for a in PAYMENT_TRANSITIONS for b in PAYMENT_TRANSITIONS[a]
+                ),
+            ),
+            pgtrigger.Protect(name="payments_stay", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="what_is_asked_for_is_fixed",
+                operation=pgtrigger.UpdateOf(
+                    "claim_id", "attempt", "amount", "currency", "mode", "idempotency_key"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Fulfilment(models.Model):
+    """That the money of a payment was acted on, once, and how. A claim is served for one payment only."""
+
+    payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="fulfilment")
+    claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="fulfilments")
+    outcome = models.CharField(max_length=20, choices=Outcome)
+    amount = models.PositiveIntegerField()
+    currency = models.CharField(max_length=3)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["claim"],
+                condition=~Q(outcome=Outcome.GIVEN_BACK),
+                name="a_claim_is_served_for_one_payment",
+            ),
+        ]
+        triggers = append_only("fulfilments")
+
+
+class RefundQuerySet(models.QuerySet["Refund"]):
+    def unsent(self) -> "RefundQuerySet":
+        return self.filter(state=RefundState.PLANNED)
+
+
+class Refund(models.Model):
+    """Money on its way back: the intent, the key of its call, and what the vendor says of it."""
+
+    code = models.CharField(max_length=20, unique=True, default=_new_refund_code)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    reason = models.CharField(max_length=20, choices=RefundReason)
+    state = models.CharField(max_length=20, choices=RefundState, default=RefundState.PLANNED)
+    amount = models.PositiveIntegerField()
+    currency = models.CharField(max_length=3)
+    attempt = models.PositiveSmallIntegerField(default=1)
+    vendor_id = models.CharField(max_length=80, null=True, unique=True)  # noqa: DJ001 - unique
+    requested_by = models.CharField(max_length=80)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    sent_at = models.DateTimeField(
+        null=True, help_text="When the vendor was first asked, under this attempt."
+    )
+    failure = models.CharField(max_length=80, blank=True, help_text="The vendor's code.")
+
+    objects = RefundQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refunds_give_something_back"),
+            models.CheckConstraint(
+                condition=~Q(state__in=[RefundState.PENDING, RefundState.SUCCEEDED])
+                | Q(vendor_id__isnull=False),
+                name="sent_refunds_have_the_vendors_id",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"], name="refunds_to_send", condition=Q(state=RefundState.PLANNED)
+            ),
+        ]
+        triggers = [
+            pgtrigger.FSM(
+                name="refunds_follow_the_table",
+                field="state",
+                transitions=sorted(
+                    (str(a), str(b)) for a in REFUND_TRANSITIONS for b in REFUND_TRANSITIONS[a]
+                ),
+            ),
+            pgtrigger.Protect(name="refunds_stay", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="what_is_given_back_is_fixed",
+                operation=pgtrigger.UpdateOf("payment_id", "amount", "currency", "reason", "code"),
+            ),
+            pgtrigger.Trigger(
+                name="no_more_goes_back_than_came",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("state"),
+                declare=[("came", "bigint"), ("goes", "bigint")],
+                # The payment's row is locked, so that two refunds at once are added up one after the other.
+                func="""
+                    IF NEW.state NOT IN ('planned', 'pending', 'succeeded') THEN
+                        RETURN NEW;
+                    END IF;
+                    SELECT received INTO came FROM payments_payment
+                    WHERE id = NEW.payment_id FOR NO KEY UPDATE;
+                    SELECT coalesce(sum(amount), 0) INTO goes FROM payments_refund
+                    WHERE payment_id = NEW.payment_id AND id IS DISTINCT FROM NEW.id
+                      AND state IN ('planned', 'pending', 'succeeded');
+                    IF came IS NULL OR goes + NEW.amount > came THEN
+                        RAISE EXCEPTION 'payment % received %, and % would go back',
+                            NEW.payment_id, came, goes + NEW.amount;
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def idempotency_key(self) -> str:
+        """Under which the vendor is asked: the same for every repeat of one attempt."""
+        return f"rf:{self.code}:{self.attempt}"
+
+
+class Dispute(models.Model):
+    """The payer's bank asks for the money of a payment back."""
+
+    vendor_id = models.CharField(max_length=80, unique=True)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="disputes")
+    state = models.CharField(max_length=10, choices=DisputeState, default=DisputeState.OPEN)
+    status = models.CharField(max_length=40, help_text="The vendor's word.")
+    reason = models.CharField(max_length=60)
+    amount = models.PositiveIntegerField()
+    currency = models.CharField(max_length=3)
+    due_by = models.DateTimeField(null=True, help_text="Until then evidence is taken.")
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state=DisputeState.OPEN) | Q(closed_at__isnull=False),
+                name="decided_disputes_say_when",
+            ),
+        ]
+        triggers = [pgtrigger.Protect(name="disputes_stay", operation=pgtrigger.Delete)]
+
+
+class BookEntry(models.Model):
+    """One line of the vendor's books, as fetched: what was settled, its fee, what is left of it.
+
+    In the currency the account settles in, which need not be the one that was paid. Negative amounts went
+    out. Kept under the vendor's id, so fetching a day again books nothing twice.
+    """
+
+    vendor_id = models.CharField(max_length=80, unique=True)
+    kind = models.CharField(max_length=40)
+    category = models.CharField(max_length=60)
+    source_id = models.CharField(max_length=80, db_index=True)
+    amount = models.BigIntegerField()
+    fee = models.BigIntegerField()
+    net = models.BigIntegerField()
+    currency = models.CharField(max_length=3)
+    exchange_rate = models.CharField(max_length=30, blank=True)
+    booked_at = models.DateTimeField(db_index=True, help_text="When the vendor booked it.")
+    available_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(net=F("amount") - F("fee")), name="net_is_amount_less_fee"),
+        ]
+        triggers = append_only("book_entries")
+
+
+class PaymentCase(models.Model):
+    """Something about money that a person must look at: why, by when, and how it ended."""
+
+    Reason = PaymentCaseReason
+
+    code = models.CharField(max_length=20, unique=True, default=_new_case_code)
+    payment = models.ForeignKey(Payment, null=True, on_delete=models.PROTECT, related_name="cases")
+    about = models.CharField(max_length=80, help_text="The vendor's id it is about, or our payment's code.")
+    reason = models.CharField(max_length=30, choices=PaymentCaseReason)
+    detail = models.CharField(max_length=300, blank=True, help_text="Codes and amounts; no personal data.")
+    opened_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["about", "reason"], name="one_payment_case_per_reason"),
+            models.CheckConstraint(
+                condition=Q(closed_at__isnull=True) | ~Q(outcome=""),
+                name="closed_payment_cases_have_an_outcome",
+            ),
+        ]

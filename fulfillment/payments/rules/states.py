@@ -1,0 +1,97 @@
+"""The states of a payment and of a refund, and which may follow which."""
+
+from collections.abc import Mapping
+
+from django.db import models
+
+
+class PaymentState(models.TextChoices):
+    PLANNED = "planned", "about to be offered"
+    OPEN = "open", "being paid"
+    PENDING = "pending", "under way, the bank takes days"
+    PAID = "paid", "paid"
+    FAILED = "failed", "the bank refused it"
+    EXPIRED = "expired", "not paid in time"
+    VOID = "void", "never offered"
+
+
+_P = PaymentState
+
+# The database refuses every other step (the FSM trigger of Payment). Whatever was thought of a payment,
+# money that did arrive is never denied.
+PAYMENT_TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
+    _P.PLANNED: frozenset({_P.OPEN, _P.PENDING, _P.PAID, _P.FAILED, _P.EXPIRED, _P.VOID}),
+    _P.OPEN: frozenset({_P.PENDING, _P.PAID, _P.FAILED, _P.EXPIRED}),
+    _P.PENDING: frozenset({_P.PAID, _P.FAILED}),
+    _P.EXPIRED: frozenset({_P.PAID}),
+    _P.FAILED: frozenset({_P.PAID}),
+    _P.VOID: frozenset({_P.OPEN, _P.PENDING, _P.PAID, _P.EXPIRED}),
+    _P.PAID: frozenset(),
+}
+# A claim has at most one payment in these.
+LIVE_PAYMENT_STATES = frozenset({_P.PLANNED, _P.OPEN, _P.PENDING})
+
+
+class RefundState(models.TextChoices):
+    PLANNED = "planned", "to be sent"
+    PENDING = "pending", "on its way"
+    SUCCEEDED = "succeeded", "sent back"
+    FAILED = "failed", "came back to us"
+    VOID = "void", "not needed"
+
+
+_R = RefundState
+
+REFUND_TRANSITIONS: Mapping[RefundState, frozenset[RefundState]] = {
+    _R.PLANNED: frozenset({_R.PENDING, _R.SUCCEEDED, _R.FAILED, _R.VOID}),
+    _R.PENDING: frozenset({_R.SUCCEEDED, _R.FAILED}),
+    # A bank can send a refund back days after it took it.
+    _R.SUCCEEDED: frozenset({_R.FAILED}),
+    _R.FAILED: frozenset({_R.PENDING, _R.SUCCEEDED}),
+    _R.VOID: frozenset(),
+}
+# Money that has left, or is to leave, for the payer.
+LIVE_REFUND_STATES = frozenset({_R.PLANNED, _R.PENDING, _R.SUCCEEDED})
+
+
+class RefundReason(models.TextChoices):
+    CANCELLED = "cancelled", "the claim was cancelled"
+    TOO_LATE = "too_late", "the payment came after the keys were given to others"
+    TWICE = "twice", "it was paid twice"
+    MISMATCH = "mismatch", "what was paid is not what was asked for"
+    SHORT = "short", "not everything that was paid for could be sent"
+    UNDELIVERABLE = "undeliverable", "the parcel could not be delivered"
+    BY_HAND = "by_hand", "made by hand on the vendor's pages"
+
+
+class PaymentCaseReason(models.TextChoices):
+    MISMATCH = "mismatch", "what was paid is not what was asked for"
+    REFUND_FAILED = "refund_failed", "a refund came back"
+    REFUND_REFUSED = "refund_refused", "the vendor refuses a refund"
+    DISPUTE = "dispute", "the payer disputes the payment"
+    CHECKOUT_REFUSED = "checkout_refused", "the vendor refuses to take payments"
+    WRONG_MODE = "wrong_mode", "money of the vendor's other mode"
+    UNKNOWN_MONEY = "unknown_money", "money that belongs to no claim"
+
+
+class Outcome(models.TextChoices):
+    """What became of money that arrived."""
+
+    ACCEPTED = "accepted", "the claim was accepted"
+    ACCEPTED_LATE = "accepted_late", "the claim was accepted although it had run out"
+    GIVEN_BACK = "given_back", "refunded in full"
+
+
+class DisputeState(models.TextChoices):
+    OPEN = "open", "open"
+    WON = "won", "decided for us"
+    LOST = "lost", "decided for the payer"
+
+
+# The vendor's words; those not named here are still open.
+DISPUTE_ENDS: Mapping[str, DisputeState] = {
+    "won": DisputeState.WON,
+    "warning_closed": DisputeState.WON,
+    "prevented": DisputeState.WON,
+    "lost": DisputeState.LOST,
+}

@@ -1,0 +1,59 @@
+"""The vendor's books, fetched a day at a time and kept for ever."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import islice
+
+from django.db.models import Max
+
+from fulfillment.payments.gateways.base import Entry, PaymentGateway
+from fulfillment.payments.models import BookEntry, Payment
+
+# The vendor books some lines with a delay, under the time they are of.
+OVERLAP = timedelta(days=3)
+AT_ONCE = 500
+
+
+def is_used() -> bool:
+    """Whether anything was ever to be paid here; campaigns that sell nothing ask the vendor nothing."""
+    return Payment.objects.exists()
+
+
+def collect_books(*, gateway: PaymentGateway, now: datetime, since: datetime | None = None) -> int:
+    """Fetch the lines of the vendor's books that are new; how many were.
+
+    Args: since: from when; by default a few days before the newest line there is.
+    """
+    newest = BookEntry.objects.aggregate(newest=Max("booked_at"))["newest"]
+    oldest = Payment.objects.order_by("created_at").values_list("created_at", flat=True).first()
+    start = since or (newest - OVERLAP if newest else oldest)
+    if start is None:
+        return 0
+    before = BookEntry.objects.count()
+    entries = gateway.list_entries(since=start)
+    while some := list(islice(entries, AT_ONCE)):
+        _keep(some, now=now)
+    return BookEntry.objects.count() - before
+
+
+def _keep(entries: Iterable[Entry], *, now: datetime) -> None:
+    BookEntry.objects.bulk_create(
+        [
+            BookEntry(
+                vendor_id=entry.id,
+                kind=entry.kind[:40],
+                category=entry.category[:60],
+                source_id=entry.source_id[:80],
+                amount=entry.amount,
+                fee=entry.fee,
+                net=entry.net,
+                currency=entry.currency,
+                exchange_rate=entry.exchange_rate[:30],
+                booked_at=entry.created_at,
+                available_at=entry.available_at,
+                recorded_at=now,
+            )
+            for entry in entries
+        ],
+        ignore_conflicts=True,
+    )

@@ -1,0 +1,83 @@
+"""The payer's bank asks for the money back: nothing more is sent, and a person has the evidence at hand."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.services.paying import hold_back, let_go_on, withdraw
+from fulfillment.payments.gateways.base import VendorDispute
+from fulfillment.payments.models import Dispute, Payment
+from fulfillment.payments.rules.states import DISPUTE_ENDS, DisputeState, PaymentCaseReason
+from fulfillment.payments.services.cases import close_payment_case, open_payment_case
+
+
+def take_in(payment: Payment, claim: Claim, listed: Sequence[VendorDispute], *, now: datetime) -> None:
+    """Bring a payment's disputes to what the vendor says of each.
+
+    A claim that is not handed over yet is held back while any is open or lost, and goes on once all are won.
+    Part of the caller's transaction, which has locked claim and payment.
+    """
+    for one in listed:
+        _follow(payment, claim, one, now=now)
+    states = set(Dispute.objects.filter(payment=payment).values_list("state", flat=True))
+    if not states:
+        return
+    if states == {DisputeState.WON}:
+        let_go_on(claim, now=now)
+    elif DisputeState.LOST in states and withdraw(claim, now=now):
+        return
+    elif claim.state == ClaimState.ACCEPTED:
+        hold_back(claim, why="disputed", now=now)
+
+
+def _follow(payment: Payment, claim: Claim, one: VendorDispute, *, now: datetime) -> None:
+    dispute, is_new = Dispute.objects.get_or_create(
+        vendor_id=one.id,
+        defaults={
+            "payment": payment,
+            "status": one.status[:40],
+            "reason": one.reason[:60],
+            "amount": one.amount,
+            "currency": one.currency,
+            "due_by": one.due_by,
+            "opened_at": one.created_at,
+        },
+    )
+    if is_new:
+        open_payment_case(
+            about=one.id,
+            reason=PaymentCaseReason.DISPUTE,
+            payment=payment,
+            detail=evidence(claim, one),
+            due_at=one.due_by,
+            now=now,
+        )
+    state = DISPUTE_ENDS.get(one.status, DisputeState.OPEN)
+    if dispute.state in (DisputeState.WON, DisputeState.LOST) and state == DisputeState.OPEN:
+        return
+    if (dispute.state, dispute.status) == (state, one.status):
+        return
+    dispute.state, dispute.status = state, one.status[:40]
+    dispute.amount, dispute.due_by = one.amount, one.due_by
+    if state != DisputeState.OPEN and dispute.closed_at is None:
+        dispute.closed_at = now
+        close_payment_case(
+            about=one.id, reason=PaymentCaseReason.DISPUTE, outcome=f"decided: {one.status}", now=now
+        )
+    dispute.save()
+
+
+def evidence(claim: Claim, dispute: VendorDispute) -> str:
+    """What the vendor's form asks for: why, how much, and who carried the parcel where, and since when."""
+    events = claim.events.filter(name__in=[ClaimEvent.Name.SHIPPED, ClaimEvent.Name.DELIVERED]).order_by("at")
+    parts = [f"{dispute.reason}, {dispute.amount} {dispute.currency}"]
+    for event in events:
+        if event.name == ClaimEvent.Name.SHIPPED:
+            carrier, code = event.data.get("carrier", ""), event.data.get("tracking_code", "")
+            parts.append(f"shipped {event.at:%Y-%m-%d} by {carrier} {code}")
+        else:
+            parts.append(f"delivered {event.at:%Y-%m-%d}")
+    if len(parts) == 1:
+        parts.append("not handed over; held back")
+    return "; ".join(parts)

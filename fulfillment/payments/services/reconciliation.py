@@ -1,0 +1,289 @@
+"""Compare everything with the vendor, object by object, and name each difference.
+
+Nothing is changed here. `settle` puts right what the vendor knows better; the rest is for a person.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Prefetch, Q
+
+from fulfillment.claims.rules import ClaimState
+from fulfillment.payments.gateways.base import (
+    Checkout,
+    Entry,
+    PaymentGateway,
+    VendorDispute,
+    VendorRefund,
+)
+from fulfillment.payments.models import BookEntry, Dispute, Payment, Refund
+from fulfillment.payments.rules.looks import differences, state_seen, still_to_give_back
+from fulfillment.payments.rules.refunds import refund_state
+from fulfillment.payments.rules.states import (
+    LIVE_REFUND_STATES,
+    DisputeState,
+    Outcome,
+    PaymentState,
+    RefundState,
+)
+
+# A session lives a day, a refund can fail for weeks, a dispute can come after months.
+LOOK_BACK = timedelta(days=35)
+# What happened a moment ago may be known on one side only.
+SETTLED_AFTER = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that we and the vendor do not agree on.
+
+    Args: kind: a stable code. ids: what to look at, ours first. remedy: a sentence for the person who does.
+    """
+
+    kind: str
+    ids: Sequence[str]
+    ours: str
+    theirs: str
+    remedy: str
+    payment_id: int | None = None
+
+
+_REMEDIES = {
+    "unknown_session": "It names no payment of ours. If it was paid, refund it on the vendor's pages.",
+    "missing_session": "The vendor has no such session. Check that STRIPE_SECRET_KEY is of the same account.",
+    "state": "Run this command with --settle.",
+    "amount": "A case is open, or opens with --settle; the money goes back.",
+    "currency": "A case is open, or opens with --settle; the money goes back.",
+    "claim": "A case is open, or opens with --settle; the money goes back.",
+    "mode": "Test and live money are mixed up. Stop taking payments and look at the keys.",
+    "unknown_refund": "Run this command with --settle to take it in.",
+    "missing_refund": "The vendor never made it. Ask the vendor before sending it again.",
+    "refund_amount": "What we planned and what was sent differ. Compare both on the vendor's pages.",
+    "refund_state": "Run this command with --settle.",
+    "unsent_refund": "It waits for its worker; look at the jobs.",
+    "not_given_back": "The claim was given up and money is left. Run this command with --settle.",
+    "unknown_dispute": "Run this command with --settle to take it in and hold the claim back.",
+    "dispute_state": "Run this command with --settle.",
+    "unbooked": "Run this command with --settle to fetch the books.",
+    "book_entry": "Our copy of a line of the books differs. Ask the vendor for a statement.",
+    "missing_entry": "The vendor's books have no such line any more. Ask the vendor for a statement.",
+    "money_without_claim": "Money that belongs to no claim. Refund it on the vendor's pages, or book it.",
+}
+
+
+def reconcile(*, gateway: PaymentGateway, since: datetime, now: datetime) -> list[Difference]:
+    """Every difference between us and the vendor about what was made since then, in a fixed order.
+
+    Memory is that of the window's objects.
+
+    Raises: PaymentGatewayError: the vendor could not be asked.
+    """
+    until = now - SETTLED_AFTER
+    payments = list(_payments(since))
+    checkouts = list(gateway.list_checkouts(since=since))
+    refunds = list(gateway.list_refunds(since=since))
+    disputes = list(gateway.list_disputes(since=since))
+    entries = list(gateway.list_entries(since=since))
+    found = [
+        *_sessions(payments, checkouts, mode=gateway.mode, until=until),
+        *_refunds(payments, refunds, since=since, until=until),
+        *_disputes(payments, disputes, since=since),
+        *_unpaid_back(payments, until=until),
+        *_entries(entries, since=since, until=until),
+        *_strangers(payments, entries, until=until),
+    ]
+    return sorted(found, key=lambda one: (one.kind, list(one.ids)))
+
+
+def _payments(since: datetime) -> Iterable[Payment]:
+    return (
+        Payment.objects.filter(Q(created_at__gte=since) | Q(refunds__created_at__gte=since))
+        .distinct()
+        .select_related("claim", "fulfilment")
+        .prefetch_related(
+            Prefetch("refunds", queryset=Refund.objects.order_by("pk")),
+            Prefetch("disputes", queryset=Dispute.objects.order_by("pk")),
+        )
+        .order_by("pk")
+    )
+
+
+def _difference(
+    kind: str, ids: Sequence[str], ours: str, theirs: str, payment: Payment | None = None
+) -> Difference:
+    return Difference(kind, list(ids), ours, theirs, _REMEDIES[kind], payment.pk if payment else None)
+
+
+def _sessions(
+    payments: Sequence[Payment], checkouts: Sequence[Checkout], *, mode: str, until: datetime
+) -> Iterator[Difference]:
+    theirs = {checkout.id: checkout for checkout in checkouts}
+    known = {payment.session_id for payment in payments}
+    by_code = {payment.code: payment for payment in payments}
+    for checkout in checkouts:
+        if checkout.id not in known and checkout.created_at <= until:
+            # Ours, with its answer lost: settling adopts it. Anybody else's, or a second one: a person.
+            payment = by_code.get(checkout.payment_code)
+            ours = (
+                f"payment {payment.code} with {payment.session_id or 'no session'}" if payment else "nothing"
+            )
+            yield _difference("unknown_session", [checkout.id], ours, _of(checkout))
+    for payment in payments:
+        if payment.session_id is None or payment.mode != mode:
+            continue
+        mine = theirs.get(payment.session_id)
+        if mine is None:
+            if payment.created_at <= until:
+                yield _difference(
+                    "missing_session", [payment.code, payment.session_id], payment.state, "none", payment
+                )
+            continue
+        yield from _session(payment, mine, mode=mode, until=until)
+
+
+def _session(payment: Payment, checkout: Checkout, *, mode: str, until: datetime) -> Iterator[Difference]:
+    ids = [payment.code, checkout.id]
+    if checkout.is_live != (mode == "live"):
+        yield _difference("mode", ids, payment.mode, "live" if checkout.is_live else "test", payment)
+        return
+    seen = state_seen(checkout)
+    is_settled = payment.updated_at <= until
+    if payment.state != seen and is_settled:
+        yield _difference("state", ids, payment.state, seen, payment)
+    for differs in differences(
+        checkout,
+        amount=payment.amount,
+        currency=payment.currency,
+        claim_code=payment.claim.code,
+        payment_code=payment.code,
+    ):
+        kind = "claim" if differs == "payment" else differs
+        yield _difference(kind, ids, f"{payment.amount} {payment.currency}", _of(checkout), payment)
+    if payment.state == PaymentState.PAID == seen and payment.received != (checkout.received or 0):
+        yield _difference(
+            "amount", ids, f"received {payment.received}", f"received {checkout.received}", payment
+        )
+
+
+def _of(checkout: Checkout) -> str:
+    taken = checkout.received if checkout.received is not None else checkout.amount
+    return f"{checkout.status}, {checkout.payment_status}, {taken} {checkout.currency}"
+
+
+def _refunds(
+    payments: Sequence[Payment], listed: Sequence[VendorRefund], *, since: datetime, until: datetime
+) -> Iterator[Difference]:
+    theirs = {one.id: one for one in listed}
+    known = {refund.vendor_id for payment in payments for refund in payment.refunds.all()}
+    by_intent = {payment.payment_intent_id: payment for payment in payments if payment.payment_intent_id}
+    for one in listed:
+        if one.id not in known and one.created_at <= until:
+            payment = by_intent.get(one.payment_intent_id)
+            theirs_is = f"{one.status}, {one.amount} {one.currency}"
+            yield _difference(
+                "unknown_refund", [one.id, one.payment_intent_id], "nothing", theirs_is, payment
+            )
+    for payment in payments:
+        for refund in payment.refunds.all():
+            yield from _refund(refund, theirs, payment, since=since, until=until)
+
+
+def _refund(
+    refund: Refund,
+    theirs: dict[str, VendorRefund],
+    payment: Payment,
+    *,
+    since: datetime,
+    until: datetime,
+) -> Iterator[Difference]:
+    ours = f"{refund.state}, {refund.amount} {refund.currency}"
+    if refund.vendor_id is None:
+        if refund.state == RefundState.PLANNED and refund.created_at <= until:
+            yield _difference("unsent_refund", [refund.code], ours, "none", payment)
+        return
+    one = theirs.get(refund.vendor_id)
+    if one is None:
+        if refund.created_at >= since:
+            yield _difference("missing_refund", [refund.code, refund.vendor_id], ours, "none", payment)
+        return
+    said = f"{one.status}, {one.amount} {one.currency}"
+    if (one.amount, one.currency) != (refund.amount, refund.currency):
+        yield _difference("refund_amount", [refund.code, one.id], ours, said, payment)
+    if refund_state(one.status) != refund.state and refund.updated_at <= until:
+        yield _difference("refund_state", [refund.code, one.id], ours, said, payment)
+
+
+def _disputes(
+    payments: Sequence[Payment], listed: Sequence[VendorDispute], *, since: datetime
+) -> Iterator[Difference]:
+    from fulfillment.payments.rules.states import DISPUTE_ENDS
+
+    known = {dispute.vendor_id: dispute for payment in payments for dispute in payment.disputes.all()}
+    by_intent = {payment.payment_intent_id: payment for payment in payments if payment.payment_intent_id}
+    for one in listed:
+        dispute = known.get(one.id)
+        payment = by_intent.get(one.payment_intent_id)
+        said = f"{one.status}, {one.amount} {one.currency}"
+        if dispute is None:
+            yield _difference("unknown_dispute", [one.id, one.payment_intent_id], "nothing", said, payment)
+        elif DISPUTE_ENDS.get(one.status, DisputeState.OPEN) != dispute.state:
+            yield _difference("dispute_state", [one.id], dispute.state, said, payment)
+
+
+def _unpaid_back(payments: Sequence[Payment], *, until: datetime) -> Iterator[Difference]:
+    """Money of claims that were given up, and of payments that were not to be: is any left here?"""
+    for payment in payments:
+        if payment.state != PaymentState.PAID or payment.claim.updated_at > until:
+            continue
+        fulfilment = getattr(payment, "fulfilment", None)
+        is_given_up = payment.claim.state in (ClaimState.CANCELLED, ClaimState.REJECTED)
+        if not is_given_up and (fulfilment is None or fulfilment.outcome != Outcome.GIVEN_BACK):
+            continue
+        refunds = list(payment.refunds.all())
+        left = still_to_give_back(
+            received=payment.received or 0,
+            going_back=sum(one.amount for one in refunds if one.state in LIVE_REFUND_STATES),
+            failed=sum(one.amount for one in refunds if one.state == RefundState.FAILED),
+            disputed=sum(one.amount for one in payment.disputes.all() if one.state != DisputeState.WON),
+        )
+        if left:
+            ours = f"{left} {payment.received_currency} left"
+            yield _difference("not_given_back", [payment.code, payment.claim.code], ours, "", payment)
+
+
+def _entries(entries: Sequence[Entry], *, since: datetime, until: datetime) -> Iterator[Difference]:
+    booked = {entry.vendor_id: entry for entry in BookEntry.objects.filter(booked_at__gte=since)}
+    for entry in entries:
+        ours = booked.pop(entry.id, None)
+        theirs = f"{entry.amount} less {entry.fee} {entry.currency}"
+        if ours is None:
+            if entry.created_at <= until:
+                yield _difference("unbooked", [entry.id, entry.source_id], "nothing", theirs)
+        elif (ours.amount, ours.fee, ours.currency, ours.source_id) != (
+            entry.amount,
+            entry.fee,
+            entry.currency,
+            entry.source_id,
+        ):
+            said = f"{ours.amount} less {ours.fee} {ours.currency}"
+            yield _difference("book_entry", [entry.id, entry.source_id], said, theirs)
+    for ours in booked.values():
+        said = f"{ours.amount} less {ours.fee} {ours.currency}"
+        yield _difference("missing_entry", [ours.vendor_id, ours.source_id], said, "none")
+
+
+def _strangers(
+    payments: Sequence[Payment], entries: Sequence[Entry], *, until: datetime
+) -> Iterator[Difference]:
+    """Charges in the books that no payment of ours has."""
+    charges = [entry for entry in entries if entry.category in ("charge", "payment")]
+    known = set(
+        Payment.objects.filter(charge_id__in=[entry.source_id for entry in charges]).values_list(
+            "charge_id", flat=True
+        )
+    )
+    for entry in charges:
+        if entry.source_id not in known and entry.created_at <= until:
+            theirs = f"{entry.amount} {entry.currency}"
+            yield _difference("money_without_claim", [entry.source_id, entry.id], "nothing", theirs)
