@@ -1,5 +1,7 @@
 """Triggers that several rooms need."""
 
+from typing import Any
+
 import pgtrigger
 
 
@@ -18,3 +20,12 @@ def append_only(what: str) -> list[pgtrigger.Trigger]:
             func="RAISE EXCEPTION 'these rows are kept for ever; % is refused', TG_OP;",
         ),
     ]
+
+
+def fixed(fact: str, *columns: str) -> pgtrigger.Trigger:
+    """These columns of a row never change once it is written; an update that merely names one is refused too.
+
+    Args: fact: names the trigger: `price_lists_are_fixed`.
+    """
+    update: Any = pgtrigger.UpdateOf
+    return pgtrigger.Protect(name=fact, operation=update(*columns))

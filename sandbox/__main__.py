@@ -27,7 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
         if given.json:
             print(json.dumps({"url": url, "port": port}), flush=True)
         else:
-            print(f"EasyPost stand-in  {url}/v2\nInbox              {url}/inbox", flush=True)
+            print(
+                f"EasyPost stand-in  {url}/v2\nStripe stand-in    {url}\nInbox              {url}/inbox",
+                flush=True,
+            )
 
     try:
         serve(options, listening)

@@ -29,18 +29,18 @@ class Control:
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
 
     def health(self) -> Json:
-        return self._send("GET", "/health")
+        return self.send("GET", "/health")
 
     def reset(self, *, now: datetime | None = None) -> Json:
         """Forget all objects and faults, return to the first settings; `now` also sets a virtual clock."""
-        return self._send("POST", "/reset", {} if now is None else {"now": now.isoformat()})
+        return self.send("POST", "/reset", {} if now is None else {"now": now.isoformat()})
 
     def clock(self) -> Json:
         """`{"now", "virtual", "next_due", "due"}`."""
-        return self._send("GET", "/clock")
+        return self.send("GET", "/clock")
 
     def set_clock(self, now: datetime) -> Json:
-        return self._send("POST", "/clock", {"now": now.isoformat()})
+        return self.send("POST", "/clock", {"now": now.isoformat()})
 
     def advance_to(self, now: datetime) -> Json:
         """Go to `now`; answers when all transitions on the way are done and their webhooks settled.
@@ -51,36 +51,37 @@ class Control:
         return self.set_clock(now)
 
     def advance(self, seconds: float) -> Json:
-        return self._send("POST", "/clock", {"advance_seconds": seconds})
+        return self.send("POST", "/clock", {"advance_seconds": seconds})
 
     def settings(self, **values: Any) -> Json:
         """Change settings and return all of them; see `sandbox.easypost.settings`."""
-        return self._send("POST", "/settings", values)
+        return self.send("POST", "/settings", values)
 
     def add_fault(self, kind: str, **values: Any) -> Json:
         """Set a fault; see `sandbox.faults`."""
-        return self._send("POST", "/faults", {"kind": kind, **values})
+        return self.send("POST", "/faults", {"kind": kind, **values})
 
     def faults(self) -> list[Json]:
         """The faults set, each with how often it matched and struck."""
-        return list(self._send("GET", "/faults")["faults"])
+        return list(self.send("GET", "/faults")["faults"])
 
     def clear_faults(self) -> None:
-        self._send("DELETE", "/faults")
+        self.send("DELETE", "/faults")
 
     def push(self, tracker: str, status: str, **values: Any) -> Json:
         """Move a tracker (its id, its shipment's id or its tracking code) to a status, at once."""
-        return self._send("POST", f"/trackers/{quote(tracker, safe='')}/push", {"status": status, **values})
+        return self.send("POST", f"/trackers/{quote(tracker, safe='')}/push", {"status": status, **values})
 
     def state(self, mode: str = "test") -> Json:
         """Counts and money of one mode's account."""
-        return dict(self._send("GET", "/state")["modes"][mode])
+        return dict(self.send("GET", "/state")["modes"][mode])
 
     def labels(self) -> list[Json]:
         """Every label ever bought: shipment, reference, tracking code, cost, refund and tracker status."""
-        return list(self._send("GET", "/labels")["labels"])
+        return list(self.send("GET", "/labels")["labels"])
 
-    def _send(self, method: str, path: str, body: Json | None = None) -> Json:
+    def send(self, method: str, path: str, body: Json | None = None) -> Json:
+        """One request of the control API. Raises: ControlError."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_SECONDS)
         try:
             content = None if body is None else json.dumps(body)

@@ -65,14 +65,14 @@ class ControlRoutes:
             ("GET", "/labels", self.labels),
         ]
         for method, path, handler in routes:
-            app.router.add_route(method, f"/_control{path}", _answering(handler))
+            app.router.add_route(method, f"/_control{path}", answering(handler))
 
     async def health(self, request: web.Request) -> Json:
         return {"ok": True, "virtual": self._vendor.world.clock.is_virtual}
 
     async def reset(self, request: web.Request) -> Json:
         """Forget everything; `now` puts a virtual clock anywhere, also back."""
-        body = await _body(request)
+        body = await body_of(request)
         await self._vendor.reset()
         self._vendor.world.settings = self._first_settings
         if "now" in body:
@@ -87,7 +87,7 @@ class ControlRoutes:
         clock = self._vendor.world.clock
         if not clock.is_virtual:
             raise Refused("this stand-in follows the wall clock", 409)
-        target = self._target(await _body(request), clock.now())
+        target = self._target(await body_of(request), clock.now())
         if target < clock.now():
             if len(self._vendor.world.agenda):
                 raise Refused("time goes back only when nothing is due; reset first", 409)
@@ -102,7 +102,7 @@ class ControlRoutes:
 
     async def change_settings(self, request: web.Request) -> Json:
         try:
-            changed = self._vendor.world.settings.changed(await _body(request))
+            changed = self._vendor.world.settings.changed(await body_of(request))
         except (BadSetting, TypeError) as error:
             raise Refused(str(error)) from None
         self._vendor.world.settings = changed
@@ -113,7 +113,7 @@ class ControlRoutes:
 
     async def add_fault(self, request: web.Request) -> Json:
         try:
-            return self._vendor.faults.add(await _body(request)).to_json()
+            return self._vendor.faults.add(await body_of(request)).to_json()
         except BadFault as error:
             raise Refused(str(error)) from None
 
@@ -128,7 +128,7 @@ class ControlRoutes:
         journey ends here). Answers once the webhooks have settled.
         """
         desk, tracker = self._find_tracker(request.match_info["id"])
-        body = await _body(request)
+        body = await body_of(request)
         status = body.get("status")
         if not isinstance(status, str):
             raise Refused("status is required")
@@ -238,9 +238,11 @@ def _labels(desk: Desk) -> list[Json]:
     return rows
 
 
-def _answering(
+def answering(
     handler: Callable[[web.Request], Awaitable[Any]],
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """What a handler returns as JSON; what it refuses as `{"error": …}`."""
+
     async def answer(request: web.Request) -> web.Response:
         try:
             return web.json_response(await handler(request))
@@ -250,7 +252,8 @@ def _answering(
     return answer
 
 
-async def _body(request: web.Request) -> Json:
+async def body_of(request: web.Request) -> Json:
+    """The request's JSON object. Raises: Refused."""
     raw = await request.read()
     try:
         body = json.loads(raw) if raw else {}

@@ -23,6 +23,11 @@ from sandbox.control import ControlRoutes
 from sandbox.easypost.app import EasyPost
 from sandbox.easypost.settings import Settings
 from sandbox.inbox import Inbox, add_routes
+from sandbox.stripe.app import Stripe
+from sandbox.stripe.client import StripeControl
+from sandbox.stripe.control import ControlRoutes as StripeControlRoutes
+from sandbox.stripe.pages import Pages
+from sandbox.stripe.settings import Settings as StripeSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
@@ -44,10 +49,15 @@ class Options:
 
 
 def build_app(options: Options) -> web.Application:
-    """Everything under one roof: `/v2` EasyPost, `/files`, `/_control`, `/inbox`."""
+    """Everything under one roof: `/v2` EasyPost, `/v1` and `/c` Stripe, `/files`, `/_control`, `/inbox`."""
     app = web.Application()
     vendor = EasyPost(Clock(options.start_at), options.settings)
     vendor.add_routes(app)
+    stripe = Stripe(vendor.world.clock, vendor.world.agenda, StripeSettings())
+    vendor.neighbours.append(stripe)
+    stripe.add_routes(app)
+    Pages(stripe).add_routes(app)
+    StripeControlRoutes(stripe).add_routes(app)
     ControlRoutes(vendor, options.settings).add_routes(app)
     add_routes(app, Inbox(options.mail_dir))
 
@@ -155,6 +165,15 @@ class Sandbox:
     def easypost_url(self) -> str:
         """What the `easypost` client takes as `api_base`."""
         return f"{self.url}/v2"
+
+    @property
+    def stripe_url(self) -> str:
+        """What the `stripe` client takes as the base address of its API."""
+        return self.url
+
+    @property
+    def stripe(self) -> StripeControl:
+        return StripeControl(self.control)
 
     @property
     def control(self) -> Control:

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from config.codes import new_code
-from config.triggers import append_only
+from config.triggers import append_only, fixed
 from fulfillment.claims.quotes import Quote, lines_from_json
 from fulfillment.claims.rules import CANCELLABLE_STATES, LIVE_STATES, TRANSITIONS, ClaimState
 
@@ -137,11 +137,8 @@ class PriceList(models.Model):
             ),
         ]
         triggers = [
-            pgtrigger.Protect(
-                name="price_lists_are_fixed",
-                operation=pgtrigger.UpdateOf(
-                    "campaign_id", "version", "document", "valid_from", "published_at"
-                ),
+            fixed(
+                "price_lists_are_fixed", "campaign_id", "version", "document", "valid_from", "published_at"
             ),
             pgtrigger.Protect(name="price_lists_stay", operation=pgtrigger.Delete),
         ]

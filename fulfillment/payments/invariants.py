@@ -5,6 +5,7 @@ What the vendor says is compared by `reconcile_payments`; here our own rows are.
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -126,7 +127,7 @@ def books_agree() -> tuple[int, Iterable[Violation]]:
     ]
 
 
-def _rows(sql: str, parameters: dict[str, object] | None = None) -> list[tuple[str, ...]]:
+def _rows(sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[str, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters or {})
         rows: list[tuple[str, ...]] = cursor.fetchall()

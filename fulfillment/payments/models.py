@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from config.codes import new_code
-from config.triggers import append_only
+from config.triggers import append_only, fixed
 from fulfillment.payments.rules.states import (
     LIVE_PAYMENT_STATES,
     PAYMENT_TRANSITIONS,
@@ -93,11 +93,14 @@ class Payment(models.Model):
                 ),
             ),
             pgtrigger.Protect(name="payments_stay", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="what_is_asked_for_is_fixed",
-                operation=pgtrigger.UpdateOf(
-                    "claim_id", "attempt", "amount", "currency", "mode", "idempotency_key"
-                ),
+            fixed(
+                "what_is_asked_for_is_fixed",
+                "claim_id",
+                "attempt",
+                "amount",
+                "currency",
+                "mode",
+                "idempotency_key",
             ),
         ]
 
@@ -175,14 +178,11 @@ class Refund(models.Model):
                 ),
             ),
             pgtrigger.Protect(name="refunds_stay", operation=pgtrigger.Delete),
-            pgtrigger.Protect(
-                name="what_is_given_back_is_fixed",
-                operation=pgtrigger.UpdateOf("payment_id", "amount", "currency", "reason", "code"),
-            ),
+            fixed("what_is_given_back_is_fixed", "payment_id", "amount", "currency", "reason", "code"),
             pgtrigger.Trigger(
                 name="no_more_goes_back_than_came",
                 when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("state"),
+                operation=pgtrigger.Insert | pgtrigger.Update,
                 declare=[("came", "bigint"), ("goes", "bigint")],
                 # The payment's row is locked, so that two refunds at once are added up one after the other.
                 func="""

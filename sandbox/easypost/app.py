@@ -9,6 +9,7 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from aiohttp import web
 
@@ -81,6 +82,18 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
 BREATHE_EVERY = 20
 
 
+class Neighbour(Protocol):
+    """Another vendor's stand-in that shares clock and agenda: its webhooks are waited for as ours are."""
+
+    def is_busy_with(self, key: str) -> bool: ...
+
+    async def settle(self, key: str | None = None) -> None: ...
+
+    async def reset(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
 class EasyPost:
     """The vendor: both modes, the time they share, and what goes wrong."""
 
@@ -89,6 +102,7 @@ class EasyPost:
         self.world = World(clock, Agenda(), self.faults, settings)
         self.desks = {mode: self._open_desk(mode) for mode in ("test", "production")}
         self._advancing = asyncio.Lock()
+        self.neighbours: list[Neighbour] = []
 
     def _open_desk(self, mode: str) -> Desk:
         books = Books()
@@ -106,10 +120,14 @@ class EasyPost:
         self.faults.clear()
         self.world.agenda.clear()
         self.desks = {mode: self._open_desk(mode) for mode in self.desks}
+        for neighbour in self.neighbours:
+            await neighbour.reset()
 
     async def close(self) -> None:
         for desk in self.desks.values():
             await desk.courier.close()
+        for neighbour in self.neighbours:
+            await neighbour.close()
 
     async def advance(self, until: datetime) -> int:
         """Do all that falls due up to a time, in order of time, and wait for its webhooks.
@@ -158,11 +176,15 @@ class EasyPost:
                 pass
 
     def _is_busy_with(self, key: str) -> bool:
-        return any(desk.courier.is_busy_with(key) for desk in self.desks.values())
+        return any(desk.courier.is_busy_with(key) for desk in self.desks.values()) or any(
+            neighbour.is_busy_with(key) for neighbour in self.neighbours
+        )
 
     async def _settle(self, key: str | None = None) -> None:
         for desk in self.desks.values():
             await desk.courier.settle(key)
+        for neighbour in self.neighbours:
+            await neighbour.settle(key)
 
     def _endpoint(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def endpoint(request: web.Request) -> web.StreamResponse:

@@ -20,6 +20,8 @@ class Failure(Enum):
 class PaymentGatewayError(KeydeskError):
     """A call that did not end as asked. Carries the vendor's code, never its text.
 
+    `is_kept`: the vendor itself failed, and says so again for as long as the key of the call is good.
+
     Args: status: the HTTP status, when there was an answer.
     """
 
@@ -29,6 +31,8 @@ class PaymentGatewayError(KeydeskError):
         self.failure = failure
         self.code = code[:80]
         self.status = status
+        # A page without a code of the vendor's comes from something in between, which keeps no answers.
+        self.is_kept = status is not None and status >= 500 and not code.startswith("HTTP.")
         answer = "no answer" if status is None else f"HTTP {status}"
         super().__init__(f"The payments vendor: {self.code} ({answer}, {failure.value}).")
 

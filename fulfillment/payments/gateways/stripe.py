@@ -6,7 +6,7 @@ tests/fulfillment/payments/test_stripe_gateway.py holds it to that.
 
 import logging
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -178,14 +178,14 @@ class StripeGateway:
         if mine is None:
             return self._ask(
                 lambda client: client.v1.webhook_endpoints.create(
-                    params={"url": url, "enabled_events": EVENTS, "api_version": API_VERSION}  # type: ignore[typeddict-item]
+                    params={"url": url, "enabled_events": EVENTS, "api_version": API_VERSION}
                 ),
                 lambda body: str(body["secret"]),
             )
         self._ask(
             lambda client: client.v1.webhook_endpoints.update(
                 str(mine["id"]),
-                params={"enabled_events": EVENTS, "disabled": False},  # type: ignore[typeddict-item]
+                params={"enabled_events": EVENTS, "disabled": False},
             ),
             lambda body: body,
         )
@@ -236,9 +236,7 @@ class _Transport(stripe.RequestsClient):
         super().__init__(timeout=timeout)
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
 
-    def request(
-        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
-    ) -> tuple[bytes, int, Mapping[str, str]]:
+    def request(self, *arguments: Any, **options: Any) -> Any:
         if getattr(self._thread_local, "session", None) is None:
             session = requests.Session()
             # A netrc entry or a proxy variable of the surroundings would replace the key or read the traffic.
@@ -247,7 +245,7 @@ class _Transport(stripe.RequestsClient):
             session.max_redirects = 0
             self._thread_local.session = session
             self._sessions.add(session)
-        return super().request(method, url, headers, post_data)
+        return super().request(*arguments, **options)
 
     def close_all(self) -> None:
         for session in list(self._sessions):

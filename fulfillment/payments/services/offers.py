@@ -114,8 +114,7 @@ def _after_refusal(
     and a look before whether the old one left anything.
     """
     Payment.objects.filter(pk=payment.pk).update(last_error=error.code)
-    is_final = error.failure is Failure.PERMANENT or (error.status or 0) >= 500
-    if not is_final:
+    if error.failure is not Failure.PERMANENT and not error.is_kept:
         raise error
     found = _listed(payment, gateway=gateway)
     if found is not None:

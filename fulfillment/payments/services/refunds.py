@@ -171,7 +171,7 @@ def _after_refusal(
 ) -> None:
     Refund.objects.filter(pk=refund.pk).update(failure=error.code)
     if error.failure is not Failure.PERMANENT:
-        if (error.status or 0) >= 500:
+        if error.is_kept:
             # That answer is kept under the key for ever, so the next attempt needs another.
             _try_anew(refund, gateway=gateway, now=now)
             if refund.state != _R.PLANNED:

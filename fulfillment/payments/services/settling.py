@@ -52,6 +52,19 @@ logger = logging.getLogger("keydesk.payments")
 
 _P = PaymentState
 LOOKS = 5
+_LEARNED = [
+    "state",
+    "updated_at",
+    "paid_at",
+    "received",
+    "received_currency",
+    "session_id",
+    "payment_intent_id",
+    "charge_id",
+    "looked_at",
+    "last_error",
+    "version",
+]
 
 
 @dataclass(frozen=True)
@@ -145,7 +158,8 @@ def _apply(payment: Payment, look: Look, *, mode: str, now: datetime) -> bool:
         if look.checkout.is_live != (mode == "live") or current.mode != mode:
             _set_aside(current, now=now)
             return True
-        state = next_state(PaymentState(current.state), state_seen(look.checkout))
+        before = PaymentState(current.state)
+        state = next_state(before, state_seen(look.checkout))
         _learn(current, look.checkout, state=state, now=now)
         if state == _P.PAID:
             _act_on_money(current, claim, look.checkout, now=now)
@@ -154,7 +168,7 @@ def _apply(payment: Payment, look: Look, *, mode: str, now: datetime) -> bool:
             if look.refunds is not None:
                 refunds.take_in(current, look.refunds, now=now)
             refunds.give_back_what_is_not_ours(current, claim, now=now)
-        elif state == _P.PENDING:
+        elif state == _P.PENDING != before:
             hold_keys_until(claim, until=now + HOLD_WHILE_PENDING, now=now)
         elif state in (_P.FAILED, _P.EXPIRED):
             _lapse_if_over(current, claim, now=now)
@@ -183,7 +197,7 @@ def _learn(payment: Payment, checkout: Checkout, *, state: PaymentState, now: da
     payment.looked_at = now
     payment.last_error = ""
     payment.version += 1
-    payment.save()
+    payment.save(update_fields=_LEARNED)
 
 
 def _act_on_money(payment: Payment, claim: Claim, checkout: Checkout, *, now: datetime) -> None:

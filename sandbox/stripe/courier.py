@@ -1,0 +1,195 @@
+"""Delivers events to the webhook endpoints: signed, in order per object, repeated when they fail."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections import Counter, deque
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from sandbox.stripe.account import Account, World
+
+Json = dict[str, Any]
+Line = tuple[str, str]
+
+AGENT = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
+# How long a delivery held for reordering waits for the next one of its object.
+HELD_FOR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one endpoint. `at` is when this attempt became due."""
+
+    event: Json
+    endpoint_id: str
+    key: str
+    at: datetime
+    attempt: int = 0
+    is_badly_signed: bool = False
+
+    @property
+    def line(self) -> Line:
+        return (self.key, self.endpoint_id)
+
+
+class Courier:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._account: Account | None = None
+        self._lines: dict[Line, deque[Delivery]] = {}
+        self._workers: dict[Line, asyncio.Task[None]] = {}
+        self._busy: Counter[str] = Counter()
+        self._held: dict[Line, Delivery] = {}
+        self._session: aiohttp.ClientSession | None = None
+        self._slots = asyncio.Semaphore(world.settings.webhook_concurrency)
+
+    def serve(self, account: Account) -> None:
+        """The account whose events these are; the two know each other."""
+        self._account = account
+
+    def send(self, event: Json, *, key: str) -> None:
+        """Send an event to every endpoint that wants it, or do to it what the faults say."""
+        for endpoint_id, endpoint in self._books.endpoints.items():
+            if endpoint.is_enabled and endpoint.wants(event["type"]):
+                self._dispatch(Delivery(event, endpoint_id, key, self._world.clock.now()))
+
+    def send_again(self, event: Json) -> None:
+        """As the dashboard's button does: once more, whatever came of it before."""
+        for endpoint_id in self._books.endpoints:
+            self._enqueue(Delivery(event, endpoint_id, event["id"], self._world.clock.now()))
+
+    def is_busy_with(self, key: str) -> bool:
+        return self._busy[key] > 0
+
+    async def settle(self, key: str | None = None) -> None:
+        """Wait until nothing (of `key`) is on its way. What waits on the agenda is not on its way."""
+        while workers := [
+            worker for (line_key, _), worker in self._workers.items() if key is None or line_key == key
+        ]:
+            await asyncio.wait(workers)
+
+    async def close(self) -> None:
+        for worker in self._workers.values():
+            worker.cancel()
+        await asyncio.gather(*self._workers.values(), return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    @property
+    def _books(self) -> Account:
+        assert self._account is not None, "a courier serves an account"
+        return self._account
+
+    def _dispatch(self, delivery: Delivery) -> None:
+        """Apply the webhook faults; the one place where they do."""
+        copies, hold = 1, False
+        status = str(delivery.event["data"]["object"].get("status", ""))
+        for fault in self._world.faults.for_event(delivery.event["type"], status):
+            match fault.kind:
+                case "webhook_drop":
+                    self._books.tally["webhooks_dropped"] += 1
+                    return
+                case "webhook_delay":
+                    self._later(delivery, delivery.at + timedelta(seconds=fault.seconds))
+                    return
+                case "webhook_bad_signature":
+                    delivery = replace(delivery, is_badly_signed=True)
+                case "webhook_duplicate":
+                    copies = fault.times
+                case "webhook_reorder":
+                    hold = True
+        if hold and delivery.line not in self._held:
+            self._hold(delivery)
+            return
+        for _ in range(copies):
+            self._enqueue(delivery)
+        if (held := self._held.pop(delivery.line, None)) is not None:
+            self._enqueue(held)
+
+    def _hold(self, delivery: Delivery) -> None:
+        """Keep a delivery back until the next one of its line has gone ahead, or for an hour."""
+        self._held[delivery.line] = delivery
+
+        def release() -> None:
+            if self._held.get(delivery.line) is delivery:
+                del self._held[delivery.line]
+                self._enqueue(delivery)
+
+        self._world.agenda.put(delivery.at + HELD_FOR, release, key=delivery.key)
+
+    def _later(self, delivery: Delivery, at: datetime) -> None:
+        later = replace(delivery, at=at)
+        self._world.agenda.put(at, lambda: self._enqueue(later), key=delivery.key)
+
+    def _enqueue(self, delivery: Delivery) -> None:
+        self._lines.setdefault(delivery.line, deque()).append(delivery)
+        if delivery.line not in self._workers:
+            self._busy[delivery.key] += 1
+            self._workers[delivery.line] = asyncio.create_task(self._work(delivery.line))
+
+    async def _work(self, line: Line) -> None:
+        try:
+            waiting = self._lines[line]
+            while waiting:
+                await self._deliver(waiting.popleft())
+        finally:
+            del self._lines[line], self._workers[line]
+            self._busy[line[0]] -= 1
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        endpoint = self._books.endpoints.get(delivery.endpoint_id)
+        if endpoint is None or not endpoint.is_enabled:
+            return
+        async with self._slots:
+            code = await self._post(delivery)
+        if code is not None and 200 <= code < 300:
+            self._books.tally["webhooks_delivered"] += 1
+            delivery.event["pending_webhooks"] = max(0, delivery.event["pending_webhooks"] - 1)
+            return
+        self._books.tally["webhooks_failed"] += 1
+        pauses = self._world.settings.webhook_retry_seconds
+        if delivery.attempt < len(pauses):
+            # A repeat is signed anew, with the time it is made at.
+            again = replace(delivery, attempt=delivery.attempt + 1, is_badly_signed=False)
+            self._later(again, delivery.at + timedelta(seconds=pauses[delivery.attempt]))
+        else:
+            self._books.tally["webhooks_given_up"] += 1
+
+    async def _post(self, delivery: Delivery) -> int | None:
+        """Send once; no code when nobody answered in time."""
+        endpoint = self._books.endpoints[delivery.endpoint_id]
+        if self._session is None:
+            # trust_env stays off: a proxy or netrc of the surroundings must not touch deliveries.
+            self._session = aiohttp.ClientSession(skip_auto_headers={"Accept", "Accept-Encoding"})
+        body = json.dumps(delivery.event, indent=2).encode()
+        secrets = [f"not {one}" for one in endpoint.secrets] if delivery.is_badly_signed else endpoint.secrets
+        headers = {
+            "User-Agent": AGENT,
+            "Content-Type": "application/json; charset=utf-8",
+            "Stripe-Signature": sign(secrets, body, at=self._world.clock.now()),
+        }
+        timeout = aiohttp.ClientTimeout(total=self._world.settings.webhook_timeout_seconds)
+        try:
+            async with self._session.post(
+                endpoint.body["url"], data=body, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                return response.status
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None
+
+
+def sign(secrets: list[str], body: bytes, *, at: datetime) -> str:
+    """`t=…,v1=…`, one signature for each secret in use."""
+    moment = str(int(at.timestamp()))
+    signed = moment.encode() + b"." + body
+    parts = [f"v1={hmac.new(secret.encode(), signed, sha256).hexdigest()}" for secret in secrets]
+    return ",".join([f"t={moment}", *parts])
