@@ -199,7 +199,6 @@ def withdraw(claim: Claim, *, now: datetime) -> bool:
     ):
         return False
     release(holder=claim.code, actor=ACTOR, now=now, reason=Reason.CANCELLED)
-    defer(PROMOTE, campaign_id=claim.campaign_id)
     shred(subject=claim.code, now=now)
     queue_notice(
         account_id=claim.account_id, template=Notice.Template.CANCELLED, claim_code=claim.code, now=now

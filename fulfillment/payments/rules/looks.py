@@ -78,6 +78,9 @@ def reason_to_give_back(claim_state: ClaimState, *, differs: Sequence[str]) -> R
         return _GIVEN_UP[claim_state]
     if claim_state in (ClaimState.AWAITING_PAYMENT, ClaimState.EXPIRED):
         return None
+    if claim_state in (ClaimState.WAITLISTED, ClaimState.IN_REVIEW):
+        # Its keys were taken from it, by a recall; it is asked to pay again when it has others.
+        return RefundReason.TOO_LATE
     # It was accepted for another payment.
     return RefundReason.TWICE
 

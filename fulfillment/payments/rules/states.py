@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from django.db import models
+from django.utils.translation import gettext_noop as _
 
 
 class PaymentState(models.TextChoices):
@@ -55,13 +56,13 @@ LIVE_REFUND_STATES = frozenset({_R.PLANNED, _R.PENDING, _R.SUCCEEDED})
 
 
 class RefundReason(models.TextChoices):
-    CANCELLED = "cancelled", "the claim was cancelled"
-    TOO_LATE = "too_late", "the payment came after the keys were given to others"
-    TWICE = "twice", "it was paid twice"
-    MISMATCH = "mismatch", "what was paid is not what was asked for"
-    SHORT = "short", "not everything that was paid for could be sent"
-    UNDELIVERABLE = "undeliverable", "the parcel could not be delivered"
-    BY_HAND = "by_hand", "made by hand on the vendor's pages"
+    CANCELLED = "cancelled", _("the claim was cancelled")
+    TOO_LATE = "too_late", _("the payment came after the keys were given to others")
+    TWICE = "twice", _("it was paid twice")
+    MISMATCH = "mismatch", _("what was paid is not what was asked for")
+    SHORT = "short", _("not everything that was paid for could be sent")
+    UNDELIVERABLE = "undeliverable", _("the parcel could not be delivered")
+    BY_HAND = "by_hand", _("as agreed")
 
 
 class PaymentCaseReason(models.TextChoices):

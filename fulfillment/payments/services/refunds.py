@@ -13,7 +13,6 @@ from django.db.models import Sum
 
 from config.jobs import defer
 from fulfillment.claims.models import Claim
-from fulfillment.claims.money import shown
 from fulfillment.claims.rules import ClaimState
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
@@ -292,10 +291,8 @@ def _tell(refund: Refund, *, now: datetime) -> None:
         template=Notice.Template.REFUNDED,
         claim_code=claim.code,
         context={
-            "amount": shown(refund.amount, refund.currency),
-            "why": str(RefundReason(refund.reason).label)
-            if refund.reason != RefundReason.BY_HAND
-            else "as agreed",
+            "amount": {"amount": refund.amount, "currency": refund.currency},
+            "why": RefundReason(refund.reason).label,
         },
         once=f"refunded:{refund.code}",
         now=now,
