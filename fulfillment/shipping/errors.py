@@ -208,3 +208,17 @@ class ManifestNotReady(ManifestError):
         super().__init__(
             f"Manifest {code} is {state}. Only a manifest that is ready can be handed over or changed."
         )
+
+
+class NoPapers(FloorError):
+    """Parcels without a label file: not bought, not fetched yet, or shredded with the address."""
+
+    code = "no_papers"
+
+    def __init__(self, parcels: Sequence[str]) -> None:
+        self.parcels = list(parcels)
+        named = ", ".join(self.parcels[:10]) + (" and others" if len(self.parcels) > 10 else "")
+        super().__init__(
+            f"No label file for {named}. A label just bought arrives within a minute; if it does not, "
+            "look at the parcel's case."
+        )

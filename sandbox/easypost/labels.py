@@ -70,8 +70,8 @@ def _image(shipment: Json, dpi: int) -> Image.Image:
     rate = shipment["selected_rate"]
     image = _form(rate["carrier"], rate["service"], dpi).copy()
     draw_on = ImageDraw.Draw(image)
-    _write(draw_on, dpi, (0.15, 1.05), address_lines(shipment["from_address"]), 0.11)
-    _write(draw_on, dpi, (0.55, 2.3), address_lines(shipment["to_address"]), 0.17)
+    _write(draw_on, dpi, (0.15, 1.05), address_lines(shipment["from_address"]), 0.11, width=3.7)
+    _write(draw_on, dpi, (0.55, 2.3), address_lines(shipment["to_address"]), 0.17, width=3.3)
     code = shipment["tracking_code"]
     bars = _bars(code, int(3.4 * dpi), int(0.9 * dpi))
     image.paste(bars, ((int(WIDTH_IN * dpi) - bars.width) // 2, int(4.35 * dpi)))
@@ -116,11 +116,20 @@ def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _write(
-    draw_on: ImageDraw.ImageDraw, dpi: int, at: tuple[float, float], lines: list[str], height: float
+    draw_on: ImageDraw.ImageDraw,
+    dpi: int,
+    at: tuple[float, float],
+    lines: list[str],
+    height: float,
+    *,
+    width: float | None = None,
 ) -> None:
-    """Write lines from a point, all measures in inches."""
-    font = _font(int(height * dpi))
+    """Write lines from a point, all measures in inches; a line that is too wide is set smaller."""
     for number, line in enumerate(lines):
+        pixels = int(height * dpi)
+        font = _font(pixels)
+        if width is not None and (long := draw_on.textlength(line, font=font)) > width * dpi:
+            font = _font(max(int(0.06 * dpi), int(pixels * width * dpi / long)))
         draw_on.text((at[0] * dpi, (at[1] + number * height * 1.25) * dpi), line, fill=_BLACK, font=font)
 
 

@@ -19,7 +19,7 @@ from fulfillment.shipping.gateways.base import (
     GatewayError,
     Rate,
 )
-from fulfillment.shipping.models import LabelPurchase
+from fulfillment.shipping.models import LabelPurchase, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.destinations import allowed_carriers
 from fulfillment.shipping.rules.insurance import insured_cents
@@ -123,6 +123,8 @@ def _describe(purchase: LabelPurchase, address: PostalAddress, *, now: datetime)
 
 
 def _register(purchase: LabelPurchase, described: Description, *, gateway: CarrierGateway) -> CreatedShipment:
+    if described.customs is not None and not purchase.shipment.has_customs:
+        Shipment.objects.filter(pk=purchase.shipment_id).update(has_customs=True)
     try:
         return gateway.create_shipment(
             to=described.to,

@@ -7,6 +7,7 @@ from fulfillment.shipping.gateways.base import Customs, Parcel, Party
 from fulfillment.shipping.models import LabelPurchase
 from fulfillment.shipping.rules.customs import customs_lines, exemption
 from fulfillment.shipping.rules.destinations import needs_customs
+from fulfillment.shipping.rules.lettering import for_carriers
 from fulfillment.shipping.rules.parcels import Content, TooMuch, parcel_for
 from fulfillment.shipping.sender import sender_at
 from fulfillment.vault.addresses import PostalAddress
@@ -69,7 +70,7 @@ def content_of(unit: Unit) -> Content:
 
 def _recipient(address: PostalAddress, *, sender: Party, abroad: bool) -> Party:
     """Carriers refuse parcels abroad without a phone and a mail address; the desk's stand in."""
-    latin = address.for_label()
+    latin = for_carriers(address)
     if not abroad:
         return Party(latin, phone=address.phone)
     return Party(latin, phone=address.phone or sender.phone, email=sender.email, tax_id=address.tax_id)
