@@ -19,5 +19,7 @@ urlpatterns = [
     # Bounces and complaints, from the provider that MAIL_URL names; answers 400 without its secret.
     path("webhooks/mail/", include("anymail.urls")),
     path("me/", include("pages.my_data_urls")),
+    path("me/", include("pages.standing_urls")),
+    path("projects/", include("pages.projects_urls")),
     path("", include("pages.urls")),
 ]

@@ -10,8 +10,9 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery, TextField, Value
 
 from roster.files.names import normalized
 from roster.models import Account, Designation, Policy, Project, ProjectRole, TwoFactorObservation
-from roster.papers import Delegation, Disclaimer, PolicyException, ProjectEvent
+from roster.papers import DELEGATES_PER_PROJECT, Appeal, Delegation, Disclaimer, PolicyException, ProjectEvent
 from roster.rules import ExceptionFact, Facts, RoleFact
+from roster.rules.difference import TITLES
 
 
 @dataclass(frozen=True)
@@ -232,6 +233,96 @@ def critical_projects_of(account: Account) -> list[str]:
     """Names of the critical projects that speak for an account, the most downloaded first."""
     facts = _roles_of([account]).get(account.pk, [])
     return list(dict.fromkeys(role.project for role in facts if role.critical))
+
+
+@dataclass(frozen=True)
+class StandingRole:
+    """A live role on a critical project, and what the person said of it."""
+
+    project_id: int
+    project: str
+    normalized_name: str
+    role: str
+    since: date | None
+    disclaimed: str
+
+
+@dataclass(frozen=True)
+class StandingAppeal:
+    """An appeal as the person sees it."""
+
+    pk: int
+    rule: str
+    title: str
+    state: str
+    get_state_display: str
+    text: str
+    answer: str
+    created_at: datetime
+    awaits_second_name: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All that a person can look at and change about their standing."""
+
+    roles: Sequence[StandingRole]
+    named_for: Sequence[Delegation]
+    named: Sequence[Delegation]
+    appeals: Sequence[StandingAppeal]
+    exceptions: Sequence[PolicyException]
+    delegates_per_project: int = DELEGATES_PER_PROJECT
+
+
+def standing_of(*, account: Account, now: datetime) -> Standing:
+    """What a person's page shows of the roster; six queries, however much there is."""
+    said = {
+        one.project_id: one.get_kind_display() for one in Disclaimer.objects.live().filter(account=account)
+    }
+    roles = (
+        ProjectRole.objects.live()
+        .filter(account=account, project__critical_since__isnull=False)
+        .select_related("project")
+        .order_by("project__normalized_name", "role")
+    )
+    delegations = Delegation.objects.live().select_related("project", "account", "delegated_by")
+    appeals = Appeal.objects.filter(account=account).select_related("exception").order_by("created_at", "pk")
+    return Standing(
+        roles=[
+            StandingRole(
+                role.project_id,
+                role.project.name,
+                role.project.normalized_name,
+                role.role,
+                role.since,
+                said.get(role.project_id, ""),
+            )
+            for role in roles
+        ],
+        named_for=list(delegations.filter(account=account).order_by("pk")),
+        named=list(delegations.filter(delegated_by=account).order_by("project__normalized_name", "pk")),
+        appeals=[_appeal_shown(appeal) for appeal in appeals],
+        exceptions=list(
+            PolicyException.objects.in_force(now).filter(account=account).order_by("expires_at", "pk")
+        ),
+    )
+
+
+def _appeal_shown(appeal: Appeal) -> StandingAppeal:
+    exception = appeal.exception
+    return StandingAppeal(
+        pk=appeal.pk,
+        rule=appeal.rule,
+        title=TITLES.get(appeal.rule, appeal.rule).capitalize(),
+        state=appeal.state,
+        get_state_display=Appeal.State(appeal.state).label,
+        text=appeal.text,
+        answer=appeal.answer,
+        created_at=appeal.created_at,
+        awaits_second_name=exception is not None
+        and exception.granted_at is None
+        and exception.ended_at is None,
+    )
 
 
 def policy_in_force(*, now: datetime) -> Policy | None:

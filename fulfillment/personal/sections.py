@@ -102,6 +102,19 @@ SECTIONS: Sequence[Section] = (
         ),
     ),
     Section(
+        "invitations",
+        _("Whether and when you were invited"),
+        _("To invite you once, and to tell you once when you can newly claim."),
+        _("They stay: dates, a wave, and one yes or no."),
+        False,
+        (
+            Table(
+                "claims.Invitation", "account", ("campaign__slug", "wave__name", "invited_at", "was_mailed")
+            ),
+            Table("claims.Standing", "account", ("campaign__slug", "is_admitted", "since")),
+        ),
+    ),
+    Section(
         "two_factor",
         _("Your two-factor authentication, as it was seen"),
         _("To count whether the programme has made accounts safer."),

@@ -1,0 +1,80 @@
+"""Which projects are critical, and why: public, and about no person."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from config import clock
+from roster.files.names import is_project_name, normalized
+from roster.models import Designation, Project
+from roster.papers import ProjectEvent
+from roster.selectors import project_story, reason_of
+
+FOUND_AT_MOST = 50
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """Find a critical project by the beginning of its name."""
+    asked = request.GET.get("q", "").strip()[:100]
+    found: list[Project] = []
+    if asked:
+        starts = normalized(asked) if is_project_name(asked) else None
+        if starts is not None:
+            critical = Project.objects.critical()
+            found = list(
+                critical.filter(normalized_name__gte=starts, normalized_name__lt=f"{starts}~").order_by(
+                    "normalized_name"
+                )[:FOUND_AT_MOST]
+            )
+        if len(found) == 1 and starts == found[0].normalized_name:
+            return redirect("projects:project", found[0].normalized_name)
+    return render(request, "pages/projects.html", {"asked": asked, "found": found, "most": FOUND_AT_MOST})
+
+
+@require_safe
+def project(request: HttpRequest, name: str) -> HttpResponse:
+    """One project: since when it is critical, why, with which rank, and what became of it."""
+    if not is_project_name(name):
+        raise Http404
+    if name != normalized(name):
+        return redirect("projects:project", normalized(name), permanent=True)
+    story = project_story(name=name)
+    if story is None or story.project.critical_since is None:
+        return render(request, "pages/project_not_critical.html", {"name": name}, status=404)
+    return render(
+        request,
+        "pages/project.html",
+        {
+            "project": story.project,
+            "days": (clock.now().date() - story.project.critical_since).days,
+            "reasons": [_told(one) for one in story.designations],
+            "events": [_event_told(one) for one in story.events],
+        },
+    )
+
+
+def _told(designation: Designation) -> dict[str, Any]:
+    snapshot = designation.snapshot
+    return {
+        "designation": designation,
+        "why": reason_of(designation),
+        "window": snapshot if snapshot and snapshot.window_start else None,
+        "source": snapshot,
+    }
+
+
+def _event_told(event: ProjectEvent) -> dict[str, Any]:
+    said = {
+        ProjectEvent.Kind.DELETED: _("It vanished from the index. It is still critical."),
+        ProjectEvent.Kind.RECREATED: _(
+            "It was made anew under the same name, and is as critical as before. Claims of its new "
+            "maintainers are looked at by a person for a while."
+        ),
+        ProjectEvent.Kind.RENAMED: _("It got another name. Both names are critical."),
+        ProjectEvent.Kind.TRANSFERRED: _("All its owners changed. It is still critical."),
+    }
+    return {"event": event, "says": said[ProjectEvent.Kind(event.kind)]}
