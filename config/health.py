@@ -1,9 +1,16 @@
-"""Whether this process lives, and whether it can serve: what load balancers and people on call ask."""
+"""Whether this process lives, whether it can serve, and how it fares: what load balancers, people on call and
+their instruments ask. Each app adds its own in `health.py`: `CHECKS`, and `metrics(now)`.
+"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
+from django.apps import apps
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -19,6 +26,31 @@ WORKER_SILENCE = timedelta(seconds=30)
 ROSTER_AGE = timedelta(hours=48)
 
 
+Look = Callable[[datetime], tuple[bool, str]]
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """One look at one thing. What is not needed to serve is shown, and takes nobody off the air."""
+
+    name: str
+    look: Look
+    is_needed: bool = True
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One number for Prometheus; labels hold states and reasons, never anybody's code."""
+
+    name: str
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        labels = ",".join(f'{name}="{value}"' for name, value in self.labels.items())
+        return f"{self.name}{{{labels}}} {self.value:g}" if labels else f"{self.name} {self.value:g}"
+
+
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -29,28 +61,51 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when all checks pass, else 503; either way with each check's finding."""
+    """200 when all that is needed passes, else 503; either way with each check's finding."""
     found = check_all(now=clock.now())
-    ok = all(check["ok"] for check in found.values())
-    failed = [name for name, check in found.items() if not check["ok"]]
-    return JsonResponse({"ok": ok, "failed": failed, "checks": found}, status=200 if ok else 503)
+    failed = [name for name, check in found.items() if not check["ok"] and check["needed"]]
+    degraded = [name for name, check in found.items() if not check["ok"] and not check["needed"]]
+    document = {"ok": not failed, "failed": failed, "degraded": degraded, "checks": found}
+    return JsonResponse(document, status=503 if failed else 200)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The checks and every app's numbers as Prometheus reads them. Keep it off the open net."""
+    now = clock.now()
+    found = check_all(now=now)
+    samples = [Sample("keydesk_check_ok", check["ok"], {"check": name}) for name, check in found.items()]
+    if found["database"]["ok"]:
+        for module in _of_apps():
+            samples += module.metrics(now)
+    text = "".join(f"{sample}\n" for sample in samples)
+    return HttpResponse(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 def check_all(*, now: datetime) -> Mapping[str, dict[str, Any]]:
     """The finding of every check by name. Without a database the others are not asked."""
-    found = {"database": _ask(_database, now)}
+    found = {"database": _ask(HealthCheck("database", _database), now)}
     if found["database"]["ok"]:
-        found |= {name: _ask(check, now) for name, check in CHECKS.items()}
+        checks = [HealthCheck(name, look) for name, look in CHECKS.items()]
+        checks += [check for module in _of_apps() for check in module.CHECKS]
+        found |= {check.name: _ask(check, now) for check in checks}
     return found
 
 
-def _ask(check: Callable[[datetime], tuple[bool, str]], now: datetime) -> dict[str, Any]:
+def _of_apps() -> Iterable[ModuleType]:
+    for app in apps.get_app_configs():
+        if app.name != "config" and find_spec(f"{app.name}.health"):
+            yield import_module(f"{app.name}.health")
+
+
+def _ask(check: HealthCheck, now: datetime) -> dict[str, Any]:
     try:
-        ok, finding = check(now)
+        ok, finding = check.look(now)
     except DatabaseError as error:
         # The type only: a driver's message may name hosts and users.
         ok, finding = False, f"The database refused: {type(error).__name__}."
-    return {"ok": ok, "finding": finding}
+    return {"ok": ok, "needed": check.is_needed, "finding": finding}
 
 
 def _database(now: datetime) -> tuple[bool, str]:
@@ -83,7 +138,7 @@ def _roster(now: datetime) -> tuple[bool, str]:
     return now - taken_at <= ROSTER_AGE, f"Taken {hours:.1f} h ago."
 
 
-CHECKS: Mapping[str, Callable[[datetime], tuple[bool, str]]] = {
+CHECKS: Mapping[str, Look] = {
     "migrations": _migrations,
     "worker": _worker,
     "roster": _roster,

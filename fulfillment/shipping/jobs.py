@@ -9,7 +9,10 @@ from procrastinate.contrib.django import app
 from config import clock
 from config.jobs import BACK_OFF
 from fulfillment.claims.services.submission import SHIP_CLAIM
-from fulfillment.shipping import gateways
+from fulfillment.shipping import (
+    chores,  # noqa: F401 - its tasks are found by way of this module
+    gateways,
+)
 from fulfillment.shipping.gateways.events import WORK_WEBHOOKS
 from fulfillment.shipping.gateways.scan_forms import forms_of
 from fulfillment.shipping.services import (

@@ -283,12 +283,12 @@ def _tell_claim(
         record_returning(claim, problem=effect.problem, now=now)
 
 
-def ask_silent_trackers(*, gateway: CarrierGateway, now: datetime) -> int:
+def ask_silent_trackers(*, gateway: CarrierGateway, now: datetime, silent_for: timedelta = ASK_AFTER) -> int:
     """Ask the vendor about parcels under way of which nothing was heard for long; how many were asked.
 
     Heals webhooks that never came. One that stays silent far beyond its promise becomes a case.
     """
-    silent = list(_silent(now)[:ASK_AT_MOST])
+    silent = list(_silent(now, silent_for)[:ASK_AT_MOST])
     for purchase in silent:
         try:
             state = gateway.retrieve_tracker(purchase.tracker_id)
@@ -301,13 +301,13 @@ def ask_silent_trackers(*, gateway: CarrierGateway, now: datetime) -> int:
     return len(silent)
 
 
-def _silent(now: datetime) -> Any:
-    heard = TrackingUpdate.objects.filter(purchase=OuterRef("pk"), recorded_at__gt=now - ASK_AFTER)
+def _silent(now: datetime, silent_for: timedelta) -> Any:
+    heard = TrackingUpdate.objects.filter(purchase=OuterRef("pk"), recorded_at__gt=now - silent_for)
     return (
         LabelPurchase.objects.select_related("shipment")
         .filter(~Exists(heard), state=_P.BOUGHT, shipment__state__in=sorted(UNDER_WAY_STATES))
-        .filter(Q(checked_at__isnull=True) | Q(checked_at__lte=now - ASK_AFTER))
-        .filter(bought_at__lte=now - ASK_AFTER)
+        .filter(Q(checked_at__isnull=True) | Q(checked_at__lte=now - silent_for))
+        .filter(bought_at__lte=now - silent_for)
         .exclude(tracker_id="")
         .order_by("bought_at", "pk")
     )
