@@ -7,12 +7,12 @@ from typing import Any
 from django.db.models import F, Prefetch, Window
 from django.db.models.functions import RowNumber
 
-from fulfillment.claims.counters import keys_of
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimQuerySet, Region
 from fulfillment.claims.rules import ClaimState
 from inventory.models import Movement, Unit
 from inventory.selectors import place_of, transfers_of
+from reports.public import public_keys
 
 _SENT = (ClaimEvent.Name.SHIPPED, ClaimEvent.Name.CORRECTED)
 
@@ -82,8 +82,8 @@ def _places_in_line(claims: Sequence[Claim]) -> dict[int, int]:
     return dict(numbered.filter(pk__in=[claim.pk for claim in waiting]).values_list("pk", "place"))
 
 
-def campaign_document(campaign: Campaign) -> dict[str, Any]:
-    keys = keys_of(campaign)
+def campaign_document(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
+    keys = public_keys(campaign, now=now)
     return {
         "slug": campaign.slug,
         "name": campaign.name,

@@ -14,7 +14,7 @@ from api.docs import Docs, describe
 from api.idempotency import REPLAYED, Replay
 from api.problems import CODES, problem
 from api.reading import field_errors
-from api.routers import campaigns, claims, inventory, maintainers, me, regions
+from api.routers import campaigns, claims, inventory, maintainers, me, regions, reports
 from config.errors import BadRequest, FieldError, KeydeskError
 from fulfillment.claims.errors import AlreadyClaimed, ClaimsError, Ineligible
 from fulfillment.vault.errors import VaultError
@@ -53,6 +53,8 @@ api.add_router("/claims", claims.router)
 api.add_router("/maintainers", maintainers.router)
 api.add_router("/me", me.router)
 api.add_router("/inventory", inventory.router)
+api.add_router("/stats", reports.stats)
+api.add_router("/reports", reports.router)
 
 
 def _refused(request: HttpRequest, error: KeydeskError) -> HttpResponse:

@@ -159,6 +159,27 @@ class CampaignOut(Schema):
     keys: KeysOut
 
 
+class StatsOut(Schema):
+    """Published numbers. Null is "too few to show"; every count of people is of whole groups."""
+
+    campaign: str
+    as_of: datetime = Field(description="Of when the headline is: the start of a day.")
+    cuts_as_of: datetime = Field(description="Of when all else is: the start of a week.")
+    smallest_group: int
+    method: str
+    keys: dict[str, int | None]
+    people: dict[str, int | None]
+    by_week: list[dict[str, str | int | None]]
+    by_country: list[dict[str, str | int | None]]
+    by_key_models: list[dict[str, str | int | None]]
+    by_policy: list[dict[str, str | int | None]]
+    by_wave: list[dict[str, str | int | None]]
+    two_factor: dict[str, int | None] = Field(description="Accounts of the roster by state.")
+    projects: dict[str, Any] = Field(description="Critical projects by protection, before and now.")
+    refusals: dict[str, int | None] = Field(description="People refused, by the rule named first.")
+    costs: dict[str, Any]
+
+
 class RegionOut(Schema):
     country: str
     name: str

@@ -17,6 +17,8 @@ PREFIX = "kd_"
 SCOPES = {
     "claims:read": "See claims and whether a maintainer may claim",
     "claims:write": "Make, change, review and cancel claims",
+    "reports:read": "Read the published reports, of any date",
+    "reports:exact": "Read the exact reports, in which small groups can single people out",
     "inventory:read": "See the stock and the custody of a unit",
     "inventory:write": "Receive, place, count, quarantine, destroy and recall keys, in the token's own name",
 }

@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("fulfillment.payments.urls")),
     path("api/v1/", include("api.urls")),
     path("reports/", include("reports.urls")),
+    path("", include("reports.public_urls")),
     path("desk/", include("desk.urls")),
     # Bounces and complaints, from the provider that MAIL_URL names; answers 400 without its secret.
     path("webhooks/mail/", include("anymail.urls")),

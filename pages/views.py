@@ -27,6 +27,7 @@ from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
 from fulfillment.claims.services.submission import submit_claim
 from fulfillment.notices.models import Notice
 from pages.forms import NUMBERS, ClaimForm
+from reports.public import public_keys
 from roster.models import Account
 from roster.rules import Decision, Verdict
 from roster.speech import reason_of, remedy_of
@@ -47,7 +48,7 @@ def home(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     campaign = current_campaign(now)
     account = _account(request)
-    keys = keys_of(campaign) if campaign else None
+    keys = public_keys(campaign, now=now) if campaign else None
     live = None
     if campaign and account:
         live = Claim.objects.live().of(account.pk).filter(campaign=campaign).first()

@@ -2,50 +2,76 @@
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.core.cache import cache
 from django.db import connection
 
-from reports.charts import THEMES, draw_svg, keys_by_week
+from reports.charts import THEMES, draw_svg
+from reports.disclosure import day_of_release
 from reports.moments import in_words
+from reports.pictures import Picture
 from reports.redemption import redemption_report
+from reports.release import released_report
 
 # Ids are given before rows are committed, so a row can come in below the last id: it waits this long.
 KEPT_REPORT_S = 60
 KEPT_CHART_S = 86_400
+# A release does not change any more, but a row of the minute before it may still be on its way in.
+KEPT_RELEASE_S = 3_600
+
+_T = TypeVar("_T")
 
 _LAST_ROWS = """
     SELECT (SELECT max(id) FROM inventory_movement), (SELECT max(id) FROM claims_claimevent),
-           (SELECT max(id) FROM roster_decision), (SELECT max(id) FROM roster_twofactorobservation)
+           (SELECT max(id) FROM roster_decision), (SELECT max(id) FROM roster_twofactorobservation),
+           (SELECT max(id) FROM shipping_trackingupdate), (SELECT max(id) FROM shipping_case),
+           (SELECT max(closed_at) FROM shipping_case), (SELECT max(id) FROM roster_receipt)
 """
 
 
-def kept_report(*, as_of: datetime | None, now: datetime) -> dict[str, Any]:
-    """The redemption report of all campaigns, made anew only when a row came in.
+def kept_report(*, campaign_slug: str | None = None, as_of: datetime | None, now: datetime) -> dict[str, Any]:
+    """The exact redemption report, made anew only when a row came in.
 
     Args: as_of: None asks for the newest; the answer may then be a minute old, and says of when it is.
     """
     since = _last_rows()
-    key = _key("redemption", in_words(as_of) if as_of else "now", since)
+    slug = campaign_slug or ""
+    key = _key("redemption", slug, in_words(as_of) if as_of else "now", since)
     report: dict[str, Any] | None = cache.get(key)
     if report is None:
-        report = redemption_report(campaign_slug=None, as_of=as_of or now)
+        report = redemption_report(campaign_slug=campaign_slug, as_of=as_of or now)
         # Whoever asks next by the moment this one names (the page's own pictures do) finds it, too.
-        for kept_under in {key, _key("redemption", report["as_of"], since)}:
+        for kept_under in {key, _key("redemption", slug, report["as_of"], since)}:
             cache.set(kept_under, report, KEPT_REPORT_S)
     return report
 
 
-def kept_chart(report: dict[str, Any], theme: str) -> bytes:
-    """The report's chart as SVG. The same numbers are drawn once."""
-    key = _key("keys_by_week", theme, json.dumps([report["keys"]["total"], report["by_week"]]))
-    svg: bytes | None = cache.get(key)
-    if svg is None:
-        svg = draw_svg(keys_by_week(report, THEMES[theme]))
-        cache.set(key, svg, KEPT_CHART_S)
-    return svg
+def kept_release(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, Any]:
+    """The published report of the day a moment falls on, made once."""
+    key = _key("published", campaign_slug, in_words(day_of_release(as_of)), str(smallest_group))
+    return _kept(
+        key,
+        KEPT_RELEASE_S,
+        lambda: released_report(campaign_slug=campaign_slug, as_of=as_of, smallest_group=smallest_group),
+    )
+
+
+def kept_picture(picture: Picture, document: Mapping[str, Any], theme: str) -> bytes:
+    """A chart as SVG. The same numbers are drawn once."""
+    numbers = {name: value for name, value in document.items() if name != "as_of"}
+    key = _key("picture", picture.name, theme, json.dumps(numbers, default=str))
+    return _kept(key, KEPT_CHART_S, lambda: draw_svg(picture.draw(THEMES[theme])))
+
+
+def _kept(key: str, seconds: int, make: Callable[[], _T]) -> _T:
+    found = cache.get(key)
+    if found is None:
+        found = make()
+        cache.set(key, found, seconds)
+    return cast(_T, found)
 
 
 def _last_rows() -> str:

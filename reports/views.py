@@ -1,9 +1,11 @@
-"""The report pages, for staff."""
+"""The report pages, for staff; who may see people sees exact numbers, others what is published."""
 
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, cast
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,15 +15,45 @@ from django.views.decorators.http import require_safe
 from config import clock
 from config.access import staff_required
 from config.errors import InputError
+from config.models import User
+from desk.gate import may, roles_of
+from desk.roles import Action, who_may
 from fulfillment.claims.countries import country_name
-from reports.cache import kept_chart, kept_report
-from reports.charts import THEMES
+from fulfillment.claims.models import Campaign
+from fulfillment.claims.selectors import current_campaign
+from reports import redemption_tables
+from reports.cache import kept_picture, kept_release, kept_report
+from reports.catalogue import STATEMENTS
+from reports.exports import FORMATS
 from reports.metrics.keys import STEPS, UNKNOWN_COUNTRY
-from reports.moments import read_as_of
+from reports.moments import in_words, read_as_of
+from reports.pictures import pictures_of
+from reports.showing import choices, downloads, sections_of
+from reports.tables import Report
 from reports.text import money, percent
 
 # Drawn from numbers and without scripts; its own policy, for it is opened by itself, too.
-_CHART_POLICY = "default-src 'none'"
+CHART_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+SCREEN_THEMES = ("light", "dark")
+# What the page of the exact report shows in its own words; its other tables follow below.
+_SHOWN_APART = frozenset({"headline", "by_week", "by_country", "stock", "claims", "refusals", "postage"})
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the address asks for: empty texts ask for all campaigns, and for now."""
+
+    as_of: str
+    campaign: str
+
+    @property
+    def query(self) -> str:
+        given = {"campaign": self.campaign, "as_of": self.as_of}
+        return urlencode({name: value for name, value in given.items() if value})
+
+
+def _asked(request: HttpRequest) -> _Asked:
+    return _Asked(request.GET.get("as_of", "").strip(), request.GET.get("campaign", "").strip())
 
 
 @require_safe
@@ -29,40 +61,178 @@ _CHART_POLICY = "default-src 'none'"
 @staff_required
 def redemption(request: HttpRequest) -> HttpResponse:
     """How many keys were redeemed, as of now or of the moment asked for."""
-    asked = request.GET.get("as_of", "").strip()
+    asked = _asked(request)
     try:
-        report = kept_report(as_of=_moment(asked), now=clock.now())
+        report = _redemption(request, asked)
     except InputError as error:
-        context = {"asked": asked, "problem": error.problems[0]}
+        context = {"asked": asked.as_of, "problem": error.problems[0]}
         return render(request, "reports/redemption.html", context, status=400)
-    return render(request, "reports/redemption.html", {"asked": asked, **_page(report)})
+    made = _Asked(report.as_of, asked.campaign)
+    context = {"asked": asked.as_of, "campaign": asked.campaign, **_around(request, asked, report)}
+    picture_url = reverse("reports:picture", args=["NAME", "THEME"])
+    if report.name == "published":
+        context["sections"] = sections_of(report, picture_url=picture_url, query=made.query)
+        return render(request, "reports/published.html", context)
+    sections = sections_of(report, picture_url=picture_url, query=made.query, leave_out=_SHOWN_APART)
+    page = _page(dict(report.document), made)
+    return render(request, "reports/redemption.html", {**context, "sections": sections, **page})
 
 
 @require_safe
 @never_cache
 @staff_required
-def redemption_chart(request: HttpRequest, theme: str) -> HttpResponse:
-    """The picture of the page: keys at each step by week."""
-    if theme not in THEMES:
-        raise Http404(f"There is no {theme} chart.")
+def redemption_file(request: HttpRequest, form: str) -> HttpResponse:
+    """The report of the page as a file."""
     try:
-        report = kept_report(as_of=_moment(request.GET.get("as_of", "").strip()), now=clock.now())
+        return as_file(_redemption(request, _asked(request)), form)
     except InputError as error:
         raise Http404(str(error)) from None
-    if not report["by_week"]:
-        raise Http404("There is nothing to draw yet.")
+
+
+@require_safe
+@never_cache
+@staff_required
+def picture(request: HttpRequest, name: str, theme: str) -> HttpResponse:
+    """One chart of the page."""
+    try:
+        report = _redemption(request, _asked(request))
+    except InputError as error:
+        raise Http404(str(error)) from None
+    return as_picture(report, name, theme)
+
+
+@require_safe
+@never_cache
+@staff_required
+def statement(request: HttpRequest, name: str) -> HttpResponse:
+    """One of the other reports; they name no person, but are exact, so they are for who may see people."""
+    if not _sees_people(request):
+        return _refused(request)
+    asked = _asked(request)
+    try:
+        report = STATEMENTS[name].make(_moment(asked) or clock.now())
+    except InputError as error:
+        context: dict[str, Any] = {"asked": asked.as_of, "problem": error.problems[0], "name": name}
+        return render(request, "reports/statement.html", context, status=400)
+    context = {
+        "asked": asked.as_of,
+        "name": name,
+        "report": report,
+        "as_of": datetime.fromisoformat(report.as_of),
+        "sections": sections_of(report, picture_url="", query=""),
+        "downloads": downloads(
+            reverse("reports:statement_file", args=[name, "FORMAT"]), _Asked(report.as_of, "").query
+        ),
+        "statements": _others(),
+    }
+    return render(request, "reports/statement.html", context)
+
+
+@require_safe
+@never_cache
+@staff_required
+def statement_file(request: HttpRequest, name: str, form: str) -> HttpResponse:
+    """One of the other reports as a file."""
+    if not _sees_people(request):
+        return _refused(request)
+    try:
+        return as_file(STATEMENTS[name].make(_moment(_asked(request)) or clock.now()), form)
+    except InputError as error:
+        raise Http404(str(error)) from None
+
+
+def as_file(report: Report, form: str) -> HttpResponse:
+    """A report to be saved, under a name that says what it is and of when."""
+    if form not in FORMATS:
+        raise Http404(f"There is no format {form}.")
+    writing = FORMATS[form]
+    day = report.as_of[:10]
+    response = HttpResponse(writing.write(report), content_type=writing.content_type)
+    response["Content-Disposition"] = f'attachment; filename="{report.name}-{day}.{writing.suffix}"'
+    if form == "html":
+        response["Content-Security-Policy"] = CHART_POLICY
+    return response
+
+
+def as_picture(report: Report, name: str, theme: str) -> HttpResponse:
+    """One chart of a report. Raises: Http404: no such chart or theme, or nothing to draw yet."""
+    found = [one for one in pictures_of(report) if one.name == name]
+    if theme not in SCREEN_THEMES or not found:
+        raise Http404("There is no such chart, or nothing to draw yet.")
+    svg = kept_picture(found[0], report.document, theme)
     return HttpResponse(
-        kept_chart(report, theme),
-        content_type="image/svg+xml",
-        headers={"Content-Security-Policy": _CHART_POLICY},
+        svg, content_type="image/svg+xml", headers={"Content-Security-Policy": "default-src 'none'"}
     )
 
 
-def _moment(asked: str) -> datetime | None:
-    return read_as_of(asked, argument="as_of", campaign_slug=None, now=clock.now()) if asked else None
+def _sees_people(request: HttpRequest) -> bool:
+    return may(roles_of(cast(User, request.user)), Action.SEE_PERSON)
 
 
-def _page(report: dict[str, Any]) -> dict[str, Any]:
+def _refused(request: HttpRequest) -> HttpResponse:
+    context = {"action": Action.SEE_PERSON.label, "who_may": who_may(Action.SEE_PERSON)}
+    return render(request, "desk/not_allowed.html", context, status=403)
+
+
+def _redemption(request: HttpRequest, asked: _Asked) -> Report:
+    """The exact report for those who may see people, the published one for others."""
+    now = clock.now()
+    moment = _moment(asked)
+    if _sees_people(request):
+        return redemption_tables.exact(
+            kept_report(campaign_slug=asked.campaign or None, as_of=moment, now=now)
+        )
+    campaign = asked.campaign or getattr(current_campaign(now), "slug", "")
+    return redemption_tables.published(
+        kept_release(
+            campaign_slug=campaign,
+            as_of=moment or now,
+            smallest_group=settings.ENVIRONMENT.smallest_group,
+        )
+    )
+
+
+def _moment(asked: _Asked) -> datetime | None:
+    """Raises: InputError: an unknown campaign, or a moment nothing can be said of."""
+    if asked.campaign and not Campaign.objects.filter(slug=asked.campaign).exists():
+        raise InputError("campaign", f"There is no campaign {asked.campaign!r}.")
+    if not asked.as_of:
+        return None
+    slug = asked.campaign or None
+    return read_as_of(asked.as_of, argument="as_of", campaign_slug=slug, now=clock.now())
+
+
+def _around(request: HttpRequest, asked: _Asked, report: Report) -> dict[str, Any]:
+    """What stands round the numbers of either report: filters, files, and the other reports."""
+    page = reverse("reports:redemption")
+    chosen = {"campaign": asked.campaign, "as_of": asked.as_of}
+    slugs = list(Campaign.objects.order_by("-opens_at").values_list("slug", "name")[:20])
+    now = clock.now()
+    dates = [("", "now")]
+    for days, words in ((7, "a week ago"), (28, "four weeks ago")):
+        midnight = (now - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+        dates.append((in_words(midnight), words))
+    is_exact = report.name == "redemption"
+    return {
+        "report": report,
+        "is_exact": is_exact,
+        "public_slug": asked.campaign or (slugs[0][0] if slugs else ""),
+        "campaigns": choices(
+            page, chosen, "campaign", [*([("", "all campaigns")] if is_exact else []), *slugs]
+        ),
+        "dates": choices(page, chosen, "as_of", dates),
+        "downloads": downloads(
+            reverse("reports:redemption_file", args=["FORMAT"]), _Asked(report.as_of, asked.campaign).query
+        ),
+        "statements": _others() if is_exact else [],
+    }
+
+
+def _others() -> list[tuple[str, str, str]]:
+    return [(name, one.about, reverse("reports:statement", args=[name])) for name, one in STATEMENTS.items()]
+
+
+def _page(report: dict[str, Any], made: _Asked) -> dict[str, Any]:
     """What the template shows; it does no sums."""
     keys = report["keys"]
     return {
@@ -73,7 +243,10 @@ def _page(report: dict[str, Any]) -> dict[str, Any]:
             (step, keys[step], percent(keys[step], keys["total"])) for step in (*STEPS, "available")
         ],
         "redeemed_percent": percent(keys["redeemed"], keys["total"]),
-        "chart_urls": {theme: _chart_url(theme, report["as_of"]) for theme in THEMES},
+        "chart_urls": {
+            theme: f"{reverse('reports:picture', args=['keys_by_week', theme])}?{made.query}"
+            for theme in SCREEN_THEMES
+        },
         "weeks": [(week, [week["standing"][step] for step in STEPS]) for week in report["by_week"]],
         "countries": [
             (_name(row["country"]), row, [row[step] for step in STEPS]) for row in report["by_country"]
@@ -89,10 +262,6 @@ def _page(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _chart_url(theme: str, as_of: str) -> str:
-    return f"{reverse('reports:redemption_chart', args=[theme])}?{urlencode({'as_of': as_of})}"
-
-
 def _name(country: str) -> str:
     return "Unknown" if country == UNKNOWN_COUNTRY else country_name(country)
 
@@ -106,9 +275,10 @@ def _stock_rows(stock: dict[str, Any]) -> list[tuple[str, list[int], int]]:
 
 
 def _postage(row: dict[str, Any]) -> dict[str, Any]:
-    pair = row["cents_per_delivered_pair"]
+    pair, enrolled = row["cents_per_delivered_pair"], row["cents_per_enrolled"]
     return {
         "labels": row["labels"],
         "total": money(row["cents"], row["currency"]),
         "per_pair": None if pair is None else money(pair, row["currency"]),
+        "per_enrolled": None if enrolled is None else money(enrolled, row["currency"]),
     }

@@ -8,6 +8,7 @@ from ninja import Path, Router
 from api.documents import campaign_document
 from api.routers.parts import answers, for_anyone
 from api.schemas import CampaignOut
+from config import clock
 from fulfillment.claims.selectors import campaign_by_slug
 
 router = Router(tags=["campaigns"])
@@ -17,5 +18,9 @@ router = Router(tags=["campaigns"])
 def get_campaign(
     request: HttpRequest, slug: Annotated[str, Path(pattern=r"^[-a-zA-Z0-9_]{1,50}$")]
 ) -> dict[str, Any]:
-    """`redeemed`: the carrier has the keys for an eligible maintainer and they have not come back."""
-    return campaign_document(campaign_by_slug(slug))
+    """`redeemed`: the carrier has the keys for an eligible maintainer and they have not come back.
+
+    Numbers are of the start of the day; those claimed and redeemed are of whole groups of people, so that
+    none moves with a single claim.
+    """
+    return campaign_document(campaign_by_slug(slug), now=clock.now())

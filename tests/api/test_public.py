@@ -39,9 +39,10 @@ def test_a_campaign_shows_its_keys(
             now=now,
         )
     document = anonymous.get("/campaigns/keys-2022").json()
+    # Two people are fewer than may be told: the public number does not move with a single claim.
     assert document["name"] == campaign.name
     assert document["per_claim"] == 2
-    assert document["keys"] == {"total": 20, "available": 16, "claimed": 4, "redeemed": 2}
+    assert document["keys"] == {"total": 20, "available": 20, "claimed": 0, "redeemed": 0}
 
 
 def test_an_unknown_campaign_is_not_found(anonymous: Caller) -> None:
@@ -121,7 +122,7 @@ class TestTheDocument:
 
     def test_every_operation_has_an_id_a_scope_and_answers(self, document: dict[str, Any]) -> None:
         operations = [operation for item in document["paths"].values() for operation in item.values()]
-        assert len({operation["operationId"] for operation in operations}) == len(operations) == 23
+        assert len({operation["operationId"] for operation in operations}) == len(operations) >= 25
         for operation in operations:
             assert operation["x-scope"] in {*SCOPES, "public", "session"}
             assert any(str(status).startswith("2") for status in operation["responses"])

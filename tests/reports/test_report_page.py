@@ -11,17 +11,22 @@ from django.test import Client
 
 from config import clock
 from config.models import User
+from desk.roles import Role
+from desk.services.appointments import appoint
 from fulfillment.claims.models import Campaign
-from tests.reports.conftest import MOMENTS, Claiming, ship
+from tests.reports.conftest import MOMENTS, STARTED, Claiming, ship
 
 PAGE = "/reports/redemption/"
 
 
 @pytest.fixture
 def staff_client(db: None, settings: Any) -> Client:
+    """Somebody who may see people, and so the exact report."""
     settings.STAFF_SECURITY_KEY_REQUIRED = False
     client = Client()
-    client.force_login(User.objects.create_user("staff:one", email="one@example.org", is_staff=True))
+    staff = User.objects.create_user("staff:one", email="one@example.org", is_staff=True)
+    appoint(user=staff, role=Role.AUDITOR, by=None, now=STARTED)
+    client.force_login(staff)
     return client
 
 
@@ -48,8 +53,8 @@ def test_its_pictures_are_drawings_of_the_same_moment(
     staff_client: Client, programme: Campaign, at_the_end: datetime
 ) -> None:
     urls = pictures(staff_client.get(PAGE))
-    assert len(urls) == 2
-    for url in urls:
+    assert len(urls) == 6
+    for url in urls[:2]:
         response = staff_client.get(url)
         assert response.status_code == 200
         assert response["Content-Type"] == "image/svg+xml"
@@ -75,7 +80,10 @@ def test_it_says_what_is_wrong_with_a_moment(
     assert 'id="as-of-problem"' in response.content.decode()
     assert "<b>" not in response.content.decode()
     assert "keys redeemed" in text_of(response).lower()
-    assert staff_client.get("/reports/redemption/chart-light.svg", {"as_of": as_of}).status_code == 404
+    assert (
+        staff_client.get("/reports/redemption/chart-keys_by_week-light.svg", {"as_of": as_of}).status_code
+        == 404
+    )
 
 
 def test_an_empty_programme_has_a_page_without_a_picture(staff_client: Client) -> None:
@@ -83,7 +91,7 @@ def test_an_empty_programme_has_a_page_without_a_picture(staff_client: Client) -
     assert "0 of 0 keys" in text_of(response)
     assert "No key had been claimed yet." in text_of(response)
     assert pictures(response) == []
-    assert staff_client.get("/reports/redemption/chart-light.svg").status_code == 404
+    assert staff_client.get("/reports/redemption/chart-keys_by_week-light.svg").status_code == 404
 
 
 def test_the_index_leads_to_it(staff_client: Client) -> None:
@@ -91,7 +99,7 @@ def test_the_index_leads_to_it(staff_client: Client) -> None:
     assert (response.status_code, response["Location"]) == (302, PAGE)
 
 
-@pytest.mark.parametrize("url", [PAGE, "/reports/redemption/chart-light.svg"])
+@pytest.mark.parametrize("url", [PAGE, "/reports/redemption/chart-keys_by_week-light.svg"])
 def test_nothing_of_it_is_for_others(db: None, client: Client, programme: Campaign, url: str) -> None:
     assert client.get(url).status_code == 302
     client.force_login(User.objects.create_user("maintainer:m", email="m@example.org"))
@@ -120,7 +128,7 @@ def test_it_is_made_once_until_something_happens(
 
 
 def test_no_other_chart_is_there(staff_client: Client, programme: Campaign, at_the_end: datetime) -> None:
-    assert staff_client.get("/reports/redemption/chart-pink.svg").status_code == 404
+    assert staff_client.get("/reports/redemption/chart-keys_by_week-pink.svg").status_code == 404
 
 
 def _count_reports(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
