@@ -14,7 +14,7 @@ from reports.disclosure import day_of_release
 from reports.moments import in_words
 from reports.pictures import Picture
 from reports.redemption import redemption_report
-from reports.release import released_report
+from reports.release import published_keys, released_report
 
 # Ids are given before rows are committed, so a row can come in below the last id: it waits this long.
 KEPT_REPORT_S = 60
@@ -56,6 +56,16 @@ def kept_release(*, campaign_slug: str, as_of: datetime, smallest_group: int) ->
         key,
         KEPT_RELEASE_S,
         lambda: released_report(campaign_slug=campaign_slug, as_of=as_of, smallest_group=smallest_group),
+    )
+
+
+def kept_keys(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, int | None]:
+    """The published keys of the day a moment falls on, made once."""
+    key = _key("keys", campaign_slug, in_words(day_of_release(as_of)), str(smallest_group))
+    return _kept(
+        key,
+        KEPT_RELEASE_S,
+        lambda: published_keys(campaign_slug=campaign_slug, as_of=as_of, smallest_group=smallest_group),
     )
 
 

@@ -23,17 +23,31 @@ from reports.disclosure import (
     week_of_release,
     weeks,
 )
-from reports.frames import Frames, read_frames
+from reports.frames import Frames, claims, movements, read_frames
 from reports.metrics import roster
 from reports.metrics.arithmetic import rounded
 from reports.metrics.keys import of_campaign
 from reports.moments import in_words
+from reports.reading import one_snapshot
 
 METHOD = (
     "People are counted when they first come to a step, and published in whole groups of {k}: each number is "
     "at most {most} people behind. Headline numbers are of the start of the day, all others of the start of "
     "the week (UTC). Keys and costs are those of the people counted. Of fewer than {k} people nothing is "
     "shown, and whom no group can show is counted under other."
+)
+
+
+_MOMENTS = pd.Series([], dtype="datetime64[us, UTC]")
+_NO_LABELS = pd.DataFrame(
+    {"claim": pd.Series([], dtype="int64"), "cost_cents": pd.Series([], dtype="int64"), "at": _MOMENTS}
+)
+_NO_OBSERVATIONS = pd.DataFrame(
+    {
+        "person": pd.Series([], dtype="int64"),
+        "has_webauthn": pd.Series([], dtype="bool"),
+        "observed_at": _MOMENTS,
+    }
 )
 
 
@@ -82,9 +96,21 @@ def released_document(
     }
 
 
+def published_keys(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, int | None]:
+    """The keys claimed and redeemed of the headline alone, from two queries; None for too few to show."""
+    day = day_of_release(as_of)
+    with one_snapshot():
+        made, moved = claims(day), movements(day)
+    # Neither costs nor enrolments are asked for: no labels, no observations.
+    people = people_steps(of_campaign(made, campaign_slug), moved, _NO_LABELS, _NO_OBSERVATIONS)
+    gate = Gate(people, smallest_group)
+    row = publish_headline(gate, day)
+    return {"claimed": row["keys_claimed"], "redeemed": row["keys_redeemed"]}
+
+
 def _gate(frames: Frames, slug: str, k: int) -> Gate:
-    claims = of_campaign(frames.claims, slug)
-    return Gate(people_steps(claims, frames.movements, frames.labels, frames.two_factor), k)
+    ours = of_campaign(frames.claims, slug)
+    return Gate(people_steps(ours, frames.movements, frames.labels, frames.two_factor), k)
 
 
 def _releases(gate: Gate, week: datetime) -> list[datetime]:
@@ -111,8 +137,8 @@ def _projects(frames: Frames, states: pd.DataFrame, k: int) -> dict[str, Any]:
 
 def _postage(gate: Gate, frames: Frames, slug: str, week: datetime) -> list[dict[str, Any]]:
     """What the parcels of the people counted as shipped cost, where one currency paid for all."""
-    claims = of_campaign(frames.claims, slug)
-    currencies = frames.labels.loc[frames.labels["claim"].isin(claims["claim"]), "currency"].unique()
+    ours = of_campaign(frames.claims, slug)
+    currencies = frames.labels.loc[frames.labels["claim"].isin(ours["claim"]), "currency"].unique()
     cell = gate.total("shipped", week)
     if len(currencies) != 1 or not cell.people:
         return []

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 
 from config.models import User
@@ -80,6 +81,12 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
         for name in ("fsync", "full_page_writes", "synchronous_commit"):
             server.execute(f"ALTER SYSTEM SET {name} = off")
         server.execute("SELECT pg_reload_conf()")
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    """What is kept for a day must not outlive the test whose rows it was made of."""
+    cache.clear()
 
 
 @pytest.fixture

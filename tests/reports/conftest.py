@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.core.cache import cache
 
 from config import clock
 from fulfillment.claims.errors import Ineligible
@@ -34,13 +33,6 @@ STARTED = datetime(2022, 7, 11, 12, 0, tzinfo=UTC)
 # Moments between the things that happen, the last after all of them.
 MOMENTS = [STARTED + timedelta(hours=1)] + [STARTED + timedelta(days=days) for days in (4, 9, 15, 20, 33, 60)]
 POSTAGE_CENTS = [451, 1207, 388]
-
-
-@pytest.fixture(autouse=True)
-def _empty_cache() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture
