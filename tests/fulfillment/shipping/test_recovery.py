@@ -120,7 +120,7 @@ class _RefusedLate(EasyPostGateway):
     other: EasyPostGateway
     now: datetime
 
-    def buy(self, shipment_id: str, rate_id: str) -> BoughtLabel:
+    def buy(self, shipment_id: str, rate_id: str, *, insured_cents: int = 0) -> BoughtLabel:
         for at, _ in zip(steps(self.now), range(2), strict=False):
             resolve_purchases(gateway=self.other, worker="other", now=at)
         raise GatewayError(Failure.PERMANENT, "SHIPMENT.POSTAGE.FAILURE", status=422)

@@ -34,8 +34,8 @@ from fulfillment.shipping.gateways.easypost import EasyPostGateway  # noqa: E402
 class MortalGateway(EasyPostGateway):
     """The real gateway; only its worker may not live to see what it bought."""
 
-    def buy(self, shipment_id: str, rate_id: str) -> BoughtLabel:
-        label = super().buy(shipment_id, rate_id)
+    def buy(self, shipment_id: str, rate_id: str, *, insured_cents: int = 0) -> BoughtLabel:
+        label = super().buy(shipment_id, rate_id, insured_cents=insured_cents)
         if given.die_after_buying:
             os.kill(os.getpid(), signal.SIGKILL)
         return label
