@@ -14,6 +14,7 @@ from fulfillment.claims.errors import Ineligible
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent
 from fulfillment.claims.rules import WantedItem
 from fulfillment.claims.services.changes import cancel_claim, review_claim
+from fulfillment.claims.services.previewing import preview_draft
 from fulfillment.claims.services.regions import load_regions, shipped_document
 from fulfillment.claims.services.submission import submit_claim
 from fulfillment.shipping.jobs import periodic_chores
@@ -22,10 +23,11 @@ from inventory.models import KeyModel
 from inventory.services.receiving import receive_stock
 from reports.redemption import redemption_report
 from roster.models import Policy
+from roster.policies import shipped_policy
 from roster.services.accounts import import_accounts
 from roster.services.designations import designate_critical
 from roster.services.downloads import import_downloads
-from roster.services.policies import publish_policy
+from roster.services.policies import draft_policy, publish_draft, publish_policy
 from roster.services.roles import import_roles
 from sandbox.client import Control
 from sandbox.rehearsal.clock import VirtualClock
@@ -39,6 +41,19 @@ REVIEWER = "staff:rehearsal-reviewer"
 CAMPAIGN = "security-keys"
 # The index pushes its roster once a week here, so a roster may be a little over a week old.
 ROSTER_MAX_AGE_HOURS = 24 * 8
+POLICY = {
+    "version": "rehearsal-1",
+    "rules": [
+        {"rule": "campaign_open"},
+        {"rule": "roster_fresh", "max_age_hours": ROSTER_MAX_AGE_HOURS},
+        {"rule": "on_critical_roster", "roles": ["Owner", "Maintainer"]},
+        {"rule": "two_factor", "allow": ["none", "totp"]},
+        {"rule": "one_claim"},
+        {"rule": "not_opted_out"},
+        {"rule": "region"},
+        {"rule": "not_organization_account", "on_fail": "review"},
+    ],
+}
 # A campaign outlives the rehearsal, so that a demo can still claim.
 OPEN_AFTER_THE_END = timedelta(weeks=8)
 
@@ -129,24 +144,11 @@ class Programme:
         self.campaign = campaign
 
     def _publish_policy(self, now: datetime) -> Policy:
-        return publish_policy(
-            document={
-                "version": "rehearsal-1",
-                "rules": [
-                    {"rule": "campaign_open"},
-                    {"rule": "roster_fresh", "max_age_hours": ROSTER_MAX_AGE_HOURS},
-                    {"rule": "on_critical_roster", "roles": ["Owner", "Maintainer"]},
-                    {"rule": "two_factor", "allow": ["none", "totp"]},
-                    {"rule": "one_claim"},
-                    {"rule": "not_opted_out"},
-                    {"rule": "region"},
-                    {"rule": "not_organization_account", "on_fail": "review"},
-                ],
-            },
-            actor=ACTOR,
-            now=now,
-            effective_at=now,
-        )
+        """By the way every change of the rules takes: drafted by one, previewed, published by another."""
+        publish_policy(document=shipped_policy("keydesk-default"), actor=ACTOR, now=now)
+        version = draft_policy(document=POLICY, actor=ACTOR, now=now).version
+        preview_draft(version=version, campaign=None, actor=ACTOR, now=now)
+        return publish_draft(version=version, actor=REVIEWER, now=now, effective_at=now)
 
     def _people(self) -> dict[int, list[Person]]:
         """Who comes on which day, in the order they come."""
