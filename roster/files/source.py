@@ -58,6 +58,14 @@ class Source:
         )
 
 
+@dataclass(frozen=True)
+class Digested:
+    """What a snapshot is known by when it did not come as one file."""
+
+    name: str
+    sha256: str
+
+
 def read_source(path: Path) -> Source:
     """Read a file whole.
 

@@ -8,7 +8,7 @@ import psycopg
 from django.db import connection
 
 from roster.errors import SnapshotWindowDiffers
-from roster.files.source import Source
+from roster.files.source import Digested, Source
 from roster.models import Receipt, Snapshot
 
 
@@ -50,7 +50,7 @@ def lock_new_projects() -> None:
 def receive(
     *,
     kind: Snapshot.Kind,
-    source: Source,
+    source: Source | Digested,
     rows: int,
     actor: str,
     now: datetime,
@@ -123,7 +123,7 @@ def _cursor() -> psycopg.Cursor[tuple[Any, ...]]:
     return psycopg.Cursor(connection.connection)
 
 
-def known_snapshot(*, kind: Snapshot.Kind, source: Source, window: Window) -> Snapshot | None:
+def known_snapshot(*, kind: Snapshot.Kind, source: Source | Digested, window: Window) -> Snapshot | None:
     """The snapshot of this very file, if it came before."""
     snapshot = Snapshot.objects.defer("content").filter(kind=kind, sha256=source.sha256).first()
     recorded = Window(snapshot.window_start, snapshot.window_end) if snapshot else window

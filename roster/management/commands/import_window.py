@@ -1,0 +1,41 @@
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from config import clock
+from config.commands import KeydeskCommand
+from roster.files.windows import Window
+from roster.management.commands._arguments import a_count, a_date, import_document, operator
+from roster.services.windows import import_window
+
+
+class Command(KeydeskCommand):
+    help = "Sum daily download files (YYYY-MM-DD.parquet) over a window; sliding it reads only what is new."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("directory", type=Path, metavar="DIRECTORY")
+        parser.add_argument("--end", type=a_date, required=True, metavar="D", help="the last day counted")
+        parser.add_argument("--days", type=a_count, default=180, metavar="N", help="default 180")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        imported, ranking = import_window(
+            directory=options["directory"],
+            window=Window.ending(options["end"], options["days"]),
+            actor=operator(),
+            now=clock.now(),
+        )
+        return {
+            **import_document(imported),
+            "window_start": ranking.window.start.isoformat(),
+            "window_end": ranking.window.end.isoformat(),
+            "days_read": ranking.days_read,
+        }
+
+    def show(self, document: dict[str, Any]) -> None:
+        self.stdout.write(
+            "{rows} projects from {window_start} to {window_end}; {days_read} days were read.".format(
+                **document
+            )
+        )
