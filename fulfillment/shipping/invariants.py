@@ -1,17 +1,23 @@
-"""I5: one label a parcel, whatever crashed when. I12: parcels are where the newest counted word puts them.
+"""I5: one label a parcel, whatever crashed when. I10: nothing is silent. I12: parcels are where the newest
+counted word puts them.
 
 The database refuses most of this already; looking again finds what went round it.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from django.db.models import Count, Q
+from django.db.models import Count, F, Max, Q
 
 from config.invariants import Check, Violation
+from fulfillment.claims.models import Claim
 from fulfillment.models import WebhookOutcome
-from fulfillment.shipping.models import LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipping.models import Case, LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipping.rules.cases import CaseOutcome
+from fulfillment.shipping.rules.silence import GRACE
 from fulfillment.shipping.rules.states import DEAD_PURCHASE_STATES, LABEL_STATES, ShipmentState
 from fulfillment.shipping.rules.tracking import read_status
+from fulfillment.shipping.services.silence import silent_claims, silent_parcels
 
 Found = tuple[int, Iterable[Violation]]
 
@@ -58,8 +64,11 @@ def parcels_are_where_tracking_says() -> Found:
     for shipment_id, status, detail in rows.iterator(chunk_size=5000):
         if (state := read_status(status, detail).state) is not None:
             placed[shipment_id] = state
-    # What is back with us was scanned in at our own door, whatever the carrier still says.
-    parcels = Shipment.objects.exclude(state__in=[*_UNLABELLED, ShipmentState.BACK])
+    # What is back with us was scanned in at our own door, whatever the carrier still says; and what a person
+    # wrote off is lost, though no carrier says so.
+    parcels = Shipment.objects.exclude(state__in=[*_UNLABELLED, ShipmentState.BACK]).exclude(
+        state=ShipmentState.LOST, cases__outcome=CaseOutcome.WRITTEN_OFF
+    )
     parcels = parcels.values_list("pk", "code", "state")
     return len(parcels), [
         Violation("I12", f"a parcel is {state}, but the carrier's last word makes it {expected}", [code])
@@ -88,7 +97,48 @@ def webhooks_have_one_effect() -> Found:
     return WebhookOutcome.objects.count(), found
 
 
+def nothing_is_silent() -> Found:
+    """Every parcel under way moved within its time, or somebody has its case; no claim waits without one.
+
+    As of the last thing that happened: an installation at which nothing happens any more is not silent but
+    stopped, and the health checks say so.
+    """
+    now = _last_event_at()
+    if now is None:
+        return 0, []
+    found = [
+        Violation("I10", f"a parcel is {detail}, and nobody has a case", [shipment.code])
+        for shipment, detail in silent_parcels(now=now, grace=GRACE)
+    ]
+    found += [
+        Violation("I10", "an accepted claim has no parcel, and nobody has a case", [code])
+        for code in silent_claims(now=now, grace=GRACE).values_list("code", flat=True)
+    ]
+    return Shipment.objects.count(), found
+
+
+def _last_event_at() -> datetime | None:
+    moments = [
+        Claim.objects.aggregate(last=Max("updated_at"))["last"],
+        Shipment.objects.aggregate(last=Max("updated_at"))["last"],
+        TrackingUpdate.objects.aggregate(last=Max("recorded_at"))["last"],
+    ]
+    return max(filter(None, moments), default=None)
+
+
+def open_cases_have_their_time() -> Found:
+    """An open case says by when it must be worked, and a closed one how it ended and by whom."""
+    ended = Case.objects.filter(closed_at__isnull=False, closed_by="").exclude(entries=None)
+    late = Case.objects.filter(closed_at__isnull=True, due_at__lt=F("opened_at"))
+    return Case.objects.count(), [
+        Violation("I10", "a case was closed by nobody, or was due before it was opened", [code])
+        for code in (ended | late).values_list("code", flat=True).distinct()
+    ]
+
+
 CHECKS = [
+    Check("I10", "nothing is silent", nothing_is_silent),
+    Check("I10", "cases have their time", open_cases_have_their_time),
     Check("I5", "one live purchase a parcel", one_live_purchase),
     Check("I5", "bought labels are known", labels_are_known),
     Check("I5", "labelled parcels have their label", labelled_parcels_have_their_label),

@@ -22,6 +22,7 @@ from fulfillment.shipping.services import (
     purchasing,
     recovery,
     refunds,
+    silence,
     sweeping,
     tracking,
 )
@@ -96,6 +97,13 @@ def check_forms(timestamp: int) -> None:
     handing_over.check_forms(forms=forms_of(gateways.from_environment()), now=clock.now())
 
 
+@app.periodic(cron="41 4 * * *")
+@app.task(name="shipping.open_silent_cases", queueing_lock="shipping.open_silent_cases")
+def open_silent_cases(timestamp: int) -> None:
+    """Every day: parcels of which nothing was heard for too long."""
+    silence.open_silent_cases(now=clock.now())
+
+
 def periodic_chores(*, now: datetime) -> None:
     """All of the periodic work above at once, for a rehearsal, whose days pass faster than a cron's."""
     gateway = gateways.from_environment()
@@ -103,3 +111,4 @@ def periodic_chores(*, now: datetime) -> None:
     recovery.resolve_purchases(gateway=gateway, worker=worker_name(), now=now)
     tracking.ask_silent_trackers(gateway=gateway, now=now)
     refunds.check_refunds(gateway=gateway, now=now)
+    silence.open_silent_cases(now=now)

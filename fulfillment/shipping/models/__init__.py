@@ -1,6 +1,6 @@
 """The tables of the shipping room."""
 
-from fulfillment.shipping.models.cases import Case
+from fulfillment.shipping.models.cases import Case, CaseEntry
 from fulfillment.shipping.models.floor import FloorScan, PickList
 from fulfillment.shipping.models.manifests import Manifest
 from fulfillment.shipping.models.parcels import LabelPurchase, ParcelUnit, Shipment, TrackingUpdate
@@ -9,6 +9,7 @@ from fulfillment.shipping.models.vendor import BuyingPause, StrayLabel, VendorFi
 __all__ = [
     "BuyingPause",
     "Case",
+    "CaseEntry",
     "FloorScan",
     "LabelPurchase",
     "Manifest",

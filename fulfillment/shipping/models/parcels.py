@@ -38,6 +38,9 @@ class Shipment(models.Model):
         help_text="Where it is packed and sent from.",
     )
     units = models.ManyToManyField("inventory.Unit", through="ParcelUnit", related_name="shipments")
+    approved_cents = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Postage a person approved above the region's ceiling, in US cents."
+    )
     has_customs = models.BooleanField(default=False, help_text="Whether customs papers go with it.")
     export_filing = models.CharField(
         max_length=20, blank=True, help_text="The number (ITN) of an export filing, where one is needed."

@@ -46,3 +46,156 @@ _DUE_AFTER: Mapping[CaseReason, timedelta] = {
 def due_at(reason: CaseReason, opened_at: datetime) -> datetime:
     """By when a case of this reason must have been worked."""
     return opened_at + _DUE_AFTER.get(reason, _DEFAULT)
+
+
+# These wait for a carrier; where parcels take longer, so do its answers.
+_CARRIERS_TURN = frozenset(
+    {
+        CaseReason.SILENT,
+        CaseReason.DELIVERY_PROBLEM,
+        CaseReason.UNKNOWN_STATUS,
+        CaseReason.RETURNED,
+        CaseReason.LOST,
+        CaseReason.NOT_ARRIVED,
+        CaseReason.TRACKING_REVERSED,
+    }
+)
+_USUAL_DAYS = 7
+
+
+def due_in_region(reason: CaseReason, opened_at: datetime, *, promised_days: int | None) -> datetime:
+    """By when a case must have been worked, by reason and by how far the parcel goes.
+
+    Args: promised_days: the region's, from hand-over to the door; None when no label was planned.
+    """
+    usual = due_at(reason, opened_at)
+    if reason not in _CARRIERS_TURN or promised_days is None or promised_days <= _USUAL_DAYS:
+        return usual
+    return usual + timedelta(days=(promised_days - _USUAL_DAYS) // 3)
+
+
+class Cause(models.TextChoices):
+    """Whose doing it was, in the words that several carriers' vendors share (FACTS.md D1)."""
+
+    CARRIER_DAMAGED = "carrier_damaged_parcel", "damaged by the carrier"
+    CARRIER_LOST = "carrier_parcel_lost", "lost by the carrier"
+    CARRIER_SORTING = "carrier_sorting_error", "sent the wrong way by the carrier"
+    CARRIER_DELAY = "carrier_delay", "delayed at the carrier"
+    ADDRESS_NOT_FOUND = "carrier_address_not_found", "address not found by the carrier"
+    OUR_DATA = "retailer_incorrect_data", "our data were wrong or missing"
+    OUR_CONTENTS = "retailer_incorrect_parcel", "we packed the wrong thing"
+    REFUSED = "consignee_refused", "refused by the recipient"
+    NOT_HOME = "consignee_not_available", "nobody there to take it"
+    WRONG_ADDRESS = "consignee_incorrect_address", "the address was wrong"
+    CUSTOMS_DELAY = "customs_delay", "held by customs"
+    CUSTOMS_PAPERS = "customs_documentation", "customs want papers"
+    WEATHER = "weather_delay", "weather"
+    SECURITY = "security_issue", "tampering suspected"
+    REGULATORY = "regulatory_hold", "not allowed there"
+    UNKNOWN = "unknown", "not known"
+
+
+_CAUSE_OF_DETAIL: Mapping[str, Cause] = {
+    "address_correction": Cause.WRONG_ADDRESS,
+    "awaiting_information": Cause.CUSTOMS_PAPERS,
+    "damaged": Cause.CARRIER_DAMAGED,
+    "delayed": Cause.CARRIER_DELAY,
+    "delivery_exception": Cause.NOT_HOME,
+    "held": Cause.CUSTOMS_DELAY,
+    "lost": Cause.CARRIER_LOST,
+    "missorted": Cause.CARRIER_SORTING,
+    "refused": Cause.REFUSED,
+    "transit_exception": Cause.CARRIER_DELAY,
+    "weather_delay": Cause.WEATHER,
+}
+_CAUSE_OF_REASON: Mapping[CaseReason, Cause] = {
+    CaseReason.ADDRESS: Cause.WRONG_ADDRESS,
+    CaseReason.CUSTOMS_DATA: Cause.OUR_DATA,
+    CaseReason.LOST: Cause.CARRIER_LOST,
+    CaseReason.DAMAGED: Cause.CARRIER_DAMAGED,
+    CaseReason.WRONG_KEYS: Cause.OUR_CONTENTS,
+    CaseReason.SEAL_BROKEN: Cause.SECURITY,
+}
+
+
+def cause_of(reason: CaseReason, detail: str) -> Cause:
+    """The normalised cause, from the carrier's detail where it says more than the reason does.
+
+    Args: detail: what the case is opened with; its last word is the carrier's `status_detail`.
+    """
+    if reason is CaseReason.NO_RATE and "closed" in detail:
+        return Cause.REGULATORY
+    words = detail.split()
+    said = _CAUSE_OF_DETAIL.get(words[-1]) if words else None
+    return said or _CAUSE_OF_REASON.get(reason, Cause.UNKNOWN)
+
+
+class CaseAction(models.TextChoices):
+    """What a person can do about a case."""
+
+    TAKE = "take", "take it on"
+    NOTE = "note", "write down what was found out"
+    FIX_ADDRESS = "fix_address", "correct the address and send"
+    RESEND = "resend", "try the label again"
+    APPROVE_POSTAGE = "approve_postage", "approve dearer postage and send"
+    GIVE_CUSTOMS_DATA = "give_customs_data", "give customs what they want and send"
+    REDIRECT = "redirect", "have the carrier redirect it"
+    CLAIM_INSURANCE = "claim_insurance", "claim the insured value"
+    REPLACE = "replace", "send replacements"
+    WRITE_OFF = "write_off", "write the parcel off"
+    CLOSE = "close", "close it"
+
+
+class CaseOutcome(models.TextChoices):
+    """How a case can end."""
+
+    RESOLVED = "resolved", "settled itself"
+    ADDRESS_FIXED = "address_fixed", "address corrected"
+    SENT_AGAIN = "sent_again", "sent again"
+    CUSTOMS_GIVEN = "customs_given", "customs got their data"
+    REDIRECTED = "redirected", "redirected"
+    REPLACED = "replaced", "replaced"
+    INSURANCE_CLAIMED = "insurance_claimed", "insured value claimed"
+    WRITTEN_OFF = "written_off", "written off"
+    REFUNDED = "refunded", "label refunded"
+    NOT_SENT = "not_sent", "not sent after all"
+    NO_FAULT = "no_fault", "nothing was wrong"
+
+
+_A, _R = CaseAction, CaseReason
+_ALWAYS = (_A.TAKE, _A.NOTE, _A.CLOSE)
+_BEFORE_SENDING = (_A.FIX_ADDRESS, _A.RESEND)
+_UNDER_WAY = (_A.REDIRECT, _A.CLAIM_INSURANCE, _A.REPLACE, _A.WRITE_OFF)
+# The playbook: what is offered for which reason, the likeliest first.
+_PLAYBOOK: Mapping[CaseReason, tuple[CaseAction, ...]] = {
+    _R.NO_RATE: (_A.RESEND, _A.FIX_ADDRESS, _A.APPROVE_POSTAGE),
+    _R.OVER_CEILING: (_A.APPROVE_POSTAGE, _A.RESEND),
+    _R.ADDRESS: _BEFORE_SENDING,
+    _R.CUSTOMS_DATA: (_A.GIVE_CUSTOMS_DATA, _A.RESEND),
+    _R.PURCHASE_REFUSED: (_A.RESEND, _A.FIX_ADDRESS, _A.GIVE_CUSTOMS_DATA),
+    _R.DELIVERY_PROBLEM: (_A.REDIRECT, _A.GIVE_CUSTOMS_DATA, _A.REPLACE, _A.CLAIM_INSURANCE, _A.WRITE_OFF),
+    _R.UNKNOWN_STATUS: (_A.REDIRECT,),
+    _R.SILENT: (_A.CLAIM_INSURANCE, _A.REPLACE, _A.WRITE_OFF, _A.RESEND),
+    _R.RETURNED: (_A.REPLACE, _A.WRITE_OFF),
+    _R.LOST: (_A.REPLACE, _A.CLAIM_INSURANCE, _A.WRITE_OFF),
+    _R.NOT_ARRIVED: _UNDER_WAY,
+    _R.DAMAGED: (_A.REPLACE, _A.CLAIM_INSURANCE),
+    _R.WRONG_KEYS: (_A.REPLACE,),
+    _R.SEAL_BROKEN: (_A.REPLACE,),
+    _R.TRACKING_REVERSED: (_A.REDIRECT, _A.REPLACE),
+}
+
+
+def playbook(reason: CaseReason) -> tuple[CaseAction, ...]:
+    """What is offered about a case of this reason, the likeliest first."""
+    return (*_PLAYBOOK.get(reason, ()), *_ALWAYS)
+
+
+# What the maintainer is told when a case is opened; a carrier's own words are told where they are read.
+TOLD: Mapping[CaseReason, str] = {
+    _R.NO_RATE: "no carrier takes it at the moment; we are looking for a way",
+    _R.CUSTOMS_DATA: "customs want to know more before it can leave; we are seeing to it",
+    _R.SILENT: "nothing was heard of it for too long; we are asking the carrier",
+}
+# Settled by the parcel's arrival.
+MOOT_ON_DELIVERY = frozenset({_R.SILENT, _R.DELIVERY_PROBLEM, _R.UNKNOWN_STATUS})

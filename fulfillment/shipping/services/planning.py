@@ -53,7 +53,7 @@ def plan_purchase(shipment: Shipment, *, region: Region, now: datetime) -> Label
         shipment=shipment,
         generation=generation + 1,
         mode=settings.ENVIRONMENT.easypost_mode,
-        price_cap_cents=region.ceiling_cents,
+        price_cap_cents=max(region.ceiling_cents, shipment.approved_cents or 0),
         promised_days=region.promised_days,
         incoterm=region.incoterm,
         created_at=now,

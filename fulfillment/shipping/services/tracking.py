@@ -26,7 +26,7 @@ from fulfillment.models import Provider, Webhook, WebhookOutcome
 from fulfillment.shipping.gateways import events
 from fulfillment.shipping.gateways.base import CarrierGateway, Failure, GatewayError, TrackerState
 from fulfillment.shipping.models import LabelPurchase, Shipment, TrackingUpdate
-from fulfillment.shipping.rules.cases import CaseReason
+from fulfillment.shipping.rules.cases import MOOT_ON_DELIVERY, CaseReason
 from fulfillment.shipping.rules.states import (
     UNDER_WAY_STATES,
     PurchaseState,
@@ -42,7 +42,7 @@ from fulfillment.shipping.rules.tracking import (
     weigh,
 )
 from fulfillment.shipping.services import outcomes, refunds
-from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipping.services.cases import open_case, settle_cases
 from fulfillment.shipping.services.contents import keys_of, pack_unscanned
 from fulfillment.shipping.services.siblings import others_of, tell_of_one
 from inventory.services.movements import move
@@ -260,6 +260,8 @@ def _take_effect(
         for account, reason in moves_between(before, effect.state):
             move(units=units, to_account=account, reason=reason, actor=ACTOR, now=now)
         _tell_claim(claim, shipment, purchase, effect, now=now)
+        if effect.state == ShipmentState.DELIVERED:
+            settle_cases(shipment=shipment, reasons=MOOT_ON_DELIVERY, now=now)
     if effect.case is not None:
         detail = " ".join(word for word in (state.status, state.detail) if word)
         open_case(shipment=shipment, reason=effect.case, detail=detail, now=now)

@@ -64,8 +64,8 @@ class Floor:
             rate_id=f"rate_{number:032x}",
             carrier=carrier,
             service=service,
-            rate_cents=607,
-            cost_cents=607,
+            rate_cents=407,
+            cost_cents=407,
             currency="USD",
         )
         record_bought(purchase_id=purchase.pk, label=label, now=self.now)
