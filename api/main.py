@@ -14,9 +14,11 @@ from api.docs import Docs, describe
 from api.idempotency import REPLAYED, Replay
 from api.problems import CODES, problem
 from api.reading import field_errors
-from api.routers import campaigns, claims, inventory, maintainers, me, regions, reports
+from api.routers import campaigns, claims, inventory, maintainers, me, regions, reports, shipments
 from config.errors import BadRequest, FieldError, KeydeskError
 from fulfillment.claims.errors import AlreadyClaimed, ClaimsError, Ineligible
+from fulfillment.shipping.errors import ShippingError
+from fulfillment.shipping.gateways.base import GatewayError
 from fulfillment.vault.errors import VaultError
 from inventory.errors import InventoryError
 from roster.errors import RosterError
@@ -28,6 +30,8 @@ ROOM_STATUS: Mapping[type[KeydeskError], int] = {
     ClaimsError: 409,
     InventoryError: 409,
     RosterError: 409,
+    ShippingError: 409,
+    GatewayError: 502,
     VaultError: 410,
     KeydeskError: 400,
 }
@@ -53,6 +57,8 @@ api.add_router("/claims", claims.router)
 api.add_router("/maintainers", maintainers.router)
 api.add_router("/me", me.router)
 api.add_router("/inventory", inventory.router)
+api.add_router("/shipments", shipments.router)
+api.add_router("/manifests", shipments.manifests)
 api.add_router("/stats", reports.stats)
 api.add_router("/reports", reports.router)
 

@@ -499,3 +499,79 @@ class ProblemOut(Schema):
     errors: list[FieldProblemOut] | None = Field(None, description="Every bad field.")
     decision: DecisionOut | None = Field(None, description="With `ineligible`.")
     claim: str | None = Field(None, description="With `already_claimed`: the claim there is.")
+
+
+class MoneyOut(Schema):
+    amount: int = Field(description="In minor units.")
+    currency: str
+
+
+class LabelOut(Schema):
+    carrier: str
+    service: str
+    tracking_code: str
+    cost: MoneyOut
+    bought_at: datetime
+    refund: str | None = Field(description="`requested` while the carrier decides.")
+
+
+class OpenCaseOut(Schema):
+    code: str
+    reason: str
+    due_at: datetime
+
+
+class ShipmentOut(Schema):
+    """A parcel. Where it goes is no part of it but for the country."""
+
+    code: str
+    claim: str
+    number: int = Field(description="Which of the claim's parcels.")
+    state: str
+    keys: int
+    country: str
+    warehouse: str | None
+    label: LabelOut | None
+    sealed_at: datetime | None
+    manifest: str | None
+    handed_over_at: datetime | None
+    open_cases: list[OpenCaseOut]
+    created_at: datetime
+    updated_at: datetime
+
+
+class ShipmentListOut(Schema):
+    items: list[ShipmentOut]
+    next: str | None = Field(description="The cursor of the next page.")
+
+
+class ManifestIn(In):
+    carrier: Text = Field(description="As the vendor spells it, such as USPS.")
+    warehouse: Text | None = Field(default=None, description="The code of the door they leave from.")
+    shipments: list[Text] | None = Field(
+        default=None, max_length=900, description="Codes; left out: all that are sealed."
+    )
+    with_form: bool | None = Field(
+        default=None, description="Whether the carrier makes a form; left out: if it makes forms at all."
+    )
+
+
+class LeftOutOut(Schema):
+    shipment: str
+    code: str
+    why: str
+
+
+class ManifestOut(Schema):
+    code: str
+    carrier: str
+    warehouse: str | None
+    state: str
+    has_form: bool
+    shipments: list[str]
+    created_at: datetime
+    handed_over_at: datetime | None
+
+
+class ManifestMadeOut(ManifestOut):
+    left_out: list[LeftOutOut]

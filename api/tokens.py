@@ -19,6 +19,8 @@ SCOPES = {
     "claims:write": "Make, change, review and cancel claims",
     "reports:read": "Read the published reports, of any date",
     "reports:exact": "Read the exact reports, in which small groups can single people out",
+    "shipping:read": "See parcels, their labels and manifests",
+    "shipping:write": "Have labels bought and refunded, and parcels handed over",
     "inventory:read": "See the stock and the custody of a unit",
     "inventory:write": "Receive, place, count, quarantine, destroy and recall keys, in the token's own name",
 }

@@ -271,3 +271,19 @@ class NotExpectedBack(ShippingError):
         super().__init__(
             f"Parcel {parcel} cannot come back: it is {state}. If its label is not used, refund it instead."
         )
+
+
+class UnknownShipment(ShippingError):
+    code = "unknown_shipment"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"There is no parcel {shorten(code)}, or it has no label.")
+
+
+class NotToLabel(ShippingError):
+    """The parcel is cancelled, gone, or its claim is not to be sent."""
+
+    code = "not_to_label"
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(f"No label is bought for parcel {code}: {why}.")

@@ -16,7 +16,7 @@ from fulfillment.shipping.errors import (
 )
 from fulfillment.shipping.models import FloorScan, ParcelUnit, PickList, Shipment
 from fulfillment.shipping.rules.floor import Thing, clean_scan, thing_of
-from fulfillment.shipping.rules.states import ShipmentState
+from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipping.services import scans
 from fulfillment.shipping.services.contents import is_its_own, take_over_changes
 from fulfillment.shipping.services.exchanges import exchange, why_not
@@ -50,8 +50,10 @@ def make_pick_list(
         )
         if warehouse is not None:
             waiting = waiting.filter(warehouse=warehouse)
+        # A label whose money is asked back is not stuck on anything.
+        waiting = waiting.filter(purchases__state=PurchaseState.BOUGHT)
         if carrier is not None:
-            waiting = waiting.filter(purchases__carrier=carrier, purchases__state="bought")
+            waiting = waiting.filter(purchases__carrier=carrier, purchases__state=PurchaseState.BOUGHT)
         parcels = list(
             waiting.select_related("claim")
             .order_by("created_at", "id")

@@ -8,7 +8,10 @@ from django.db.models import Max
 
 from config.jobs import defer
 from fulfillment.claims.models import Claim, Region
+from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.progress import abandon_label, start_label
+from fulfillment.claims.services.submission import SHIP_CLAIM
+from fulfillment.shipping.errors import NotToLabel, UnknownShipment
 from fulfillment.shipping.models import LabelPurchase, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.parcels import split
@@ -60,6 +63,28 @@ def plan_purchase(shipment: Shipment, *, region: Region, now: datetime) -> Label
     )
     defer(BUY_LABEL, purchase_id=str(purchase.pk))
     return purchase
+
+
+def request_label(*, code: str, now: datetime) -> None:
+    """Have the label of a planned parcel bought now, whatever was tried before; one that has it stays so.
+
+    Raises: UnknownShipment. NotToLabel: the parcel is cancelled or gone, or its claim is.
+    After commit: the job that was missing runs.
+    """
+    shipment = Shipment.objects.select_related("claim").filter(code=code).first()
+    if shipment is None:
+        raise UnknownShipment(code)
+    if shipment.state == ShipmentState.LABELLED:
+        return
+    if shipment.state != ShipmentState.PLANNED or shipment.claim.state == ClaimState.CANCELLED:
+        raise NotToLabel(code, f"it is {ShipmentState(shipment.state).label}")
+    live = shipment.purchases.exclude(state__in=sorted(DEAD_PURCHASE_STATES)).first()
+    if live is not None:
+        defer(BUY_LABEL, purchase_id=str(live.pk))
+    elif shipment.claim.label_started_at is None:
+        defer(SHIP_CLAIM, claim_id=shipment.claim_id)
+    else:
+        plan_again(shipment_id=shipment.pk, now=now)
 
 
 def plan_again(*, shipment_id: int, now: datetime) -> LabelPurchase | None:
