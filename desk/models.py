@@ -1,4 +1,4 @@
-"""Who holds which role at the desk, and what was done there."""
+"""Who holds which role at the desk, what was done there, and where each person stands on the floor."""
 
 import pgtrigger
 from django.conf import settings
@@ -73,6 +73,38 @@ class AuditEntry(models.Model):
             models.Index(fields=["subject_kind", "subject", "-at"], name="audit_by_subject"),
         ]
         triggers = [*append_only("audit_entries"), CHAIN_ENTRY]
+
+
+class Step(models.TextChoices):
+    """What is done standing, with a scanner in the hand."""
+
+    RECEIVE = "receive", "Receive"
+    PUT_AWAY = "put-away", "Put away"
+    PICK = "pick", "Pick"
+    PACK = "pack", "Pack"
+    COUNT = "count", "Count"
+
+
+class Station(models.Model):
+    """Where one person stands in one step of the floor: what is in hand, and what the last scans came to.
+
+    It is a screen's memory and no record: what took effect is in the ledger and the scans of shipping.
+    `version` counts the changes, so that of two requests at the same moment one goes first.
+    """
+
+    actor = models.CharField(max_length=150)
+    step = models.CharField(max_length=10, choices=Step)
+    hand = models.JSONField(default=dict)
+    # The last outcomes, newest first; and the key of the last scan, which its twin is known by.
+    lately = models.JSONField(default=list)
+    last_key = models.CharField(max_length=80, blank=True)
+    version = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["actor", "step"], name="one_station_per_person_and_step"),
+            models.CheckConstraint(condition=Q(step__in=sorted(Step)), name="a_step_there_is"),
+        ]
 
 
 def live_roles(*, user_id: int) -> frozenset[Role]:

@@ -16,6 +16,7 @@ class Section:
 
 SECTIONS = (
     Section("Today", "desk:today", Action.SEE_DESK),
+    Section("Floor", "desk:floor", Action.SEE_DESK),
     Section("Claims", "desk:claims", Action.SEE_DESK),
     Section("Parcels", "desk:parcels", Action.SEE_DESK),
     Section("Cases", "desk:cases", Action.SEE_DESK),

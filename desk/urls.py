@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from desk.views import audit, claims, people, queues, staff, stock, today
+from desk.models import Step
+from desk.views import audit, claims, floor, hand_over, people, queues, staff, stock, today
 
 app_name = "desk"
 urlpatterns = [
@@ -22,4 +23,11 @@ urlpatterns = [
     path("staff/", staff.staff, name="staff"),
     path("audit/", audit.trail, name="audit"),
     path("audit/export/", audit.export, name="audit_export"),
+    path("floor/", floor.home, name="floor"),
+    path("floor/receive/delivery/", floor.begin_delivery, name="begin_delivery"),
+    path("floor/hand-over/", hand_over.hand_over, name="hand_over"),
+    path("floor/manifests/<str:code>/", hand_over.manifest, name="manifest"),
+    path("floor/papers/<str:code>/", floor.papers, name="papers"),
+    *(path(f"floor/{step}/", floor.PAGES[step], name=step.value) for step in Step),
+    *(path(f"floor/{step}/scan/", floor.SCANS[step], name=f"scan-{step}") for step in Step),
 ]

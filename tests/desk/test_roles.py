@@ -8,12 +8,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.test import Client
+from django.urls import resolve
 
 from config.models import User
 from desk.gate import may
 from desk.models import Appointment, AuditEntry, live_roles
 from desk.roles import ALLOWED, Action, Role, who_may
 from desk.services.appointments import NotAppointed, appoint, end_appointment
+from desk.urls import urlpatterns
 from tests.desk.conftest import StaffWith
 
 MakeStaff = Callable[..., User]
@@ -24,10 +26,52 @@ PAGES = {
     "/desk/cases/": Action.SEE_DESK,
     "/desk/health/": Action.SEE_DESK,
     "/desk/stock/": Action.SEE_DESK,
+    "/desk/floor/": Action.SEE_DESK,
+    "/desk/floor/receive/": Action.KEEP_STOCK,
+    "/desk/floor/put-away/": Action.KEEP_STOCK,
+    "/desk/floor/count/": Action.KEEP_STOCK,
+    "/desk/floor/pick/": Action.PACK,
+    "/desk/floor/pack/": Action.PACK,
+    "/desk/floor/hand-over/": Action.PACK,
     "/desk/staff/": Action.APPOINT,
     "/desk/audit/": Action.SEE_AUDIT,
     "/desk/audit/export/": Action.SEE_AUDIT,
 }
+
+
+# What changes something, by POST; without a body each is refused or does nothing, but not for the role.
+POSTS = {
+    "/desk/claims/C-NONE/review/": Action.REVIEW_CLAIM,
+    "/desk/claims/C-NONE/address/": Action.OPEN_ADDRESS,
+    "/desk/floor/receive/delivery/": Action.KEEP_STOCK,
+    "/desk/floor/receive/scan/": Action.KEEP_STOCK,
+    "/desk/floor/put-away/scan/": Action.KEEP_STOCK,
+    "/desk/floor/count/scan/": Action.KEEP_STOCK,
+    "/desk/floor/pick/scan/": Action.PACK,
+    "/desk/floor/pack/scan/": Action.PACK,
+    "/desk/floor/hand-over/": Action.PACK,
+    "/desk/floor/papers/S-NONE/": Action.PACK,
+    "/desk/staff/": Action.APPOINT,
+}
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("path", POSTS)
+def test_each_change_is_made_by_the_roles_of_the_table_and_no_other(
+    path: str, role: Role, staff_with: StaffWith
+) -> None:
+    client = staff_with(role)
+    assert (client.post(path).status_code == 403) == (role not in ALLOWED[POSTS[path]])
+    # Nor by following a link, where the address only takes changes.
+    if path not in PAGES:
+        assert client.get(path).status_code == 405
+
+
+def test_every_address_of_the_desk_is_in_one_of_the_tables() -> None:
+    """A page added without a line in PAGES or POSTS is found here."""
+    stories = {"claim", "person", "project", "unit", "search", "manifest"}
+    named = {resolve(path).url_name for path in (*PAGES, *POSTS)} | stories
+    assert {pattern.name for pattern in urlpatterns} - named == set()
 
 
 @pytest.mark.parametrize("role", Role)

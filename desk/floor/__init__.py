@@ -1,0 +1,1 @@
+"""Floor mode: the steps that are done standing, one scan after the other."""
