@@ -4,11 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import F, Prefetch, Window
 from django.db.models.functions import RowNumber
+from django.urls import reverse
 
 from fulfillment.claims.countries import country_name
-from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimQuerySet, Region
+from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimQuerySet, ClaimQuote, Region
 from fulfillment.claims.rules import ClaimState
 from inventory.models import Movement, Unit
 from inventory.selectors import place_of, transfers_of
@@ -19,7 +21,7 @@ _SENT = (ClaimEvent.Name.SHIPPED, ClaimEvent.Name.CORRECTED)
 
 def with_parts(claims: ClaimQuerySet) -> ClaimQuerySet:
     """Read all that the documents of these claims need, in a fixed number of queries."""
-    return claims.select_related("campaign", "account").prefetch_related(
+    return claims.select_related("campaign", "account", "quote").prefetch_related(
         "items__key_model",
         Prefetch(
             "events",
@@ -55,7 +57,17 @@ def _claim_document(claim: Claim, place: int | None) -> dict[str, Any]:
         "place": place,
         "created_at": claim.created_at,
         "updated_at": claim.updated_at,
+        **_payment(claim),
         "tracking": _tracking(claim.sendings),  # type: ignore[attr-defined]  # the prefetch's to_attr
+    }
+
+
+def _payment(claim: Claim) -> dict[str, Any]:
+    quote: ClaimQuote | None = getattr(claim, "quote", None)
+    is_due = claim.state == ClaimState.AWAITING_PAYMENT
+    return {
+        "price": {"amount": quote.total, "currency": quote.currency} if quote else None,
+        "payment_url": settings.SITE_URL + reverse("payments:pay", args=[claim.code]) if is_due else None,
     }
 
 

@@ -121,6 +121,11 @@ class TrackingOut(Schema):
     tracking_code: str
 
 
+class MoneyOut(Schema):
+    amount: int = Field(description="In minor units of the currency.")
+    currency: str = Field(description="ISO 4217.")
+
+
 class ClaimOut(Schema):
     """A claim. The address is never part of it."""
 
@@ -135,6 +140,10 @@ class ClaimOut(Schema):
     created_at: datetime
     updated_at: datetime
     tracking: TrackingOut | None
+    price: MoneyOut | None = Field(description="What it costs in all, as agreed; null when it is free.")
+    payment_url: str | None = Field(
+        description="Where the maintainer signs in and pays, while the claim is awaiting payment."
+    )
 
 
 class ClaimListOut(Schema):

@@ -57,7 +57,7 @@ class Visitor:
     """Somebody who looks at the site: one window of one size and colour scheme.
 
     Whatever the page complains about (scripts, the content security policy, addresses elsewhere) is
-    collected in `complaints`.
+    collected in `complaints`. `also` is another address that pages may lead to: a vendor's stand-in.
     """
 
     def __init__(
@@ -68,8 +68,10 @@ class Visitor:
         width: int = WIDTHS["desk"],
         scheme: Scheme = "light",
         javascript: bool = True,
+        also: str = "",
     ) -> None:
         self.site, self.width, self.scheme = site, width, scheme
+        self.also = also
         self.javascript = javascript
         self.complaints: list[str] = []
         self.context: BrowserContext = browser.new_context(
@@ -91,7 +93,7 @@ class Visitor:
             self.complaints.append(message.text)
 
     def _asked(self, url: str) -> None:
-        if not url.startswith((self.site, "data:")):
+        if not url.startswith((self.site, "data:")) and not (self.also and url.startswith(self.also)):
             self.complaints.append(f"asked for {url}")
 
     def go(self, path: str) -> Page:

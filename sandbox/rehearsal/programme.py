@@ -15,6 +15,7 @@ from fulfillment.claims.models import Campaign, Claim, ClaimEvent
 from fulfillment.claims.rules import WantedItem
 from fulfillment.claims.services.changes import cancel_claim, review_claim
 from fulfillment.claims.services.previewing import preview_draft
+from fulfillment.claims.services.prices import publish_prices
 from fulfillment.claims.services.regions import load_regions, shipped_document
 from fulfillment.claims.services.submission import submit_claim
 from fulfillment.shipping.jobs import periodic_chores
@@ -56,6 +57,17 @@ POLICY = {
 }
 # A campaign outlives the rehearsal, so that a demo can still claim.
 OPEN_AFTER_THE_END = timedelta(weeks=8)
+
+
+# What a visitor of the demo may buy. The rehearsed maintainers take what is free.
+PRICES = {
+    "version": "rehearsal-1",
+    "currency": "USD",
+    "extra_key": 2900,
+    "max_extra_keys": 3,
+    "shipping": {"*": 1800},
+    "express": {"*": 2500},
+}
 
 
 class Programme:
@@ -142,6 +154,9 @@ class Programme:
         )
         campaign.key_models.set(KeyModel.objects.all())
         self.campaign = campaign
+        publish_prices(
+            campaign=campaign, document=PRICES | {"valid_from": now.isoformat()}, actor=ACTOR, now=now
+        )
 
     def _publish_policy(self, now: datetime) -> Policy:
         """By the way every change of the rules takes: drafted by one, previewed, published by another."""

@@ -12,6 +12,9 @@ from django.conf import settings
 from sandbox.rehearsal import databases
 from sandbox.server import Sandbox
 
+# The stand-in is told to sign with it; nothing but the stand-in is taken in under it.
+STRIPE_WEBHOOK_SECRET = "whsec_keydesk-stand-in"  # noqa: S105
+
 
 @dataclass(frozen=True)
 class Result:
@@ -29,6 +32,10 @@ def environment(*, database: str, vendor: Sandbox) -> dict[str, str]:
         "EASYPOST_MODE": "test",
         "EASYPOST_API_KEY": "EZTKkeydesk-stand-in",
         "EASYPOST_API_BASE": vendor.easypost_url,
+        "STRIPE_MODE": "test",
+        "STRIPE_SECRET_KEY": "sk_test_keydesk-stand-in",
+        "STRIPE_API_BASE": vendor.stripe_url,
+        "STRIPE_WEBHOOK_SECRETS": STRIPE_WEBHOOK_SECRET,
     }
 
 

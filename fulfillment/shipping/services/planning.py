@@ -7,7 +7,8 @@ from django.db import transaction
 from django.db.models import Max
 
 from config.jobs import defer
-from fulfillment.claims.models import Claim, Region
+from fulfillment.claims.models import Claim, ClaimQuote, Region
+from fulfillment.claims.quotes import LineKind
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.progress import abandon_label, start_label
 from fulfillment.claims.services.submission import SHIP_CLAIM
@@ -15,6 +16,7 @@ from fulfillment.shipping.errors import NotToLabel, UnknownShipment
 from fulfillment.shipping.models import LabelPurchase, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.parcels import split
+from fulfillment.shipping.rules.rates import Terms, terms_for
 from fulfillment.shipping.rules.states import DEAD_PURCHASE_STATES, ShipmentState
 from fulfillment.shipping.selectors import serving_region, warehouse_of
 from fulfillment.shipping.services.cases import open_case
@@ -52,12 +54,13 @@ def ship_claim(*, claim_id: int, now: datetime) -> LabelPurchase | None:
 def plan_purchase(shipment: Shipment, *, region: Region, now: datetime) -> LabelPurchase:
     """Plan to buy the label of a planned parcel that has no live purchase. After commit: the job buys it."""
     generation = shipment.purchases.aggregate(newest=Max("generation"))["newest"] or 0
+    terms = _terms(shipment.claim, region)
     purchase = LabelPurchase.objects.create(
         shipment=shipment,
         generation=generation + 1,
         mode=settings.ENVIRONMENT.easypost_mode,
-        price_cap_cents=max(region.ceiling_cents, shipment.approved_cents or 0),
-        promised_days=region.promised_days,
+        price_cap_cents=max(terms.ceiling_cents, shipment.approved_cents or 0),
+        promised_days=terms.promised_days,
         incoterm=region.incoterm,
         created_at=now,
     )
@@ -85,6 +88,21 @@ def request_label(*, code: str, now: datetime) -> None:
         defer(SHIP_CLAIM, claim_id=shipment.claim_id)
     else:
         plan_again(shipment_id=shipment.pk, now=now)
+
+
+def _terms(claim: Claim, region: Region) -> Terms:
+    """The region's, or those of the express shipping that was quoted and paid for."""
+    quote = ClaimQuote.objects.filter(claim=claim).first() if claim.service == "express" else None
+    if quote is None:
+        return terms_for(promised_days=region.promised_days, ceiling_cents=region.ceiling_cents)
+    # Ceilings are in US cents; what was paid in another currency is not turned into them.
+    lines = quote.as_quote().lines if quote.currency == "USD" else ()
+    return terms_for(
+        promised_days=region.promised_days,
+        ceiling_cents=region.ceiling_cents,
+        express_days=quote.express_days,
+        paid_cents=sum(line.amount for line in lines if line.kind is LineKind.EXPRESS),
+    )
 
 
 def plan_again(*, shipment_id: int, now: datetime) -> LabelPurchase | None:

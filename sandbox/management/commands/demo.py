@@ -20,7 +20,7 @@ from config.commands import KeydeskCommand
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.plan import FULL_KEYS, FULL_MAINTAINERS, FULL_WEEKS
 from sandbox.rehearsal.result import as_text
-from sandbox.rehearsal.run import environment, run_in_process
+from sandbox.rehearsal.run import STRIPE_WEBHOOK_SECRET, environment, run_in_process
 from sandbox.server import Sandbox
 
 DATABASE = f"{databases.PREFIX}_demo"
@@ -97,6 +97,7 @@ class Command(KeydeskCommand):
                 check=True,
             ).stdout
         )
+        vendor.stripe.roll_secret(STRIPE_WEBHOOK_SECRET)
         # Parcels of the demo's visitors travel a step a minute.
         vendor.control.settings(journey="test")
         processes = [

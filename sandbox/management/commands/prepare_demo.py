@@ -16,6 +16,7 @@ from desk.services.appointments import appoint
 from fulfillment.claims import selectors
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
+from fulfillment.payments import gateways as payments
 from roster.models import Account
 from sandbox.management.commands.run_rehearsal import register_webhook
 from sandbox.rehearsal import databases
@@ -40,6 +41,7 @@ class Command(KeydeskCommand):
 
         secret = settings.ENVIRONMENT.easypost_webhook_secrets[0].get_secret_value()
         register_webhook(f"{options['site']}/api/v1/webhooks/easypost", secret)
+        payments.from_environment().ensure_webhook(f"{options['site']}/api/v1/webhooks/stripe")
         for username, address in STAFF.items():
             _make_staff(username, address, ROLES[username])
         _, token = create_token(name="demo", scopes=sorted(SCOPES), days=30, now=clock.now())

@@ -298,3 +298,17 @@ def test_a_parcel_on_its_way_back_or_never_sent_is_moved_by_a_person_only(status
         done = change(current, read_status(status, ""))
         assert (done.state, done.counts) == (None, False)
         assert done.case is not None
+
+
+@pytest.mark.parametrize(
+    ("express_days", "paid_cents", "terms"),
+    [(None, 0, (15, 4500)), (4, 2500, (4, 7000)), (30, 0, (15, 4500))],
+    ids=["standard", "express, with what was paid for it", "express is never slower than standard"],
+)
+def test_express_is_faster_and_may_cost_what_was_paid_for_it(
+    express_days: int | None, paid_cents: int, terms: tuple[int, int]
+) -> None:
+    from fulfillment.shipping.rules.rates import terms_for
+
+    answer = terms_for(promised_days=15, ceiling_cents=4500, express_days=express_days, paid_cents=paid_cents)
+    assert (answer.promised_days, answer.ceiling_cents) == terms

@@ -1,0 +1,192 @@
+"""Every permutation of a payment's events ends in the same state, however often each of them comes.
+
+The vendor's books are as they are at the end; the events tell of it in any order. What each event would
+say by itself is therefore beside the point, and these tests hold us to that.
+"""
+
+import itertools
+import math
+import os
+import random
+from typing import Any
+
+import pytest
+
+from config.invariants import verify
+from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.claims.services.changes import cancel_claim
+from fulfillment.models import WebhookOutcome
+from fulfillment.notices.models import Notice
+from fulfillment.payments.gateways.base import PaymentGatewayError
+from fulfillment.payments.gateways.stripe import EVENTS
+from fulfillment.payments.invariants import CHECKS
+from fulfillment.payments.models import Dispute, Fulfilment, Payment, Refund
+from fulfillment.payments.services import webhooks
+from tests.fulfillment.payments.conftest import Desk, deliver, held
+
+pytestmark = pytest.mark.django_db
+
+# Of a story with more orders than this, so many are drawn, seeded by its name. KEYDESK_LONG plays them all.
+AT_MOST = 5040 if os.environ.get("KEYDESK_LONG") else 24
+SAMPLE = 10
+
+
+def story(desk: Desk, claim: Claim, name: str) -> Payment:
+    """What happens at the vendor's; nobody here hears of it yet."""
+    payment = desk.offer(claim)
+    assert payment.session_id
+    if name == "abandoned":
+        desk.pass_time(hours=23, seconds=1)
+        return payment
+    if name.startswith("later"):
+        desk.act(payment, "later")
+        desk.act(payment, "succeed" if name == "later, paid" else "fail")
+        return payment
+    desk.act(payment, "decline")
+    session = desk.act(payment, "pay")
+    intent = session["payment_intent"]
+    if name == "refunded by hand, in parts":
+        desk.vendor.refund(intent, amount=2000)
+        made = desk.vendor.refund(intent, amount=1000)
+        desk.vendor.fail_refund(made["id"])
+    if name in ("disputed, won", "disputed, lost"):
+        dispute = desk.vendor.dispute(intent)
+        desk.vendor.close_dispute(dispute["id"], name.rpartition(" ")[2])
+    if name == "cancelled meanwhile":
+        cancel_claim(code=claim.code, actor="claimant", now=desk.now)
+    return payment
+
+
+STORIES = (
+    "paid",
+    "abandoned",
+    "later, paid",
+    "later, refused",
+    "refunded by hand, in parts",
+    "disputed, won",
+    "disputed, lost",
+    "cancelled meanwhile",
+)
+
+
+def orders(events: list[dict[str, Any]], seed: str) -> list[tuple[dict[str, Any], ...]]:
+    """Every order of the events, or a drawn sample that holds the two plainest ones."""
+    if math.factorial(len(events)) <= AT_MOST:
+        return list(itertools.permutations(events))
+    draw = random.Random(seed)
+    drawn = [tuple(draw.sample(events, len(events))) for _ in range(SAMPLE - 2)]
+    return [tuple(events), tuple(reversed(events)), *drawn]
+
+
+def standing(claim: Claim) -> dict[str, Any]:
+    """All that a payment comes to, without the ids and times that differ from run to run."""
+    claim.refresh_from_db()
+    return {
+        "claim": (claim.state, claim.held_at is not None, held(claim)),
+        "events": list(ClaimEvent.objects.filter(claim=claim).order_by("id").values_list("name", flat=True)),
+        "payments": list(Payment.objects.values_list("state", "received", "received_currency")),
+        "fulfilments": list(Fulfilment.objects.values_list("outcome", "amount")),
+        "refunds": sorted(Refund.objects.values_list("reason", "state", "amount")),
+        "disputes": list(Dispute.objects.values_list("state", "amount")),
+        "told": sorted(Notice.objects.values_list("template", flat=True)),
+    }
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_order_of_the_events_ends_the_same(desk: Desk, dear_claim: Claim, name: str) -> None:
+    from django.db import transaction
+
+    story(desk, dear_claim, name)
+    events = [event for event in desk.vendor.events() if event["type"] in EVENTS]
+    ends: list[dict[str, Any]] = []
+    for order in orders(events, seed=name):
+        sid = transaction.savepoint()
+        draw = random.Random(str([event["id"] for event in order]))
+        for event in order:
+            for _ in range(draw.choice([1, 1, 2, 3])):
+                assert deliver(event, now=desk.now).status_code == 204
+            # Worked one by one, all at once, or not before the next has come.
+            if draw.random() < 0.6:
+                webhooks.work_webhooks(gateway=desk.gateway, now=desk.now)
+        webhooks.work_webhooks(gateway=desk.gateway, now=desk.now)
+        ends.append(standing(dear_claim))
+        assert WebhookOutcome.objects.count() == len(events)
+        assert verify(CHECKS).violations == []
+        transaction.savepoint_rollback(sid)
+        dear_claim.refresh_from_db()
+    assert all(end == ends[0] for end in ends)
+
+
+EXPECTED = {
+    "paid": ("accepted", "paid"),
+    "abandoned": ("expired", "expired"),
+    "later, paid": ("accepted", "paid"),
+    "later, refused": ("expired", "failed"),
+    "disputed, won": ("accepted", "paid"),
+    "disputed, lost": ("cancelled", "paid"),
+    "cancelled meanwhile": ("cancelled", "paid"),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_and_the_end_is_the_right_one(desk: Desk, dear_claim: Claim, name: str) -> None:
+    payment = story(desk, dear_claim, name)
+    desk.hear()
+    desk.work()
+    payment.refresh_from_db()
+    dear_claim.refresh_from_db()
+    assert (dear_claim.state, payment.state) == EXPECTED[name]
+
+
+def test_without_any_event_it_ends_the_same(desk: Desk, dear_claim: Claim) -> None:
+    payment = story(desk, dear_claim, "paid")
+    desk.pass_time(minutes=30)
+    desk.sweep()
+    payment.refresh_from_db()
+    assert payment.state == "paid"
+
+
+def test_an_old_look_never_overwrites_a_new_one(
+    desk: Desk, dear_claim: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two workers look; the one that looked first writes last. What it saw is asked again."""
+    from fulfillment.payments.services.settling import settle
+
+    payment = desk.offer(dear_claim)
+    real = desk.gateway.retrieve_checkout
+    looks: list[str] = []
+
+    def slow(session_id: str) -> Any:
+        seen = real(session_id)
+        looks.append(seen.status)
+        if len(looks) == 1:
+            desk.act(payment, "pay")
+            settle(payment_id=payment.pk, gateway=desk.gateway, now=desk.now)
+        return seen
+
+    monkeypatch.setattr(desk.gateway, "retrieve_checkout", slow)
+    settle(payment_id=payment.pk, gateway=desk.gateway, now=desk.now)
+    payment.refresh_from_db()
+    assert looks == ["open", "complete", "complete"]
+    assert payment.state == "paid"
+
+
+def test_an_event_that_cannot_be_looked_at_waits(desk: Desk, dear_claim: Claim) -> None:
+    story(desk, dear_claim, "paid")
+    desk.vendor.add_fault("html", path="/checkout/sessions/*", count=3)
+    assert desk.hear() == 0
+    assert not WebhookOutcome.objects.filter(result="applied").exists()
+    assert webhooks.work_webhooks(gateway=desk.gateway, now=desk.now) > 0
+    assert Payment.objects.get().state == "paid"
+
+
+def test_no_look_no_change(desk: Desk, dear_claim: Claim) -> None:
+    from fulfillment.payments.services.settling import settle
+
+    payment = desk.offer(dear_claim)
+    desk.act(payment, "pay")
+    desk.vendor.add_fault("drop", path="/checkout/**", count=0)
+    before = standing(dear_claim)
+    with pytest.raises(PaymentGatewayError):
+        settle(payment_id=payment.pk, gateway=desk.gateway, now=desk.now)
+    assert standing(dear_claim) == before
