@@ -22,10 +22,9 @@ from fulfillment.shipping.services.tracking import work_webhooks
 from inventory.models import Unit
 from inventory.services.reservations import Wanted, reserve
 from sandbox.server import Sandbox
-from tests.browser import WIDTHS, Visitor
+from tests.browser import WIDTHS, Scheme, Visitor, mailed_code
 from tests.conftest import import_roster, open_campaign, receive
 from tests.fulfillment.payments.conftest import PRICES, Desk, gateway_to
-from tests.pages.test_browser import fill_address, go_on, look_both, sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -70,6 +69,37 @@ def visitor(browser: Browser, live_server: Any, desk: Desk) -> Iterator[Visitor]
     one = Visitor(browser, site=live_server.url, also=desk.stand_in.url)
     yield one
     one.close()
+
+
+def sign_in(visitor: Visitor, email: str) -> None:
+    """From wherever the visitor was sent to sign in."""
+    page = visitor.page
+    page.get_by_label("Email").fill(email)
+    page.get_by_role("button", name="Send me a code").click()
+    page.get_by_role("heading", name="Enter your code").wait_for()
+    page.get_by_label("Code").fill(mailed_code())
+    page.get_by_role("button", name="Sign in").click()
+
+
+def look_both(visitor: Visitor, name: str) -> None:
+    """Look at the page as it stands in light and in dark."""
+    schemes: tuple[Scheme, ...] = ("light", "dark")
+    for scheme in schemes:
+        visitor.scheme = scheme
+        visitor.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        visitor.look(name)
+
+
+def go_on(page: Page) -> None:
+    page.get_by_role("button", name="Go on").click()
+
+
+def fill_address(page: Page) -> None:
+    page.get_by_label("Full name").fill("Robin Example")
+    page.get_by_label("Street and number").fill("417 Montgomery Street")
+    page.get_by_label("ZIP code").fill("94104")
+    page.get_by_label("Town or city").fill("San Francisco")
+    page.get_by_label("State").select_option("CA")
 
 
 def claim_dearly(visitor: Visitor) -> Page:
