@@ -67,6 +67,7 @@ def desk(
 @pytest.fixture
 def visitor(browser: Browser, live_server: Any, desk: Desk) -> Iterator[Visitor]:
     one = Visitor(browser, site=live_server.url, also=desk.stand_in.url)
+    one.context.set_default_timeout(60_000)
     yield one
     one.close()
 

@@ -27,7 +27,7 @@ from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.looks import KEY_GOOD_FOR, session_ends_at
 from fulfillment.payments.rules.states import LIVE_PAYMENT_STATES, PaymentCaseReason, PaymentState
 from fulfillment.payments.services.cases import open_payment_case
-from fulfillment.payments.services.settling import settle
+from fulfillment.payments.services.settling import let_go_of_the_database, settle
 
 logger = logging.getLogger("keydesk.payments")
 
@@ -89,6 +89,7 @@ def find_or_offer(payment: Payment, *, gateway: PaymentGateway, now: datetime) -
     Locks:   none; two at once ask under the same key and are told of the same session.
     """
     if payment.session_id is not None:
+        let_go_of_the_database()
         return gateway.retrieve_checkout(payment.session_id)
     if payment.state != _P.PLANNED:
         return None
@@ -99,8 +100,10 @@ def find_or_offer(payment: Payment, *, gateway: PaymentGateway, now: datetime) -
         if found is None:
             _close(payment, _P.EXPIRED, now=now)
         return found
+    order = _order(payment)
+    let_go_of_the_database()
     try:
-        return gateway.create_checkout(_order(payment), key=payment.idempotency_key)
+        return gateway.create_checkout(order, key=payment.idempotency_key)
     except PaymentGatewayError as error:
         return _after_refusal(payment, error, gateway=gateway, now=now)
 

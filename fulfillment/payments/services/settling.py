@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 
-from config.jobs import defer
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.paying import (
@@ -96,6 +94,7 @@ def settle(
     """
     for _ in range(LOOKS):
         payment = Payment.objects.get(pk=payment_id)
+        let_go_of_the_database()
         checkout = known or _checkout(payment, session_id, gateway=gateway)
         if checkout is None:
             return payment
@@ -261,14 +260,10 @@ def _lapse_if_over(payment: Payment, claim: Claim, *, now: datetime) -> None:
         lapse_unpaid(claim, money_may_come=False, now=now)
 
 
-def touch(payment: Payment) -> None:
-    """Say that something was learned of a payment, so that looks under way are not applied.
+def let_go_of_the_database() -> None:
+    """Give the connection back to the pool before the vendor is asked, which may take its time.
 
-    Part of the caller's transaction.
+    Two hundred people on their way to the vendor's page must not keep those from claiming who pay nothing.
     """
-    Payment.objects.filter(pk=payment.pk).update(version=F("version") + 1)
-
-
-def ask_for_settling(claim_id: int) -> None:
-    """Have a worker bring a claim's money in line once this transaction has committed."""
-    defer("payments.settle_claim", claim_id=claim_id)
+    if not connection.in_atomic_block:
+        connection.close()

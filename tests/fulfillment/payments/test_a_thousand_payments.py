@@ -43,10 +43,10 @@ from sandbox.client import ControlError
 from tests.conftest import DOWNLOADS, USB_A, USB_C, import_roster, open_campaign, receive
 from tests.fulfillment.payments.conftest import PRICES, Desk
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1800)]
 
 SEED = 7
-PEOPLE = 1000 if os.environ.get("KEYDESK_LONG") else 150
+PEOPLE = 1000 if os.environ.get("KEYDESK_LONG") else 60
 ROUND = 25
 STORIES = {
     "pay": 30,
