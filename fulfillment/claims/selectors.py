@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Q
+from django.utils.translation import gettext_noop as _
 
 from fulfillment.claims.errors import UnknownCampaign
 from fulfillment.claims.models import Campaign, Claim, Region
@@ -97,7 +98,7 @@ def _asks_for(campaign: Campaign, rule: str) -> bool:
 
 def _region_fact(region: Region | None) -> RegionFact:
     if region is None:
-        return RegionFact(status="blocked", reason="We have no way to send keys there yet.", source="")
+        return RegionFact(status="blocked", reason=_("We have no way to send keys there yet."), source="")
     return RegionFact(status=region.status, reason=region.reason, source=region.source)
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
+from django.utils.translation import gettext_noop as _
+
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.states import SHIPMENT_TRANSITIONS, ShipmentState
 from inventory.rules import Account, Reason
@@ -36,14 +38,14 @@ _DETAILS_IN_WORDS = """
 _DETAILS = frozenset(_DETAILS_IN_WORDS.split())
 # Details that need a person, and what the maintainer is told.
 _PROBLEMS = {
-    "awaiting_information": "the carrier needs more information",
-    "damaged": "it was damaged",
-    "delivery_exception": "it could not be delivered",
-    "refused": "it was refused at the door",
+    "awaiting_information": _("the carrier needs more information"),
+    "damaged": _("it was damaged"),
+    "delivery_exception": _("it could not be delivered"),
+    "refused": _("it was refused at the door"),
 }
-_COMING_BACK = "it is on its way back to us"
-_LOST = "the carrier has lost it"
-_CANNOT_DELIVER = "the carrier cannot deliver it"
+_COMING_BACK = _("it is on its way back to us")
+_LOST = _("the carrier has lost it")
+_CANNOT_DELIVER = _("the carrier cannot deliver it")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext_noop as _
 
 from config.jobs import defer
 from fulfillment.claims.models import Claim
@@ -30,7 +31,7 @@ FETCH_LABEL = "shipping.fetch_label"
 _P = PurchaseState
 _FREE: dict[str, Any] = {"lease_owner": "", "lease_until": None}
 # What the maintainer is told of a refusal that only they can mend.
-_TOLD = {CaseReason.ADDRESS: "the address cannot be printed on a label as it is"}
+_TOLD = {CaseReason.ADDRESS: _("the address cannot be printed on a label as it is")}
 
 
 def look(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> bool:

@@ -1,0 +1,167 @@
+"""The message catalogues under locale/: gathered from the source, brought up to date, checked, compiled.
+
+GNU gettext is not needed: Django turns a template into lines that look like Python, and Babel reads those as
+it reads Python. `manage.py translations` does the work; a test holds the catalogues to the source.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages import Catalog, Message
+from babel.messages.extract import DEFAULT_KEYWORDS, extract
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from django.conf import settings
+from django.utils.translation.template import templatize
+
+from config.environment import ROOT
+
+# Rooms whose texts maintainers read; staff's pages and the stand-ins speak English.
+ROOMS = ("config", "pages", "fulfillment", "roster", "api")
+KEYWORDS = {
+    **DEFAULT_KEYWORDS,
+    "gettext_lazy": None,
+    "gettext_noop": None,
+    "ngettext_lazy": (1, 2),
+    "pgettext": ((1, "c"), 2),
+    "pgettext_lazy": ((1, "c"), 2),
+    "npgettext": ((1, "c"), 2, 3),
+    "npgettext_lazy": ((1, "c"), 2, 3),
+}
+DOMAIN = "django"
+_PLACEHOLDER = re.compile(r"\{\w*\}|%\(\w+\)[sd]|%[sd%]")
+# Neither the day nor the line a text was found at: a catalogue changes when its texts do.
+_NO_DATE = datetime(2022, 1, 1, tzinfo=UTC)
+
+Key = tuple[str | tuple[str, ...], str | None]
+
+
+def languages() -> list[str]:
+    """The languages that have a catalogue: all but the one the source is written in."""
+    return [code for code, _ in settings.LANGUAGES if code != settings.LANGUAGE_CODE]
+
+
+def path_of(language: str, ending: str) -> Path:
+    return ROOT / "locale" / language / "LC_MESSAGES" / f"{DOMAIN}.{ending}"
+
+
+def source_messages(tables: Mapping[str, Iterable[str]]) -> dict[Key, list[str]]:
+    """Every text of the source that is to be translated, with the files it stands in.
+
+    Args: tables: texts that no call names, such as those of pure rules, by the file they stand in.
+    """
+    found: dict[Key, list[str]] = {}
+    for path in _source_files():
+        for message, context in _messages_in(path):
+            places = found.setdefault((message, context), [])
+            if (place := str(path.relative_to(ROOT))) not in places:
+                places.append(place)
+    for place, texts in tables.items():
+        for text in texts:
+            found.setdefault((text, None), []).append(place)
+    return found
+
+
+def _source_files() -> Iterator[Path]:
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*")):
+            if path.suffix in (".py", ".html", ".txt") and "migrations" not in path.parts:
+                yield path
+
+
+def _messages_in(path: Path) -> Iterator[Key]:
+    source = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        if "{%" not in source:
+            return
+        source = templatize(source, origin=str(path))
+    for _, message, _, context in extract("python", BytesIO(source.encode()), KEYWORDS):
+        yield message, context
+
+
+def read(language: str) -> Catalog:
+    """The catalogue of a language; an empty one where there is none yet."""
+    path = path_of(language, "po")
+    if not path.exists():
+        return Catalog(locale=language, domain=DOMAIN)
+    with path.open("rb") as file:
+        return read_po(file, locale=language, domain=DOMAIN)
+
+
+def updated(language: str, wanted: dict[Key, list[str]]) -> Catalog:
+    """The catalogue with exactly the wanted texts; translations there were are kept, new ones are empty."""
+    before = read(language)
+    after = Catalog(
+        locale=language,
+        domain=DOMAIN,
+        project="Keydesk",
+        creation_date=_NO_DATE,
+        revision_date=_NO_DATE,
+        last_translator="Keydesk",
+        language_team=language,
+        fuzzy=False,
+    )
+    for (text, context), places in sorted(wanted.items(), key=lambda item: (item[1], str(item[0]))):
+        known = before.get(_id_of(text), context)
+        string = known.string if known is not None and known.id == text else None
+        after.add(text, string, context=context, locations=[(place, 0) for place in places])
+    return after
+
+
+def write(language: str, catalog: Catalog) -> None:
+    """The catalogue as text for translators, and compiled as Django reads it."""
+    path_of(language, "po").parent.mkdir(parents=True, exist_ok=True)
+    path_of(language, "po").write_bytes(as_po(catalog))
+    path_of(language, "mo").write_bytes(as_mo(catalog))
+
+
+def as_po(catalog: Catalog) -> bytes:
+    out = BytesIO()
+    write_po(out, catalog, width=100, include_lineno=False, ignore_obsolete=True)
+    return out.getvalue()
+
+
+def as_mo(catalog: Catalog) -> bytes:
+    out = BytesIO()
+    write_mo(out, catalog)
+    return out.getvalue()
+
+
+def problems_of(language: str, wanted: dict[Key, list[str]]) -> list[str]:
+    """What is wrong with a catalogue, one line each: missing, empty, doubtful, or other placeholders."""
+    catalog = read(language)
+    found = []
+    for (text, context), places in wanted.items():
+        message = catalog.get(_id_of(text), context)
+        what = _problem_with(message) if message is not None and message.id == text else "is missing"
+        if what:
+            found.append(f"{language}: {_id_of(text)!r} ({places[0]}) {what}")
+    stale = {(message.id, message.context) for message in catalog if message.id} - set(wanted)
+    found.extend(f"{language}: {_id_of(text)!r} is no longer in the source" for text, _ in stale)
+    return sorted(found)
+
+
+def _problem_with(message: Message) -> str:
+    strings = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
+    if not all(strings):
+        return "is not translated"
+    if message.fuzzy:
+        return "is marked as doubtful"
+    ids = message.id if isinstance(message.id, tuple) else (message.id,)
+    # Either form may say "one" in words; the plural must show every value.
+    wanted = set(_PLACEHOLDER.findall(ids[-1]))
+    allowed = [wanted, set(_PLACEHOLDER.findall(ids[0]))]
+    if any(set(_PLACEHOLDER.findall(string)) not in allowed for string in strings):
+        return f"has other placeholders than {sorted(wanted)}"
+    if ids[0].startswith("\n") != strings[0].startswith("\n") or ids[0].endswith("\n") != strings[0].endswith(
+        "\n"
+    ):
+        return "begins or ends with a line break where the other does not"
+    return ""
+
+
+def _id_of(text: str | tuple[str, ...]) -> str:
+    return text if isinstance(text, str) else text[0]
