@@ -77,7 +77,8 @@ def _messages_in(path: Path) -> Iterator[Key]:
     if path.suffix != ".py":
         if "{%" not in source:
             return
-        source = templatize(source, origin=str(path))
+        # In brackets, for the layout of a template is not the layout of Python.
+        source = f"({templatize(source, origin=str(path))})"
     for _, message, _, context in extract("python", BytesIO(source.encode()), KEYWORDS):
         yield message, context
 

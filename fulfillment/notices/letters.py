@@ -352,11 +352,12 @@ def _delivered(context: Context) -> Letter:
 
 def _problem(context: Context) -> Letter:
     """Reads problem, which is one of the shipping room's sentences."""
+    problem = context["problem"]
     return Letter(
         subject=_about(gettext("There is a problem with your parcel ({claim_code})"), context),
         paragraphs=(
             gettext("The carrier reports a problem with your parcel: {problem}.").format(
-                problem=gettext(context["problem"])
+                problem=gettext(problem)
             ),
             gettext("We are looking into it and will write to you."),
         ),
@@ -421,6 +422,7 @@ def _payment_lapsed(context: Context) -> Letter:
 
 def _refunded(context: Context) -> Letter:
     """Reads amount, why."""
+    why = context["why"]
     return Letter(
         subject=_about(gettext("Your money is on its way back ({claim_code})"), context),
         paragraphs=(
@@ -430,7 +432,7 @@ def _refunded(context: Context) -> Letter:
             ).format(
                 claim_code=context["claim_code"],
                 amount=_money(context["amount"]),
-                why=gettext(context["why"]),
+                why=gettext(why),
             ),
             gettext("Banks take up to ten working days to show it."),
         ),
