@@ -7,4 +7,4 @@ from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    return {"site_url": settings.SITE_URL}
+    return {"site_url": settings.SITE_URL, "index_name": settings.OIDC_NAME}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from django.conf import settings
 
 from fulfillment.notices.composing import compose
 from fulfillment.notices.models import Notice, Recipient
@@ -18,7 +19,7 @@ from tests.fulfillment.notices.examples import queue_example
 pytestmark = pytest.mark.django_db
 NOW = datetime(2022, 7, 11, 12, tzinfo=UTC)
 GOLDEN = Path(__file__).parent / "golden"
-LANGUAGES = ["en"]
+LANGUAGES = [code for code, _ in settings.LANGUAGES]
 
 
 @pytest.fixture
