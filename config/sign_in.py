@@ -57,7 +57,8 @@ class IndexAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allaut
         claims = sociallogin.account.extra_data
         claims = claims.get("userinfo") or claims.get("id_token") or claims
         username = str(claims.get("preferred_username") or "")
-        account = Account.objects.named(username).first() if username else None
+        is_a_name = bool(username) and "\x00" not in username
+        account = Account.objects.named(username).first() if is_a_name else None
         if account is None:
             messages.error(request, gettext("The index signed you in, but your account is not on our list."))
             raise ImmediateHttpResponse(redirect(settings.LOGIN_URL))

@@ -47,7 +47,7 @@ def _shown(value: object) -> str:
     elif isinstance(value, Countries):
         shown = ", ".join(country_name(code) for code in value.codes)
     elif isinstance(value, datetime):
-        shown = format_datetime(value, "d MMMM y, H:mm z", tzinfo=ZoneInfo("UTC"), locale=_locale())
+        shown = format_datetime(value, format="long", tzinfo=ZoneInfo("UTC"), locale=_locale())
     elif isinstance(value, date):
         shown = format_date(value, format="long", locale=_locale())
     elif isinstance(value, int):

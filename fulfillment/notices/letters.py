@@ -501,7 +501,9 @@ def _day(moment: str) -> str:
 def _moment(moment: str) -> str:
     """A time with its zone, for deadlines."""
     at = datetime.fromisoformat(moment)
-    return format_datetime(at, format="d MMMM y, H:mm z", tzinfo=ZoneInfo("UTC"), locale=_dated())
+    if _locale() == "en":
+        return format_datetime(at, format="d MMMM y, H:mm z", tzinfo=ZoneInfo("UTC"), locale=_dated())
+    return format_datetime(at, format="long", tzinfo=ZoneInfo("UTC"), locale=_dated())
 
 
 def _money(money: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ import logging
 from datetime import datetime, timedelta
 from smtplib import SMTPException
 from typing import Any
+from uuid import uuid4
 
 from anymail.exceptions import AnymailError
 from django.core.mail import get_connection
@@ -82,10 +83,9 @@ def queue_notice(
 
 def queue_code(*, account_id: int, code: str, now: datetime) -> None:
     """Mail a sign-in code. It is sealed until then, kept nowhere after, and not mailed once it is too old."""
-    # Two codes asked for at the same moment are two mails.
-    key = f"code:{account_id}:{now.timestamp()}"
     Notice.objects.create(
-        key=key,
+        # Two codes asked for at the same moment are two mails.
+        key=f"code:{account_id}:{uuid4()}",
         account_id=account_id,
         template=T.CODE,
         secret=secrets.seal(code),

@@ -80,7 +80,9 @@ class TestTheCode:
         enter(client, code)
         assert not is_signed_in(client)
 
-    @pytest.mark.parametrize("typed", ["", "   ", "1" * 10_000, "12345\x00", "\u202e123456", "<b>", "=1+1", "１２３"])
+    @pytest.mark.parametrize(
+        "typed", ["", "   ", "1" * 10_000, "12345\x00", "\u202e123456", "<b>", "=1+1", "１２３"]
+    )
     def test_what_is_no_code_is_refused_beside_the_field(
         self, client: Client, roster: Roster, typed: str
     ) -> None:
@@ -144,7 +146,9 @@ class TestNobodyLearnsWhoIsOnTheRoster:
         assert mail.outbox == []
         assert send_notices(now=clock.now()) == 1
 
-    @pytest.mark.parametrize("path", ["/", "/claim/", "/me/data/", "/api/v1/campaigns/keys-2022", "/api/v1/regions"])
+    @pytest.mark.parametrize(
+        "path", ["/", "/claim/", "/me/data/", "/api/v1/campaigns/keys-2022", "/api/v1/regions"]
+    )
     def test_public_pages_are_the_same_whoever_is_on_the_roster(
         self, campaign: Campaign, roster: Roster, path: str
     ) -> None:
@@ -190,7 +194,7 @@ class TestNobodyLearnsWhoIsOnTheRoster:
             assert there.status_code == nowhere.status_code == 404
             if path.startswith("/api"):
                 continue
-            assert there.content == nowhere.content
+            assert there.content.replace(theirs.encode(), b"C-000000000000") == nowhere.content
 
 
 class Index(BaseHTTPRequestHandler):
@@ -264,7 +268,10 @@ class TestThroughTheIndex:
                         "name": "the index",
                         "client_id": "keydesk",
                         "secret": "hush",
-                        "settings": {"server_url": f"http://127.0.0.1:{server.server_port}", "uid_field": "sub"},
+                        "settings": {
+                            "server_url": f"http://127.0.0.1:{server.server_port}",
+                            "uid_field": "sub",
+                        },
                     }
                 ],
             }
@@ -274,7 +281,9 @@ class TestThroughTheIndex:
         thread.join()
         server.server_close()
 
-    def come_back(self, client: Client, *, code: str = "granted", next_page: str = "/me/data/") -> HttpResponse:
+    def come_back(
+        self, client: Client, *, code: str = "granted", next_page: str = "/me/data/"
+    ) -> HttpResponse:
         """To the index and back, as a browser goes."""
         away = client.post(f"{self.LOGIN}?next={next_page}")
         asked = parse_qs(urlsplit(away.headers["Location"]).query)
@@ -307,7 +316,12 @@ class TestThroughTheIndex:
         assert not User.objects.exists()
 
     def test_a_mail_address_at_the_index_proves_nothing(self, client: Client, roster: Roster) -> None:
-        Index.says = {"sub": "44", "preferred_username": "stranger", "email": "owner@example.org", "email_verified": True}
+        Index.says = {
+            "sub": "44",
+            "preferred_username": "stranger",
+            "email": "owner@example.org",
+            "email_verified": True,
+        }
         self.come_back(client)
         assert not is_signed_in(client)
 
@@ -321,7 +335,9 @@ class TestThroughTheIndex:
         assert not is_signed_in(client)
 
     def test_a_link_alone_signs_nobody_in(self, client: Client, roster: Roster) -> None:
-        assert client.get(self.CALLBACK, {"code": "granted", "state": "forged"}).headers["Location"] == REQUEST
+        assert (
+            client.get(self.CALLBACK, {"code": "granted", "state": "forged"}).headers["Location"] == REQUEST
+        )
         assert client.get(self.LOGIN).status_code == 200
         assert not is_signed_in(client)
 
@@ -330,9 +346,7 @@ class TestThroughTheIndex:
         self.come_back(client)
         assert not is_signed_in(client)
 
-    def test_the_button_is_there_where_it_is_set_up(
-        self, client: Client, settings: LazySettings
-    ) -> None:
+    def test_the_button_is_there_where_it_is_set_up(self, client: Client, settings: LazySettings) -> None:
         assert "Sign in through the index" in client.get(REQUEST).content.decode()
         settings.OIDC_NAME = ""
         assert "Sign in through" not in client.get(REQUEST).content.decode()

@@ -58,17 +58,16 @@ def said_in(language: str, given: Facts) -> dict[str, tuple[str, str]]:
 def test_english_stays_as_the_rules_say_it() -> None:
     verdicts = decide(facts(), POLICY, NOW).verdicts
     assert verdicts[0].reason == "The programme is not open yet: it opens on 2022-08-01 00:00 UTC."
-    assert verdicts[1].reason == "You are Owner of keystone and 1 more, designated critical."
+    assert verdicts[1].reason == "You are Owner of archway and 1 more, designated critical."
     assert verdicts[3].reason == "Sending keys to DE is paused: Strikes {everywhere}."
 
 
 def test_german_says_the_same() -> None:
     said = said_in("de", facts())
-    assert said["campaign_open"][0] == (
-        "Das Programm hat noch nicht begonnen: Es beginnt am 1. August 2022, 0:00 UTC."
-    ) or said["campaign_open"][0].startswith("Das Programm hat noch nicht begonnen: Es beginnt am 1 August")
+    assert said["campaign_open"][0].startswith("Das Programm hat noch nicht begonnen: Es beginnt am 1")
+    assert "August 2022" in said["campaign_open"][0]
     assert said["on_critical_roster"][0] == (
-        "Sie sind Owner von keystone und 1 weiteren, als kritisch eingestuft."
+        "Sie sind Owner von archway und 1 weiteren, als kritisch eingestuft."
     )
     assert said["region"][0] == "Der Versand nach Deutschland ruht: Strikes {everywhere}."
 
