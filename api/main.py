@@ -14,7 +14,18 @@ from api.docs import Docs, describe
 from api.idempotency import REPLAYED, Replay
 from api.problems import CODES, problem
 from api.reading import field_errors
-from api.routers import campaigns, claims, inventory, maintainers, me, regions, reports, shipments
+from api.routers import (
+    campaigns,
+    claims,
+    inventory,
+    maintainers,
+    me,
+    policies,
+    regions,
+    reports,
+    roster,
+    shipments,
+)
 from config.errors import BadRequest, FieldError, KeydeskError
 from fulfillment.claims.errors import AlreadyClaimed, ClaimsError, Ineligible
 from fulfillment.shipping.errors import ShippingError
@@ -59,6 +70,8 @@ api.add_router("/me", me.router)
 api.add_router("/inventory", inventory.router)
 api.add_router("/shipments", shipments.router)
 api.add_router("/manifests", shipments.manifests)
+api.add_router("/roster", roster.router)
+api.add_router("/policies", policies.router)
 api.add_router("/stats", reports.stats)
 api.add_router("/reports", reports.router)
 

@@ -23,6 +23,9 @@ SCOPES = {
     "shipping:write": "Have labels bought and refunded, and parcels handed over",
     "inventory:read": "See the stock and the custody of a unit",
     "inventory:write": "Receive, place, count, quarantine, destroy and recall keys, in the token's own name",
+    "roster:read": "See which projects are critical, and why",
+    "roster:write": "Push accounts and lists, as an index does",
+    "policies:write": "Draft, preview and publish policies, in the token's own name",
 }
 LONGEST_DAYS = 730
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,58}", re.ASCII)

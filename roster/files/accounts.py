@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from config.errors import InputError
+from config.errors import InputError, InputErrors, Problem
 from roster.files.faults import Faults
 from roster.files.fields import boolean, email, moment_or_nothing
 from roster.files.names import is_username
@@ -58,6 +58,33 @@ def read_accounts(source: Source) -> list[AccountRow]:
             source.path, "there is not a single account in it.", line=1, remedy="Export it again."
         )
     return rows
+
+
+def account_row(username: str, record: Mapping[str, Any]) -> AccountRow:
+    """One account as an index pushes it, checked as a row of a list is.
+
+    Raises: InputErrors: every bad field, unknown or missing ones among them, without a line.
+    """
+    fields = {"username": username, **record}
+    problems = [
+        Problem("there is no such field.", field=name)
+        for name in record
+        if name not in (*REQUIRED[1:], *OPTIONAL)
+    ]
+    problems += [Problem("is missing.", field=name) for name in REQUIRED if name not in fields]
+    values: dict[str, Any] = {}
+    for name, parse in _FIELDS.items():
+        if name in fields:
+            try:
+                values[name] = parse(fields[name])
+            except Unreadable as error:
+                found = error.problems[0]
+                problems.append(Problem(found.problem, field=name, remedy=found.remedy))
+    if values.get("email_verified") and values.get("email") == "":
+        problems.append(Problem("there is no address to be verified.", field="email_verified"))
+    if problems:
+        raise InputErrors("account", problems)
+    return AccountRow(**values)
 
 
 def _account(line: int, record: Mapping[str, Any], faults: Faults) -> AccountRow | None:

@@ -10,6 +10,7 @@ from roster.errors import ListHeld
 from roster.files.accounts import AccountRow, read_accounts
 from roster.files.source import Source, read_source
 from roster.models import Account, Snapshot, TwoFactorObservation
+from roster.services.events import record_event
 from roster.services.holds import hold_back
 from roster.services.snapshots import Imported, lock_imports, receive
 from roster.services.staging import change, rows_of, stage, unstage
@@ -67,6 +68,21 @@ def take_in_accounts(*, source: Source, actor: str, now: datetime) -> Imported:
             source=source.name, sha256=source.sha256, kind="accounts", rows=len(rows), rows_before=before
         )
     return Imported(snapshot, is_new, added=added, changed=changed, unchanged=known - changed)
+
+
+def put_account(*, row: AccountRow, actor: str, now: datetime) -> Account:
+    """Bring one account up to what an index says of it now; it is created if it is new.
+
+    Locks: imports of account lists; the account.
+    """
+    with transaction.atomic(durable=True):
+        lock_imports(Snapshot.Kind.ACCOUNTS)
+        _stage([row])
+        bring_up_to_date(None, now)
+        unstage("listed_account")
+        account = Account.objects.named(row.username).get()
+        record_event(account.pk, "pushed", actor=actor, now=now)
+    return account
 
 
 def _last_seen() -> datetime | None:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from config.errors import InputError
 from roster.files.downloads import read_downloads
-from roster.files.source import read_source
+from roster.files.source import Source, read_source
 from roster.models import Snapshot
 from roster.services.snapshots import Imported, Window, lock_imports, receive
 
@@ -30,7 +30,11 @@ def import_downloads(
     Raises: InputErrors: the file's faults, with line and field. SnapshotWindowDiffers.
     """
     window = _window(path, window_start, window_end)
-    source = read_source(path)
+    return take_in_downloads(source=read_source(path), window=window, actor=actor, now=now)
+
+
+def take_in_downloads(*, source: Source, window: Window, actor: str, now: datetime) -> Imported:
+    """`import_downloads` of what has been read already."""
     with ThreadPoolExecutor(max_workers=1) as another_core:
         # The digest and the reading take about the same time.
         digest = another_core.submit(lambda: source.sha256)

@@ -1,0 +1,1 @@
+"""Where rosters come from over the network."""

@@ -1,0 +1,23 @@
+"""What the roster leaves to the workers."""
+
+import logging
+
+from procrastinate.contrib.django import app
+
+from config import clock
+from roster.errors import CohortTooLarge, NoDownloads
+from roster.services.designations import designate_critical
+
+logger = logging.getLogger("keydesk.roster")
+
+
+@app.periodic(cron="11 4 * * *")
+@app.task(name="roster.designate_critical", queueing_lock="roster.designate_critical")
+def designate(timestamp: int) -> None:
+    """Every night: the top one in a hundred of the last download list. Nothing to do before the first."""
+    try:
+        designated = designate_critical(actor="job:designate_critical", now=clock.now())
+    except (NoDownloads, CohortTooLarge) as refusal:
+        logger.warning("no projects were designated: %s", refusal)
+        return
+    logger.info("%s projects added, %s are critical", designated.added, designated.critical)

@@ -1,0 +1,1 @@
+"""A stand-in for BigQuery: `jobs.query` and its pages over a table of downloads, and its refusals."""
