@@ -20,6 +20,8 @@ SECTIONS = (
     Section("Claims", "desk:claims", Action.SEE_DESK),
     Section("Parcels", "desk:parcels", Action.SEE_DESK),
     Section("Cases", "desk:cases", Action.SEE_DESK),
+    Section("Second names", "desk:second_names", Action.SEE_PERSON),
+    Section("Counts", "desk:counts", Action.SETTLE_COUNT),
     Section("Stock", "desk:stock", Action.SEE_DESK),
     Section("Staff", "desk:staff", Action.APPOINT),
     Section("Audit", "desk:audit", Action.SEE_AUDIT),

@@ -55,10 +55,8 @@ def _parcels(text: str) -> Iterator[Hit]:
 
 
 def _cases(text: str) -> Iterator[Hit]:
-    for case in Case.objects.filter(code=text.upper()).select_related("shipment__claim"):
-        yield Hit(
-            "Case", case.code, reverse("desk:claim", args=[case.shipment.claim.code]), Action.SEE_PERSON
-        )
+    for case in Case.objects.filter(code=text.upper()):
+        yield Hit("Case", case.code, reverse("desk:case", args=[case.code]), Action.SEE_DESK)
 
 
 def _units(text: str) -> Iterator[Hit]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import QuerySet
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -14,7 +15,10 @@ from fulfillment.claims.rules import ClaimState
 from fulfillment.models import RefusedWebhook, Webhook
 from fulfillment.shipping.models import Case, Shipment
 from fulfillment.shipping.rules.states import ShipmentState
+from inventory.models import Count as BinCount
+from inventory.models import CountState
 from inventory.selectors import open_alerts, outlook
+from roster.papers import Appeal, PolicyException
 
 # Nobody works differently for the ten thousandth; counting stops here.
 AT_MOST = 999
@@ -68,39 +72,11 @@ class Standing:
 
 def standing(*, now: datetime) -> Standing:
     """How things stand at a moment."""
-    open_cases = Case.objects.filter(closed_at=None)
-    jobs = ProcrastinateJob.objects.all()
+    asked = {"waiting": _waiting(now), "late": _late(now), "wrong": _wrong(now)}
+    numbers = iter(_numbers([one.rows for group in asked.values() for one in group]))
+    counted = {name: [one.counted(next(numbers)) for one in group] for name, group in asked.items()}
     return Standing(
-        waiting=[
-            _count("Claims to review", _claims(ClaimState.IN_REVIEW), "claims", "state=in_review"),
-            _count("Claims on the waitlist", _claims(ClaimState.WAITLISTED), "claims", "state=waitlisted"),
-            _count("Parcels to pick and pack", _parcels(), "parcels", "state=labelled"),
-            _count("Open cases", open_cases, "cases"),
-        ],
-        late=[
-            _count("Cases past their time", open_cases.filter(due_at__lt=now), "cases", "late=1", wrong=True),
-            _count(
-                "Jobs waiting over five minutes",
-                jobs.filter(status="todo", scheduled_at__lt=now - JOB_WAITS),
-                "health",
-                wrong=True,
-            ),
-            _count(
-                "Webhooks not worked",
-                Webhook.objects.filter(outcome=None, received_at__lt=now - JOB_WAITS),
-                "health",
-                wrong=True,
-            ),
-        ],
-        wrong=[
-            _count("Jobs that failed", jobs.filter(status="failed"), "health", wrong=True),
-            _count(
-                "Webhooks refused today",
-                RefusedWebhook.objects.filter(refused_at__gt=now - REFUSED_WITHIN),
-                "health",
-                wrong=True,
-            ),
-        ],
+        **counted,
         stock=_stock(now),
         unwell=[
             (name, found["finding"]) for name, found in health.check_all(now=now).items() if not found["ok"]
@@ -108,9 +84,69 @@ def standing(*, now: datetime) -> Standing:
     )
 
 
-def _count(label: str, rows: QuerySet[Any], url: str, query: str = "", *, wrong: bool = False) -> Count:
-    number = rows.order_by()[: AT_MOST + 1].count()
-    return Count(label, number, f"desk:{url}", is_wrong=wrong and number > 0, query=query)
+@dataclass(frozen=True)
+class _Asked:
+    """Something to be counted."""
+
+    label: str
+    rows: QuerySet[Any]
+    url: str
+    query: str = ""
+    is_wrong: bool = False
+
+    def counted(self, number: int) -> Count:
+        return Count(
+            self.label, number, f"desk:{self.url}", is_wrong=self.is_wrong and number > 0, query=self.query
+        )
+
+
+def _waiting(now: datetime) -> list[_Asked]:
+    return [
+        _Asked("Claims to review", _claims(ClaimState.IN_REVIEW), "claims", "state=in_review"),
+        _Asked("Claims on the waitlist", _claims(ClaimState.WAITLISTED), "claims", "state=waitlisted"),
+        _Asked("Parcels to pick and pack", _parcels(), "parcels", "state=labelled"),
+        _Asked("Open cases", Case.objects.filter(closed_at=None), "cases"),
+        _Asked("Appeals to answer", Appeal.objects.filter(state=Appeal.State.OPEN), "second_names"),
+        _Asked(
+            "Exceptions awaiting a second name",
+            PolicyException.objects.awaiting_a_second_name(now),
+            "second_names",
+        ),
+        _Asked("Counts to settle", BinCount.objects.filter(state=CountState.COUNTED), "counts"),
+    ]
+
+
+def _late(now: datetime) -> list[_Asked]:
+    cases = Case.objects.filter(closed_at=None, due_at__lt=now)
+    jobs = ProcrastinateJob.objects.filter(status="todo", scheduled_at__lt=now - JOB_WAITS)
+    webhooks = Webhook.objects.filter(outcome=None, received_at__lt=now - JOB_WAITS)
+    return [
+        _Asked("Cases past their time", cases, "cases", "late=1", is_wrong=True),
+        _Asked("Jobs waiting over five minutes", jobs, "health", is_wrong=True),
+        _Asked("Webhooks not worked", webhooks, "health", is_wrong=True),
+    ]
+
+
+def _wrong(now: datetime) -> list[_Asked]:
+    failed = ProcrastinateJob.objects.filter(status="failed")
+    refused = RefusedWebhook.objects.filter(refused_at__gt=now - REFUSED_WITHIN)
+    return [
+        _Asked("Jobs that failed", failed, "health", is_wrong=True),
+        _Asked("Webhooks refused today", refused, "health", is_wrong=True),
+    ]
+
+
+def _numbers(asked: Sequence[QuerySet[Any]]) -> Sequence[int]:
+    """How many rows each has, counting no further than needed; one query for them all."""
+    parts, values = [], []
+    for rows in asked:
+        sql, given = rows.order_by().values("pk")[: AT_MOST + 1].query.sql_with_params()
+        parts.append(f"(SELECT count(*) FROM ({sql}) counted)")  # noqa: S608 - the ORM's own
+        values += given
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(parts)}", values)
+        row: Sequence[int] = cursor.fetchone()
+    return row
 
 
 def _claims(state: ClaimState) -> QuerySet[Claim]:

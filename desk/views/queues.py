@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from config import clock
-from desk.gate import allowed
+from desk.gate import allowed, may
 from desk.paging import page_of
 from desk.roles import Action
 from desk.shell import desk_page
@@ -23,7 +23,15 @@ _M = TypeVar("_M", bound=Model)
 @allowed(Action.SEE_DESK)
 def claims(request: HttpRequest) -> HttpResponse:
     rows = Claim.objects.select_related("account", "campaign")
-    return _list(request, "desk/claims.html", _in_state(request, rows, ClaimState.values), ClaimState.choices)
+    roles = request.roles  # type: ignore[attr-defined]  # set by gate.allowed
+    can_decide = request.GET.get("state") == ClaimState.IN_REVIEW and may(roles, Action.REVIEW_CLAIM)
+    return _list(
+        request,
+        "desk/claims.html",
+        _in_state(request, rows, ClaimState.values),
+        ClaimState.choices,
+        can_decide=can_decide,
+    )
 
 
 @require_safe

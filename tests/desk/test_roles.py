@@ -26,6 +26,8 @@ PAGES = {
     "/desk/cases/": Action.SEE_DESK,
     "/desk/health/": Action.SEE_DESK,
     "/desk/stock/": Action.SEE_DESK,
+    "/desk/second-names/": Action.SEE_PERSON,
+    "/desk/counts/": Action.SETTLE_COUNT,
     "/desk/floor/": Action.SEE_DESK,
     "/desk/floor/receive/": Action.KEEP_STOCK,
     "/desk/floor/put-away/": Action.KEEP_STOCK,
@@ -43,6 +45,11 @@ PAGES = {
 POSTS = {
     "/desk/claims/C-NONE/review/": Action.REVIEW_CLAIM,
     "/desk/claims/C-NONE/address/": Action.OPEN_ADDRESS,
+    "/desk/claims/bulk/": Action.REVIEW_CLAIM,
+    "/desk/claims/bulk/decide/": Action.REVIEW_CLAIM,
+    "/desk/cases/K-NONE/work/": Action.WORK_CASE,
+    "/desk/exceptions/0/": Action.APPROVE_EXCEPTION,
+    "/desk/appeals/0/": Action.PROPOSE_EXCEPTION,
     "/desk/floor/receive/delivery/": Action.KEEP_STOCK,
     "/desk/floor/receive/scan/": Action.KEEP_STOCK,
     "/desk/floor/put-away/scan/": Action.KEEP_STOCK,
@@ -69,7 +76,7 @@ def test_each_change_is_made_by_the_roles_of_the_table_and_no_other(
 
 def test_every_address_of_the_desk_is_in_one_of_the_tables() -> None:
     """A page added without a line in PAGES or POSTS is found here."""
-    stories = {"claim", "person", "project", "unit", "search", "manifest"}
+    stories = {"claim", "person", "project", "unit", "case", "search", "manifest", "settle_count"}
     named = {resolve(path).url_name for path in (*PAGES, *POSTS)} | stories
     assert {pattern.name for pattern in urlpatterns} - named == set()
 

@@ -1,0 +1,96 @@
+"""Decide many claims in review at once: looked at first, and those that changed meanwhile left alone."""
+
+from dataclasses import dataclass
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+
+from config import clock
+from config.errors import KeydeskError
+from desk.gate import actor_of, allowed
+from desk.roles import Action
+from desk.shell import desk_page
+from desk.views.claims import decide
+from fulfillment.claims.models import Claim
+from fulfillment.claims.rules import ClaimState
+
+# A page of the list; more would not be looked at.
+AT_MOST = 50
+
+
+class BulkForm(forms.Form):
+    """The verdict on many claims. `seen` of the preview: code and when it last changed."""
+
+    verdict = forms.ChoiceField(choices=[("approve", "Approve"), ("reject", "Do not approve")])
+    note = forms.CharField(
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        label="Reason",
+        error_messages={"required": "Say why; those who are not approved read it."},
+    )
+
+
+@dataclass(frozen=True)
+class Left:
+    """A claim that was not decided, and why."""
+
+    code: str
+    why: str
+
+
+@never_cache
+@require_POST
+@allowed(Action.REVIEW_CLAIM)
+def preview(request: HttpRequest) -> HttpResponse:
+    """What is about to be decided, with each claim as it is now."""
+    codes = request.POST.getlist("code")[:AT_MOST]
+    return _page(request, BulkForm(initial={"verdict": request.POST.get("verdict")}), codes)
+
+
+@never_cache
+@require_POST
+@allowed(Action.REVIEW_CLAIM)
+def decide_many(request: HttpRequest) -> HttpResponse:
+    """Decide each claim that is as it was in the preview, each in a transaction of its own."""
+    form = BulkForm(request.POST)
+    seen = dict(one.partition("=")[::2] for one in request.POST.getlist("seen")[:AT_MOST])
+    if not form.is_valid():
+        return _page(request, form, list(seen), status=422)
+    done: list[str] = []
+    left: list[Left] = []
+    now_is = {claim.code: claim for claim in Claim.objects.filter(code__in=seen)}
+    for code, as_seen in seen.items():
+        claim = now_is.get(code)
+        if claim is None:
+            left.append(Left(code, "there is no such claim."))
+        elif claim.updated_at.isoformat() != as_seen or claim.state != ClaimState.IN_REVIEW:
+            left.append(Left(code, f"it changed meanwhile and is {claim.get_state_display()} now."))
+        else:
+            _decide(code, form, request, done, left)
+    context = {"done": done, "left": left, "verdict": form.cleaned_data["verdict"]}
+    return desk_page(request, "desk/bulk_done.html", context, status=200 if not left else 409)
+
+
+def _decide(code: str, form: BulkForm, request: HttpRequest, done: list[str], left: list[Left]) -> None:
+    try:
+        decide(
+            code=code,
+            approve=form.cleaned_data["verdict"] == "approve",
+            note=form.cleaned_data["note"],
+            reviewer=actor_of(request),
+            now=clock.now(),
+        )
+    except KeydeskError as refusal:
+        left.append(Left(code, str(refusal)))
+    else:
+        done.append(code)
+
+
+def _page(request: HttpRequest, form: BulkForm, codes: list[str], status: int = 200) -> HttpResponse:
+    found = Claim.objects.filter(code__in=codes).select_related("account", "decision").order_by("-pk")
+    in_review = [claim for claim in found if claim.state == ClaimState.IN_REVIEW]
+    others = [claim for claim in found if claim.state != ClaimState.IN_REVIEW]
+    rows = [(claim, f"{claim.code}={claim.updated_at.isoformat()}") for claim in in_review]
+    return desk_page(request, "desk/bulk.html", {"form": form, "rows": rows, "others": others}, status=status)

@@ -1,0 +1,176 @@
+"""One case: its clock, what was done about it, and what the playbook offers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from config import clock
+from config.errors import BadRequest, KeydeskError
+from desk import audit
+from desk.gate import actor_of, allowed
+from desk.roles import Action
+from desk.shell import desk_page
+from fulfillment.shipping.models import Case
+from fulfillment.shipping.rules.cases import CaseAction, CaseOutcome, CaseReason, playbook
+from fulfillment.shipping.services import casework
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.errors import Shredded
+
+_ADDRESS = ("name", "street1", "street2", "city", "state", "postal_code", "phone")
+# What each action asks for besides a note.
+FIELDS: Mapping[CaseAction, tuple[str, ...]] = {
+    CaseAction.FIX_ADDRESS: _ADDRESS,
+    CaseAction.APPROVE_POSTAGE: ("cents",),
+    CaseAction.GIVE_CUSTOMS_DATA: ("filing", "tax_id"),
+    CaseAction.REDIRECT: ("reference",),
+    CaseAction.CLAIM_INSURANCE: ("reference", "cents"),
+    CaseAction.CLOSE: ("outcome",),
+}
+_REQUIRED = {*_ADDRESS, "cents", "outcome"} - {"street2", "state", "postal_code", "phone"}
+
+
+class CaseForm(forms.Form):
+    """One action on a case. `seen` is how much had been done when the page was opened."""
+
+    action = forms.ChoiceField(choices=CaseAction.choices, widget=forms.HiddenInput)
+    seen = forms.IntegerField(widget=forms.HiddenInput)
+    name = forms.CharField(max_length=100, label="Name")
+    street1 = forms.CharField(max_length=100, label="Street and number")
+    street2 = forms.CharField(max_length=100, label="Second line")
+    city = forms.CharField(max_length=100, label="Town or city")
+    state = forms.CharField(max_length=100, label="State or province")
+    postal_code = forms.CharField(max_length=20, label="Postal code")
+    phone = forms.CharField(max_length=40, label="Phone")
+    cents = forms.IntegerField(min_value=1, max_value=1_000_000, label="US cents")
+    filing = forms.CharField(max_length=20, label="Number of the export filing (ITN)")
+    tax_id = forms.CharField(max_length=40, label="Recipient's tax id")
+    reference = forms.CharField(max_length=80, label="Their reference")
+    outcome = forms.ChoiceField(choices=CaseOutcome.choices, label="How it ended")
+    note = forms.CharField(max_length=500, label="Note", help_text="No name and no address.")
+
+    def __init__(self, action: CaseAction, *args: Any, **given: Any) -> None:
+        super().__init__(*args, auto_id=f"{action}_%s", **given)
+        asked = {"action", "seen", "note", *FIELDS.get(action, ())}
+        for name in list(self.fields):
+            if name not in asked:
+                del self.fields[name]
+        for name, field in self.fields.items():
+            field.required = name in _REQUIRED | {"action", "seen"}
+        self.fields["note"].required = action is CaseAction.NOTE
+
+
+Do = Callable[..., object]
+_SERVICES: Mapping[CaseAction, Do] = {
+    CaseAction.NOTE: casework.add_note,
+    CaseAction.RESEND: casework.resend,
+    CaseAction.APPROVE_POSTAGE: casework.approve_postage,
+    CaseAction.GIVE_CUSTOMS_DATA: casework.give_customs_data,
+    CaseAction.REDIRECT: casework.redirect,
+    CaseAction.CLAIM_INSURANCE: casework.claim_insurance,
+    CaseAction.REPLACE: casework.replace_keys,
+    CaseAction.WRITE_OFF: casework.write_off,
+}
+
+
+@never_cache
+@require_safe
+@allowed(Action.SEE_DESK)
+def case(request: HttpRequest, code: str) -> HttpResponse:
+    return _page(request, _case(code))
+
+
+@never_cache
+@require_POST
+@allowed(Action.WORK_CASE)
+def work(request: HttpRequest, code: str) -> HttpResponse:
+    """Do what the playbook offers. Who opened the page before somebody else acted is told so first."""
+    found = _case(code)
+    try:
+        action = CaseAction(request.POST.get("action", ""))
+    except ValueError:
+        return _page(request, found, refusal="Choose one of the actions.", status=422)
+    form = CaseForm(action, request.POST)
+    if not form.is_valid():
+        return _page(request, found, form=form, status=422)
+    done = form.cleaned_data
+    if done["seen"] != found.entries.count():
+        refusal = "Somebody worked this case meanwhile. What they did is below; decide again."
+        return _page(request, found, refusal=refusal, status=409)
+    actor, now = actor_of(request), clock.now()
+    try:
+        _do(found, action, done, actor=actor, take_over="take_over" in request.POST)
+    except (KeydeskError, Shredded) as refusal:
+        _name_fields(form, refusal)
+        return _page(request, found, form=form, refusal=str(refusal), status=409)
+    # What was done is in the case's own entries, in one transaction with the doing; this is its line here.
+    audit.record(
+        actor=actor,
+        action=f"case_{action}",
+        subject_kind="case",
+        subject=code,
+        reason=done["note"],
+        now=now,
+        after={name: done[name] for name in ("outcome", "cents", "filing", "reference") if done.get(name)},
+    )
+    messages.success(request, f"Case {code}: {action.label}. Done.")
+    return HttpResponseRedirect(reverse("desk:case", args=[code]))
+
+
+def _do(found: Case, action: CaseAction, done: dict[str, Any], *, actor: str, take_over: bool) -> None:
+    given: dict[str, Any] = {"code": found.code, "actor": actor, "now": clock.now()}
+    if action is CaseAction.TAKE:
+        casework.take_case(**given, take_over=take_over)
+    elif action is CaseAction.FIX_ADDRESS:
+        country = found.shipment.claim.country
+        address = PostalAddress(country=country, **{name: done[name] for name in _ADDRESS})
+        casework.fix_address(**given, address=address)
+    elif action is CaseAction.CLOSE:
+        casework.close_case(**given, outcome=CaseOutcome(done["outcome"]), note=done["note"])
+    else:
+        asked = {name: done[name] for name in (*FIELDS.get(action, ()), "note")}
+        _SERVICES[action](**given, **asked)
+
+
+def _name_fields(form: CaseForm, refusal: Exception) -> None:
+    if isinstance(refusal, BadRequest):
+        for error in refusal.errors:
+            form.add_error(error.field if error.field in form.fields else None, error.message)
+
+
+def _case(code: str) -> Case:
+    found = Case.objects.select_related("shipment__claim").filter(code=code).first()
+    if found is None:
+        raise Http404("There is no case of this code.")
+    return found
+
+
+def _page(
+    request: HttpRequest, found: Case, *, form: CaseForm | None = None, refusal: str = "", status: int = 200
+) -> HttpResponse:
+    entries = list(found.entries.order_by("id"))
+    asked = CaseAction(form.data["action"]) if form is not None else None
+    offered = playbook(CaseReason(found.reason)) if found.closed_at is None else ()
+    forms_of = [
+        (
+            action,
+            form if action == asked else CaseForm(action, initial={"action": action, "seen": len(entries)}),
+        )
+        for action in offered
+    ]
+    context = {
+        "case": found,
+        "entries": entries,
+        "forms": forms_of,
+        "refusal": refusal,
+        "now": clock.now(),
+        "is_others": found.owner not in ("", actor_of(request)),
+        "asked": asked,
+        "seen": len(entries),
+    }
+    return desk_page(request, "desk/case.html", context, status=status)
