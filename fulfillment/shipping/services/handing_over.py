@@ -130,7 +130,7 @@ def _candidates(
             is_sealed=row.shipment.sealed_at is not None,
             label_dated=row.bought_at,
         )
-        for row in rows.select_for_update(of=("shipment",), no_key=True)
+        for row in rows.select_for_update(of=("self", "shipment"), no_key=True)
     }
 
 

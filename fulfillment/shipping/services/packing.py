@@ -289,13 +289,16 @@ def lock_parcel(label: str) -> list[ParcelUnit]:
 
 
 def _locked(found: QuerySet[ParcelUnit]) -> list[ParcelUnit]:
-    """Rows of one parcel with its row locked: whoever scans for the same parcel waits here."""
+    """Rows of one parcel, locked with the parcel's own: whoever scans for the same parcel waits here.
+
+    The rows must be locked as well: what is not locked is read as it was before the wait.
+    """
     label = LabelPurchase.objects.filter(shipment=OuterRef("shipment"), state__in=sorted(LABEL_STATES))
     return list(
         found.select_related("shipment__claim", "unit__key_model")
         .annotate(label_state=Subquery(label.values("state")[:1]))
         .order_by("pk")
-        .select_for_update(of=("shipment",), no_key=True)
+        .select_for_update(of=("self", "shipment"), no_key=True)
     )
 
 

@@ -165,7 +165,7 @@ def _locked_rows(code: str, actor: str) -> list[ParcelUnit]:
         )
         .select_related("shipment__claim", "shipment__pick_list", "unit__key_model")
         .order_by("shipment__created_at", "shipment_id", "pk")
-        .select_for_update(of=("shipment__pick_list",), no_key=True)
+        .select_for_update(of=("self", "shipment__pick_list"), no_key=True)
     )
     if not rows:
         raise UnknownPickList(code)

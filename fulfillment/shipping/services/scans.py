@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
+from psycopg.errors import DeadlockDetected
 
 from config.errors import KeydeskError
 from fulfillment.shipping.errors import BadScanKey, MovedMeanwhile, ScanKeyReused
@@ -51,10 +52,13 @@ def once(work: Callable[[], Answer], *, key: str, scanned: str) -> Answer:
     try:
         with transaction.atomic(durable=True):
             return work()
-    except (KeydeskError, IntegrityError) as refusal:
+    except (KeydeskError, IntegrityError, OperationalError) as refusal:
+        if isinstance(refusal, OperationalError) and not isinstance(refusal.__cause__, DeadlockDetected):
+            raise
         if (twin := _twin(key, scanned)) is not None:
             return twin
-        if isinstance(refusal, IntegrityError):
+        # Two that exchange keys crosswise wait for each other, and the database lets one go.
+        if isinstance(refusal, IntegrityError | OperationalError):
             raise MovedMeanwhile from refusal
         raise
 
