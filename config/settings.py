@@ -148,7 +148,7 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = DEBUG
 
 # Sign-in: a code by mail to the address on the roster; staff use a security key (decision 13).
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["config.sign_in.Backend"]
 ACCOUNT_ADAPTER = "config.sign_in.AccountAdapter"
 ACCOUNT_FORMS = {"request_login_code": "config.sign_in.RequestCodeForm"}
 ACCOUNT_LOGIN_METHODS = {"email"}

@@ -7,6 +7,7 @@ The answer is the same for an address nobody knows.
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.forms import RequestLoginCodeForm
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import EmailAddress, Login
@@ -24,6 +25,14 @@ from config.models import User
 from fulfillment.notices.recipients import choose_language
 from fulfillment.notices.services import queue_code
 from roster.models import Account
+
+
+class Backend(AuthenticationBackend):  # type: ignore[misc]  # allauth is not typed
+    """The library's, that brings the roster's account along: every page of a maintainer asks for it."""
+
+    def get_user(self, user_id: int) -> User | None:
+        user = User.objects.select_related("account").filter(pk=user_id).first()
+        return user if user is not None and self.user_can_authenticate(user) else None
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed

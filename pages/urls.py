@@ -5,13 +5,29 @@ They are known by the name of the claims they are about: mails and other rooms l
 
 from django.urls import path
 
-from pages import views
+from pages.views import claiming, claims, public
 
 app_name = "claims"
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("claim/", views.start, name="start"),
-    path("claims/<str:code>/", views.claim, name="claim"),
-    path("claims/<str:code>/cancel/", views.cancel, name="cancel"),
+    path("", public.home, name="home"),
+    path("countries/", public.countries, name="countries"),
+    path("eligibility/", public.eligibility, name="eligibility"),
+    path("questions/", public.questions, name="questions"),
+    path("privacy/", public.privacy, name="privacy"),
+    path("our-mail/", public.our_mail, name="our_mail"),
+    path("status/", public.status, name="status"),
+    path("claim/", claiming.start, name="start"),
+    path("claim/keys/", claiming.keys, name="keys"),
+    path("claim/address/", claiming.address, name="address"),
+    path("claim/review/", claiming.review, name="review"),
+    path("messages/", claims.our_messages, name="messages"),
+    path("claims/<str:code>/", claims.claim, name="claim"),
+    path("claims/<str:code>/made/", claims.made, name="made"),
+    path("claims/<str:code>/accept/", claims.accept, name="accept"),
+    path("claims/<str:code>/address/", claims.address, name="change_address"),
+    path("claims/<str:code>/cancel/", claims.cancel, name="cancel"),
+    path("claims/<str:code>/received/", claims.received, name="received"),
+    path("claims/<str:code>/report/", claims.report, name="report"),
+    path("claims/<str:code>/enrol/", claims.enrol, name="enrol"),
 ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_noop as _
 
 from fulfillment.claims.errors import UnknownCampaign
@@ -30,9 +30,13 @@ def campaign_by_slug(slug: str) -> Campaign:
         raise UnknownCampaign(slug) from None
 
 
-def current_campaign(now: datetime) -> Campaign | None:
-    """The campaign people mean when they name none: the open one, else the last to open."""
-    by_opening = Campaign.objects.select_related("policy").order_by("-opens_at")
+def current_campaign(now: datetime, *, among: QuerySet[Campaign] | None = None) -> Campaign | None:
+    """The campaign people mean when they name none: the open one, else the last to open.
+
+    Args: among: all campaigns, annotated with what the caller needs besides.
+    """
+    campaigns = Campaign.objects.all() if among is None else among
+    by_opening = campaigns.select_related("policy").order_by("-opens_at")
     return by_opening.filter(opens_at__lte=now, closes_at__gt=now).first() or by_opening.first()
 
 

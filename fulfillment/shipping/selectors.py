@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
 from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.selectors import region_for
@@ -33,8 +34,9 @@ def parcels_of(claim: Claim) -> list[Parcel]:
     """The parcels of a claim whose label is bought, oldest first; two queries."""
     bought = LabelPurchase.objects.filter(shipment__claim=claim, state=PurchaseState.BOUGHT)
     purchases = list(bought.order_by("bought_at"))
-    said: dict[object, list[TrackingUpdate]] = {purchase.pk: [] for purchase in purchases}
-    for update in TrackingUpdate.objects.filter(purchase__in=said, is_applied=True).order_by("-said_at"):
+    said: dict[UUID, list[TrackingUpdate]] = {purchase.pk: [] for purchase in purchases}
+    heard = TrackingUpdate.objects.filter(purchase__in=list(said), is_applied=True)
+    for update in heard.order_by("-said_at"):
         said[update.purchase_id].append(update)
     return [
         Parcel(

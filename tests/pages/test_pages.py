@@ -7,31 +7,29 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db import transaction
 from django.test import Client
 
 from config import clock
 from config.invariants import verify
 from config.models import User
-from fulfillment.claims.models import Campaign, Claim
+from fulfillment.claims.models import Campaign
 from fulfillment.notices.services import send_notices
-from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.models import SealedDocument
 from inventory.selectors import available_count
-from inventory.services.reservations import Wanted, reserve
 from tests.browser import mailed_code
 from tests.conftest import MakeClaim, Roster
 
 pytestmark = pytest.mark.django_db
 
 SignedIn = Callable[[str], Client]
-PAGES = ("/claim/", "/claims/C-000000000000/", "/claims/C-000000000000/cancel/")
-
-
-@pytest.fixture
-def form(address: PostalAddress) -> dict[str, str]:
-    """What somebody fills in."""
-    return {"keys": "KD-A-NFC+KD-C-NFC", "form_key": "once", **vars(address)}
+OF_A_CLAIM = ("", "made/", "address/", "cancel/", "report/", "enrol/")
+PAGES = (
+    "/claim/",
+    "/claim/keys/",
+    "/claim/address/",
+    "/claim/review/",
+    "/messages/",
+    *(f"/claims/C-000000000000/{page}" for page in OF_A_CLAIM),
+)
 
 
 class TestTheFirstPage:
@@ -106,161 +104,6 @@ class TestSigningIn:
         assert "There is nothing to claim" in page.content.decode()
 
 
-class TestTheForm:
-    def test_every_verdict_is_shown_with_its_evidence(
-        self, campaign: Campaign, stock: None, signed_in: SignedIn
-    ) -> None:
-        page = signed_in("m-owner").get("/claim/").content.decode()
-        assert "You may claim, m-owner" in page
-        assert "keystone-lib" in page
-        assert "critical since 2022-07-11" in page
-        assert 'autocomplete="postal-code"' in page
-
-    @pytest.mark.parametrize("username", ["m-guarded", "m-bystander"])
-    def test_who_may_not_claim_gets_no_form(
-        self, campaign: Campaign, stock: None, signed_in: SignedIn, username: str
-    ) -> None:
-        page = signed_in(username).get("/claim/").content.decode()
-        assert "You cannot claim at the moment" in page
-        assert "form_key" not in page
-
-    def test_a_pair_is_offered_first(self, campaign: Campaign, stock: None, signed_in: SignedIn) -> None:
-        page = signed_in("m-owner").get("/claim/").content.decode()
-        labels = re.findall(r"<span>((?:One|Two) USB.*?)</span>", page)
-        assert labels == [
-            "One USB-A with NFC and one USB-C with NFC",
-            "Two USB-A with NFC",
-            "Two USB-C with NFC",
-        ]
-
-    def test_a_claim_is_made_and_shown(
-        self, campaign: Campaign, stock: None, signed_in: SignedIn, form: dict[str, str]
-    ) -> None:
-        client = signed_in("m-owner")
-        answer = client.post("/claim/", form, follow=True)
-        claim = Claim.objects.get()
-        assert answer.redirect_chain == [(f"/claims/{claim.code}/", 302)]
-        page = answer.content.decode()
-        assert "Accepted, keys reserved" in page
-        assert "Confirmed" in page
-        assert "Montgomery" not in page
-
-    def test_the_same_form_again_shows_what_it_made(
-        self, campaign: Campaign, stock: None, signed_in: SignedIn, form: dict[str, str]
-    ) -> None:
-        client = signed_in("m-owner")
-        first = client.post("/claim/", form)
-        again = client.post("/claim/", form)
-        assert again.headers["Location"] == first.headers["Location"]
-        client.post(first.headers["Location"] + "cancel/")
-        # Cancelled in the meantime, the stale form does not claim anew; a new form does.
-        assert client.post("/claim/", form).headers["Location"] == first.headers["Location"]
-        assert Claim.objects.count() == 1
-        client.post("/claim/", form | {"form_key": "another"})
-        assert Claim.objects.count() == 2
-
-    def test_another_window_shows_the_claim_there_is(
-        self, campaign: Campaign, stock: None, signed_in: SignedIn, form: dict[str, str]
-    ) -> None:
-        first = signed_in("m-owner").post("/claim/", form)
-        again = signed_in("m-owner").post("/claim/", form | {"form_key": "other"}, follow=True)
-        assert again.redirect_chain == [(first.headers["Location"], 302)]
-        assert "You have a claim already" in again.content.decode()
-
-    @pytest.mark.parametrize(
-        ("change", "field", "said"),
-        [
-            ({"name": ""}, "name", "Enter the name"),
-            ({"name": "   "}, "name", "Enter the name"),
-            ({"street1": "x" * 10_000}, "street1", "At most 100 characters fit"),
-            ({"name": "Robin\x07"}, "name", "cannot be printed"),
-            ({"name": "Robin\u202eelpmaxE"}, "name", "cannot be printed"),
-            ({"name": "Robin\x00"}, "name", "Null characters"),
-            ({"country": ""}, "country", "Choose the country"),
-            ({"country": "KP"}, "country", "Select a valid choice"),
-            ({"country": "DE", "postal_code": "10117", "state": ""}, "phone", "need a phone number"),
-            ({"postal_code": "SW1A"}, "postal_code", "does not look like one"),
-            ({"city": ""}, "city", "Addresses in this country need it"),
-            ({"keys": "KD-X+KD-X"}, "keys", "Select a valid choice"),
-            ({"keys": ""}, "keys", "required"),
-        ],
-    )
-    def test_what_is_wrong_is_said_beside_the_field_and_the_rest_is_kept(
-        self,
-        campaign: Campaign,
-        stock: None,
-        signed_in: SignedIn,
-        form: dict[str, str],
-        change: dict[str, str],
-        field: str,
-        said: str,
-    ) -> None:
-        answer = signed_in("m-owner").post("/claim/", form | change)
-        assert answer.status_code == 422
-        page = answer.content.decode()
-        beside = re.search(rf'id="id_{field}_error">(.*?)</p>', page, re.DOTALL)
-        assert beside is not None, field
-        assert said in beside.group(1)
-        kept = "San Francisco" if field == "city" else "Robin" if field != "name" else "417 Montgomery Street"
-        assert field == "city" or kept in page
-        assert not Claim.objects.exists()
-        assert not SealedDocument.objects.exists()
-
-    @pytest.mark.parametrize("typed", ["<script>alert(1)</script>", "=HYPERLINK(1)", "🔑🔑"])
-    def test_odd_text_is_taken_as_text(
-        self, campaign: Campaign, stock: None, signed_in: SignedIn, form: dict[str, str], typed: str
-    ) -> None:
-        page = signed_in("m-owner").post("/claim/", form | {"name": typed, "street1": ""}).content.decode()
-        assert "<script>alert" not in page
-        assert signed_in("m-owner").post("/claim/", form | {"name": typed}).status_code == 302
-
-    def test_a_country_that_closed_meanwhile_is_refused_with_the_reason(
-        self,
-        campaign: Campaign,
-        stock: None,
-        signed_in: SignedIn,
-        form: dict[str, str],
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        from fulfillment.claims.models import Region
-        from pages import views
-
-        rows = list(Region.objects.filter(country="US"))
-        monkeypatch.setattr(views, "open_regions", lambda now: rows)
-        Region.objects.filter(country="US").update(status="paused", reason="The carrier is on strike.")
-        answer = signed_in("m-owner").post("/claim/", form)
-        assert answer.status_code == 403
-        assert "The carrier is on strike." in answer.content.decode()
-        assert not Claim.objects.exists()
-
-    def test_when_keys_are_gone_the_form_says_waitlist(
-        self, campaign: Campaign, stock: None, signed_in: SignedIn, form: dict[str, str], now: datetime
-    ) -> None:
-        with transaction.atomic():
-            reserve(holder="elsewhere", wanted=[Wanted(None, 20)], actor="staff", now=now)
-        client = signed_in("m-owner")
-        assert "Join the waitlist" in client.get("/claim/").content.decode()
-        page = client.post("/claim/", form, follow=True).content.decode()
-        assert "number 1" in page
-
-    def test_a_page_takes_few_queries(
-        self,
-        campaign: Campaign,
-        stock: None,
-        signed_in: SignedIn,
-        make_claim: MakeClaim,
-        django_assert_max_num_queries: Any,
-    ) -> None:
-        client = signed_in("m-owner")
-        with django_assert_max_num_queries(17):
-            client.get("/claim/")
-        claim = make_claim("m-owner")
-        with django_assert_max_num_queries(15):
-            client.get(f"/claims/{claim.code}/")
-        with django_assert_max_num_queries(15):
-            client.get("/")
-
-
 class TestMyClaim:
     def test_somebody_elses_is_as_unknown_as_none(
         self, stock: None, make_claim: MakeClaim, signed_in: SignedIn
@@ -268,9 +111,10 @@ class TestMyClaim:
         theirs = make_claim("m-owner")
         client = signed_in("m-second")
         for code in (theirs.code, "C-000000000000", "nonsense", "C-%00"):
-            for path in (f"/claims/{code}/", f"/claims/{code}/cancel/"):
-                assert client.get(path).status_code == 404
-        assert client.post(f"/claims/{theirs.code}/cancel/").status_code == 404
+            for page in OF_A_CLAIM:
+                assert client.get(f"/claims/{code}/{page}").status_code == 404
+        for page in ("cancel/", "accept/", "received/", "report/", "address/"):
+            assert client.post(f"/claims/{theirs.code}/{page}").status_code == 404
         theirs.refresh_from_db()
         assert theirs.state == "accepted"
 

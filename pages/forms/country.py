@@ -1,0 +1,45 @@
+"""Which country the keys go to: asked first, for much hangs on it."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from fulfillment.claims.countries import country_name
+from roster.rules import COUNTRIES
+
+
+class CountryForm(forms.Form):
+    """Every country may be asked about; those that are open come first."""
+
+    country = forms.ChoiceField(
+        label=_("Country the keys go to"),
+        widget=forms.Select(attrs={"autocomplete": "country"}),
+        error_messages={
+            "required": _("Choose the country your keys go to."),
+            "invalid_choice": _("Choose a country from the list."),
+        },
+    )
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        open_countries: Collection[str],
+        country: str = "",
+    ) -> None:
+        super().__init__(data, initial={"country": country})
+        field = self.fields["country"]
+        assert isinstance(field, forms.ChoiceField)
+        others = COUNTRIES - set(open_countries)
+        field.choices = [
+            ("", _("Choose a country")),
+            (_("We send keys to"), named(open_countries)),
+            (_("Other countries"), named(others)),
+        ]
+
+
+def named(countries: Collection[str]) -> list[tuple[str, str]]:
+    """Codes with their names, by name."""
+    return sorted(((code, country_name(code)) for code in countries), key=lambda pair: pair[1])

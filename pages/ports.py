@@ -1,0 +1,80 @@
+"""Which keys suit the machines somebody signs in from. Pure: ports and stock in, keys out."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.utils.translation import gettext_lazy as _
+
+from fulfillment.claims.models import Campaign
+from inventory.models import Connector, Unit
+
+# Nobody asks for more at once, so no more are counted.
+COUNTED = 50
+
+PORTS: dict[str, Any] = {
+    "usb_c": _("USB-C: the small oval one, on most newer laptops and phones"),
+    "usb_a": _("USB-A: the larger flat one, on most older machines"),
+    "nfc": _("A phone or tablet that I would rather tap than plug (NFC)"),
+}
+_CONNECTORS = {"usb_c": Connector.USB_C, "usb_a": Connector.USB_A}
+
+
+@dataclass(frozen=True)
+class OfferedModel:
+    """A key model of the campaign; `available` is how many are in stock, counted to `COUNTED`."""
+
+    sku: str
+    name: str
+    connector: str
+    has_nfc: bool
+    available: int
+
+
+def offered_by(campaign: Campaign) -> list[OfferedModel]:
+    """What the campaign gives out, with its stock; one query."""
+    in_stock = Unit.objects.available().filter(key_model=OuterRef("pk")).values("pk")[:COUNTED]
+    models = campaign.key_models.filter(is_active=True).annotate(in_stock=ArraySubquery(in_stock))
+    return [
+        OfferedModel(
+            sku=model.sku,
+            name=model.name,
+            connector=model.connector,
+            has_nfc=model.has_nfc,
+            available=len(model.in_stock),
+        )
+        for model in models.order_by("connector", "sku")
+    ]
+
+
+def suggested(ports: Collection[str], offered: Sequence[OfferedModel], *, quantity: int) -> dict[str, int]:
+    """SKU → keys: one for each port named in turn, of what is in stock before what is not.
+
+    Without a port, one of each connector in turn: the pair fits whatever comes.
+    """
+    wanted = [_CONNECTORS[port] for port in ("usb_c", "usb_a") if port in ports] or list(_CONNECTORS.values())
+    by_connector = [
+        best
+        for connector in wanted
+        if (best := _best(connector, offered, needs_nfc="nfc" in ports)) is not None
+    ] or list(offered[:1])
+    chosen: dict[str, int] = {}
+    left = {model.sku: model.available for model in offered}
+    for number in range(quantity if by_connector else 0):
+        turn = by_connector[number % len(by_connector)]
+        # Rather another that fits than one that has to be waited for.
+        model = turn if left[turn.sku] else next((one for one in by_connector if left[one.sku]), turn)
+        left[model.sku] -= 1
+        chosen[model.sku] = chosen.get(model.sku, 0) + 1
+    return chosen
+
+
+def _best(connector: str, offered: Sequence[OfferedModel], *, needs_nfc: bool) -> OfferedModel | None:
+    fitting = [model for model in offered if model.connector == connector]
+    return max(
+        fitting,
+        key=lambda model: (model.available > 0, model.has_nfc or not needs_nfc, model.available),
+        default=None,
+    )

@@ -1,0 +1,184 @@
+"""Verdicts and policies in words for pages: what each rule is about, and what it asks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import formats
+from django.utils.translation import gettext as text
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from fulfillment.claims.countries import country_name
+from roster.rules import Decision, PolicyDocument, PolicyRule, Verdict
+from roster.speech import reason_of, remedy_of
+
+# What each rule is about; its verdict says the rest.
+TITLES = {
+    "campaign_open": _("Programme dates"),
+    "on_critical_roster": _("Critical project"),
+    "two_factor": _("Two-factor authentication"),
+    "one_claim": _("One claim each"),
+    "region": _("Country"),
+    "not_opted_out": _("Taking part"),
+    "roster_fresh": _("Up-to-date roster"),
+    "not_organization_account": _("Personal account"),
+    "stock_available": _("Keys in stock"),
+    "account_joined_before": _("Date of joining"),
+    "wave_invited": _("Invitation"),
+    "role_age": _("Time in your role"),
+    "email_age": _("Mail address"),
+    "address_not_shared": _("Postal address"),
+}
+_STATES = {
+    "none": _("no two-factor authentication"),
+    "totp": _("an authenticator app"),
+    "webauthn": _("a security key or passkey"),
+}
+
+
+@dataclass(frozen=True)
+class ShownVerdict:
+    """A verdict as it is shown. `projects` is the evidence of the critical roster."""
+
+    title: Any
+    outcome: str
+    reason: str
+    remedy: str
+    projects: list[dict[str, Any]]
+
+
+def title_of(rule: str) -> Any:
+    return TITLES.get(rule, rule.replace("_", " ").capitalize())
+
+
+def shown(verdict: Verdict) -> ShownVerdict:
+    return ShownVerdict(
+        title=title_of(verdict.rule),
+        outcome=verdict.outcome,
+        reason=reason_of(verdict),
+        remedy=remedy_of(verdict) if verdict.outcome != "pass" else "",
+        projects=verdict.evidence.get("projects", []),
+    )
+
+
+def before_country(decision: Decision) -> list[Verdict]:
+    """The verdicts but the country's, where none was named yet: it is asked next."""
+    return [verdict for verdict in decision.verdicts if not _waits_for_country(verdict)]
+
+
+def _waits_for_country(verdict: Verdict) -> bool:
+    return verdict.rule == "region" and "country" in verdict.evidence.get("missing", ())
+
+
+@dataclass(frozen=True)
+class ShownRule:
+    """A rule of the policy as the page on eligibility tells it."""
+
+    title: Any
+    sentence: str
+    is_reviewed: bool
+
+
+def told(policy: PolicyDocument) -> list[ShownRule]:
+    """The policy in force, rule by rule, from its parameters."""
+    return [
+        ShownRule(title_of(rule.rule), _sentence(rule), is_reviewed=rule.on_fail == "review")
+        for rule in policy.rules
+    ]
+
+
+def _sentence(rule: PolicyRule) -> str:
+    tell = _TOLD.get(rule.rule)
+    return tell(rule.params) if tell else str(_PLAIN.get(rule.rule, title_of(rule.rule)))
+
+
+def _date(moment: Any) -> str:
+    return formats.date_format(moment, "DATE_FORMAT") if isinstance(moment, datetime) else str(moment)
+
+
+def _roles(params: Mapping[str, Any]) -> str:
+    roles = " / ".join(params.get("roles", ("Owner", "Maintainer")))
+    return text("Your account has a role (%(roles)s) on a project that was designated critical.") % {
+        "roles": roles
+    }
+
+
+def _two_factor(params: Mapping[str, Any]) -> str:
+    # In the order of strength, whatever the set's.
+    states = ", ".join(str(name) for state, name in _STATES.items() if state in params["allow"])
+    return text("Your account has one of these: %(states)s.") % {"states": states}
+
+
+def _region(params: Mapping[str, Any]) -> str:
+    if "allow" not in params:
+        return text("Keys can be sent to your country, as the country list has it.")
+    names = ", ".join(sorted(country_name(code) for code in params["allow"]))
+    return text("Your address is in one of these countries: %(countries)s.") % {"countries": names}
+
+
+def _open(params: Mapping[str, Any]) -> str:
+    if "opens_at" not in params:
+        return text("The programme is open: its dates are on the first page.")
+    dates = {"opens": _date(params["opens_at"]), "closes": _date(params["closes_at"])}
+    return text("You claim between %(opens)s and %(closes)s.") % dates
+
+
+def _roster_age(params: Mapping[str, Any]) -> str:
+    return text(
+        "What we know of projects and accounts is at most %(hours)s hours old. If it is older, nobody is "
+        "turned away for good: we ask you to come back."
+    ) % {"hours": params["max_age_hours"]}
+
+
+def _joined(params: Mapping[str, Any]) -> str:
+    return text(
+        "You joined by %(date)s. Where it is not known when you joined, that is not held against you."
+    ) % {"date": _date(params["before"])}
+
+
+def _role_age(params: Mapping[str, Any]) -> str:
+    days: int = params["min_days"]
+    return ngettext(
+        "You have had your role for %(days)d day.", "You have had your role for %(days)d days.", days
+    ) % {"days": days}
+
+
+def _email_age(params: Mapping[str, Any]) -> str:
+    days: int = params["min_days"]
+    return ngettext(
+        "Your account’s mail address has not changed for %(days)d day.",
+        "Your account’s mail address has not changed for %(days)d days.",
+        days,
+    ) % {"days": days}
+
+
+def _shared(params: Mapping[str, Any]) -> str:
+    claims: int = params["max_claims"]
+    return ngettext(
+        "No more than %(claims)d claim goes to one home.",
+        "No more than %(claims)d claims go to one home.",
+        claims,
+    ) % {"claims": claims}
+
+
+_TOLD = {
+    "campaign_open": _open,
+    "on_critical_roster": _roles,
+    "two_factor": _two_factor,
+    "region": _region,
+    "roster_fresh": _roster_age,
+    "account_joined_before": _joined,
+    "role_age": _role_age,
+    "email_age": _email_age,
+    "address_not_shared": _shared,
+}
+# Rules without parameters that a person need know of.
+_PLAIN = {
+    "one_claim": _("You have no other claim in this programme."),
+    "not_opted_out": _("You did not ask to be left out."),
+    "not_organization_account": _("Your account is a person’s. An organisation names the people behind it."),
+    "stock_available": _("There are keys left."),
+    "wave_invited": _("Your invitation has gone out: they go out in turns."),
+}

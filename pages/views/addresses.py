@@ -1,0 +1,91 @@
+"""Asking for an address: in the shape of its country, and with the carrier's word on it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+
+from fulfillment.claims.models import Region
+from fulfillment.shipping import gateways
+from fulfillment.shipping.gateways.verifying import Finding, Verification
+from fulfillment.vault.addresses import LATIN, PostalAddress
+from pages.forms.address import AddressForm
+
+Show = Callable[[str, dict[str, Any], int], HttpResponse]
+# What the page on a difference shows of an address, line by line.
+_COMPARED = ("street1", "street2", "postal_code", "city", "state")
+
+
+def ask_address(
+    request: HttpRequest,
+    *,
+    country: str,
+    region: Region | None,
+    known: Callable[[], PostalAddress | None],
+    keep: Callable[[PostalAddress], HttpResponse],
+    show: Show,
+    template: str,
+) -> HttpResponse:
+    """Show the form, or take what was typed; the carrier is asked once, and its word can be overruled.
+
+    Args: known: opens the address there is, to begin with; asked only when the form is shown afresh.
+          keep: stores an address that is fit, and says where to go on.
+          show: renders a template with a context and a status.
+    """
+    if request.method != "POST":
+        form = AddressForm(country=country, region=region, address=known())
+        return show(template, {"form": form}, 200)
+    form = AddressForm(request.POST, country=country, region=region)
+    if request.POST.get("looked_at") == "again":
+        # Back to the form with what was typed, for the page on a difference has no fields of its own.
+        return show(template, {"form": AddressForm(request.POST, country=country, region=region)}, 200)
+    if not form.is_valid() or form.address is None:
+        return show(template, {"form": form}, 422)
+    if request.POST.get("looked_at") == "yes":
+        return keep(form.address)
+    found = gateways.address_verifier().verify_address(form.address)
+    if found.finding is Finding.NOT_ASKED or (found.suggestion is None and not _doubts(found)):
+        return keep(form.address)
+    theirs = found.suggestion
+    return show(
+        "pages/claiming/difference.html",
+        {
+            "given": _lines(form.address.for_label(), theirs),
+            "suggested": _lines(theirs, form.address.for_label()) if theirs else None,
+            "given_fields": _fields(form.address),
+            "suggested_fields": _fields(_corrected(form.address, theirs)) if theirs else [],
+            "is_unknown": found.finding is Finding.UNKNOWN,
+            "is_incomplete": found.is_incomplete,
+            "form_url": request.path,
+        },
+        200,
+    )
+
+
+def _doubts(found: Verification) -> bool:
+    return found.finding is Finding.UNKNOWN or found.is_incomplete
+
+
+def _corrected(typed: PostalAddress, suggestion: PostalAddress) -> Mapping[str, str]:
+    """What was typed, with the carrier's wording where the label has it: the other script stays."""
+    wording = asdict(typed)
+    for part in _COMPARED:
+        script = LATIN if part in typed.parts_to_latinise else ""
+        wording[script + part] = getattr(suggestion, part)
+    return wording
+
+
+def _fields(address: PostalAddress | Mapping[str, str]) -> list[tuple[str, str]]:
+    """An address as hidden fields: the page holds it, and nothing else does."""
+    parts = address if isinstance(address, Mapping) else asdict(address)
+    return [(name, value) for name, value in parts.items() if value and name != "country"]
+
+
+def _lines(address: PostalAddress, other: PostalAddress | None) -> list[tuple[str, bool]]:
+    """The lines to compare, and whether each differs from the other's."""
+    return [
+        (value, other is not None and value != getattr(other, part))
+        for part in _COMPARED
+        if (value := getattr(address, part))
+    ]

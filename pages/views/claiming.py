@@ -1,0 +1,330 @@
+"""The way to a claim, a page a step: plain forms that keep what was typed, and can be left and resumed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as text
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from config import clock
+from config.errors import BadRequest
+from fulfillment.claims.errors import AlreadyClaimed, Ineligible, PriceChanged
+from fulfillment.claims.models import Campaign, Claim, Draft, Region
+from fulfillment.claims.prices import prices_in_force, quote_for
+from fulfillment.claims.quotes import ANYWHERE, Prices, Quote
+from fulfillment.claims.selectors import current_campaign, explain, open_regions, region_for
+from fulfillment.claims.services import drafts
+from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
+from fulfillment.vault.addresses import PostalAddress
+from pages import ports, verdicts
+from pages.forms.country import CountryForm
+from pages.forms.keys import STANDARD, KeysForm
+from pages.journey import Step, next_step, waypoints
+from pages.views.addresses import ask_address
+from pages.visitors import account_of, actor_of
+from roster.models import Account
+from roster.rules import Decision
+
+_P = ParamSpec("_P")
+_View = Callable[Concatenate[HttpRequest, _P], HttpResponse]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A maintainer on the way to a claim."""
+
+    request: HttpRequest
+    campaign: Campaign
+    account: Account
+    draft: Draft
+    now: datetime
+
+    @property
+    def actor(self) -> str:
+        return actor_of(self.account)
+
+    def show(self, step: Step, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+        shared = {
+            "campaign": self.campaign,
+            "account": self.account,
+            "draft": self.draft,
+            "waypoints": waypoints(self.draft, step),
+            "address_kept_days": KEEP_ADDRESS_FOR.days,
+        }
+        return render(self.request, template, shared | context, status=status)
+
+
+def _claiming(view: Callable[Concatenate[Visit, _P], HttpResponse]) -> _View[_P]:
+    """Let maintainers without a live claim in; who has one is shown it, and staff are told why not."""
+
+    @never_cache
+    @login_required
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(view)
+    def gate(request: HttpRequest, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
+        now = clock.now()
+        account = account_of(request)
+        campaign = current_campaign(now, among=_with_own_claim(account))
+        if campaign is None or account is None:
+            return render(request, "pages/nothing_to_claim.html", {"campaign": campaign, "account": account})
+        if request.method == "POST" and (made := _made_of(request, account)):
+            return redirect("claims:claim", made)
+        own_claim: str | None = campaign.own_claim  # type: ignore[attr-defined]  # the annotation
+        if own_claim:
+            if request.method == "POST":
+                messages.info(request, text("You have a claim already; this is it."))
+            return redirect("claims:claim", own_claim)
+        draft = drafts.draft_of(account=account, campaign=campaign, now=now)
+        return view(Visit(request, campaign, account, draft, now), *args, **kwargs)
+
+    return cast(_View[_P], gate)  # the decorators name the first argument, the type does not
+
+
+def _with_own_claim(account: Account | None) -> QuerySet[Campaign]:
+    """Campaigns with the code of the maintainer's live claim in each."""
+    own = Claim.objects.live().of(account.pk if account else 0).filter(campaign=OuterRef("pk"), replaces=None)
+    return Campaign.objects.annotate(own_claim=Subquery(own.values("code")[:1]))
+
+
+def _made_of(request: HttpRequest, account: Account) -> str | None:
+    """The code of the claim that this very form made before: a double click, or back and again."""
+    code = request.POST.get("draft", "")[:20]
+    if not code or "\x00" in code:
+        return None
+    made = Draft.objects.filter(code=code, account=account, claim__isnull=False)
+    return made.values_list("claim__code", flat=True).first()
+
+
+@_claiming
+def start(visit: Visit) -> HttpResponse:
+    """Where I stand: every rule's verdict, and the country, which is a rule like the others."""
+    regions = open_regions(visit.now)
+    open_countries = [region.country for region in regions]
+    if visit.request.method == "POST":
+        form = CountryForm(visit.request.POST, open_countries=open_countries)
+        if not form.is_valid():
+            return _show_start(visit, form, country=visit.draft.country or None, status=422)
+        drafts.choose_country(visit.draft, country=form.cleaned_data["country"], now=visit.now)
+        return _show_start(visit, form, country=visit.draft.country, goes_on=True)
+    asked = CountryForm(visit.request.GET, open_countries=open_countries)
+    named = asked.cleaned_data["country"] if asked.is_valid() else ""
+    country = named or visit.draft.country
+    form = CountryForm(open_countries=open_countries, country=country)
+    return _show_start(visit, form, country=country or None)
+
+
+def _show_start(
+    visit: Visit, form: CountryForm, *, country: str | None, goes_on: bool = False, status: int = 200
+) -> HttpResponse:
+    explained = explain(account=visit.account, campaign=visit.campaign, country=country, now=visit.now)
+    found = verdicts.before_country(explained.decision)
+    failed = [verdict for verdict in found if verdict.outcome == "fail"]
+    if goes_on and not failed:
+        return redirect(f"claims:{next_step(visit.draft)}")
+    available = explained.facts.keys_available or 0
+    return visit.show(
+        Step.START,
+        "pages/claiming/start.html",
+        {
+            "form": form,
+            "verdicts": [verdicts.shown(verdict) for verdict in found],
+            "may_claim": not failed,
+            # Another country may be another answer, so it may always be asked for.
+            "only_country": bool(failed) and all(verdict.rule == "region" for verdict in failed),
+            "needs_review": any(verdict.outcome == "review" for verdict in found),
+            "is_waitlist": available < visit.campaign.per_claim,
+        },
+        status=status,
+    )
+
+
+@_claiming
+def keys(visit: Visit) -> HttpResponse:
+    """Which keys, with the helper that asks which ports there are."""
+    if not visit.draft.country:
+        return redirect("claims:start")
+    offered = ports.offered_by(visit.campaign)
+    prices = prices_in_force(visit.campaign, visit.now)
+    asked = [port for port in visit.request.GET.getlist("port") if port in ports.PORTS]
+    chosen = {item.sku: item.quantity for item in drafts.items_of(visit.draft) if item.sku}
+    if asked or not chosen:
+        chosen = ports.suggested(asked, offered, quantity=visit.campaign.per_claim)
+    form = KeysForm(
+        visit.request.POST if visit.request.method == "POST" else None,
+        offered=offered,
+        most=visit.campaign.per_claim + _extra_keys(prices),
+        express=_sells_express(prices, visit.draft.country),
+        initial=chosen,
+        service=visit.draft.service,
+    )
+    if visit.request.method == "POST" and form.is_valid():
+        drafts.choose_keys(visit.draft, items=form.wanted, service=form.service_chosen, now=visit.now)
+        return redirect(f"claims:{next_step(visit.draft)}")
+    return visit.show(
+        Step.KEYS,
+        "pages/claiming/keys.html",
+        {
+            "form": form,
+            "ports": [(port, name, port in asked) for port, name in ports.PORTS.items()],
+            "is_suggested": bool(asked),
+            "extra_keys": _extra_keys(prices),
+        },
+        status=422 if form.is_bound else 200,
+    )
+
+
+def _extra_keys(prices: Prices | None) -> int:
+    return prices.max_extra_keys if prices is not None and prices.extra_key is not None else 0
+
+
+def _sells_express(prices: Prices | None, country: str) -> bool:
+    return prices is not None and bool({country, ANYWHERE} & set(prices.express))
+
+
+@_claiming
+def address(visit: Visit) -> HttpResponse:
+    """Where to, in the shape of the country."""
+    if not visit.draft.country:
+        return redirect("claims:start")
+
+    def keep(given: PostalAddress) -> HttpResponse:
+        drafts.keep_address(visit.draft, address=given, now=visit.now)
+        return redirect(f"claims:{next_step(visit.draft)}")
+
+    return ask_address(
+        visit.request,
+        country=visit.draft.country,
+        region=region_for(country=visit.draft.country, now=visit.now),
+        known=lambda: drafts.address_of(visit.draft, actor=visit.actor, now=visit.now),
+        keep=keep,
+        show=lambda template, context, status: visit.show(Step.ADDRESS, template, context, status=status),
+        template="pages/claiming/address.html",
+    )
+
+
+@_claiming
+def review(visit: Visit) -> HttpResponse:
+    """The whole of it, before it counts; and the button that makes it count."""
+    if (missing := next_step(visit.draft)) is not Step.REVIEW:
+        return redirect(f"claims:{missing}")
+    given = drafts.address_of(visit.draft, actor=visit.actor, now=visit.now)
+    if given is None:
+        return redirect("claims:address")
+    region = region_for(country=visit.draft.country, now=visit.now)
+    try:
+        quote = quote_for_draft(visit.draft, region=region, now=visit.now)
+    except BadRequest as error:
+        # What was for sale is no more.
+        drafts.choose_keys(visit.draft, items=[], service=STANDARD, now=visit.now)
+        messages.error(visit.request, " ".join(problem.message for problem in error.errors))
+        return redirect("claims:keys")
+    explained = explain(
+        account=visit.account,
+        campaign=visit.campaign,
+        country=visit.draft.country,
+        now=visit.now,
+        region=region,
+    )
+    if visit.request.method == "POST":
+        if visit.request.POST.get("draft") != visit.draft.code:
+            out_of_date = text("This page was out of date. Here is what we have now; please look it over.")
+            messages.warning(visit.request, out_of_date)
+            return redirect("claims:review")
+        return _submit(visit, given, quote=quote, region=region, decision=explained.decision)
+    return _show_review(visit, given, quote=quote, region=region, decision=explained.decision)
+
+
+def quote_for_draft(draft: Draft, *, region: Region | None, now: datetime) -> Quote:
+    """What the claim in the making costs. Raises: BadRequest: something of it is not sold."""
+    return quote_for(
+        campaign=draft.campaign,
+        items=drafts.items_of(draft),
+        country=draft.country,
+        service=draft.service,
+        now=now,
+        region=region,
+    )
+
+
+def _submit(
+    visit: Visit, given: PostalAddress, *, quote: Quote, region: Region | None, decision: Decision
+) -> HttpResponse:
+    if visit.request.POST.get("agreed") != _agreement(quote):
+        return _show_dearer(visit, given, quote=quote, region=region, decision=decision)
+    try:
+        claim = drafts.submit_draft(
+            visit.draft, address=given, agreed=quote, actor=visit.actor, now=visit.now
+        )
+    except PriceChanged as error:
+        return _show_dearer(visit, given, quote=error.quote, region=region, decision=decision)
+    except Ineligible as error:
+        return _show_review(visit, given, quote=quote, region=region, decision=error.decision, status=403)
+    except AlreadyClaimed as error:
+        return redirect("claims:claim", error.claim_code)
+    except BadRequest as error:
+        return _back_to_what_is_wrong(visit, error)
+    return redirect("claims:made", claim.code)
+
+
+def _show_dearer(
+    visit: Visit, given: PostalAddress, *, quote: Quote, region: Region | None, decision: Decision
+) -> HttpResponse:
+    return _show_review(
+        visit, given, quote=quote, region=region, decision=decision, is_dearer=True, status=409
+    )
+
+
+def _back_to_what_is_wrong(visit: Visit, error: BadRequest) -> HttpResponse:
+    """A region asks for something new, or a model is given out no more: the step it belongs to says what."""
+    messages.error(visit.request, " ".join(problem.message for problem in error.errors))
+    is_address = any("address" in problem.field for problem in error.errors)
+    return redirect("claims:address" if is_address else "claims:keys")
+
+
+def _agreement(quote: Quote) -> str:
+    """What the form carries of the price that was shown."""
+    return f"{quote.total} {quote.currency}".strip()
+
+
+def _show_review(
+    visit: Visit,
+    given: PostalAddress,
+    *,
+    quote: Quote,
+    region: Region | None,
+    decision: Decision,
+    is_dearer: bool = False,
+    status: int = 200,
+) -> HttpResponse:
+    offered = {model.sku: model for model in ports.offered_by(visit.campaign)}
+    wanted = [(offered[sku], quantity) for sku, quantity in visit.draft.wanted.items() if sku in offered]
+    failed = [verdict for verdict in decision.verdicts if verdict.outcome == "fail"]
+    return visit.show(
+        Step.REVIEW,
+        "pages/claiming/review.html",
+        {
+            "address": given,
+            "address_url": reverse("claims:address"),
+            "region": region,
+            "items": wanted,
+            "quote": quote,
+            "agreement": _agreement(quote),
+            "is_dearer": is_dearer,
+            "may_claim": not failed,
+            "needs_review": decision.outcome == "review",
+            "verdicts": [verdicts.shown(verdict) for verdict in failed],
+            "short": [model for model, quantity in wanted if model.available < quantity],
+            "days": quote.express_days or (region.promised_days if region else None),
+        },
+        status=status,
+    )

@@ -1,0 +1,256 @@
+"""My claim: where it stands, what comes next, and what I can still do about it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as text
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from config import clock
+from config.errors import BadRequest
+from fulfillment.claims import story
+from fulfillment.claims.countries import country_name
+from fulfillment.claims.errors import NoOffer, NotSent, TooLate
+from fulfillment.claims.models import Claim, ClaimEvent, ClaimQuote, Region
+from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, ClaimState
+from fulfillment.claims.selectors import place_in_line, region_for
+from fulfillment.claims.services.changes import cancel_claim, change_address, confirm_receipt
+from fulfillment.claims.services.waitlist import accept_offer
+from fulfillment.notices.models import Notice
+from fulfillment.shipping.selectors import open_reports_of, parcels_of
+from fulfillment.shipping.services.reports import report_trouble
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.errors import Shredded
+from fulfillment.vault.services import Purpose, open_address
+from inventory.models import KeyModel
+from pages.forms.trouble import TroubleForm
+from pages.views.addresses import ask_address
+from pages.visitors import account_of, actor_of, own_claim
+
+# From a confirmed claim to the carrier's first scan.
+PACKED_WITHIN = timedelta(days=3)
+
+
+@never_cache
+@login_required
+@require_safe
+def claim(request: HttpRequest, code: str) -> HttpResponse:
+    """Where it stands, how it got there, what comes next, what we wrote to me."""
+    claim = own_claim(request, code)
+    now = clock.now()
+    events = list(claim.events.order_by("at", "id"))
+    region = region_for(country=claim.country, now=now)
+    parcels = parcels_of(claim)
+    return render(
+        request,
+        "pages/claim/claim.html",
+        {
+            "claim": claim,
+            "state": ClaimState(claim.state),
+            "items": claim.items.select_related("key_model"),
+            "country": country_name(claim.country),
+            "place": place_in_line(claim),
+            "offer": claim.offered_until if claim.offered_until and claim.offered_until > now else None,
+            "steps": story.told(events),
+            "next": story.what_comes_next(claim, promised_days=region.promised_days if region else None),
+            "has_gone_well": story.has_gone_well(claim),
+            "parcels": parcels,
+            "expected_by": None if any(one.expected_on for one in parcels) else _expected_by(claim, region),
+            "is_cancellable": _is_changeable(claim),
+            "is_arriving": claim.state in ARRIVING_STATES,
+            "is_received": any(event.name == ClaimEvent.Name.RECEIVED for event in events),
+            "reports": open_reports_of(claim) if claim.state in ARRIVING_STATES else [],
+            "notices": Notice.objects.filter(account_id=claim.account_id, claim_code=code).order_by(
+                "created_at", "id"
+            ),
+        },
+    )
+
+
+@never_cache
+@login_required
+@require_safe
+def made(request: HttpRequest, code: str) -> HttpResponse:
+    """What was just done, and what happens next and when."""
+    claim = own_claim(request, code)
+    now = clock.now()
+    region = region_for(country=claim.country, now=now)
+    return render(
+        request,
+        "pages/claim/made.html",
+        {
+            "claim": claim,
+            "state": ClaimState(claim.state),
+            "items": claim.items.select_related("key_model"),
+            "place": place_in_line(claim),
+            "packed_by": now + PACKED_WITHIN,
+            "expected_by": _expected_by(claim, region),
+            "offer_days": claim.campaign.offer_days,
+            "quote": ClaimQuote.objects.filter(claim=claim).first(),
+        },
+    )
+
+
+def _expected_by(claim: Claim, region: Region | None) -> datetime | None:
+    """By when the parcel should be there, before a carrier has said so; None when nothing is promised."""
+    if region is None or claim.state not in (ClaimState.ACCEPTED, ClaimState.SHIPPED):
+        return None
+    return claim.updated_at + PACKED_WITHIN + timedelta(days=region.promised_days)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def cancel(request: HttpRequest, code: str) -> HttpResponse:
+    """Asks first; a GET changes nothing. Declining an offer is the same."""
+    claim = own_claim(request, code)
+    if request.method == "POST":
+        try:
+            cancel_claim(code=code, actor=actor_of(claim.account), now=clock.now())
+        except TooLate:
+            messages.error(
+                request, text("It is too late to cancel: the parcel is being packed, or the claim is closed.")
+            )
+        else:
+            messages.success(request, text("Your claim is cancelled."))
+        return redirect("claims:claim", code)
+    if not _is_changeable(claim):
+        return redirect("claims:claim", code)
+    return render(request, "pages/claim/cancel.html", {"claim": claim})
+
+
+@never_cache
+@login_required
+@require_POST
+def accept(request: HttpRequest, code: str) -> HttpResponse:
+    """Take the keys that came free."""
+    claim = own_claim(request, code)
+    try:
+        accept_offer(code=code, actor=actor_of(claim.account), now=clock.now())
+    except NoOffer:
+        messages.error(
+            request, text("No keys are held for this claim any more: they went to the next in line.")
+        )
+        return redirect("claims:claim", code)
+    return redirect("claims:made", code)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def address(request: HttpRequest, code: str) -> HttpResponse:
+    """Send the keys elsewhere in the same country, until the label is bought."""
+    claim = own_claim(request, code)
+    if not _is_changeable(claim):
+        messages.error(
+            request,
+            text("It is too late to change the address: the parcel is being packed, or the claim is closed."),
+        )
+        return redirect("claims:claim", code)
+    now, actor = clock.now(), actor_of(claim.account)
+
+    def known() -> PostalAddress | None:
+        try:
+            return open_address(subject=code, purpose=Purpose.CLAIMANT, actor=actor, now=now)
+        except Shredded:
+            return None
+
+    def keep(given: PostalAddress) -> HttpResponse:
+        try:
+            change_address(code=code, address=given, actor=actor, now=now)
+        except (TooLate, BadRequest) as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, text("The parcel goes to the new address."))
+        return redirect("claims:claim", code)
+
+    def show(template: str, context: dict[str, Any], status: int) -> HttpResponse:
+        shared = {"claim": claim, "country": country_name(claim.country)}
+        return render(request, template, shared | context, status=status)
+
+    return ask_address(
+        request,
+        country=claim.country,
+        region=region_for(country=claim.country, now=now),
+        known=known,
+        keep=keep,
+        show=show,
+        template="pages/claim/address.html",
+    )
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def report(request: HttpRequest, code: str) -> HttpResponse:
+    """Something is wrong with the parcel."""
+    claim = own_claim(request, code)
+    form = TroubleForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            is_news = report_trouble(
+                claim_code=code, trouble=form.chosen, actor=actor_of(claim.account), now=clock.now()
+            )
+        except NotSent:
+            messages.error(request, text("There is no parcel under way that something could be wrong with."))
+        else:
+            messages.success(
+                request,
+                text("Thank you. A person looks into it and writes to you.")
+                if is_news
+                else text("You told us so before; a person is looking into it."),
+            )
+        return redirect("claims:claim", code)
+    if claim.state not in ARRIVING_STATES:
+        return redirect("claims:claim", code)
+    return render(
+        request,
+        "pages/claim/report.html",
+        {"claim": claim, "form": form},
+        status=422 if form.is_bound else 200,
+    )
+
+
+@never_cache
+@login_required
+@require_POST
+def received(request: HttpRequest, code: str) -> HttpResponse:
+    """The keys are there, says who should know."""
+    claim = own_claim(request, code)
+    try:
+        confirm_receipt(code=code, actor=actor_of(claim.account), now=clock.now())
+    except NotSent:
+        messages.error(request, text("Nothing has been sent yet that could have arrived."))
+        return redirect("claims:claim", code)
+    messages.success(request, text("Good to know. Add your keys to your account next."))
+    return redirect("claims:enrol", code)
+
+
+@never_cache
+@login_required
+@require_safe
+def enrol(request: HttpRequest, code: str) -> HttpResponse:
+    """How to add the keys that came to the account, model by model."""
+    claim = own_claim(request, code)
+    held = KeyModel.objects.filter(units__held_for=code).distinct().order_by("connector", "sku")
+    models = list(held) or list(claim.campaign.key_models.filter(is_active=True).order_by("connector", "sku"))
+    return render(request, "pages/claim/enrol.html", {"claim": claim, "models": models})
+
+
+@never_cache
+@login_required
+@require_safe
+def our_messages(request: HttpRequest) -> HttpResponse:
+    """Every message we ever sent to this person: what is not here is not from us."""
+    account = account_of(request)
+    notices = Notice.objects.filter(account=account).order_by("-created_at", "-id") if account else []
+    return render(request, "pages/claim/messages.html", {"notices": notices})
+
+
+def _is_changeable(claim: Claim) -> bool:
+    return claim.label_started_at is None and claim.state in CANCELLABLE_STATES

@@ -1,0 +1,160 @@
+"""The pages everybody may see: what they say comes from campaign, policy and regions, never typed twice."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from operator import itemgetter
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import formats
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from config import clock, health
+from fulfillment.claims.countries import country_name
+from fulfillment.claims.models import Claim, Region
+from fulfillment.claims.selectors import current_campaign, open_regions, region_for
+from fulfillment.claims.services.drafts import KEEP_DRAFT_FOR
+from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
+from fulfillment.notices.models import Notice
+from fulfillment.vault.services import LONGEST_KEPT
+from pages import verdicts
+from pages.forms.country import CountryForm
+from pages.visitors import account_of
+from reports.public import public_keys
+from roster.rules import parse_policy
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What this is, how many keys are left, and the one next step."""
+    now = clock.now()
+    campaign = current_campaign(now)
+    account = account_of(request)
+    keys = public_keys(campaign, now=now) if campaign else None
+    live = None
+    if campaign and account:
+        live = Claim.objects.live().of(account.pk).filter(campaign=campaign, replaces=None).first()
+    countries = [region.country for region in open_regions(now)]
+    return render(
+        request,
+        "pages/home.html",
+        {
+            "campaign": campaign,
+            "is_open": campaign is not None and campaign.opens_at <= now < campaign.closes_at,
+            "is_over": campaign is not None and now >= campaign.closes_at,
+            "keys": keys,
+            "shown": {name: _number(count) for name, count in asdict(keys).items()} if keys else {},
+            "account": account,
+            "live_claim": live,
+            "country_form": CountryForm(open_countries=countries),
+            "country_count": len(countries),
+        },
+    )
+
+
+@require_safe
+def countries(request: HttpRequest) -> HttpResponse:
+    """Can I get keys in my country? Answered without signing in, from the region table."""
+    now = clock.now()
+    regions = open_regions(now)
+    form = CountryForm(request.GET or None, open_countries=[region.country for region in regions])
+    asked = form.cleaned_data["country"] if form.is_bound and form.is_valid() else ""
+    return render(
+        request,
+        "pages/countries.html",
+        {
+            "campaign": current_campaign(now),
+            "form": form,
+            "asked": asked,
+            "asked_name": country_name(asked) if asked else "",
+            "answer": region_for(country=asked, now=now) if asked else None,
+            "regions": sorted(((country_name(one.country), one) for one in regions), key=itemgetter(0)),
+            "elsewhere": _not_open(now),
+        },
+        status=422 if form.errors else 200,
+    )
+
+
+def _not_open(now: datetime) -> list[tuple[str, Region]]:
+    """Where keys do not go, with the reason and its source."""
+    closed = Region.objects.in_force(now).exclude(status=Region.Status.OPEN).filter(key_model=None)
+    return [(country_name(row.country), row) for row in closed.order_by("country", "subdivision")]
+
+
+@require_safe
+def eligibility(request: HttpRequest) -> HttpResponse:
+    """How it is decided who may claim: the policy in force, rule by rule."""
+    campaign = current_campaign(clock.now())
+    rules = verdicts.told(parse_policy(campaign.policy.document)) if campaign else []
+    return render(request, "pages/eligibility.html", {"campaign": campaign, "rules": rules})
+
+
+@require_safe
+def questions(request: HttpRequest) -> HttpResponse:
+    """Questions people ask, answered from what the programme is set to."""
+    now = clock.now()
+    campaign = current_campaign(now)
+    regions = open_regions(now)
+    models = campaign.key_models.filter(is_active=True).order_by("connector", "sku") if campaign else []
+    return render(
+        request,
+        "pages/questions.html",
+        {
+            "campaign": campaign,
+            "regions": regions,
+            "days": _range([region.promised_days for region in regions]),
+            "phone_needed": _names(region for region in regions if region.phone_required),
+            "tax_id_needed": _names(region for region in regions if region.tax_id_required),
+            "unsponsored": _names(region for region in regions if not region.is_sponsored),
+            "models": models,
+            "rules": verdicts.told(parse_policy(campaign.policy.document)) if campaign else [],
+            "address_kept_days": KEEP_ADDRESS_FOR.days,
+        },
+    )
+
+
+def _names(regions: Iterable[Region]) -> list[str]:
+    return sorted(country_name(region.country) for region in regions)
+
+
+def _range(days: list[int]) -> tuple[int, int] | None:
+    return (min(days), max(days)) if days else None
+
+
+@require_safe
+def privacy(request: HttpRequest) -> HttpResponse:
+    """Each datum: what, why, how long."""
+    return render(
+        request,
+        "pages/privacy.html",
+        {
+            "address_kept_days": KEEP_ADDRESS_FOR.days,
+            "draft_kept_days": KEEP_DRAFT_FOR.days,
+            "longest_kept_days": LONGEST_KEPT.days,
+        },
+    )
+
+
+@require_safe
+def our_mail(request: HttpRequest) -> HttpResponse:
+    """How to tell our mail from somebody else's."""
+    kinds = [Notice.Template(value).label for value in Notice.Template.values]
+    return render(request, "pages/our_mail.html", {"kinds": kinds})
+
+
+@never_cache
+@require_safe
+def status(request: HttpRequest) -> HttpResponse:
+    """Whether everything works, for people: what /readyz says to machines."""
+    found = health.check_all(now=clock.now())
+    return render(
+        request,
+        "pages/status.html",
+        {"checks": found, "is_well": all(check["ok"] for check in found.values()), "now": clock.now()},
+    )
+
+
+def _number(count: int) -> str:
+    return formats.number_format(count, use_l10n=True, force_grouping=True)

@@ -1,0 +1,30 @@
+"""Who looks at a page, and what of it is theirs."""
+
+from django.http import Http404, HttpRequest
+from django.shortcuts import get_object_or_404
+
+from config.models import User
+from fulfillment.claims.models import Claim
+from roster.models import Account
+
+
+def account_of(request: HttpRequest) -> Account | None:
+    """The maintainer who is signed in; staff have no account on the roster."""
+    return request.user.account if isinstance(request.user, User) else None
+
+
+def actor_of(account: Account) -> str:
+    """What a maintainer's own doings are signed with."""
+    return f"maintainer:{account.pk}"
+
+
+def own_claim(request: HttpRequest, code: str) -> Claim:
+    """The person's own claim. Somebody else's is as unknown as one that does not exist.
+
+    Raises: Http404.
+    """
+    account = account_of(request)
+    if account is None or "\x00" in code:
+        raise Http404
+    claims = Claim.objects.of(account.pk).select_related("campaign", "account")
+    return get_object_or_404(claims, code=code)
