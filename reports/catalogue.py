@@ -10,6 +10,7 @@ from reports.release import released_report
 from reports.statements.carriers import carrier_statement
 from reports.statements.cases import case_service
 from reports.statements.logs import roster_changes, vault_access
+from reports.statements.payments import payments_statement
 from reports.statements.stock import stock_valuation
 from reports.tables import Report
 
@@ -25,6 +26,7 @@ class Statement:
 STATEMENTS: Mapping[str, Statement] = {
     "stock": Statement("what the keys in the house are worth", stock_valuation),
     "carriers": Statement("labels by month, and keys sent by country with their value", carrier_statement),
+    "payments": Statement("what was paid, the fees, what was sent back, by month", payments_statement),
     "roster": Statement("lists received and what changed, by day", roster_changes),
     "vault": Statement("how often addresses were opened, by purpose", vault_access),
     "cases": Statement("whether cases were worked in time", case_service),

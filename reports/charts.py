@@ -136,7 +136,7 @@ def bars(rows: Sequence[tuple[str, int]], theme: Theme, *, of: str) -> Drawing:
     drawn = alt.Chart(data).mark_bar(color=theme.lines[3], height=alt.RelativeBandSize(band=0.62))
     words = alt.Chart(data).mark_text(align="left", dx=5, color=theme.quiet)
     layers = alt.layer(drawn.encode(x=numbers, y=names), words.encode(x=numbers, y=names, text="text:N"))
-    return _styled(layers, theme, height=26 * len(rows) + 10)
+    return _styled(layers, theme, height=26 * len(rows) + 10, left=40)
 
 
 def shares(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], theme: Theme, *, of: str) -> Drawing:
@@ -175,7 +175,7 @@ def shares(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], theme: Theme, 
         color=alt.Color("part:N", scale=alt.Scale(domain=names, range=inks[: len(names)]), legend=None),
     )
     layers = alt.layer(drawn, words).resolve_scale(color="independent")
-    return _styled(layers, theme, height=34 * len(rows) + 10)
+    return _styled(layers, theme, height=34 * len(rows) + 10, left=40)
 
 
 def draw_svg(chart: Drawing) -> bytes:
@@ -232,10 +232,10 @@ def _total_line(total: int, on: str, theme: Theme, week: alt.X, keys: alt.Y) -> 
     return alt.layer(rule, text.encode(x=week, y=keys, text="text:N"))
 
 
-def _styled(chart: Drawing, theme: Theme, height: int = HEIGHT) -> Drawing:
+def _styled(chart: Drawing, theme: Theme, *, height: int = HEIGHT, left: int = 8) -> Drawing:
     # The words at the lines' ends are set in the reader's own font, which may run wider than the one the
     # drawing was measured with.
-    room = {"left": 8, "top": 8, "right": 40, "bottom": 8}
+    room = {"left": left, "top": 8, "right": 40, "bottom": 8}
     styled: Drawing = (
         chart.properties(width=WIDTH, height=height, padding=room, autosize=alt.AutoSizeParams(type="pad"))
         .configure(background=theme.paper, font=theme.font)

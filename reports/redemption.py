@@ -7,7 +7,7 @@ import pandas as pd
 
 from reports.frames import Frames, read_frames
 from reports.metrics import claims as claim_metrics
-from reports.metrics import keys, outlook, parcels, roster
+from reports.metrics import keys, money, outlook, parcels, roster
 from reports.moments import in_words
 
 
@@ -41,12 +41,15 @@ def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: dat
     without_key = states.loc[states["before"] != "webauthn", "person"]
     headline = keys.headline(changes, frames.movements)
     two_factor = roster.two_factor(states, steps)
+    in_waves = keys.of_campaign(frames.invitations, campaign_slug)
+    invited = int(in_waves["person"].nunique()) or None
+    booked = frames.book_entries[frames.book_entries["claim"].isin(claims["claim"]) | (campaign_slug is None)]
     document: dict[str, Any] = {
         "campaign": campaign_slug,
         "as_of": in_words(as_of),
         "keys": headline,
         "funnel": claim_metrics.funnel(
-            steps, on_roster=on_roster, eligible=on_roster[on_roster.isin(without_key)], invited=None
+            steps, on_roster=on_roster, eligible=on_roster[on_roster.isin(without_key)], invited=invited
         ),
         "claims": claim_metrics.claims_by_state(claims, ours),
         "by_week": keys.by_week(changes),
@@ -58,12 +61,14 @@ def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: dat
         "two_factor": two_factor,
         "refusals": roster.refusals(keys.of_campaign(frames.decisions, campaign_slug)),
         "waitlist": claim_metrics.waitlist(claims, ours),
+        "exceptions": roster.exceptions(frames.exceptions, frames.appeals, moment),
         "cases": parcels.cases(opened, moment),
         "carriers": parcels.carriers(steps, labels, frames.tracking, frames.movements),
         "costs": {
             "postage": parcels.postage(
                 labels, delivered_keys=headline["delivered"], enrolled=two_factor["enrolled"]
             ),
+            "payments": money.payments(booked),
         },
         "stock": keys.stock(frames.movements),
         "forecast": outlook.stock_forecast(frames.movements, moment),

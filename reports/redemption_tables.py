@@ -85,6 +85,13 @@ def _exact_tables(document: dict[str, Any]) -> Iterable[Table]:
     yield from _protection(document)
     yield from _work(document)
     yield from _money(document)
+    yield table(
+        "payments",
+        "Payments",
+        "One row is a currency of the settlement, from the vendor's books as fetched.",
+        (text("currency", "ISO 4217"), *PAYMENT_COLUMNS),
+        document["costs"]["payments"],
+    )
     yield _stock(document["stock"])
     yield _forecast(document["forecast"])
     yield table(
@@ -199,6 +206,22 @@ def _work(document: Mapping[str, Any]) -> Iterable[Table]:
         {name: waitlist[name] for name in ("joined", "waiting", "promoted", "left")},
     )
     yield table(
+        "exceptions",
+        "Exceptions and appeals by rule",
+        "One row is a rule; numbers are requests.",
+        (
+            text("rule", "which rule"),
+            count("asked", "exceptions asked for"),
+            count("granted", "granted by a second person"),
+            count("ended", "refused or revoked"),
+            count("in_force", "in force now"),
+            count("appeals", "appeals against the rule"),
+            count("appeals_granted", "answered with an exception"),
+            count("appeals_declined", "declined"),
+        ),
+        document["exceptions"],
+    )
+    yield table(
         "cases",
         "Cases by reason",
         "One row is a reason; numbers are cases.",
@@ -257,6 +280,15 @@ def _money(document: Mapping[str, Any]) -> Iterable[Table]:
             for row in document["costs"]["postage"]
         ],
     )
+
+
+PAYMENT_COLUMNS = (
+    cents("gross_cents", "what payers paid, in minor units"),
+    cents("fee_cents", "what the vendor kept"),
+    cents("refunds_cents", "sent back"),
+    cents("disputes_cents", "taken by payers' banks, less what came back"),
+    cents("net_cents", "what reached the foundation"),
+)
 
 
 def _stock(stock: Mapping[str, Any]) -> Table:
@@ -353,16 +385,16 @@ def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
         (day("release", "the Monday it came out"), *_RELEASED),
         document["by_week"],
     )
-    for dimension, title in (
-        ("country", "By country"),
-        ("key_models", "By key models"),
-        ("policy", "By policy version"),
-        ("wave", "By wave"),
+    for dimension, title, group in (
+        ("country", "By country", "country"),
+        ("key_models", "By key models", "choice of key models"),
+        ("policy", "By policy version", "policy version"),
+        ("wave", "By wave", "wave"),
     ):
         yield table(
             f"by_{dimension}",
             title,
-            f"One row is a {dimension.replace('_', ' ')}; `other` is whom no row shows yet.",
+            f"One row is a {group}; “other” is whom no row shows yet.",
             (text(dimension, "group"), *_RELEASED),
             document[f"by_{dimension}"],
         )

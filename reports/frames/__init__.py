@@ -16,9 +16,10 @@ from datetime import datetime
 
 import pandas as pd
 
-from reports.frames.claims import campaigns, claim_events, claims
+from reports.frames.claims import campaigns, claim_events, claims, invitations
 from reports.frames.parcels import cases, labels, tracking
-from reports.frames.roster import critical_projects, decisions, roles, two_factor
+from reports.frames.payments import book_entries
+from reports.frames.roster import appeals, critical_projects, decisions, exceptions, roles, two_factor
 from reports.frames.stock import movements
 from reports.reading import one_snapshot
 
@@ -38,6 +39,10 @@ class Frames:
     two_factor: pd.DataFrame
     critical_projects: pd.DataFrame
     roles: pd.DataFrame
+    invitations: pd.DataFrame
+    exceptions: pd.DataFrame
+    appeals: pd.DataFrame
+    book_entries: pd.DataFrame
 
 
 def read_frames(as_of: datetime) -> Frames:
@@ -55,17 +60,25 @@ def read_frames(as_of: datetime) -> Frames:
             two_factor=two_factor(as_of),
             critical_projects=critical_projects(as_of),
             roles=roles(as_of),
+            invitations=invitations(as_of),
+            exceptions=exceptions(as_of),
+            appeals=appeals(as_of),
+            book_entries=book_entries(as_of),
         )
 
 
 __all__ = [
     "Frames",
+    "appeals",
+    "book_entries",
     "campaigns",
     "cases",
     "claim_events",
     "claims",
     "critical_projects",
     "decisions",
+    "exceptions",
+    "invitations",
     "labels",
     "movements",
     "read_frames",

@@ -23,6 +23,30 @@ def campaigns(as_of: datetime) -> pd.DataFrame:
     )
 
 
+def invitations(as_of: datetime) -> pd.DataFrame:
+    """The members of waves who had been invited.
+
+    One row: one maintainer in one campaign.
+
+    campaign    category  slug
+    person      int64     key of the roster account
+    wave        category  name of the wave
+    invited_at  datetime
+    """
+    return copy(
+        """
+        SELECT campaign.slug, invitation.account_id, wave.name, invitation.invited_at
+        FROM claims_invitation AS invitation
+        JOIN claims_wave AS wave ON wave.id = invitation.wave_id
+        JOIN claims_campaign AS campaign ON campaign.id = invitation.campaign_id
+        WHERE invitation.invited_at <= {as_of}
+        ORDER BY invitation.id
+        """,
+        {"campaign": WORD, "person": WHOLE, "wave": WORD, "invited_at": TIME},
+        as_of=as_of,
+    )
+
+
 def claims(as_of: datetime) -> pd.DataFrame:
     """The claims made until then, with what never changes about them.
 
@@ -33,13 +57,14 @@ def claims(as_of: datetime) -> pd.DataFrame:
     person       int64     key of the maintainer's roster account
     country      category  ISO 3166 alpha-2; a new address must be in the same country
     policy       category  version of the policy it was decided by
-    wave         category  the wave the maintainer was invited in; empty for none
+    wave         category  the wave the maintainer had been invited in; empty for none
     is_eligible  bool      decided eligible, or approved by a person until then
     created_at   datetime
     """
     return copy(
         """
-        SELECT claim.id, campaign.slug, claim.account_id, claim.country, policy.version, '',
+        SELECT claim.id, campaign.slug, claim.account_id, claim.country, policy.version,
+               coalesce(wave.name, ''),
                decision.outcome = 'eligible' OR EXISTS (
                    SELECT FROM claims_claimevent AS event
                    WHERE event.claim_id = claim.id AND event.name = 'approved' AND event.at <= {as_of}
@@ -49,6 +74,10 @@ def claims(as_of: datetime) -> pd.DataFrame:
         JOIN claims_campaign AS campaign ON campaign.id = claim.campaign_id
         JOIN roster_decision AS decision ON decision.id = claim.decision_id
         JOIN roster_policy AS policy ON policy.id = decision.policy_id
+        LEFT JOIN claims_invitation AS invitation
+            ON invitation.campaign_id = claim.campaign_id AND invitation.account_id = claim.account_id
+            AND invitation.invited_at <= claim.created_at
+        LEFT JOIN claims_wave AS wave ON wave.id = invitation.wave_id
         WHERE claim.created_at <= {as_of}
         ORDER BY claim.id
         """,

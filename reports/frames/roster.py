@@ -94,3 +94,47 @@ def roles(as_of: datetime) -> pd.DataFrame:
         {"project": WHOLE, "person": WHOLE},
         as_of=as_of,
     )
+
+
+def exceptions(as_of: datetime) -> pd.DataFrame:
+    """Rules lifted for one account, asked for until then.
+
+    One row: one request.
+
+    rule          category
+    requested_at  datetime
+    expires_at    datetime
+    granted_at    datetime  by a second person; missing while nobody had
+    ended_at      datetime  refused, or revoked; missing while it was neither
+    """
+    return copy(
+        """
+        SELECT rule, requested_at, expires_at,
+               CASE WHEN granted_at <= {as_of} THEN granted_at END,
+               CASE WHEN ended_at <= {as_of} THEN ended_at END
+        FROM roster_policyexception WHERE requested_at <= {as_of} ORDER BY id
+        """,
+        {"rule": WORD, "requested_at": TIME, "expires_at": TIME, "granted_at": TIME, "ended_at": TIME},
+        as_of=as_of,
+    )
+
+
+def appeals(as_of: datetime) -> pd.DataFrame:
+    """Appeals made until then.
+
+    One row: one appeal.
+
+    rule         category  against which
+    created_at   datetime
+    answered_at  datetime  missing while nobody had answered
+    is_granted   bool      answered with an exception
+    """
+    return copy(
+        """
+        SELECT rule, created_at, CASE WHEN answered_at <= {as_of} THEN answered_at END,
+               coalesce(answered_at <= {as_of} AND state = 'granted', false)
+        FROM roster_appeal WHERE created_at <= {as_of} ORDER BY id
+        """,
+        {"rule": WORD, "created_at": TIME, "answered_at": TIME, "is_granted": FLAG},
+        as_of=as_of,
+    )

@@ -107,3 +107,25 @@ def _shares(project: "pd.Series[Any]", has: "pd.Series[bool]") -> dict[str, int]
         "some": int(((mean > 0) & (mean < 1)).sum()),
         "all": int((mean == 1).sum()),
     }
+
+
+def exceptions(asked: pd.DataFrame, appeals: pd.DataFrame, as_of: pd.Timestamp) -> list[dict[str, Any]]:
+    """Per rule: exceptions asked for, granted, ended and in force, and what became of appeals against it."""
+    rows = []
+    for rule in sorted({*asked["rule"].astype(str), *appeals["rule"].astype(str)}):
+        ours, theirs = asked[asked["rule"] == rule], appeals[appeals["rule"] == rule]
+        granted = ours["granted_at"].notna()
+        in_force = granted & ours["ended_at"].isna() & (ours["expires_at"] > as_of)
+        rows.append(
+            {
+                "rule": rule,
+                "asked": len(ours),
+                "granted": int(granted.sum()),
+                "ended": int(ours["ended_at"].notna().sum()),
+                "in_force": int(in_force.sum()),
+                "appeals": len(theirs),
+                "appeals_granted": int(theirs["is_granted"].sum()),
+                "appeals_declined": int((theirs["answered_at"].notna() & ~theirs["is_granted"]).sum()),
+            }
+        )
+    return rows

@@ -258,7 +258,7 @@ def test_it_enrols_who_shows_a_security_key_after_delivery(
 def test_the_number_of_queries_does_not_grow_with_the_rows(
     programme: Campaign, django_assert_num_queries: Any
 ) -> None:
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(15):
         report()
 
 

@@ -1,0 +1,47 @@
+"""The payment vendor's books as a frame."""
+
+from datetime import datetime
+
+import pandas as pd
+
+from reports.reading import TIME, WHOLE, WORD, copy
+
+
+def book_entries(as_of: datetime) -> pd.DataFrame:
+    """Lines of the vendor's books, as far as they had been fetched: they are dated by when we wrote them down,
+    for what is fetched later must not change an earlier report.
+
+    One row: one line.
+
+    claim        int64     key of the claim that money moved for; 0 when it is of none
+    category     category  charge, refund, dispute and so on, in the vendor's words
+    amount       int64     minor units of `currency`; what went out is negative
+    fee          int64     what the vendor kept
+    net          int64     amount less fee
+    currency     category  ISO 4217, of the settlement
+    recorded_at  datetime
+    """
+    return copy(
+        """
+        SELECT coalesce(payment.claim_id, refunded.claim_id, disputed.claim_id, 0), entry.category,
+               entry.amount, entry.fee, entry.net, entry.currency, entry.recorded_at
+        FROM payments_bookentry AS entry
+        LEFT JOIN payments_payment AS payment ON payment.charge_id = entry.source_id
+        LEFT JOIN payments_refund AS refund ON refund.vendor_id = entry.source_id
+        LEFT JOIN payments_payment AS refunded ON refunded.id = refund.payment_id
+        LEFT JOIN payments_dispute AS dispute ON dispute.vendor_id = entry.source_id
+        LEFT JOIN payments_payment AS disputed ON disputed.id = dispute.payment_id
+        WHERE entry.recorded_at <= {as_of}
+        ORDER BY entry.id
+        """,
+        {
+            "claim": WHOLE,
+            "category": WORD,
+            "amount": WHOLE,
+            "fee": WHOLE,
+            "net": WHOLE,
+            "currency": WORD,
+            "recorded_at": TIME,
+        },
+        as_of=as_of,
+    )

@@ -1,0 +1,34 @@
+"""What was paid, by month."""
+
+from datetime import datetime
+
+from reports.frames import book_entries
+from reports.metrics.money import sums
+from reports.redemption_tables import PAYMENT_COLUMNS
+from reports.statements.making import statement
+from reports.tables import Report, table, text
+
+
+def payments_statement(as_of: datetime) -> Report:
+    """The vendor's books by month and currency, as far as they had been fetched."""
+    entries = book_entries(as_of)
+    month = entries["recorded_at"].dt.strftime("%Y-%m")
+    rows = [
+        {"month": str(name), "currency": str(currency), **sums(ours)}
+        for (name, currency), ours in entries.groupby([month, entries["currency"].astype(str)])
+    ]
+    return statement(
+        name="payments",
+        title="Payments",
+        as_of=as_of,
+        summary=(f"{len(entries):,} lines of the payment vendor's books.",),
+        tables=(
+            table(
+                "months",
+                "By month",
+                "One row is a currency in one month (UTC), by when the line was fetched.",
+                (text("month", "year and month"), text("currency", "ISO 4217"), *PAYMENT_COLUMNS),
+                rows,
+            ),
+        ),
+    )
