@@ -10,7 +10,7 @@
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from roster.services.designations import designate_critical
 from roster.services.downloads import import_downloads
 from roster.services.policies import publish_policy
 from roster.services.roles import import_roles
+from tests.played import Run, played
 
 USB_A, USB_C = "KD-A-NFC", "KD-C-NFC"
 ACCOUNTS = """username,email,email_verified,joined_at,has_totp,has_webauthn,is_organization
@@ -87,6 +88,15 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 def _empty_cache() -> None:
     """What is kept for a day must not outlive the test whose rows it was made of."""
     cache.clear()
+
+
+@pytest.fixture(scope="session")
+def run(django_db_blocker: Any) -> Iterator[Run]:
+    """A small rehearsed programme, played once; its database is there to be read."""
+    with django_db_blocker.unblock(), played() as done:
+        django_db_blocker.block()
+        yield done
+        django_db_blocker.unblock()
 
 
 @pytest.fixture

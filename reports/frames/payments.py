@@ -8,7 +8,7 @@ from reports.reading import TIME, WHOLE, WORD, copy
 
 
 def book_entries(as_of: datetime) -> pd.DataFrame:
-    """Lines of the vendor's books, as far as they had been fetched: they are dated by when we wrote them down,
+    """Lines of the vendor's books, as far as they had been fetched: dated by when we wrote them down,
     for what is fetched later must not change an earlier report.
 
     One row: one line.

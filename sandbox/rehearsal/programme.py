@@ -1,6 +1,8 @@
 """One whole programme, day by day: roster in, keys in, claims, labels, parcels, and who enrolled."""
 
 import csv
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta
@@ -23,6 +25,7 @@ from inventory.catalogue import ensure_catalogue
 from inventory.models import KeyModel
 from inventory.services.receiving import receive_stock
 from reports.redemption import redemption_report
+from reports.release import released_report
 from roster.models import Policy
 from roster.policies import shipped_policy
 from roster.services.accounts import import_accounts
@@ -90,6 +93,8 @@ class Programme:
         self.workers = workers
         self.say = say
         self.tally: Counter[str] = Counter()
+        # What the reports said of moments, when these had just passed; asked again at the end (I11).
+        self.told: dict[datetime, str] = {}
 
     # Before the first day.
 
@@ -200,6 +205,8 @@ class Programme:
                 # Asking after every parcel that was quiet for hours is a week's work at this pace.
                 self.workers.work(evening)
                 periodic_chores(now=evening)
+                moment = evening - timedelta(seconds=1)
+                self.told[moment] = _what_is_told_of(moment)
             self.workers.start(evening)
             steps.advance()
             yield evening
@@ -288,6 +295,12 @@ class Programme:
             "weeks": self.plan.weeks,
             "came": dict(sorted(self.tally.items())),
             "report": report,
+            "reports": {
+                "moments": len(self.told),
+                "same_when_made_later": all(
+                    told == _what_is_told_of(moment) for moment, told in self.told.items()
+                ),
+            },
             "vendor": self._compare_books(),
             "verify": verdict,
         }
@@ -306,3 +319,10 @@ class Programme:
             "agree": len(ours) == theirs["labels_bought"]
             and sum(cost or 0 for cost in ours) == theirs["spent_cents"],
         }
+
+
+def _what_is_told_of(moment: datetime) -> str:
+    """A digest of the exact and the published report as of a moment, made now."""
+    exact = redemption_report(campaign_slug=CAMPAIGN, as_of=moment)
+    published = released_report(campaign_slug=CAMPAIGN, as_of=moment, smallest_group=5)
+    return hashlib.sha256(json.dumps([exact, published]).encode()).hexdigest()

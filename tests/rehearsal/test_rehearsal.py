@@ -1,12 +1,6 @@
 """A whole programme through the real services: nothing broken, nothing leaked, the same again from the same seed."""
 
-import json
-import os
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -14,54 +8,8 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
-from config.environment import ROOT
-from sandbox.rehearsal import databases
 from sandbox.rehearsal.people import COUNTRIES, address_of, person
-from sandbox.rehearsal.plan import Plan
-
-PLAN = Plan(seed=7, keys=60, maintainers=150, weeks=4)
-
-
-@dataclass(frozen=True)
-class Run:
-    """One rehearsal: its JSON as printed, its messages, and the database it kept."""
-
-    printed: str
-    messages: str
-    database: str
-
-    @property
-    def summary(self) -> Any:
-        return json.loads(self.printed)
-
-
-def rehearse(*options: str) -> subprocess.CompletedProcess[str]:
-    return manage("rehearse", *options)
-
-
-def manage(*words: str) -> subprocess.CompletedProcess[str]:
-    """A command as a person runs it: with the suite's variables, but not with its settings module."""
-    command = [sys.executable, str(ROOT / "manage.py"), *words]
-    variables = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
-    return subprocess.run(command, env=variables, input="", capture_output=True, text=True, check=False)
-
-
-@pytest.fixture(scope="module")
-def run(django_db_blocker: Any) -> Iterator[Run]:
-    done = rehearse(
-        f"--seed={PLAN.seed}",
-        f"--keys={PLAN.keys}",
-        f"--maintainers={PLAN.maintainers}",
-        f"--weeks={PLAN.weeks}",
-        "--json",
-        "--keep",
-    )
-    assert done.returncode == 0, done.stderr
-    kept = re.search(r"Kept as database (\w+)", done.stderr)
-    assert kept
-    yield Run(done.stdout, done.stderr, kept[1])
-    with django_db_blocker.unblock():
-        databases.drop(kept[1])
+from tests.played import PLAN, Run, manage, rehearse
 
 
 def test_it_ends_without_a_violation_and_with_keys_redeemed(run: Run) -> None:
