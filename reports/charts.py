@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
 import pandas as pd
@@ -81,7 +81,7 @@ def _lines(
         .mark_text(align="left", baseline="middle", dx=8)
         .encode(x=week, y=keys, text="text:N", color=colours)
     )
-    return alt.layer(lines, ends)
+    return cast(alt.LayerChart, alt.layer(lines, ends))
 
 
 def _axes(highest: int, of: str) -> tuple[alt.X, alt.Y]:

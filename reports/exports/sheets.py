@@ -5,7 +5,6 @@ from io import BytesIO
 from typing import Any
 
 import xlsxwriter
-from xlsxwriter.worksheet import Worksheet
 
 from reports.tables import Kind, Report, Table, Value
 
@@ -29,7 +28,9 @@ def as_xlsx(report: Report) -> bytes:
     )
     # The time of the report, not of the making: the same report is the same file.
     book.set_properties({"title": report.title, "created": datetime.fromisoformat(report.as_of)})
-    looks = {kind: book.add_format({"num_format": pattern}) for kind, pattern in _FORMATS.items()}
+    looks: dict[str, Any] = {
+        kind: book.add_format({"num_format": pattern}) for kind, pattern in _FORMATS.items()
+    }
     looks |= {
         "head": book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"}),
         "title": book.add_format({"bold": True, "font_size": 14}),
@@ -45,7 +46,7 @@ def as_xlsx(report: Report) -> bytes:
     return out.getvalue()
 
 
-def _explain(sheet: Worksheet, report: Report, looks: dict[Any, Any]) -> None:
+def _explain(sheet: Any, report: Report, looks: dict[str, Any]) -> None:
     sheet.set_column(0, 1, 22)
     sheet.set_column(2, 2, 12)
     sheet.set_column(3, 3, 90)
@@ -68,7 +69,7 @@ def _explain(sheet: Worksheet, report: Report, looks: dict[Any, Any]) -> None:
     sheet.fit_to_pages(1, 0)
 
 
-def _sheet(sheet: Worksheet, table: Table, looks: dict[Any, Any]) -> None:
+def _sheet(sheet: Any, table: Table, looks: dict[str, Any]) -> None:
     sheet.write_string(0, 0, table.title, looks["title"])
     sheet.write_string(1, 0, table.about)
     for place, column in enumerate(table.columns):
@@ -85,7 +86,7 @@ def _sheet(sheet: Worksheet, table: Table, looks: dict[Any, Any]) -> None:
     sheet.repeat_rows(3)
 
 
-def _cell(sheet: Worksheet, at: tuple[int, int], kind: Kind, value: Value, looks: dict[Any, Any]) -> None:
+def _cell(sheet: Any, at: tuple[int, int], kind: Kind, value: Value, looks: dict[str, Any]) -> None:
     if value is None:
         return
     look = looks.get(kind)

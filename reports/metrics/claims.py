@@ -66,7 +66,8 @@ def funnel(
             for step in ("shipped", "delivered", "enrolled")
         },
     }
-    rows, before = [], None
+    rows: list[dict[str, Any]] = []
+    before: int | None = None
     for step in FUNNEL:
         count = people[step]
         share = None if before is None or count is None else rounded(1000 * count, before)

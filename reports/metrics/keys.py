@@ -43,7 +43,7 @@ def key_changes(movements: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
     unit, to_account = movements["unit"], movements["to_account"]
     # A key that came back goes on to quarantine, and has still been shipped.
     shipped = to_account.isin(_SENT).groupby(unit, sort=False).cummax()
-    place = claims.set_index("claim").index.get_indexer(movements["claim"])
+    place = claims.set_index("claim").index.get_indexer(pd.Index(movements["claim"]))
     eligible = np.where(place >= 0, claims["is_eligible"].to_numpy()[place], False) if len(claims) else False
     standing = {
         "claimed": to_account.isin(_PROMISED) | shipped,

@@ -36,7 +36,7 @@ def stock_forecast(movements: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, An
     none_known = {"per_day_milli": None, "days": None, "earliest_days": None, "latest_days": None}
     if days < 2:
         return forecast | none_known
-    age = ((as_of - movements["moved_at"]) // pd.Timedelta(days=1)).to_numpy()
+    age = (as_of - movements["moved_at"]).dt.days.to_numpy()
     recent = age < days
     daily = np.bincount(age[recent & claimed], minlength=days) - np.bincount(
         age[recent & put_back], minlength=days

@@ -16,7 +16,7 @@ def comparison(first: Mapping[str, Any], second: Mapping[str, Any]) -> Report:
     titles = [
         f"{document['campaign'] or 'all campaigns'}, {document['as_of']}" for document in (first, second)
     ]
-    numbers = {name: (before, None) for name, before in _numbers(first)}
+    numbers: dict[str, tuple[Number, Number]] = {name: (before, None) for name, before in _numbers(first)}
     for name, after in _numbers(second):
         numbers[name] = (numbers.get(name, (None, None))[0], after)
     rows = [

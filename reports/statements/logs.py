@@ -14,11 +14,11 @@ def roster_changes(as_of: datetime) -> Report:
     with one_snapshot():
         lists, days, seen = receipts(as_of), roster_days(as_of), two_factor(as_of)
     changes: dict[str, dict[str, int]] = {}
-    for on, change, number in days.itertuples(index=False):
-        changes.setdefault(on.date().isoformat(), {})[str(change)] = int(number)
+    for row in days.to_dict("records"):
+        changes.setdefault(row["day"].date().isoformat(), {})[str(row["change"])] = int(row["count"])
     is_change = seen["person"].eq(seen["person"].shift())
-    for on, number in seen.loc[is_change, "observed_at"].dt.date.value_counts().items():
-        changes.setdefault(on.isoformat(), {})["two_factor_changed"] = int(number)
+    for on, number in seen.loc[is_change, "observed_at"].dt.strftime("%Y-%m-%d").value_counts().items():
+        changes.setdefault(str(on), {})["two_factor_changed"] = int(number)
     return statement(
         name="roster",
         title="Changes of the roster",
@@ -66,7 +66,9 @@ def vault_access(as_of: datetime) -> Report:
     """How often sealed documents were opened, by week, purpose and role. Never whose or by whom."""
     opened = openings(as_of)
     monday = opened["opened_at"].dt.floor("D") - opened["opened_at"].dt.day_of_week.astype("timedelta64[D]")
-    grouped = opened.groupby([monday.dt.date, "kind", "purpose", "role"], observed=True).size()
+    week = monday.dt.strftime("%Y-%m-%d").rename("week")
+    grouped = opened.groupby([week, "kind", "purpose", "role"], observed=True).size().rename("openings")
+    rows = grouped.reset_index().sort_values(["week", "kind", "purpose", "role"]).to_dict("records")
     return statement(
         name="vault",
         title="Openings of the vault",
@@ -85,14 +87,8 @@ def vault_access(as_of: datetime) -> Report:
                     count("openings", "how often"),
                 ),
                 [
-                    {
-                        "week": week.isoformat(),
-                        "kind": str(kind),
-                        "purpose": str(purpose),
-                        "role": str(role),
-                        "openings": int(number),
-                    }
-                    for (week, kind, purpose, role), number in sorted(grouped.items())
+                    {str(name): value if name == "openings" else str(value) for name, value in row.items()}
+                    for row in rows
                 ],
             ),
         ),

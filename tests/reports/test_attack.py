@@ -7,7 +7,7 @@ is singled out when they can prove that it is not empty and has fewer than k.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
@@ -145,7 +145,7 @@ class Attacker:
             ]
         return found
 
-    def _groups(self) -> "Iterator[tuple[str, object]]":
+    def _groups(self) -> "Iterator[tuple[str, Callable[[str, int], tuple[object, ...]]]]":
         yield "everybody", lambda step, release: (step, release)
         for dimension, values in VALUES.items():
             for value in values:

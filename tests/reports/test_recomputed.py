@@ -39,7 +39,7 @@ def made(request: Any, run: Run, database: "psycopg.Connection[Any]") -> "tuple[
     assert done.returncode == 0, done.stderr
 
     def ask(query: str) -> list[Any]:
-        return database.execute(query, {"t": request.param}).fetchall()  # type: ignore[call-overload]
+        return database.execute(query, {"t": request.param}).fetchall()
 
     return json.loads(done.stdout), ask
 
