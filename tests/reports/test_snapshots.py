@@ -62,7 +62,7 @@ def test_another_signer_is_told_from_ours(snapshot: Path) -> None:
     ours = json.loads((snapshot / "manifest.json").read_text())["public_key"]
     other = Ed25519PrivateKey.generate()
     manifest = (snapshot / "manifest.json").read_bytes()
-    (snapshot / "manifest.sig").write_bytes(b64encode(other.sign(manifest)))
+    (snapshot / "manifest.sig").write_bytes(b64encode(other.sign(manifest)) + b"\n")
     assert problems_of(snapshot) == ["The signature does not fit manifest.json."]
     assert problems_of(snapshot, public_key=b64encode(b"x" * 32).decode())[0].startswith(
         "It was signed with another"
