@@ -24,9 +24,12 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
+
+from sandbox.easypost.ids import stable_number
 
 HttpKind = Literal["delay", "drop", "status", "html", "garbage", "no_label", "price", "webhook_first"]
 WebhookKind = Literal[
@@ -48,6 +51,9 @@ class Fault:
 
     `path` is a pattern below `/v2`: `*` stands for one segment or part of it, `**` for any number.
     `moment` says whether the fault strikes before or after the call took effect.
+
+    With a `share` below 1 it strikes that share of recipients and `count` times each, whatever the order the
+    calls come in: which ones depends on `salt`, the fault and the recipient alone.
     """
 
     kind: str
@@ -65,11 +71,14 @@ class Fault:
     retry_after: int | None = None
     percent: int = 10
     times: int = 2
+    share: float = 1.0
+    salt: str = ""
     id: int = 0
     matched: int = 0
     struck: int = 0
     _path: re.Pattern[str] = field(init=False, repr=False, compare=False)
     _event: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _struck_of: Counter[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.kind not in HTTP_KINDS | WEBHOOK_KINDS:
@@ -78,6 +87,9 @@ class Fault:
             raise BadFault("moment is 'before' or 'after'")
         if self.nth < 1 or self.count < 0 or self.seconds < 0 or self.times < 1:
             raise BadFault("nth and times start at 1; count and seconds at 0")
+        if not 0 <= self.share <= 1:
+            raise BadFault("share is between 0 and 1")
+        self._struck_of = Counter()
         self._path = _glob(self.path)
         self._event = _glob(self.event)
 
@@ -91,16 +103,29 @@ class Fault:
     def meets_event(self, description: str, status: str) -> bool:
         return self._event.fullmatch(description) is not None and self.result_status in ("*", status)
 
-    def take_turn(self) -> bool:
-        """Count one matching call, and say whether the fault strikes it."""
+    def take_turn(self, subject: str = "") -> bool:
+        """Count one matching call, and say whether the fault strikes it.
+
+        Args: subject: whom the call is about; calls about nobody are spared by faults with a share.
+        """
         self.matched += 1
+        if self.share < 1:
+            return self._takes_its_share_of(subject)
         if self.matched < self.nth or self.is_spent:
             return False
         self.struck += 1
         return True
 
+    def _takes_its_share_of(self, subject: str) -> bool:
+        drawn = stable_number(self.salt, self.kind, self.moment, self.event, subject) / 2**64
+        if not subject or drawn >= self.share or self._struck_of[subject] >= self.count > 0:
+            return False
+        self._struck_of[subject] += 1
+        self.struck += 1
+        return True
+
     def to_json(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if not name.startswith("_")}
+        return {item.name: getattr(self, item.name) for item in fields(self) if not item.name.startswith("_")}
 
 
 class FaultBook:
@@ -122,20 +147,25 @@ class FaultBook:
         self._faults.append(fault)
         return fault
 
-    def for_call(self, method: str, path: str) -> list[Fault]:
+    def for_call(self, method: str, path: str, subject: str = "") -> list[Fault]:
+        """The faults that strike this call about `subject`, whom faults with a share choose by."""
         if not self._faults:
             return []
         return _striking(
-            fault for fault in self._faults if fault.kind in HTTP_KINDS and fault.meets_call(method, path)
+            subject,
+            (fault for fault in self._faults if fault.kind in HTTP_KINDS and fault.meets_call(method, path)),
         )
 
-    def for_event(self, description: str, status: str) -> list[Fault]:
+    def for_event(self, description: str, status: str, subject: str = "") -> list[Fault]:
         if not self._faults:
             return []
         return _striking(
-            fault
-            for fault in self._faults
-            if fault.kind in WEBHOOK_KINDS and fault.meets_event(description, status)
+            subject,
+            (
+                fault
+                for fault in self._faults
+                if fault.kind in WEBHOOK_KINDS and fault.meets_event(description, status)
+            ),
         )
 
     def clear(self) -> None:
@@ -145,9 +175,9 @@ class FaultBook:
         return [fault.to_json() for fault in self._faults]
 
 
-def _striking(candidates: Iterable[Fault]) -> list[Fault]:
+def _striking(subject: str, candidates: Iterable[Fault]) -> list[Fault]:
     # Every candidate must take its turn, so no short-circuit here.
-    return [fault for fault in list(candidates) if fault.take_turn()]
+    return [fault for fault in list(candidates) if fault.take_turn(subject)]
 
 
 def _glob(pattern: str) -> re.Pattern[str]:

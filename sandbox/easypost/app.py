@@ -197,7 +197,7 @@ class EasyPost:
         path = request.path.removeprefix("/v2")
         # Before any fault: a client that hangs up while we are slow has still sent its request.
         await request.read()
-        faults = self.faults.for_call(request.method, path)
+        faults = self.faults.for_call(request.method, path, self._recipient(request))
         try:
             for fault in faults:
                 if fault.moment == "before" and (struck := await _strike(request, fault)) is not None:
@@ -209,6 +209,14 @@ class EasyPost:
             if fault.moment == "after" and (struck := await _strike(request, fault)) is not None:
                 return struck
         return _as_json(reply)
+
+    def _recipient(self, request: web.Request) -> str:
+        """Whose shipment the call is about; empty when it is about none."""
+        shipment_id = request.match_info.get("id", "")
+        for desk in self.desks.values():
+            if (shipment := desk.books.shipments.get(shipment_id)) is not None:
+                return shipment.recipient
+        return ""
 
     async def _perform(self, request: web.Request, handler: Handler, path: str, faults: list[Fault]) -> Reply:
         desk = self.desks[_mode(request)]

@@ -82,7 +82,8 @@ class Courier:
     def _dispatch(self, delivery: Delivery) -> None:
         """Apply the webhook faults; the one place where they do."""
         copies, hold = 1, False
-        for fault in self._world.faults.for_event(delivery.event.description, delivery.event.status):
+        event = delivery.event
+        for fault in self._world.faults.for_event(event.description, event.status, self._recipient(event)):
             match fault.kind:
                 case "webhook_drop":
                     self._books.tally["webhooks_dropped"] += 1
@@ -103,6 +104,12 @@ class Courier:
             self._enqueue(delivery)
         if (held := self._held.pop(delivery.line, None)) is not None:
             self._enqueue(held)
+
+    def _recipient(self, event: Event) -> str:
+        """Whose parcel the event is about; empty when it is about none."""
+        tracker = self._books.trackers.get(event.key)
+        shipment = self._books.shipments.get((tracker.body["shipment_id"] or "") if tracker else "")
+        return shipment.recipient if shipment else ""
 
     def _hold(self, delivery: Delivery) -> None:
         """Keep a delivery back until the next one of its line has gone ahead, or for an hour."""

@@ -19,6 +19,7 @@ class Plan:
     weeks: int = FULL_WEEKS
     start: datetime = DEFAULT_START
     downloads: Path | None = None
+    faults: str = "none"
 
     @property
     def critical(self) -> int:

@@ -20,7 +20,9 @@ from fulfillment.claims.services.previewing import preview_draft
 from fulfillment.claims.services.prices import publish_prices
 from fulfillment.claims.services.regions import load_regions, shipped_document
 from fulfillment.claims.services.submission import submit_claim
-from fulfillment.shipping.jobs import periodic_chores
+from fulfillment.shipping.jobs import periodic_chores, resolve_purchases
+from fulfillment.shipping.models import LabelPurchase
+from fulfillment.shipping.rules.states import PurchaseState
 from inventory.catalogue import ensure_catalogue
 from inventory.models import KeyModel
 from inventory.services.receiving import receive_stock
@@ -200,6 +202,8 @@ class Programme:
             # Labels are bought before the carrier's day passes. What it said that day is worked while the
             # next day's people already come, as it would be.
             self.workers.work(evening)
+            if self.plan.faults != "none":
+                resolve_purchases(timestamp=0)
             self.vendor.advance_to(evening)
             if number % 7 == 6:
                 # Asking after every parcel that was quiet for hours is a week's work at this pace.
@@ -211,6 +215,16 @@ class Programme:
             steps.advance()
             yield evening
         self.workers.wait()
+        if self.plan.faults != "none":
+            self._bring_to_rest()
+
+    def _bring_to_rest(self) -> None:
+        """Between the last evening and the programme's end: find out what became of every purchase."""
+        while LabelPurchase.objects.filter(state=PurchaseState.BUYING).exists():
+            assert self.clock() < self.plan.end, "purchases are found out within hours"
+            self.clock.move_to(self.clock() + timedelta(minutes=10))
+            resolve_purchases(timestamp=0)
+            self.workers.work(self.clock())
 
     def _claim(self, one: Person) -> None:
         assert one.claims_after is not None
@@ -307,8 +321,6 @@ class Programme:
 
     def _compare_books(self) -> dict[str, Any]:
         """The stand-in keeps its own books; they must agree with ours to the label and the cent."""
-        from fulfillment.shipping.models import LabelPurchase
-
         ours = LabelPurchase.objects.filter(bought_at__isnull=False).values_list("cost_cents", flat=True)
         theirs = self.vendor.state()
         return {

@@ -49,6 +49,7 @@ def run_in_process(
     weeks: int,
     start: datetime,
     downloads: Path | None = None,
+    faults: str = "none",
 ) -> Result:
     """Run `run_rehearsal`; its messages and progress go to this process's standard error."""
     command = [
@@ -61,6 +62,7 @@ def run_in_process(
         f"--weeks={weeks}",
         f"--start={start.isoformat()}",
         f"--vendor={vendor.url}",
+        f"--faults={faults}",
         *([f"--downloads={downloads}"] if downloads else []),
         "--json",
     ]

@@ -95,3 +95,16 @@ def test_people_are_drawn_one_by_one() -> None:
     assert {one.country for one in drawn} >= {"US", "DE", "GB"}
     assert all(one.country in COUNTRIES for one in drawn)
     assert len({address_of(1, one).street1 for one in drawn}) > 390
+
+
+def test_with_heavy_faults_every_label_is_still_bought_once_and_nothing_is_broken() -> None:
+    """And the same seed strikes the same parcels: the second run is left to KEYDESK_LONG."""
+    options = ["--seed=3", "--keys=60", "--maintainers=150", "--weeks=2", "--faults=heavy", "--json"]
+    done = rehearse(*options)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert summary["verify"]["violations"] == []
+    assert summary["vendor"]["agree"]
+    assert summary["vendor"]["labels_ours"] > 10
+    if os.environ.get("KEYDESK_LONG"):
+        assert rehearse(*options).stdout == done.stdout

@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from config.commands import KeydeskCommand
 from sandbox.rehearsal import databases
+from sandbox.rehearsal.mishaps import SEVERITIES
 from sandbox.rehearsal.plan import DEFAULT_START, FULL_KEYS, FULL_MAINTAINERS, FULL_WEEKS
 from sandbox.rehearsal.result import as_text
 from sandbox.rehearsal.run import run_in_process
@@ -36,7 +37,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--keys", type=_from(2, 100_000), default=FULL_KEYS)
         parser.add_argument("--maintainers", type=_from(10, 100_000), default=FULL_MAINTAINERS)
         parser.add_argument("--weeks", type=_from(1, 104), default=FULL_WEEKS)
-        parser.add_argument("--faults", choices=["none"], default="none", help="what goes wrong on the way")
+        parser.add_argument("--faults", choices=SEVERITIES, default="none", help="what goes wrong on the way")
         parser.add_argument("--keep", action="store_true", help="keep the database and print its name")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -52,6 +53,7 @@ class Command(KeydeskCommand):
                     maintainers=options["maintainers"],
                     weeks=options["weeks"],
                     start=DEFAULT_START,
+                    faults=options["faults"],
                 )
         finally:
             if options["keep"]:

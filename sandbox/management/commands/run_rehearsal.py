@@ -17,6 +17,7 @@ from django.db import connection
 from config import clock
 from config.commands import KeydeskCommand
 from sandbox.rehearsal import databases
+from sandbox.rehearsal.mishaps import SEVERITIES, set_up
 from sandbox.rehearsal.plan import Plan
 
 
@@ -31,6 +32,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--weeks", type=int, required=True)
         parser.add_argument("--start", type=datetime.fromisoformat, required=True)
         parser.add_argument("--downloads", type=Path)
+        parser.add_argument("--faults", choices=SEVERITIES, default="none")
         parser.add_argument("--vendor", required=True, help="the stand-in's address")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +46,7 @@ class Command(KeydeskCommand):
             weeks=options["weeks"],
             start=options["start"],
             downloads=options["downloads"],
+            faults=options["faults"],
         )
         self.say("Making the tables")
         call_command("migrate", verbosity=0, interactive=False)
@@ -76,6 +79,7 @@ class Command(KeydeskCommand):
                 plan, folder=Path(folder), time_now=time_now, vendor=vendor, workers=staff, say=self.say
             )
             vendor.set_clock(plan.start)
+            set_up(vendor, plan.faults, seed=plan.seed)
             register_webhook(f"{door}/api/v1/webhooks/easypost", secret)
             programme.prepare()
             with self.progress(plan.weeks * 7, "Rehearsing, day by day") as steps:
