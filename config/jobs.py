@@ -7,7 +7,7 @@ import logging
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
@@ -18,6 +18,8 @@ logger = logging.getLogger("keydesk.jobs")
 
 # 10 s, 20 s, 40 s … up to about three hours in all; what still fails then is picked up by a sweep.
 BACK_OFF = RetryStrategy(max_attempts=10, exponential_wait=2, wait=10)
+
+_WAITS = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %s AND status = 'todo'"
 
 
 def defer(task_name: str, /, *, lock: str | None = None, **arguments: Any) -> None:
@@ -39,6 +41,12 @@ def wake(task_name: str, /) -> None:
 
 
 def _wake(task_name: str) -> None:
+    # Looking is cheaper than failing to insert. A job seen waiting here has not looked for work yet, and the
+    # work was committed before this.
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITS, [task_name])
+        if cursor.fetchone():
+            return
     try:
         with transaction.atomic():
             app.configure_task(task_name, queueing_lock=task_name, allow_unknown=False).defer(timestamp=0)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
-from django.db import IntegrityError, transaction
+from django.db import connection
 
 from config.errors import KeydeskError
 from config.jobs import wake
-from fulfillment.models import Provider, RefusedWebhook, Webhook
+from fulfillment.models import Provider, RefusedWebhook
 
 MAX_BYTES = 1_000_000
 MAX_TEXT = 200
@@ -95,10 +95,9 @@ def receive(intake: Intake, *, body: bytes | None, headers: Mapping[str, str], n
     except WebhookRefused:
         _note_refusal(intake.provider, now=now)
         raise
-    with transaction.atomic():
-        if _store(intake.provider, event, body=body, now=now) is None:
-            return False
-        wake(intake.job)
+    if not _store(intake.provider, event, body=body, now=now):
+        return False
+    wake(intake.job)
     return True
 
 
@@ -125,25 +124,33 @@ def _read(intake: Intake, *, body: bytes, headers: Mapping[str, str]) -> Event:
     return intake.read(parse_strictly(body))
 
 
-def _store(provider: Provider, event: Event, *, body: bytes, now: datetime) -> Webhook | None:
-    """The stored webhook, or None when the vendor sent this event before."""
-    try:
-        # The savepoint keeps the caller's transaction usable when the row is there already.
-        with transaction.atomic():
-            return Webhook.objects.create(
-                provider=provider,
-                event_id=event.event_id,
-                kind=event.kind,
-                mode=event.mode,
-                occurred_at=event.occurred_at or now,
-                received_at=now,
-                body=event.body,
-                body_sha256=hashlib.sha256(body).hexdigest(),
-            )
-    except IntegrityError:
-        if Webhook.objects.filter(provider=provider, event_id=event.event_id).exists():
-            return None
-        raise
+# One statement and no savepoint: after an outage thousands of these come at once. The conflict is the second
+# delivery of an event; whatever else is wrong with a row is an error.
+_INSERT = """
+INSERT INTO fulfillment_webhook
+    (provider, event_id, kind, mode, occurred_at, received_at, body, body_sha256)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (provider, event_id) DO NOTHING
+"""
+
+
+def _store(provider: Provider, event: Event, *, body: bytes, now: datetime) -> bool:
+    """Store the webhook unless the vendor sent this event before; whether this was the first time."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _INSERT,
+            [
+                provider.value,
+                event.event_id,
+                event.kind,
+                event.mode,
+                event.occurred_at or now,
+                now,
+                json.dumps(event.body),
+                hashlib.sha256(body).hexdigest(),
+            ],
+        )
+        return cursor.rowcount == 1
 
 
 def parse_strictly(body: bytes) -> dict[str, Any]:
