@@ -1,0 +1,156 @@
+"""What is left of INTEGRATIONS § 7 and its "more worth a test", each named after its case."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from fulfillment.shipping.gateways.base import GatewayError, Rate
+from fulfillment.shipping.gateways.easypost import EasyPostGateway
+from fulfillment.shipping.models import Case, LabelPurchase
+from fulfillment.shipping.rules.cases import CaseReason
+from fulfillment.shipping.rules.insurance import insured_cents
+from fulfillment.shipping.rules.rates import choose_rate
+from fulfillment.shipping.rules.refunds import may_ask_again
+from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
+from fulfillment.shipping.services.describing import describe
+from fulfillment.shipping.services.recovery import resolve_purchases
+from fulfillment.shipping.services.refunds import request_refund, settle
+from fulfillment.shipping.services.tracking import work_webhook
+from fulfillment.vault.addresses import PostalAddress
+from sandbox.client import Control
+
+from .conftest import SETTLE, WORKER, Buy, Plan, cases_of, fresh, labels_bought
+from .events import stored, tracker_event
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("fulfillment.shipping.urls")]
+
+BERLIN = PostalAddress(
+    name="Robin Example",
+    street1="Unter den Linden 1",
+    city="Berlin",
+    postal_code="10117",
+    country="DE",
+    phone="+49 30 555010",
+)
+
+
+def rate(carrier: str, cents: int, days: int | None, currency: str = "USD") -> Rate:
+    return Rate(f"rate_{carrier}", carrier, "service", cents, currency, days)
+
+
+def test_case_15_a_parcel_scanned_after_its_refund_raises_an_alarm_and_stays_refunded(
+    bought: LabelPurchase, gateway: EasyPostGateway, now: datetime
+) -> None:
+    request_refund(purchase_id=bought.pk, gateway=gateway, now=now)
+    settle(purchase=fresh(bought), status="refunded", now=now)
+    later = now + timedelta(days=16)
+    webhook = stored(tracker_event(bought, "in_transit", at=later))
+    work_webhook(webhook_id=webhook.pk, gateway=gateway, now=later)
+    assert cases_of(bought) == [Case.Reason.DELIVERY_PROBLEM]
+    assert (fresh(bought).state, fresh(bought).shipment.state) == (
+        PurchaseState.REFUNDED,
+        ShipmentState.CANCELLED,
+    )
+    # What the carrier says goes on being written down.
+    assert bought.tracking_updates.count() == 1
+
+
+def test_case_20_a_recipient_abroad_without_a_phone_is_reached_by_way_of_the_desk(plan: Plan) -> None:
+    purchase = plan(address=BERLIN)
+    silent = PostalAddress(**{**vars(BERLIN), "phone": ""})
+    described = describe(purchase, silent)
+    assert described.to.phone == described.from_.phone
+    assert described.to.email == described.from_.email
+    assert described.to.address.name
+
+
+def test_a_rate_in_another_currency_is_no_rate() -> None:
+    choice = choose_rate([rate("USPS", 500, 3, "EUR")], promised_days=8, ceiling_cents=900, currency="USD")
+    assert (choice.rate, choice.case, choice.why) == (None, CaseReason.NO_RATE, "1 rates, none in USD")
+
+
+@pytest.mark.parametrize(("promised_days", "carrier"), [(15, "DHLExpress"), (27, "DHLExpress"), (28, "USPS")])
+def test_letter_post_that_promises_nothing_keeps_a_promise_of_four_weeks(
+    promised_days: int, carrier: str
+) -> None:
+    offers = [rate("USPS", 1_600, None), rate("DHLExpress", 4_420, 3), rate("UPS", 5_900, 3)]
+    choice = choose_rate(offers, promised_days=promised_days, ceiling_cents=4_500, currency="USD")
+    assert choice.rate is not None
+    assert choice.rate.carrier == carrier
+    assert ("too slow: USPS" in choice.why) is (carrier != "USPS")
+
+
+def test_where_only_the_post_delivers_the_others_rates_are_explained_away() -> None:
+    choice = choose_rate(
+        [rate("UPS", 900, 3)], promised_days=8, ceiling_cents=900, currency="USD", carriers={"USPS"}
+    )
+    assert "none of USPS" in choice.why
+
+
+def test_the_purchase_says_why_its_rate_was_chosen(bought: LabelPurchase) -> None:
+    assert bought.rate_why.startswith("cheapest of ")
+    assert bought.service in bought.rate_why
+
+
+def test_a_reference_that_finds_an_older_shipment_misleads_nobody(
+    plan: Plan, buy: Buy, gateway: EasyPostGateway, vendor: Control, now: datetime
+) -> None:
+    vendor.settings(reference_lookup="oldest")
+    vendor.add_fault("drop", method="POST", path="/shipments", moment="after")
+    vendor.add_fault("drop", method="POST", path="/shipments/*/buy", moment="after")
+    purchase = plan()
+    with pytest.raises(GatewayError):
+        buy(purchase)
+    assert buy(purchase).state == PurchaseState.BUYING
+    assert vendor.state()["shipments"] == 2
+    resolve_purchases(gateway=gateway, worker=WORKER, now=now + SETTLE)
+    assert fresh(purchase).state == PurchaseState.BOUGHT
+    assert labels_bought(vendor, purchase.pk) == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "insured"), [(5_800, 10_000, 0), (10_000, 10_000, 10_000), (90_000, 0, 0)]
+)
+def test_what_a_parcel_is_insured_for(value: int, least: int, insured: int) -> None:
+    assert insured_cents(value, from_cents=least) == insured
+
+
+def test_a_parcel_worth_it_is_insured_with_its_label_and_the_premium_is_booked(
+    plan: Plan, buy: Buy, gateway: EasyPostGateway, vendor: Control
+) -> None:
+    purchase = plan()
+    for unit in purchase.shipment.units.select_related("key_model"):
+        unit.key_model.customs_value_cents = 6_000
+        unit.key_model.save()
+    bought = buy(purchase)
+    assert bought.insured_cents == 12_000
+    seen = gateway._client().shipment.retrieve(bought.vendor_shipment_id).to_dict()
+    assert seen["insurance"] == "120.00"
+    assert bought.cost_cents == (bought.rate_cents or 0) + 120
+    assert vendor.state()["spent_cents"] == bought.cost_cents
+
+
+@pytest.mark.parametrize(
+    ("carrier", "day", "requests", "is_unscanned", "again"),
+    [
+        ("USPS", 1, 1, True, True),
+        ("USPS", 1, 3, True, False),
+        ("USPS", 1, 1, False, False),
+        ("USPS", 27, 2, True, True),
+        ("USPS", 28, 2, True, False),
+        ("UPS", 28, 2, True, True),
+        ("UPS", 88, 2, True, False),
+    ],
+)
+def test_case_14_when_a_rejected_refund_is_asked_for_again(
+    carrier: str, day: int, requests: int, is_unscanned: bool, again: bool, now: datetime
+) -> None:
+    at = now + timedelta(days=day)
+    answer = may_ask_again(
+        carrier=carrier,
+        bought_at=now,
+        requests=requests,
+        is_unscanned=is_unscanned,
+        now=at - timedelta(hours=1),
+    )
+    assert answer is again
