@@ -204,7 +204,7 @@ def test_a_fault_strikes_from_the_nth_call_on_and_as_often_as_asked() -> None:
 )
 def test_a_fault_that_makes_no_sense_is_refused(control: Control, wrong: dict[str, Any]) -> None:
     with pytest.raises(ControlError, match="400"):
-        control._send("POST", "/faults", wrong)
+        control.send("POST", "/faults", wrong)
     assert control.faults() == []
 
 
@@ -214,3 +214,23 @@ def test_faults_are_taken_back(client: Any, control: Control) -> None:
         client.address.create(street1="1 A St")
     control.clear_faults()
     assert client.address.create(street1="1 A St").id
+
+
+def test_a_fault_with_a_share_strikes_the_same_recipients_in_whatever_order_they_come() -> None:
+    def struck(order: list[str], salt: str = "1") -> set[str]:
+        book = FaultBook()
+        book.add({"kind": "drop", "share": 0.2, "salt": salt})
+        return {one for one in order if book.for_call("POST", "/shipments/shp_1/buy", one)}
+
+    people = [f"PERSON {number}|94104" for number in range(500)]
+    chosen = struck(people)
+    assert 60 < len(chosen) < 140
+    assert struck(people[::-1]) == chosen
+    assert struck(people, salt="2") != chosen
+    # Each once, and calls about nobody are spared.
+    assert struck([*people, *people, ""]) == chosen
+    book = FaultBook()
+    book.add({"kind": "drop", "share": 0.2})
+    assert sum(bool(book.for_call("POST", "/x", one)) for one in people + people) == len(
+        struck(people, salt="")
+    )
