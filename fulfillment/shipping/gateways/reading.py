@@ -125,13 +125,12 @@ def read_label(body: Json) -> BoughtLabel | None:
 
 
 def read_status(body: Json) -> ShipmentStatus:
-    reference = body.get("reference")
-    is_ours = isinstance(reference, str) and _OUR_REFERENCE.fullmatch(reference)
+    reference = str(body.get("reference") or "")
     return ShipmentStatus(
         id=read_id(body["id"], "shp"),
         label=read_label(body),
         refund=body.get("refund_status"),
-        reference=reference if is_ours else "",
+        reference=reference if _OUR_REFERENCE.fullmatch(reference) else "",
     )
 
 
