@@ -151,6 +151,6 @@ def test_case_14_when_a_rejected_refund_is_asked_for_again(
         bought_at=now,
         requests=requests,
         is_unscanned=is_unscanned,
-        now=at - timedelta(hours=1),
+        now=at,
     )
     assert answer is again
