@@ -186,6 +186,10 @@ class Refund(models.Model):
                 declare=[("came", "bigint"), ("goes", "bigint")],
                 # The payment's row is locked, so that two refunds at once are added up one after the other.
                 func="""
+                    -- What leaves the sum as it is locks nothing: the payment comes before its refunds.
+                    IF TG_OP = 'UPDATE' AND NEW.state = OLD.state THEN
+                        RETURN NEW;
+                    END IF;
                     IF NEW.state NOT IN ('planned', 'pending', 'succeeded') THEN
                         RETURN NEW;
                     END IF;
