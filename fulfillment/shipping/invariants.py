@@ -69,10 +69,10 @@ def parcels_are_where_tracking_says() -> Found:
     parcels = Shipment.objects.exclude(state__in=[*_UNLABELLED, ShipmentState.BACK]).exclude(
         state=ShipmentState.LOST, cases__outcome=CaseOutcome.WRITTEN_OFF
     )
-    parcels = parcels.values_list("pk", "code", "state")
-    return len(parcels), [
+    places = list(parcels.values_list("pk", "code", "state"))
+    return len(places), [
         Violation("I12", f"a parcel is {state}, but the carrier's last word makes it {expected}", [code])
-        for pk, code, state in parcels
+        for pk, code, state in places
         if (expected := placed.get(pk, ShipmentState.LABELLED)) != state
     ]
 

@@ -169,7 +169,8 @@ def _locked_rows(code: str, actor: str) -> list[ParcelUnit]:
     )
     if not rows:
         raise UnknownPickList(code)
-    picker = rows[0].shipment.pick_list.picker
+    listed = rows[0].shipment.pick_list
+    picker = listed.picker if listed else ""
     if picker != actor:
         raise PickListTaken(code, picker)
     take_over_changes(rows)

@@ -96,7 +96,7 @@ def mark_key(
           picked, packed: when and by whom, or None for not (any more).
           scan: `scanned`, `actor`, `now` and maybe `undoes`, as FloorScan has them.
     """
-    marks = {}
+    marks: dict[str, Any] = {}
     for verb, mark in (("picked", picked), ("packed", packed)):
         marks |= {f"{verb}_at": mark and mark[0], f"{verb}_by": mark[1] if mark else ""}
     _write(
