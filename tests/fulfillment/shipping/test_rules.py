@@ -10,7 +10,7 @@ from fulfillment.shipping.gateways import reading
 from fulfillment.shipping.gateways.base import Failure, GatewayError, Rate
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.customs import customs_lines, needs_export_filing
-from fulfillment.shipping.rules.destinations import allowed_carriers, is_po_box, needs_customs
+from fulfillment.shipping.rules.destinations import allowed_carriers, needs_customs
 from fulfillment.shipping.rules.parcels import Content, parcel_for
 from fulfillment.shipping.rules.purchases import Answer, Recovery, after_an_empty_look, read_answer
 from fulfillment.shipping.rules.rates import choose_rate
@@ -24,7 +24,7 @@ from fulfillment.shipping.rules.tracking import (
     read_status,
     weigh,
 )
-from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.addresses import PostalAddress, is_po_box
 from inventory.rules import move_allowed
 
 NOW = datetime(2022, 7, 11, 12, tzinfo=UTC)
