@@ -117,7 +117,7 @@ def claim_dearly(visitor: Visitor) -> Page:
     else:
         _without_the_steps()
     claim = Claim.objects.get()
-    if (link := page.get_by_role("link", name="Go on to pay")).count():
+    if (link := page.get_by_role("link", name="Pay now")).count():
         link.click()
     else:
         visitor.go(f"/claims/{claim.code}/pay/")
