@@ -138,8 +138,8 @@ _ROWS = (
     VALUES (1, 'bench', '{"version": "bench", "rules": []}', 'published', %(start)s, %(start)s, 'bench')
     """,
     """
-    INSERT INTO claims_campaign (id, slug, name, sponsor, opens_at, closes_at, per_claim, policy_id, created_at)
-    VALUES (1, 'bench', 'Bench', '', %(start)s, %(start)s::timestamptz + interval '500 days', 2, 1, %(start)s)
+    INSERT INTO claims_campaign (id, slug, name, sponsor, opens_at, closes_at, per_claim, offer_days, policy_id, created_at)
+    VALUES (1, 'bench', 'Bench', '', %(start)s, %(start)s::timestamptz + interval '500 days', 2, 7, 1, %(start)s)
     """,
     """
     INSERT INTO roster_decision (id, account_id, policy_id, campaign, outcome, headline, verdicts, facts, decided_at)
