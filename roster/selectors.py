@@ -199,7 +199,7 @@ def two_factor_at(*, account: Account, moment: datetime) -> TwoFactorState | Non
         .order_by("-observed_at", "-pk")
         .first()
     )
-    return last and TwoFactorState(last.has_totp, last.has_webauthn, last.observed_at)
+    return None if last is None else TwoFactorState(last.has_totp, last.has_webauthn, last.observed_at)
 
 
 @dataclass(frozen=True)

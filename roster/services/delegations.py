@@ -1,6 +1,5 @@
 """Delegation: those who speak for a project name the people behind it."""
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -8,7 +7,7 @@ from django.db.models import Q
 
 from roster.errors import DelegationRefused, UnknownPaper
 from roster.files.names import normalized
-from roster.models import Account, Project, ProjectRole
+from roster.models import Account, Project, ProjectRole, ProjectRoleQuerySet
 from roster.papers import DELEGATES_PER_PROJECT, Delegation
 from roster.services.events import record_event
 
@@ -28,7 +27,7 @@ def speaks_for(account: Account, project: Project) -> bool:
     return _speaking_roles().filter(account=account, project=project).exists()
 
 
-def _speaking_roles() -> Iterable[ProjectRole]:
+def _speaking_roles() -> ProjectRoleQuerySet:
     return ProjectRole.objects.live().filter(Q(role="Owner") | Q(account__is_organization=True))
 
 

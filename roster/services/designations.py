@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 
@@ -99,7 +99,7 @@ def _make_critical(names: Mapping[str, str], now: datetime) -> None:
     Nobody else creates projects meanwhile, so no row needs to be tried first (`ON CONFLICT`), which for
     thousands of rows takes as long as all the rest.
     """
-    values = {
+    values: dict[str, date | str] = {
         "today": now.date(),
         "normalized": _array(names.keys()),
         "names": _array(names.values()),

@@ -1,6 +1,6 @@
 """Plan a wave, invite it, cancel it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -177,7 +177,7 @@ def invite_by_mail(*, account: Account, campaign: Campaign, projects: Sequence[s
     )
 
 
-def invitation_context(campaign: Campaign, projects: Sequence[str]) -> Mapping[str, Any]:
+def invitation_context(campaign: Campaign, projects: Sequence[str]) -> dict[str, Any]:
     return {
         "projects": list(projects),
         "quantity": campaign.per_claim,
