@@ -15,7 +15,7 @@ from fulfillment.claims.models import Region
 from fulfillment.vault.addresses import LATIN, PostalAddress, is_po_box
 
 # What a row of the document says; the rest has the model's defaults.
-_FIELDS = {
+FIELDS = {
     "status": str,
     "reason": str,
     "source": str,
@@ -108,11 +108,11 @@ def _bring_up_to_date(
     first_since: datetime,
 ) -> bool:
     place = (row["country"], row.get("subdivision", ""))
-    says = {name: row[name] for name in _FIELDS if name in row}
+    says = {name: row[name] for name in FIELDS if name in row}
     before = in_force.get(place)
     wanted = Region(country=place[0], subdivision=place[1], **says)
     if before is not None:
-        if all(getattr(before, name) == getattr(wanted, name) for name in _FIELDS):
+        if all(getattr(before, name) == getattr(wanted, name) for name in FIELDS):
             return False
         if before.valid_from == now:
             before.delete()
@@ -138,11 +138,11 @@ def _problems(rows: object) -> list[Problem]:
         ]
         found += [
             Problem("There is no such field.", line=number, field=name)
-            for name in sorted(set(row) - set(_FIELDS) - {"country", "subdivision"})
+            for name in sorted(set(row) - set(FIELDS) - {"country", "subdivision"})
         ]
         found += [
             Problem(f"This must be of the type {kind.__name__}.", line=number, field=name)
-            for name, kind in _FIELDS.items()
+            for name, kind in FIELDS.items()
             if name in row and type(row[name]) is not kind
         ]
         if not is_country(str(row.get("country"))):

@@ -1,0 +1,31 @@
+"""`manage.py regions --export` and `--import FILE`: the region table as CSV."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from config import clock
+from config.commands import KeydeskCommand
+from fulfillment.claims.services.region_tables import export_regions, import_regions
+
+
+class Command(KeydeskCommand):
+    help = "Write the region table as CSV, or bring it to what a CSV file says from now on."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--export", action="store_true", help="print every dated row")
+        what.add_argument("--import", dest="file", type=Path, metavar="FILE")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        if options["export"]:
+            return {"csv": export_regions()}
+        return {"changed": import_regions(path=options["file"], now=clock.now())}
+
+    def show(self, document: dict[str, Any]) -> None:
+        if "csv" in document:
+            self.stdout.write(document["csv"], ending="")
+        else:
+            self.stdout.write("{changed} rows changed or are new.".format(**document))
