@@ -1,10 +1,10 @@
 """A whole programme through the real services: nothing broken, nothing leaked, the same again from the same seed."""
 
+import json
 import os
-from collections.abc import json
+from collections.abc import Iterator
 from typing import Any
 
-import Iterator
 import psycopg
 import pytest
 from django.db import connection
