@@ -510,11 +510,6 @@ class ProblemOut(Schema):
     claim: str | None = Field(None, description="With `already_claimed`: the claim there is.")
 
 
-class MoneyOut(Schema):
-    amount: int = Field(description="In minor units.")
-    currency: str
-
-
 class LabelOut(Schema):
     carrier: str
     service: str

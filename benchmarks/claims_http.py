@@ -164,7 +164,8 @@ def _rate(options: argparse.Namespace, issuer_of: Callable[[int], Callable[[], N
         client.join()
     if failures:
         raise failures[0]
-    return share * options.clients / (time.perf_counter() - started)
+    rate: float = share * options.clients / (time.perf_counter() - started)
+    return rate
 
 
 def _claim(port: int, secret: str, numbers: Any, latencies: list[float]) -> Callable[[], None]:

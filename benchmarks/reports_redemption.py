@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from benchmarks.inventory_reserve import scratch_database
 
@@ -110,7 +111,7 @@ def fill(*, units: int, claims: int, events: int) -> None:
     ensure_catalogue(START)
     sent = min(claims, units // 2)
     rest = max(events - 3 * claims, 0)
-    numbers = {"units": units, "claims": claims, "sent": sent, "rest": rest, "start": START}
+    numbers: dict[str, Any] = {"units": units, "claims": claims, "sent": sent, "rest": rest, "start": START}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         for statement in _ROWS:

@@ -10,6 +10,7 @@ import argparse
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -79,7 +80,7 @@ def taking_in(accounts: Path, roles: Path) -> None:
             cursor.execute(f"CREATE TABLE bare_{table} (LIKE {table} INCLUDING DEFAULTS INCLUDING INDEXES)")
             with cursor.copy(f"COPY {table} TO STDOUT") as copy:
                 rows = b"".join(bytes(block) for block in copy)
-            bare += seconds(lambda table=table, rows=rows: copy_in(table, rows))
+            bare += seconds(partial(copy_in, table, rows))
             cursor.execute(f"DROP TABLE bare_{table}")
     print(
         f"taken in: bare COPY {bare:.1f} s; imports {ours:.1f} s "

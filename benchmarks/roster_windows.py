@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -83,8 +84,8 @@ def slides(directory: Path, options: argparse.Namespace) -> None:
     bare, ours = [], []
     for day in range(options.rounds - 1, -1, -1):
         end = LAST_DAY - timedelta(days=day)
-        bare.append(seconds(lambda end=end: bare_query(window_files(directory, end, 1), options.projects)))
-        ours.append(seconds(lambda end=end: ranked(directory, end, options)))
+        bare.append(seconds(partial(bare_query, window_files(directory, end, 1), options.projects)))
+        ours.append(seconds(partial(ranked, directory, end, options)))
     print(
         f"slid by a day: bare DuckDB over that day {median(bare):.2f} s; ranked {median(ours):.2f} s "
         f"-> {median(ours) / median(bare):.2f} x (at most {MOST_TIMES_SLID})"

@@ -94,7 +94,7 @@ def measure(purchases: Sequence[Any], api_base: str, workers: Sequence[int]) -> 
 
 def _bare(labels: int, threads: int, api_base: str) -> float:
     """Seconds the client alone takes."""
-    import easypost
+    from easypost.easypost_client import EasyPostClient
 
     desk = {"name": "Desk", "street1": "417 Montgomery Street", "city": "San Francisco", "state": "CA"}
     desk |= {"zip": "94104", "country": "US", "phone": "4155550100"}
@@ -103,7 +103,7 @@ def _bare(labels: int, threads: int, api_base: str) -> float:
 
     def buy(number: int) -> None:
         if not hasattr(clients, "client"):
-            clients.client = easypost.EasyPostClient("EZTKbench", api_base=api_base, timeout=30)
+            clients.client = EasyPostClient("EZTKbench", api_base=api_base, timeout=30)
         client = clients.client
         made = client.shipment.create(
             to_address=desk, from_address=desk, parcel=parcel, reference=str(number)

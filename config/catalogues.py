@@ -5,7 +5,7 @@ it reads Python. `manage.py translations` does the work; a test holds the catalo
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -145,13 +145,18 @@ def problems_of(language: str, wanted: dict[Key, list[str]]) -> list[str]:
     return sorted(found)
 
 
+def _forms(texts: str | Sequence[str] | None) -> tuple[str, ...]:
+    """A message's text, or its singular and plurals."""
+    return (texts or "",) if isinstance(texts, str | None) else tuple(texts)
+
+
 def _problem_with(message: Message) -> str:
-    strings = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
+    strings = _forms(message.string)
     if not all(strings):
         return "is not translated"
     if message.fuzzy:
         return "is marked as doubtful"
-    ids = message.id if isinstance(message.id, tuple) else (message.id,)
+    ids = _forms(message.id)
     # Either form may say "one" in words; the plural must show every value.
     wanted = set(_PLACEHOLDER.findall(ids[-1]))
     allowed = [wanted, set(_PLACEHOLDER.findall(ids[0]))]
@@ -164,5 +169,5 @@ def _problem_with(message: Message) -> str:
     return ""
 
 
-def _id_of(text: str | tuple[str, ...]) -> str:
+def _id_of(text: str | Sequence[str]) -> str:
     return text if isinstance(text, str) else text[0]

@@ -26,7 +26,7 @@ SELECT job.id, job.task_name, job.attempts,
 FROM procrastinate_jobs AS job
 WHERE job.status = 'doing' AND NOT EXISTS (
     SELECT FROM procrastinate_workers AS worker
-    WHERE worker.id = job.worker_id AND worker.last_heartbeat >= now() - %s
+    WHERE worker.id = job.worker_id AND worker.last_heartbeat >= now() - make_interval(secs => %s)
 )
 ORDER BY job.id
 FOR UPDATE OF job SKIP LOCKED
@@ -44,7 +44,7 @@ def rescue_jobs() -> int:
     Locks: the jobs; of two rescuers at once each job has one.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_ORPHANS, [SILENCE])
+        cursor.execute(_ORPHANS, [SILENCE.total_seconds()])
         orphans = cursor.fetchall()
         again: set[str] = set()
         for job_id, task_name, attempts, is_waiting in orphans:

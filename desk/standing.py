@@ -138,7 +138,8 @@ def _wrong(now: datetime) -> list[_Asked]:
 
 def _numbers(asked: Sequence[QuerySet[Any]]) -> Sequence[int]:
     """How many rows each has, counting no further than needed; one query for them all."""
-    parts, values = [], []
+    parts: list[str] = []
+    values: list[Any] = []
     for rows in asked:
         sql, given = rows.order_by().values("pk")[: AT_MOST + 1].query.sql_with_params()
         parts.append(f"(SELECT count(*) FROM ({sql}) counted)")  # noqa: S608 - the ORM's own

@@ -150,7 +150,7 @@ def _store(provider: Provider, event: Event, *, body: bytes, now: datetime) -> b
                 hashlib.sha256(body).hexdigest(),
             ],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def parse_strictly(body: bytes) -> dict[str, Any]:

@@ -123,9 +123,10 @@ _OF_A_PROJECT = ("account_id", "project_id", "project__name", "project__normaliz
 def _own_roles(accounts: Sequence[int]) -> Iterable[dict[str, Any]]:
     disclaimed = Disclaimer.objects.live().filter(account=OuterRef("account"), project=OuterRef("project"))
     live = ProjectRole.objects.live().filter(~Exists(disclaimed), account__in=accounts)
-    return live.annotate(recreated_on=_recreated_on(), delegated_by=Value(None, TextField())).values(
-        *_OF_A_PROJECT, "project__critical_since", "role", "since", "recreated_on", "delegated_by"
-    )
+    rows: Iterable[dict[str, Any]] = live.annotate(
+        recreated_on=_recreated_on(), delegated_by=Value(None, TextField())
+    ).values(*_OF_A_PROJECT, "project__critical_since", "role", "since", "recreated_on", "delegated_by")
+    return rows
 
 
 def _delegated_roles(accounts: Sequence[int]) -> Iterable[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """What the rules say, in the language that is active: they are pure and know English only."""
 
 from datetime import date, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -33,14 +34,15 @@ def say(phrase: Phrase) -> str:
 
 def country_name(code: str) -> str:
     """A country in the active language; the code itself where nobody knows it."""
-    return Locale.parse(_locale()).territories.get(code, code)
+    name: str = Locale.parse(_locale()).territories.get(code, code)
+    return name
 
 
 def _shown(value: object) -> str:
     if isinstance(value, Phrase):
         shown = say(value)
     elif isinstance(value, Listing):
-        style = "or" if value.word == "or" else "standard"
+        style: Literal["or", "standard"] = "or" if value.word == "or" else "standard"
         shown = format_list([_shown(item) for item in value.items], style=style, locale=_locale())
     elif isinstance(value, Country):
         shown = country_name(value.code)

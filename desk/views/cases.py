@@ -55,7 +55,8 @@ class CaseForm(forms.Form):
     note = forms.CharField(max_length=500, label="Note", help_text="No name and no address.")
 
     def __init__(self, action: CaseAction, *args: Any, **given: Any) -> None:
-        super().__init__(*args, auto_id=f"{action}_%s", **given)
+        given["auto_id"] = f"{action}_%s"
+        super().__init__(*args, **given)
         asked = {"action", "seen", "note", *FIELDS.get(action, ())}
         for name in list(self.fields):
             if name not in asked:

@@ -1,6 +1,10 @@
 """What changed on the roster, and how often addresses were opened: counts by day and by week."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
+
+import pandas as pd
 
 from reports.frames import two_factor
 from reports.frames.books import openings, receipts, roster_days
@@ -42,7 +46,7 @@ def roster_changes(as_of: datetime) -> Report:
                         "rows": int(row.rows),
                         "sha256": str(row.sha256),
                     }
-                    for row in lists.itertuples(index=False)
+                    for row in _rows(lists)
                 ],
             ),
             table(
@@ -60,6 +64,11 @@ def roster_changes(as_of: datetime) -> Report:
             ),
         ),
     )
+
+
+def _rows(frame: pd.DataFrame) -> Iterable[Any]:
+    """The rows as named tuples, whose fields the stubs do not know."""
+    return frame.itertuples(index=False)
 
 
 def vault_access(as_of: datetime) -> Report:

@@ -177,7 +177,7 @@ def _says_that_all_is_well(metadata: pq.FileMetaData, names: list[str]) -> bool:
 
 
 def _what_is_bad(path: Path) -> list[Problem]:
-    found = duckdb.sql(
+    found = duckdb.execute(
         f"""
         SELECT file_row_number + 1, project IS NULL
         FROM read_parquet({_quoted([path])}, file_row_number = true)

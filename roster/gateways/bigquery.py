@@ -100,5 +100,5 @@ def _client(project: str, api_base: str) -> Any:
     return bigquery.Client(
         project=project,
         credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        client_options=ClientOptions(api_endpoint=api_base),  # type: ignore[no-untyped-call]
+        client_options=ClientOptions(api_endpoint=api_base),
     )

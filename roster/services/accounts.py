@@ -46,7 +46,8 @@ def take_in_accounts(*, source: Source, actor: str, now: datetime) -> Imported:
     with transaction.atomic(durable=True):
         lock_imports(Snapshot.Kind.ACCOUNTS)
         known = _stage(rows)
-        before = Account.objects.filter(two_factor_observed_at=_last_seen()).count()
+        last_seen = _last_seen()
+        before = Account.objects.filter(two_factor_observed_at=last_seen).count() if last_seen else 0
         held = hold_back(
             kind=Snapshot.Kind.ACCOUNTS,
             source=source,

@@ -101,7 +101,8 @@ def end_exception(*, exception_id: int, because: str, actor: str, now: datetime)
 def _locked(exception_id: int, now: datetime) -> PolicyException:
     waiting = PolicyException.objects.awaiting_a_second_name(now).filter(pk=exception_id)
     account = waiting.values_list("account_id", flat=True).first()
-    list(Account.objects.select_for_update(no_key=True).filter(pk=account))
+    if account is not None:
+        list(Account.objects.select_for_update(no_key=True).filter(pk=account))
     found = waiting.select_for_update().first()
     if found is None:
         raise UnknownPaper("exception that waits for a second name")

@@ -20,7 +20,8 @@ from inventory.services.reservations import reserve
 from tests.api.conftest import Caller, assert_problem, bad_fields
 from tests.conftest import USB_A, MakeClaim
 from tests.conftest import receive as receive_more
-from tests.fulfillment.claims.test_recalled import NOW, delivered
+from tests.fulfillment.claims.test_changes import NOW
+from tests.fulfillment.claims.test_recalled import delivered
 
 SERIALS = [f"SN-000{number}" for number in range(1, 7)]
 
@@ -161,7 +162,7 @@ def test_what_cannot_be_done_changes_nothing(
 
 @pytest.mark.usefixtures("store")
 def test_locations_are_kept_by_request_as_often_as_one_likes(ada: Caller) -> None:
-    body = {
+    body: dict[str, Any] = {
         "code": "EAST", "name": "East", "contact_name": "Stores", "street1": "2 Store Street",
         "city": "Delft", "country": "NL", "bins": ["B-01"], "quarantine": ["Q-01"],
     }  # fmt: skip

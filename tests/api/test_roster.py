@@ -55,7 +55,7 @@ def test_a_bad_account_names_its_field_and_changes_nothing(
     assert not Account.objects.filter(username=username).exists()
 
 
-ROLES = [
+ROLES: list[dict[str, Any]] = [
     {"project": "keystone-lib", "username": "m-owner", "role": "Owner", "since": "2014-03-01"},
     {"project": "new-lib", "username": "m-second", "role": "Maintainer", "since": None},
 ]

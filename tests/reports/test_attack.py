@@ -9,6 +9,7 @@ is singled out when they can prove that it is not empty and has fewer than k.
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import combinations
 
 import pandas as pd
@@ -27,6 +28,10 @@ VALUES = {
     "policy": ["1", "2"],
     "wave": ["early", "late"],
 }
+
+
+def _cell(dimension: str, value: str, step: str, release: int) -> tuple[object, ...]:
+    return dimension, value, step, release
 
 
 def some_people(seed: int, *, count: int) -> pd.DataFrame:
@@ -149,10 +154,7 @@ class Attacker:
         yield "everybody", lambda step, release: (step, release)
         for dimension, values in VALUES.items():
             for value in values:
-                yield (
-                    f"{dimension}={value}",
-                    lambda step, release, d=dimension, v=value: (d, v, step, release),
-                )
+                yield f"{dimension}={value}", partial(_cell, dimension, value)
 
     def _between(self, group, step, release, later_step, later_release) -> tuple[int, int]:  # type: ignore[no-untyped-def]
         """Bounds of those in the second set and not in the first, which it contains; also by way of the

@@ -285,7 +285,8 @@ def test_people_leave_and_come_back_and_say_whether_we_may_write() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_who_name_people_at_once_take_two_places(crew: Account) -> None:
     """Without the lock on the project's row both would find the same place free, and one would fail."""
-    together, outcomes = Barrier(4), []
+    together = Barrier(4)
+    outcomes: list[object] = []
 
     def run(work: Callable[[], Delegation]) -> None:
         together.wait()

@@ -107,7 +107,7 @@ def test_a_reset_forgets_everything(client: Any, bought: Callable[..., Any], con
 @pytest.mark.parametrize("body", [{}, {"now": "noon"}, {"advance_seconds": "60"}, {"advance_seconds": True}])
 def test_a_clock_request_without_a_time_is_refused(control: Control, body: dict[str, Any]) -> None:
     with pytest.raises(ControlError, match="400"):
-        control._send("POST", "/clock", body)
+        control.send("POST", "/clock", body)
 
 
 def test_calls_are_counted_by_kind(bought: Callable[..., Any], control: Control) -> None:

@@ -267,7 +267,8 @@ class EasyPostGateway:
         return client
 
     def _new_client(self) -> Any:
-        client: Any = EasyPostClient(api_key=self._api_key, api_base=self._api_base, timeout=self._timeout_s)
+        make: Any = EasyPostClient  # its annotation wants whole seconds; requests takes any
+        client: Any = make(api_key=self._api_key, api_base=self._api_base, timeout=self._timeout_s)
         session = client._requests_session
         # A netrc entry or a proxy variable of the surroundings would replace the key or read the traffic.
         session.trust_env = False

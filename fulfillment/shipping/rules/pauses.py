@@ -34,4 +34,5 @@ def reason_to_pause(error: GatewayError) -> PauseReason | None:
 def length(reason: PauseReason, times: int) -> timedelta:
     """How long the pause lasts that follows the so-many-th refusal in a row."""
     first, longest = _BOUNDS[reason]
-    return min(first * 2 ** min(times - 1, 16), longest)
+    doublings: int = 2 ** min(times - 1, 16)
+    return min(first * doublings, longest)

@@ -16,8 +16,8 @@ from fulfillment.claims.prices import prices_in_force, quote_for
 from fulfillment.claims.quotes import FREE, NotSold, Prices, Quote, QuoteLine, parse_prices, quote
 from fulfillment.claims.rules import WantedItem
 from fulfillment.claims.services.prices import publish_prices
+from fulfillment.notices.composing import compose
 from fulfillment.notices.models import Notice
-from fulfillment.notices.services import compose
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Unit
 from tests.conftest import USB_A, USB_C, MakeClaim

@@ -67,7 +67,7 @@ STORIES = {
     "amount changed on the way": 3,
     "claim changed on the way": 2,
 }
-HTTP_FAULTS = [
+HTTP_FAULTS: list[dict[str, Any]] = [
     {"kind": kind, "method": method, "path": path, "moment": moment, **extra}
     for method, path in (
         ("POST", "/checkout/sessions"),

@@ -26,6 +26,7 @@ from fulfillment.shipping import gateways
 from fulfillment.shipping.gateways.base import BoughtLabel, GatewayError, LabelFile, ShipmentStatus
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
 from fulfillment.shipping.models import LabelPurchase, Shipment
+from fulfillment.shipping.rules.purchases import settle_interval
 from fulfillment.shipping.rules.states import PurchaseState
 from fulfillment.shipping.services import creating, labels, outcomes, planning, purchasing, recovery, sweeping
 from sandbox.client import Control
@@ -149,7 +150,7 @@ class Trial:
                 return
             # The clock here is virtual, a request the vendor is slow with is not.
             time.sleep(max(0.0, self.vendor_busy_until - time.monotonic()))
-            self.tick(recovery.settle_interval(self.gateway.timeout) + timedelta(seconds=1))
+            self.tick(settle_interval(self.gateway.timeout) + timedelta(seconds=1))
 
     def tick(self, passed: timedelta) -> None:
         self.now += passed

@@ -149,14 +149,14 @@ def without_writing_down_once(patch: Patch) -> None:
 
 
 def without_the_vendors_id_beforehand(patch: Patch) -> None:
-    original = creating.outcomes.make_ready
+    original = outcomes.make_ready
 
     def buy_first(purchase: LabelPurchase, **changes: Any) -> bool:
         from fulfillment.shipping import gateways
 
         if "vendor_shipment_id" in changes and purchase.state == PurchaseState.PLANNED:
             gateways.from_environment().buy(changes["vendor_shipment_id"], changes["rate_id"])
-        return original(purchase, **changes)
+        return bool(original(purchase, **changes))
 
     patch.setattr(outcomes, "make_ready", buy_first)
 

@@ -50,7 +50,13 @@ def at_once(*works: Callable[[], Answer]) -> list[Answer | Exception]:
 
 def test_one_scan_sent_eight_times_at_once_counts_once(parcel: Shipment, now: datetime) -> None:
     serial = serials(parcel)[0]
-    scan = {"key": "scan-0001", "label": parcel.code, "serial": serial, "actor": PACKER, "now": now}
+    scan: dict[str, Any] = {
+        "key": "scan-0001",
+        "label": parcel.code,
+        "serial": serial,
+        "actor": PACKER,
+        "now": now,
+    }
     answers = at_once(*[lambda: packing.pack(**scan)] * 8)
     assert [type(answer) for answer in answers] == [Answer] * 8
     assert sum(not answer.is_repeat for answer in answers if isinstance(answer, Answer)) == 1

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -82,7 +83,7 @@ def test_a_scan_is_three_queries(parcels: list[Shipment], now: datetime) -> None
 
 def test_a_scan_sent_twice_counts_once(parcels: list[Shipment], now: datetime) -> None:
     label, (one, two) = tracking_code(parcels[0]), serials(parcels[0])
-    scan = {"key": "scan-0001", "label": label, "serial": one, "actor": PACKER, "now": now}
+    scan: dict[str, Any] = {"key": "scan-0001", "label": label, "serial": one, "actor": PACKER, "now": now}
     first, again = packing.pack(**scan), packing.pack(**scan)
     assert not first.is_repeat
     assert again.is_repeat
@@ -95,7 +96,7 @@ def test_a_scan_sent_twice_counts_once(parcels: list[Shipment], now: datetime) -
 
 def test_a_late_repeat_of_an_undone_scan_does_nothing(parcels: list[Shipment], now: datetime) -> None:
     label, (one, _) = tracking_code(parcels[0]), serials(parcels[0])
-    scan = {"key": "scan-0001", "label": label, "serial": one, "actor": PACKER, "now": now}
+    scan: dict[str, Any] = {"key": "scan-0001", "label": label, "serial": one, "actor": PACKER, "now": now}
     packing.pack(**scan)
     packing.undo(key="scan-0002", scan_key="scan-0001", actor=PACKER, now=now)
     assert account(one) == "reserved"

@@ -68,7 +68,7 @@ def test_after_rotation_the_new_key_alone_opens_what_is_live(keys: Any) -> None:
 def test_a_whole_backup_is_unreadable_with_todays_keys_once_the_old_one_is_gone(keys: Any) -> None:
     """Even one that holds the data keys' rows: they are wrapped by a key that exists no more."""
     seal("C-1")
-    backup = DataKey.objects.values("wrapped_key", "wrapping_key_id").get()
+    backup: Any = DataKey.objects.values("wrapped_key", "wrapping_key_id").get()
     services.shred(subject="C-1", now=NOW)
     assert crypto.unwrap(bytes(backup["wrapped_key"]), key_id="test-1", subject="C-1")
     keys(NEW, OLD)

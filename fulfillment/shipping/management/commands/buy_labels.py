@@ -47,7 +47,7 @@ class Command(KeydeskCommand):
                 now=clock.now,
                 done=steps.advance,
             )
-        document = {
+        document: dict[str, Any] = {
             "parcels": len(purchases),
             **{state: ended[state] for state in sorted(ended)},
             "paused": [PauseReason(pause.reason).label for pause in BuyingPause.objects.order_by("reason")],
