@@ -81,10 +81,13 @@ def settle(
     now: datetime,
     known: Checkout | None = None,
     session_id: str | None = None,
+    is_thorough: bool = False,
 ) -> Payment:
     """Bring a payment, its claim, refunds and disputes to what the vendor's books say. Repeatable.
 
     Args:   known: the session, where the caller has just asked for it.
+            is_thorough: ask for refunds and disputes even where nothing hints at any: a dispute that was
+            won, unheard of from its beginning to its end, leaves no trace on the charge.
             session_id: a session that an event says is the payment's, where we never learned its id.
     Raises: PaymentGatewayError: the vendor could not be asked; nothing has changed.
     Locks:  while the vendor is asked, none. Then the claim's row and the payment's; if somebody else
@@ -98,7 +101,7 @@ def settle(
         checkout = known or _checkout(payment, session_id, gateway=gateway)
         if checkout is None:
             return payment
-        look = _look(payment, checkout, gateway=gateway)
+        look = _look(payment, checkout, gateway=gateway, is_thorough=is_thorough)
         if _apply(payment, look, mode=gateway.mode, now=now):
             payment.refresh_from_db()
             return payment
@@ -130,7 +133,7 @@ def _checkout(payment: Payment, session_id: str | None, *, gateway: PaymentGatew
     return checkout if checkout.payment_code == payment.code else None
 
 
-def _look(payment: Payment, checkout: Checkout, *, gateway: PaymentGateway) -> Look:
+def _look(payment: Payment, checkout: Checkout, *, gateway: PaymentGateway, is_thorough: bool) -> Look:
     """Ask for what the session does not say itself: only where there is, or was, anything."""
     intent = checkout.payment_intent_id
     if intent is None or not checkout.is_paid:
@@ -138,8 +141,8 @@ def _look(payment: Payment, checkout: Checkout, *, gateway: PaymentGateway) -> L
     if checkout.received is None:
         # The money and its charge come a moment apart.
         raise PaymentGatewayError(Failure.RETRYABLE, "NO_CHARGE_YET")
-    ask_refunds = checkout.refunded > 0 or payment.refunds.exists()
-    ask_disputes = checkout.is_disputed or payment.disputes.exists()
+    ask_refunds = is_thorough or checkout.refunded > 0 or payment.refunds.exists()
+    ask_disputes = is_thorough or checkout.is_disputed or payment.disputes.exists()
     return Look(
         checkout,
         refunds=gateway.list_refunds(payment_intent_id=intent) if ask_refunds else None,

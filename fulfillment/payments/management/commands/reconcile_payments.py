@@ -36,7 +36,7 @@ class Command(KeydeskCommand):
             collect_books(gateway=gateway, now=now, since=since)
             for payment_id in _to_settle(reconcile(gateway=gateway, since=since, now=now)):
                 try:
-                    settle(payment_id=payment_id, gateway=gateway, now=now)
+                    settle(payment_id=payment_id, gateway=gateway, now=now, is_thorough=True)
                     settled += 1
                 except PaymentGatewayError as error:
                     self.say(f"payment {payment_id}: {error}")
