@@ -8,3 +8,8 @@ class DeskConfig(AppConfig):
 
     name = "desk"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from desk import sign_ins
+
+        sign_ins.listen()

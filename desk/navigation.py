@@ -23,6 +23,7 @@ SECTIONS = (
     Section("Second names", "desk:second_names", Action.SEE_PERSON),
     Section("Counts", "desk:counts", Action.SETTLE_COUNT),
     Section("Stock", "desk:stock", Action.SEE_DESK),
+    Section("Programme", "desk:programme", Action.RUN_PROGRAMME),
     Section("Staff", "desk:staff", Action.APPOINT),
     Section("Audit", "desk:audit", Action.SEE_AUDIT),
 )

@@ -35,6 +35,8 @@ PAGES = {
     "/desk/floor/pick/": Action.PACK,
     "/desk/floor/pack/": Action.PACK,
     "/desk/floor/hand-over/": Action.PACK,
+    "/desk/programme/": Action.RUN_PROGRAMME,
+    "/desk/programme/waves/": Action.RUN_PROGRAMME,
     "/desk/staff/": Action.APPOINT,
     "/desk/audit/": Action.SEE_AUDIT,
     "/desk/audit/export/": Action.SEE_AUDIT,
@@ -58,8 +60,15 @@ POSTS = {
     "/desk/floor/pack/scan/": Action.PACK,
     "/desk/floor/hand-over/": Action.PACK,
     "/desk/floor/papers/S-NONE/": Action.PACK,
+    "/desk/programme/waves/": Action.RUN_PROGRAMME,
+    "/desk/programme/campaigns/none/": Action.RUN_PROGRAMME,
+    "/desk/programme/policies/none/": Action.RUN_PROGRAMME,
+    "/desk/programme/policies/none/preview/": Action.RUN_PROGRAMME,
+    "/desk/programme/policies/none/publish/": Action.PUBLISH_POLICY,
     "/desk/staff/": Action.APPOINT,
 }
+# These can be looked at as well.
+LOOKED_AT = ("/desk/programme/campaigns/", "/desk/programme/policies/none/")
 
 
 @pytest.mark.parametrize("role", Role)
@@ -70,7 +79,9 @@ def test_each_change_is_made_by_the_roles_of_the_table_and_no_other(
     client = staff_with(role)
     assert (client.post(path).status_code == 403) == (role not in ALLOWED[POSTS[path]])
     # Nor by following a link, where the address only takes changes.
-    if path not in PAGES:
+    if path not in PAGES and path.startswith(LOOKED_AT) and path.count("/") == 5:
+        assert client.get(path).status_code == (404 if role in ALLOWED[POSTS[path]] else 403)
+    elif path not in PAGES:
         assert client.get(path).status_code == 405
 
 

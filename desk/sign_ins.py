@@ -1,0 +1,32 @@
+"""Sign-ins of staff, for the audit trail.
+
+The library that signs people in calls nobody of ours; its signal is the one way to hear of it.
+"""
+
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.http import HttpRequest
+
+from config import clock
+from config.models import User
+from desk import audit
+
+
+def listen() -> None:
+    """Record every sign-in and sign-out of staff from now on."""
+    user_logged_in.connect(_signed_in, dispatch_uid="desk.sign_ins.in")
+    user_logged_out.connect(_signed_out, dispatch_uid="desk.sign_ins.out")
+
+
+def _signed_in(*, user: User, request: HttpRequest | None, **_: object) -> None:
+    _record("signed_in", user)
+
+
+def _signed_out(*, user: User | None, request: HttpRequest | None, **_: object) -> None:
+    _record("signed_out", user)
+
+
+def _record(action: str, user: User | None) -> None:
+    if user is None or not user.is_staff:
+        return
+    name = user.get_username()
+    audit.record(actor=f"staff:{name}", action=action, subject_kind="staff", subject=name, now=clock.now())

@@ -1,0 +1,87 @@
+"""The desk's other pages in a real browser: at a laptop, at a touch screen, light and dark, checked by axe."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Browser
+
+from desk.roles import Role
+from fulfillment.shipping.models import Case
+from fulfillment.shipping.rules.cases import CaseReason
+from fulfillment.shipping.services.cases import open_case
+from fulfillment.vault.addresses import PostalAddress
+from inventory.models import Unit
+from inventory.services.counts import count_bin
+from roster.models import Account
+from roster.services.appeals import make_appeal
+from roster.services.exceptions import request_exception
+from tests.browser import Scheme, Visitor, launched
+from tests.desk.test_floor_browser import cookie_of, floor, shelve, wave
+from tests.fulfillment.shipping.floor import Floor
+
+__all__ = ["floor"]
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+LOOKS: list[tuple[int, Scheme]] = [(1280, "light"), (1024, "dark")]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as running:
+        yield running
+
+
+def test_every_page_can_be_read(
+    browser: Browser, live_server: Any, floor: Floor, tmp_path: Path, address: PostalAddress
+) -> None:
+    now = floor.now
+    shelve(3, now=now)
+    parcel, _ = wave(floor, tmp_path, address, parcels=2)
+    open_case(shipment=parcel, reason=CaseReason.NOT_ARRIVED, now=now - timedelta(days=9))
+    count = count_bin(bin_label="MAIN/A-01", serials=["YA-0000", "YA-0001"], actor="staff:kim", now=now)
+    person = Account.objects.get(username="m-000")
+    make_appeal(account=person, rule="role_age", text="Mine since 2014.", actor="maintainer:1", now=now)
+    request_exception(
+        account_id=person.pk, rule="email_age", reason="Known to us.", expires_at=now + timedelta(days=9),
+        actor="staff:kim", now=now,
+    )  # fmt: skip
+    unit = Unit.objects.order_by("pk")[0]
+    pages = {
+        "today": "",
+        "claims": "claims/",
+        "claim": f"claims/{parcel.claim.code}/",
+        "parcels": "parcels/",
+        "cases": "cases/",
+        "case": f"cases/{Case.objects.get().code}/",
+        "person": "people/m-000/",
+        "second-names": "second-names/",
+        "counts": "counts/",
+        "count": f"counts/{count.code}/",
+        "stock": "stock/",
+        "unit": f"units/{unit.serial}/",
+        "health": "health/",
+        "programme": "programme/",
+        "campaign": f"programme/campaigns/{floor.campaign.slug}/",
+        "policy": f"programme/policies/{floor.campaign.policy.version}/",
+        "wave": "programme/waves/",
+        "staff": "staff/",
+        "audit": "audit/",
+    }
+    cookie = cookie_of("chief", *Role, now=now)
+    problems: list[str] = []
+    for width, scheme in LOOKS:
+        visitor = Visitor(browser, site=live_server.url, width=width, scheme=scheme)
+        visitor.context.add_cookies(
+            [{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
+        )
+        for name, path in pages.items():
+            visitor.go(f"/desk/{path}")
+            try:
+                visitor.look(f"desk-{name}")
+            except AssertionError as problem:
+                problems.append(f"{width} {scheme} {problem}")
+        visitor.close()
+    assert not problems, "\n".join(problems)
