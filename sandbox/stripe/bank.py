@@ -241,11 +241,14 @@ def _add_refunded(account: Account, charged: Json, amount: int) -> None:
     charged["amount_refunded"] = before + amount
     charged["refunded"] = charged["amount_refunded"] == charged["amount"]
     if amount > 0:
+        previous: Json = {"amount_refunded": before}
+        if charged["refunded"]:
+            previous["refunded"] = False
         publish(
             account,
             "charge.refunded",
             charged,
-            previous={"amount_refunded": before},
+            previous=previous,
             key=charged["payment_intent"],
         )
 
