@@ -99,6 +99,17 @@ def run(django_db_blocker: Any) -> Iterator[Run]:
         django_db_blocker.unblock()
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Before the database is dropped at the end, close the sessions of what a test started and killed."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
 @pytest.fixture
 def now() -> datetime:
     """The moment a test happens at; override it where real clocks are involved."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from config import clock
 from config.invariants import verify
 from fulfillment.claims import jobs
 from fulfillment.claims.models import Claim, ClaimQuerySet
@@ -109,6 +110,7 @@ def test_whatever_frees_keys_wakes_the_job_that_serves_the_line(
     with django_capture_on_commit_callbacks(execute=True):
         something_happens()
     assert ProcrastinateJob.objects.filter(task_name=STOCK_CAME_FREE).count() == 1
-    jobs.serve_waitlists(timestamp=0)
+    with clock.reading(lambda: LATER):
+        jobs.serve_waitlists(timestamp=0)
     assert state(waiting) == "offered"
     assert verify().violations == []
