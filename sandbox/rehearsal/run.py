@@ -52,6 +52,8 @@ def run_in_process(
     faults: str = "none",
 ) -> Result:
     """Run `run_rehearsal`; its messages and progress go to this process's standard error."""
+    # The middleware that serves static files warns where there is no such directory.
+    Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable,
         str(settings.BASE_DIR / "manage.py"),
