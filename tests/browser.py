@@ -32,6 +32,13 @@ ARGUMENTS = [
 ]
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+# What sticks out of the window on the right, the innermost elements first.
+_TOO_WIDE = """
+[...document.querySelectorAll("body *")].reverse()
+    .filter((one) => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+    .slice(0, 5).map((one) => one.outerHTML.slice(0, 80))
+"""
+
 
 def chromium() -> str | None:
     """The Chromium to use, if there is one."""
@@ -117,7 +124,8 @@ class Visitor:
             overflow = self.page.evaluate(
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             )
-            assert overflow <= 0, f"{name} is {overflow} px wider than the window"
+            too_wide = self.page.evaluate(_TOO_WIDE) if overflow > 0 else []
+            assert overflow <= 0, f"{name} is {overflow} px wider than the window: {too_wide}"
             violations = axe_violations(self.page)
             assert not violations, "\n".join([name, *violations])
         assert self.complaints == [], name

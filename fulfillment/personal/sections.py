@@ -186,6 +186,21 @@ SECTIONS: Sequence[Section] = (
                 "account",
                 ("code", "campaign__slug", "state", "country", "service", "created_at", "updated_at"),
             ),
+            Table(
+                "payments.Payment",
+                "claim__account",
+                ("code", "claim__code", "state", "amount", "received", "currency", "created_at", "paid_at"),
+            ),
+            Table(
+                "payments.Refund",
+                "payment__claim__account",
+                ("code", "payment__code", "state", "reason", "amount", "currency", "created_at"),
+            ),
+            Table(
+                "payments.Dispute",
+                "payment__claim__account",
+                ("payment__code", "state", "reason", "amount", "currency", "opened_at", "closed_at"),
+            ),
             Table("claims.ClaimItem", "claim__account", ("claim__code", "key_model__sku", "quantity")),
             Table(
                 "claims.ClaimEvent",
@@ -280,4 +295,7 @@ NOT_SHOWN = {
     "socialaccount.SocialToken": "no token of the index is stored",
     "shipping.ParcelUnit": "which key lay in which parcel: the custody of the key",
     "shipping.FloorScan": "what the packer scanned",
+    "shipping.CaseEntry": "how staff worked a parcel's case, which is shown itself",
+    "payments.Fulfilment": "that a payment was counted, once",
+    "payments.PaymentCase": "how staff worked a payment, which is shown itself",
 }
