@@ -1,7 +1,7 @@
 """The real Stripe client, tamed: retries, time-outs and version set here, nothing personal in a log.
 
-What it does by itself is observed in INTEGRATIONS § 5, its minor version is pinned, and
-tests/fulfillment/payments/test_stripe_gateway.py holds it to that.
+What it does by itself is observed in INTEGRATIONS § 5, and its minor version is pinned. The tests of
+tests/fulfillment/payments/ go through it, unmodified, to the stand-in.
 """
 
 import logging
