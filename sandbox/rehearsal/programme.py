@@ -199,22 +199,20 @@ class Programme:
                 self._claim(one)
             self.clock.move_to(evening)
             self._review_what_waits(evening)
-            # Labels are bought before the carrier's day passes. What it said that day is worked while the
-            # next day's people already come, as it would be.
+            # Labels are bought before the carrier's day passes; then what it said that day is worked.
             self.workers.work(evening)
             if self.plan.faults != "none":
                 resolve_purchases(timestamp=0)
             self.vendor.advance_to(evening)
+            self.workers.work(evening)
             if number % 7 == 6:
                 # Asking after every parcel that was quiet for hours is a week's work at this pace.
-                self.workers.work(evening)
                 periodic_chores(now=evening)
+                self.workers.work(evening)
                 moment = evening - timedelta(seconds=1)
                 self.told[moment] = _what_is_told_of(moment)
-            self.workers.start(evening)
             steps.advance()
             yield evening
-        self.workers.wait()
         if self.plan.faults != "none":
             self._bring_to_rest()
 
@@ -298,15 +296,10 @@ class Programme:
     # Afterwards.
 
     def summary(self) -> dict[str, Any]:
-        """What came of it; the same seed gives the same document, to the byte.
-
-        How long the steps took is left out: a job that had to be tried again on a slow machine is done an
-        evening later in the rehearsal's time, and that is no difference between two programmes.
-        """
+        """What came of it; the same seed gives the same document, to the byte."""
         now = self.plan.end
         verdict = as_document(invariants.verify())
         report = redemption_report(campaign_slug=CAMPAIGN, as_of=now)
-        report["funnel"]["times"] = {}
         return {
             "seed": self.plan.seed,
             "keys": self.plan.keys,

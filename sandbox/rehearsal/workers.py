@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, contextmanager
 from datetime import datetime
 
 from django.conf import settings
+from django.db import connection
 from procrastinate.contrib.django import app, connector_params
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from psycopg_pool import AsyncConnectionPool
@@ -30,34 +31,22 @@ class Workers:
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603
             for _ in range(PROCESSES)
         ]
-        self._busy = False
 
-    def start(self, now: datetime) -> None:
-        """Have them work every job that is due, and every job those defer; `wait` says when they have."""
-        self.wait()
+    def work(self, now: datetime) -> None:
+        """Have them work every job there is, and every job those defer, until the queue is empty.
+
+        Nothing else of the rehearsal happens meanwhile: what they find must not depend on who was faster.
+
+        Raises: RuntimeError: a worker ended; its messages are on standard error.
+        """
         for process in self._processes:
             assert process.stdin is not None
             process.stdin.write(f"{now.isoformat()}\n")
             process.stdin.flush()
-        self._busy = True
-
-    def wait(self) -> None:
-        """Until the queue is empty.
-
-        Raises: RuntimeError: a worker ended; its messages are on standard error.
-        """
-        if not self._busy:
-            return
         for process in self._processes:
             assert process.stdout is not None
             if process.stdout.readline().strip() != DONE:
                 raise RuntimeError("a worker of the rehearsal ended early")
-        self._busy = False
-
-    def work(self, now: datetime) -> None:
-        """Start and wait."""
-        self.start(now)
-        self.wait()
 
     def close(self) -> None:
         for process in self._processes:
@@ -78,6 +67,21 @@ def workers() -> Iterator[Workers]:
         yield staff
     finally:
         staff.close()
+
+
+def _jobs_wait() -> bool:
+    """Whether any job waits; those to be tried again are made due at once.
+
+    Their pauses go by the wall's clock, of which a day of the rehearsal takes a moment.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = NULL"
+            " WHERE status = 'todo' AND scheduled_at IS NOT NULL"
+        )
+        cursor.execute("SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'todo')")
+        (jobs_wait,) = cursor.fetchone()
+    return bool(jobs_wait)
 
 
 class Worker:
@@ -104,16 +108,19 @@ class Worker:
         await self._stack.enter_async_context(self._app.open_async(pool))
 
     def work(self) -> None:
-        """Until no job is due."""
-        self._runner.run(
-            self._app.run_worker_async(
-                wait=False,
-                concurrency=CONCURRENCY,
-                listen_notify=False,
-                install_signal_handlers=False,
-                delete_jobs="successful",
+        """Until no job waits, those included that were deferred by the last ones worked."""
+        # A worker that is not to wait stops when it finds no job, and only then ends the jobs under way,
+        # which may have deferred others.
+        while _jobs_wait():
+            self._runner.run(
+                self._app.run_worker_async(
+                    wait=False,
+                    concurrency=CONCURRENCY,
+                    listen_notify=False,
+                    install_signal_handlers=False,
+                    delete_jobs="successful",
+                )
             )
-        )
 
     def close(self) -> None:
         self._runner.run(self._stack.aclose())
