@@ -45,8 +45,9 @@ def _socket_directory(data_directory: Path) -> str:
     return str(directory)
 
 
+@cache
 def ensure_database(host: str, name: str) -> None:
-    """Create the database on the embedded server when it is not there yet."""
+    """Create the database on the embedded server when it is not there yet; looked at once by each process."""
     with psycopg.connect(host=host, user="postgres", dbname="postgres", autocommit=True) as connection:
         exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
         if exists is None:

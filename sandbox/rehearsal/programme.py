@@ -195,16 +195,18 @@ class Programme:
             evening = midnight + timedelta(days=number, hours=23, minutes=59)
             if number and number % 7 == 0:
                 self._weekly_roster(self.clock())
+            # Labels are bought while people come, and all of them before the carrier's day passes; what it
+            # says is worked as it says it. At each `finish` it is the same whoever was faster.
+            self.workers.start(evening)
             for one in self.people.get(number, []):
-                self._claim(one)
+                self._claim(one, evening)
             self.clock.move_to(evening)
             self._review_what_waits(evening)
-            # Labels are bought before the carrier's day passes; then what it said that day is worked.
-            self.workers.work(evening)
+            self.workers.finish()
             if self.plan.faults != "none":
                 resolve_purchases(timestamp=0)
-            self.vendor.advance_to(evening)
-            self.workers.work(evening)
+            with self.workers.working(evening):
+                self.vendor.advance_to(evening)
             if number % 7 == 6:
                 # Asking after every parcel that was quiet for hours is a week's work at this pace.
                 periodic_chores(now=evening)
@@ -224,10 +226,22 @@ class Programme:
             resolve_purchases(timestamp=0)
             self.workers.work(self.clock())
 
-    def _claim(self, one: Person) -> None:
+    def _claim(self, one: Person, evening: datetime) -> None:
         assert one.claims_after is not None
         self.clock.move_to(self.plan.start + one.claims_after)
-        now = clock.now()
+        if not one.cancels:
+            self._submit(one)
+            return
+        # Whether a claim can be cancelled, and who gets its keys, must not depend on how fast workers are.
+        self.workers.finish()
+        if claim := self._submit(one):
+            self.clock.move_to(self.clock() + timedelta(minutes=10))
+            cancel_claim(code=claim.code, actor="claimant", now=clock.now())
+            self.tally["cancelled"] += 1
+        self.workers.work(evening)
+        self.workers.start(evening)
+
+    def _submit(self, one: Person) -> Claim | None:
         items = {
             "pair": [],
             "usb_a": [WantedItem("KD-A-NFC", 2)],
@@ -240,16 +254,13 @@ class Programme:
                 items=items,
                 address=address_of(self.plan.seed, one),
                 actor="claimant",
-                now=now,
+                now=clock.now(),
             )
         except Ineligible as refusal:
             self.tally[f"refused: {refusal.decision.headline}"] += 1
-            return
+            return None
         self.tally[claim.state] += 1
-        if one.cancels:
-            self.clock.move_to(now + timedelta(minutes=10))
-            cancel_claim(code=claim.code, actor="claimant", now=clock.now())
-            self.tally["cancelled"] += 1
+        return claim
 
     def _review_what_waits(self, now: datetime) -> None:
         """A reviewer approves four of five claims the policy held."""

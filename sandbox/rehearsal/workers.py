@@ -3,8 +3,8 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import datetime
 
 from django.conf import settings
@@ -15,7 +15,9 @@ from psycopg_pool import AsyncConnectionPool
 
 PROCESSES = 2
 CONCURRENCY = 3
-DONE = "done"
+# A day of the rehearsal takes a few seconds.
+POLLING_S = 0.05
+DONE, NO_MORE = "done", "no more"
 
 
 class Workers:
@@ -32,21 +34,38 @@ class Workers:
             for _ in range(PROCESSES)
         ]
 
-    def work(self, now: datetime) -> None:
-        """Have them work every job there is, and every job those defer, until the queue is empty.
+    def start(self, now: datetime) -> None:
+        """Have them work whatever jobs come, at this time, until `finish`."""
+        for process in self._processes:
+            assert process.stdin is not None
+            process.stdin.write(f"{now.isoformat()}\n")
+            process.stdin.flush()
 
-        Nothing else of the rehearsal happens meanwhile: what they find must not depend on who was faster.
+    def finish(self) -> None:
+        """Until the queue is empty: every job there is, and every job those defer.
 
         Raises: RuntimeError: a worker ended; its messages are on standard error.
         """
         for process in self._processes:
             assert process.stdin is not None
-            process.stdin.write(f"{now.isoformat()}\n")
+            process.stdin.write(f"{NO_MORE}\n")
             process.stdin.flush()
         for process in self._processes:
             assert process.stdout is not None
             if process.stdout.readline().strip() != DONE:
                 raise RuntimeError("a worker of the rehearsal ended early")
+
+    @contextmanager
+    def working(self, now: datetime) -> Iterator[None]:
+        """For the length of the block, and then until the queue is empty."""
+        self.start(now)
+        yield
+        self.finish()
+
+    def work(self, now: datetime) -> None:
+        """Whatever jobs there are now."""
+        with self.working(now):
+            pass
 
     def close(self) -> None:
         for process in self._processes:
@@ -107,20 +126,32 @@ class Worker:
         self._app.periodic_registry.periodic_tasks.clear()
         await self._stack.enter_async_context(self._app.open_async(pool))
 
-    def work(self) -> None:
-        """Until no job waits, those included that were deferred by the last ones worked."""
-        # A worker that is not to wait stops when it finds no job, and only then ends the jobs under way,
-        # which may have deferred others.
+    def work(self, *, until: Callable[[], object]) -> None:
+        """Jobs as they come until that call, made in a thread, returns; then those that still wait.
+
+        Those deferred by the last ones worked are among these: a worker that is stopped ends its jobs, but
+        looks for no others.
+        """
+        self._runner.run(self._work_as_they_come(until))
         while _jobs_wait():
-            self._runner.run(
-                self._app.run_worker_async(
-                    wait=False,
-                    concurrency=CONCURRENCY,
-                    listen_notify=False,
-                    install_signal_handlers=False,
-                    delete_jobs="successful",
-                )
-            )
+            self._runner.run(self._run(wait=False))
+
+    async def _work_as_they_come(self, until: Callable[[], object]) -> None:
+        working = asyncio.create_task(self._run(wait=True))
+        await asyncio.get_running_loop().run_in_executor(None, until)
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+    async def _run(self, *, wait: bool) -> None:
+        await self._app.run_worker_async(
+            wait=wait,
+            concurrency=CONCURRENCY,
+            fetch_job_polling_interval=POLLING_S,
+            listen_notify=False,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+        )
 
     def close(self) -> None:
         self._runner.run(self._stack.aclose())

@@ -1,4 +1,4 @@
-"""A worker of a rehearsal: for every time on standard input, works the queue empty at that time."""
+"""A worker of a rehearsal: for every time on standard input, works at that time until the next line."""
 
 import gc
 import logging
@@ -30,10 +30,11 @@ class Command(KeydeskCommand):
         gc.set_threshold(100_000, 50, 50)
         worker = Worker()
         try:
-            for line in sys.stdin:
+            # Read line by line, for the line that ends a time is read while its jobs are worked.
+            while line := sys.stdin.readline():
                 time_now = VirtualClock(datetime.fromisoformat(line.strip()))
                 with clock.reading(time_now):
-                    worker.work()
+                    worker.work(until=sys.stdin.readline)
                 if hasattr(mail, "outbox"):
                     mail.outbox.clear()
                 print(DONE, flush=True)
