@@ -126,7 +126,7 @@ def _is_sound(table: pa.Table) -> bool:
     if pc.min(table["downloads"]).as_py() < 0:
         return False
     names = NameColumn(table["project"].chunk(0))
-    return names.are_project_names() and names.are_distinct_projects()
+    return names.are_project_names() and names.are_distinct()
 
 
 def _by_rows(source: Source) -> pa.Table:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from roster.files.names import FIRST_BYTES, SPARE, Names, blocks
+from roster.files.names import FIRST_BYTES, FIRST_IN_A_NAME, SPARE, Names, blocks, fold
 from roster.files.source import Source
 from roster.files.tables import SCHEMA
 
@@ -23,7 +23,6 @@ Positions = npt.NDArray[np.intp]
 HEADER = b"project,download_count\n"
 # 18 digits always fit 64 bits; longer counts are looked at with more care.
 LONGEST_COUNT = 18
-_SEPARATORS = bytes(byte in b",\n" for byte in range(256))
 _EIGHT = np.uint64(0x0101010101010101)
 _ZEROS, _HIGH_BITS, _TO_HIGH_BIT = (
     _EIGHT * np.uint64(0x30),
@@ -68,29 +67,30 @@ def read_plain(source: Source) -> PlainList | None:
     data = source.data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
-    if not data.startswith(HEADER) or b'"' in data:
+    if not data.startswith(HEADER):
         return None
     # A last line without its end gets one, and words of eight bytes may be read at every place.
     data = data + (b"" if data.endswith(b"\n") else b"\n") + SPARE
-    marks = np.flatnonzero(np.frombuffer(data.translate(_SEPARATORS), np.bool_))
+    folded = fold(data)
+    letters = np.frombuffer(folded, np.uint8)
+    marks = np.flatnonzero(letters < FIRST_IN_A_NAME)
     commas, ends = marks[2::2], marks[3::2]
     if not len(ends) or len(commas) != len(ends):
         return None
-    letters = np.frombuffer(data, np.uint8)
+    # What is neither a comma nor a line's end, a quote say, stands in the place of one.
     if (letters[commas] != ord(",")).any() or (letters[ends] != ord("\n")).any():
         return None
     starts = marks[1:-1:2] + 1
     with ThreadPoolExecutor(max_workers=1) as another_core:
-        names = another_core.submit(_are_sound, data, starts, commas)
-        downloads = _counts(data, commas + 1, ends)
+        names = another_core.submit(_are_sound, Names(folded, starts, commas))
+        downloads = _counts(folded, commas + 1, ends)
         if not names.result() or downloads is None:
             return None
     return PlainList(data, starts, ends, downloads)
 
 
-def _are_sound(data: bytes, starts: Positions, ends: Positions) -> bool:
-    names = Names(data, starts, ends)
-    return names.are_project_names(besides=b",\n") and names.are_distinct_projects()
+def _are_sound(names: Names) -> bool:
+    return names.are_project_names() and names.are_distinct()
 
 
 def _counts(data: bytes, starts: Positions, ends: Positions) -> npt.NDArray[np.int64] | None:

@@ -81,6 +81,6 @@ def read_source(path: Path) -> Source:
         raise InputError(path, "there is no such file.", remedy="Check the path.") from None
     except (OSError, ValueError) as error:
         raise InputError(path, f"the file cannot be read: {error}.") from None
-    if not data.strip():
+    if not data or data.isspace():
         raise InputError(path, "the file is empty.", line=1, remedy="Export it again.")
     return Source(path, data)

@@ -121,6 +121,8 @@ class Worker:
                 kwargs={**connector_params(), "autocommit": True}, max_size=CONCURRENCY + 1, open=False
             )
         )
+        # The copy below has the tasks that are known by now.
+        app.perform_import_paths()
         self._app = app.with_connector(connector.get_worker_connector())
         # Periodic jobs go by the wall's clock; a rehearsal calls for them by its own.
         self._app.periodic_registry.periodic_tasks.clear()
