@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -43,7 +44,7 @@ class AppealForm(forms.Form):
 
     def __init__(self, data: Any = None, *, rules: list[str]) -> None:
         super().__init__(data)
-        self.fields["rule"].choices = [(rule, TITLES[rule].capitalize()) for rule in rules]  # type: ignore[attr-defined]
+        self.fields["rule"].choices = [(rule, capfirst(_(TITLES[rule]))) for rule in rules]  # type: ignore[attr-defined]
 
 
 class DelegationForm(forms.Form):

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, Subquery, TextField, Value
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 
 from roster.files.names import normalized
 from roster.models import Account, Designation, Policy, Project, ProjectRole, TwoFactorObservation
@@ -314,7 +316,7 @@ def _appeal_shown(appeal: Appeal) -> StandingAppeal:
     return StandingAppeal(
         pk=appeal.pk,
         rule=appeal.rule,
-        title=TITLES.get(appeal.rule, appeal.rule).capitalize(),
+        title=capfirst(gettext(TITLES.get(appeal.rule, appeal.rule))),
         state=appeal.state,
         get_state_display=Appeal.State(appeal.state).label,
         text=appeal.text,

@@ -16,11 +16,12 @@ from desk import audit
 from desk.gate import actor_of, allowed
 from desk.roles import Action
 from desk.shell import desk_page
+from fulfillment.claims.services import answers
 from inventory.models import Count, CountState
 from inventory.rules import COUNT_REASONS
 from inventory.services.counts import approve_count
 from roster.papers import Appeal, PolicyException
-from roster.services import appeals, exceptions
+from roster.services import appeals
 
 AT_MOST = 100
 
@@ -64,11 +65,9 @@ def exception(request: HttpRequest, exception_id: int) -> HttpResponse:
     try:
         with transaction.atomic():
             if grants:
-                done = exceptions.grant_exception(exception_id=exception_id, actor=actor, now=now)
+                done = answers.grant_exception(exception_id=exception_id, actor=actor, now=now)
             else:
-                done = exceptions.end_exception(
-                    exception_id=exception_id, because=because, actor=actor, now=now
-                )
+                done = answers.end_exception(exception_id=exception_id, because=because, actor=actor, now=now)
             audit.record(
                 actor=actor,
                 action="exception_granted" if grants else "exception_refused",
@@ -101,7 +100,7 @@ def appeal(request: HttpRequest, appeal_id: int) -> HttpResponse:
                     appeal_id=appeal_id, answer=answer, expires_at=until, actor=actor, now=now
                 )
             else:
-                done = appeals.decline_appeal(appeal_id=appeal_id, answer=answer, actor=actor, now=now)
+                done = answers.decline_appeal(appeal_id=appeal_id, answer=answer, actor=actor, now=now)
             audit.record(
                 actor=actor,
                 action=f"appeal_{done.state}",

@@ -6,7 +6,15 @@ from procrastinate.contrib.django import app
 
 from config import clock
 from fulfillment.claims.models import Campaign
-from fulfillment.claims.services import expiry, recalls, reevaluation, retention, waitlist, waves
+from fulfillment.claims.services import (
+    expiry,
+    recalls,
+    reevaluation,
+    reminders,
+    retention,
+    waitlist,
+    waves,
+)
 from inventory.services.recalls import HOLDERS_ARE_SHORT
 from inventory.services.reservations import STOCK_CAME_FREE
 
@@ -46,6 +54,13 @@ def shred_due_addresses(timestamp: int) -> None:
 def invite_waves(timestamp: int) -> None:
     """Woken by every new wave, and every five minutes for those whose time has come."""
     waves.invite_due_waves(now=clock.now())
+
+
+@app.periodic(cron="37 6 * * *")
+@app.task(name="claims.remind_invited")
+def remind_invited(timestamp: int) -> None:
+    """Every day: those whose invitation of two weeks ago came to nothing, once."""
+    reminders.remind_invited(now=clock.now())
 
 
 @app.task(name=reevaluation.REEVALUATE)

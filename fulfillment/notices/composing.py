@@ -67,6 +67,8 @@ def _compose(notice: Notice, *, phrase: str) -> Composed:
 
 
 def _path(notice: Notice) -> str:
+    if notice.template == Notice.Template.APPEAL_ANSWERED and not notice.context["granted"]:
+        return reverse("standing:page")
     return reverse("claims:claim", args=[notice.claim_code]) if notice.claim_code else reverse("claims:start")
 
 

@@ -118,6 +118,35 @@ def _now_eligible(context: Context) -> Letter:
     )
 
 
+def _appeal_answered(context: Context) -> Letter:
+    """Reads granted, answer."""
+    answer = gettext("The answer: {answer}").format(answer=context["answer"])
+    if context["granted"]:
+        return Letter(
+            subject=gettext("We looked again: you can now claim security keys"),
+            paragraphs=(
+                gettext(
+                    "You asked us to take another look at a rule that did not let you claim. Two of us did, "
+                    "and set it aside for you."
+                ),
+                answer,
+            ),
+            action=gettext("See whether anything else is needed, and claim:"),
+        )
+    return Letter(
+        subject=gettext("We looked again, and the answer is no"),
+        paragraphs=(
+            gettext(
+                "You asked us to take another look at a rule that did not let you claim. A person did, and "
+                "it stays as it is."
+            ),
+            answer,
+            gettext("If we missed something, answer this mail; a person reads it."),
+        ),
+        action=gettext("Every rule, why it decides as it does, and what would change it:"),
+    )
+
+
 def _code(context: Context) -> Letter:
     """Reads code, which is in no stored context."""
     return Letter(
@@ -444,6 +473,7 @@ LETTERS: Mapping[Notice.Template, Callable[[Context], Letter]] = {
     T.INVITATION: _invitation,
     T.REMINDER: _reminder,
     T.NOW_ELIGIBLE: _now_eligible,
+    T.APPEAL_ANSWERED: _appeal_answered,
     T.CODE: _code,
     T.CONFIRMED: _confirmed,
     T.WAITLISTED: _waitlisted,

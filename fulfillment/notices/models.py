@@ -20,6 +20,7 @@ class Notice(models.Model):
         INVITATION = "invitation", "invited to claim"
         REMINDER = "reminder", "reminded of the invitation"
         NOW_ELIGIBLE = "now_eligible", "admitted by a new policy"
+        APPEAL_ANSWERED = "appeal_answered", "answer to an appeal"
         CODE = "code", "sign-in code"
         CONFIRMED = "confirmed", "claim accepted"
         WAITLISTED = "waitlisted", "place in line"

@@ -46,15 +46,16 @@ def zone_of(country: str, at: datetime) -> ZoneInfo:
     return zones[len(zones) // 2] if zones else ZoneInfo("UTC")
 
 
-def polite_moment(now: datetime, *, country: str, manner: Manner) -> datetime:
+def polite_moment(now: datetime, *, country: str, manner: Manner, time_zone: str = "") -> datetime:
     """The first moment from now on at which a message of this manner may arrive.
 
     Args: now: aware. country: where the recipient is, as far as known.
+          time_zone: the recipient's own, by its name; it goes before the country's.
     """
     if manner == Manner.AT_ONCE:
         return now
     opens, closes = (OFFICE_OPENS, OFFICE_CLOSES) if manner == Manner.WORKING_DAY else (MORNING, EVENING)
-    local = now.astimezone(zone_of(country, now))
+    local = now.astimezone(_named(time_zone) or zone_of(country, now))
     if local.timetz().replace(tzinfo=None) >= closes:
         local = _morning_of(local + timedelta(days=1), opens)
     elif local.timetz().replace(tzinfo=None) < opens:
@@ -62,6 +63,13 @@ def polite_moment(now: datetime, *, country: str, manner: Manner) -> datetime:
     while manner == Manner.WORKING_DAY and local.weekday() >= FRIDAY:
         local = _morning_of(local + timedelta(days=1), opens)
     return max(now, local.astimezone(now.tzinfo))
+
+
+def _named(time_zone: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(time_zone) if time_zone else None
+    except ZoneInfoNotFoundError:  # known when it was chosen, and no longer
+        return None
 
 
 def _morning_of(day: datetime, opens: time) -> datetime:

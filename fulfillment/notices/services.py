@@ -17,6 +17,7 @@ from fulfillment.notices.composing import UNASKED, compose
 from fulfillment.notices.models import Notice, Recipient
 from fulfillment.notices.recipients import is_unreachable
 from fulfillment.notices.rules import Manner, polite_moment
+from roster.models import Account
 
 logger = logging.getLogger("keydesk.notices")
 
@@ -37,6 +38,7 @@ MANNERS = {
     T.INVITATION: Manner.WORKING_DAY,
     T.REMINDER: Manner.WORKING_DAY,
     T.NOW_ELIGIBLE: Manner.WORKING_DAY,
+    T.APPEAL_ANSWERED: Manner.BY_DAY,
     T.PROMOTED: Manner.BY_DAY,
     T.SHIPPED: Manner.BY_DAY,
     T.DELIVERED: Manner.BY_DAY,
@@ -65,9 +67,11 @@ def queue_notice(
 
     Args:   context: what the letter reads (`letters.py`) besides the claim; never an address or a phone.
             once: what may be said only once; by default this template about this claim.
-            country: where they are, as far as known: what can wait is not mailed at night there.
+            country: where they are, as far as known: what can wait is not mailed at night there. The time
+            zone the person named for themselves goes before it.
     After commit: a job mails it.
     """
+    manner = MANNERS.get(template, Manner.AT_ONCE)
     notice = Notice(
         key=once or f"{template}:{claim_code}",
         account_id=account_id,
@@ -75,10 +79,16 @@ def queue_notice(
         claim_code=claim_code,
         context=context or {},
         created_at=now,
-        due_at=polite_moment(now, country=country, manner=MANNERS.get(template, Manner.AT_ONCE)),
+        due_at=now
+        if manner == Manner.AT_ONCE
+        else polite_moment(now, country=country, time_zone=_time_zone_of(account_id), manner=manner),
     )
     Notice.objects.bulk_create([notice], ignore_conflicts=True)
     wake(SEND_NOTICES)
+
+
+def _time_zone_of(account_id: int) -> str:
+    return Account.objects.values_list("time_zone", flat=True).get(pk=account_id)
 
 
 def queue_code(*, account_id: int, code: str, now: datetime) -> None:

@@ -7,14 +7,16 @@ from django.core.management.base import CommandParser
 from config import catalogues
 from config.commands import KeydeskCommand
 from fulfillment.claims.services.regions import shipped_document
+from roster.rules.difference import TITLES
 from roster.rules.texts import every_sentence
 
 
 def tables() -> dict[str, list[str]]:
-    """Texts that are data: the rules' sentences, and why the region table says no."""
+    """Texts that are data: the rules' sentences and titles, and why the region table says no."""
     reasons = [region.get("reason") for region in shipped_document()["regions"]]
     return {
         "roster/rules/texts.py": every_sentence(),
+        "roster/rules/difference.py": sorted(TITLES.values()),
         "fulfillment/claims/data/regions-2022.json": sorted({reason for reason in reasons if reason}),
     }
 

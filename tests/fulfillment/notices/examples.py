@@ -16,6 +16,7 @@ CONTEXTS: dict[Notice.Template, dict[str, Any]] = {
     T.INVITATION: {**_PROJECTS, **_CLOSES, "quantity": 2, "sponsor": "Example Foundation"},
     T.REMINDER: {**_PROJECTS, **_CLOSES},
     T.NOW_ELIGIBLE: {**_CLOSES, "sponsor": "Example Foundation"},
+    T.APPEAL_ANSWERED: {"granted": False, "answer": "The role is of last week; ask again in May."},
     T.CONFIRMED: {"quantity": 2},
     T.WAITLISTED: {"place": 3},
     T.IN_REVIEW: {},

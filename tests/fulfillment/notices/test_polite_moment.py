@@ -11,6 +11,7 @@ from fulfillment.notices.models import Notice
 from fulfillment.notices.rules import Manner, polite_moment, zone_of
 from fulfillment.notices.services import queue_notice, send_notices
 from roster.rules.countries import COUNTRIES
+from roster.services.wishes import say_where
 from tests.conftest import Roster
 
 MONDAY_NOON = datetime(2022, 7, 11, 12, tzinfo=UTC)
@@ -63,6 +64,27 @@ def test_a_large_country_is_taken_at_its_middle() -> None:
     assert zone_of("DE", MONDAY_NOON) in (ZoneInfo("Europe/Berlin"), ZoneInfo("Europe/Busingen"))
     assert MONDAY_NOON.astimezone(zone_of("US", MONDAY_NOON)).hour == 7
     assert zone_of("", MONDAY_NOON) == ZoneInfo("UTC")
+
+
+def test_the_zone_somebody_named_goes_before_their_country() -> None:
+    night_in_berlin = datetime(2022, 7, 11, 21, tzinfo=UTC)
+    for zone, expected in (
+        ("America/Los_Angeles", night_in_berlin),
+        ("", datetime(2022, 7, 12, 6, tzinfo=UTC)),
+        ("Atlantis/Capital", datetime(2022, 7, 12, 6, tzinfo=UTC)),
+    ):
+        moment = polite_moment(night_in_berlin, country="DE", time_zone=zone, manner=Manner.BY_DAY)
+        assert moment == expected
+
+
+@pytest.mark.django_db
+def test_an_invitation_waits_for_the_office_hours_of_the_zone_somebody_named(roster: Roster) -> None:
+    owner = roster["m-owner"]
+    say_where(account=owner, country="US", time_zone="Pacific/Honolulu", actor="m", now=MONDAY_NOON)
+    queue_notice(
+        account_id=owner.pk, template=Notice.Template.INVITATION, country="US", context={}, now=MONDAY_NOON
+    )
+    assert Notice.objects.get().due_at.astimezone(ZoneInfo("Pacific/Honolulu")).hour == 9
 
 
 @pytest.mark.django_db

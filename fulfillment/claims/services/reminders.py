@@ -1,0 +1,65 @@
+"""Remind those who were invited and have not claimed, once."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from fulfillment.claims.models import Campaign, Claim
+from fulfillment.notices.models import Notice
+from fulfillment.notices.services import queue_notice
+from roster.selectors import critical_projects_of
+
+REMIND_AFTER = timedelta(days=14)
+# Too late to be of use: a mail on Friday evening is read on Monday.
+LAST_CALL = timedelta(days=4)
+
+
+def remind_invited(*, now: datetime) -> int:
+    """Remind everybody whose invitation left two weeks ago; how many.
+
+    Safe to repeat: nobody is reminded twice in a campaign. Not reminded: who claimed, whatever became of it;
+    who wants no mail or takes no part; who has no critical project any more; anybody in the last days.
+    """
+    reminded = 0
+    for campaign in Campaign.objects.filter(opens_at__lte=now, closes_at__gt=now + LAST_CALL).order_by("pk"):
+        for invitation in _unanswered(campaign, now).iterator(chunk_size=1_000):
+            reminded += _remind(invitation, campaign, now)
+    return reminded
+
+
+def _unanswered(campaign: Campaign, now: datetime) -> QuerySet[Notice]:
+    """Invitations to the campaign that left long enough ago, and that nobody followed or was reminded of."""
+    reminders = Notice.objects.filter(
+        template=Notice.Template.REMINDER,
+        account=OuterRef("account"),
+        key__startswith=f"reminder:{campaign.slug}:",
+    )
+    claims = Claim.objects.filter(campaign=campaign, account=OuterRef("account"))
+    return (
+        Notice.objects.filter(
+            ~Exists(reminders),
+            ~Exists(claims),
+            template=Notice.Template.INVITATION,
+            key__startswith=f"invitation:{campaign.slug}:",
+            sent_at__lte=now - REMIND_AFTER,
+            account__do_not_contact_since=None,
+            account__opted_out_at=None,
+        )
+        .select_related("account")
+        .order_by("pk")
+    )
+
+
+def _remind(invitation: Notice, campaign: Campaign, now: datetime) -> bool:
+    account = invitation.account
+    projects = critical_projects_of(account)
+    if projects:
+        queue_notice(
+            account_id=account.pk,
+            template=Notice.Template.REMINDER,
+            context={"projects": projects, "closes_at": campaign.closes_at.isoformat()},
+            once=f"reminder:{campaign.slug}:{account.pk}",
+            country=account.country,
+            now=now,
+        )
+    return bool(projects)
