@@ -11,6 +11,8 @@ PYTHON := .venv/bin/python
 MANAGE := $(PYTHON) manage.py
 DOWNLOADS ?=
 PORT ?= 8000
+# Every process of the suite has a test database of its own.
+IN_PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadgroup
 
 help: ## list the targets
 	@grep -hE '^[a-z.]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,8 +31,8 @@ help: ## list the targets
 demo: .env ## rehearse a full programme, print its report, serve the site (DOWNLOADS=file.csv for a real list)
 	@exec $(MANAGE) demo $(if $(DOWNLOADS),--downloads "$(DOWNLOADS)")
 
-test: .env ## the whole test suite
-	@$(PYTHON) -m pytest
+test: .env ## the whole test suite, on as many processors as there are
+	@$(PYTHON) -m pytest $(IN_PARALLEL)
 
 check: .env ## what CI runs: format, lint, types, imports, migrations, templates, tests
 	@echo "format";     .venv/bin/ruff format --check --quiet .
@@ -40,7 +42,7 @@ check: .env ## what CI runs: format, lint, types, imports, migrations, templates
 	echo "templates";  .venv/bin/djlint --check --lint --quiet config fulfillment pages desk reports api
 	echo "migrations"; ENV_FILE= DJANGO_SETTINGS_MODULE=tests.settings $(MANAGE) makemigrations --check --dry-run
 	echo "deploy";     ENV_FILE=tests/deployed.env $(MANAGE) check --deploy --fail-level WARNING
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest $(IN_PARALLEL)
 
 bench: .env ## the benchmarks, as ratios against a baseline of the same run
 	@$(PYTHON) -m benchmarks
