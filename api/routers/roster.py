@@ -18,7 +18,7 @@ from roster.files.accounts import account_row
 from roster.files.source import Source
 from roster.models import Account, Project
 from roster.services.accounts import put_account, take_in_accounts
-from roster.services.downloads import take_in_downloads
+from roster.services.downloads import is_yet_to_come, take_in_downloads
 from roster.services.roles import take_in_roles
 from roster.services.snapshots import Imported, Window
 
@@ -37,7 +37,7 @@ def push_account(request: HttpRequest, username: Username, account: Body[dict[st
     Fields as in an account list: email, email_verified, joined_at, has_totp, has_webauthn, is_organization.
     """
     try:
-        row = account_row(username, account)
+        row = account_row(username, account, clock.now())
     except InputErrors as error:
         raise _bad_rows(error, place="") from None
     return put_account(row=row, actor=token_of(request).actor, now=clock.now())
@@ -59,6 +59,8 @@ def push_snapshot(request: HttpRequest, snapshot: SnapshotIn) -> Status[dict[str
     window = Window(snapshot.window_start, snapshot.window_end)
     if (window.start is None) != (window.end is None):
         raise BadRequest([FieldError("window_end", "half_a_window", "Give both days or neither.")])
+    if window.end is not None and is_yet_to_come(window.end, now):
+        raise BadRequest([FieldError("window_end", "in_the_future", "Name days that are over.")])
     if window != Window() and snapshot.kind != "downloads":
         raise BadRequest([FieldError("window_start", "no_window", "Only downloads are counted over days.")])
     try:

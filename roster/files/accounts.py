@@ -7,10 +7,11 @@ from typing import Any
 
 from config.errors import InputError, InputErrors, Problem
 from roster.files.faults import Faults
-from roster.files.fields import boolean, email, moment_or_nothing
-from roster.files.names import is_username
+from roster.files.fields import CHECK_THE_CLOCK, YET_TO_COME, boolean, email, moment_or_nothing
+from roster.files.names import is_username, look_alikes
 from roster.files.records import records
 from roster.files.source import Source
+from roster.rules.checks import CLOCK_SKEW
 from roster.rules.reading import Parser, Unreadable, bad, shown
 
 REQUIRED = ("username", "email", "email_verified", "joined_at", "has_totp", "has_webauthn")
@@ -30,16 +31,17 @@ class AccountRow:
     is_organization: bool = False
 
 
-def read_accounts(source: Source) -> list[AccountRow]:
+def read_accounts(source: Source, now: datetime) -> list[AccountRow]:
     """Every account of the list.
 
+    Args:   now: nobody has joined later than that.
     Raises: InputErrors: the faults of the file, each with line and field.
     """
     faults = Faults(source)
     rows: list[AccountRow] = []
     lines: dict[str, int] = {}
     for line, record in records(source, REQUIRED, OPTIONAL):
-        row = _account(line, record, faults)
+        row = _account(line, record, faults, now)
         if row is not None:
             rows.append(row)
             first = lines.setdefault(row.username.lower(), line)
@@ -60,7 +62,7 @@ def read_accounts(source: Source) -> list[AccountRow]:
     return rows
 
 
-def account_row(username: str, record: Mapping[str, Any]) -> AccountRow:
+def account_row(username: str, record: Mapping[str, Any], now: datetime) -> AccountRow:
     """One account as an index pushes it, checked as a row of a list is.
 
     Raises: InputErrors: every bad field, unknown or missing ones among them, without a line.
@@ -82,12 +84,18 @@ def account_row(username: str, record: Mapping[str, Any]) -> AccountRow:
                 problems.append(Problem(found.problem, field=name, remedy=found.remedy))
     if values.get("email_verified") and values.get("email") == "":
         problems.append(Problem("there is no address to be verified.", field="email_verified"))
+    if _is_yet_to_come(values.get("joined_at"), now):
+        problems.append(Problem(YET_TO_COME, field="joined_at", remedy=CHECK_THE_CLOCK))
     if problems:
         raise InputErrors("account", problems)
     return AccountRow(**values)
 
 
-def _account(line: int, record: Mapping[str, Any], faults: Faults) -> AccountRow | None:
+def _is_yet_to_come(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment > now + CLOCK_SKEW
+
+
+def _account(line: int, record: Mapping[str, Any], faults: Faults, now: datetime) -> AccountRow | None:
     values: dict[str, Any] = {}
     for name, value in record.items():
         try:
@@ -99,12 +107,15 @@ def _account(line: int, record: Mapping[str, Any], faults: Faults) -> AccountRow
     if values["email_verified"] and not values["email"]:
         faults.add("there is no address to be verified.", line=line, field="email_verified")
         return None
+    if _is_yet_to_come(values["joined_at"], now):
+        faults.add(YET_TO_COME, line=line, field="joined_at", remedy=CHECK_THE_CLOCK)
+        return None
     return AccountRow(**values)
 
 
 def _username(value: Any) -> str:
     if not isinstance(value, str) or not is_username(value):
-        raise bad(f"{shown(value)} is not a username.")
+        raise bad(f"{shown(value)} is not a username.", look_alikes(value))
     return value
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from config.errors import InputError
 from roster.files.faults import Faults
-from roster.files.names import NameColumn, is_project_name, normalized
+from roster.files.names import NameColumn, is_project_name, look_alikes, normalized
 from roster.files.plain import read_plain
 from roster.files.records import csv_header, records
 from roster.files.source import Source
@@ -164,7 +164,12 @@ def _rows(source: Source) -> Any:
 
 def _check_project(project: Any, line: int, seen: dict[str, tuple[int, str]], faults: Faults) -> None:
     if not isinstance(project, str) or not is_project_name(project):
-        faults.add(f"{shown(project)} is not a project's name.", line=line, field="project")
+        faults.add(
+            f"{shown(project)} is not a project's name.",
+            line=line,
+            field="project",
+            remedy=look_alikes(project),
+        )
         return
     first_line, spelling = seen.setdefault(normalized(project), (line, project))
     if first_line != line:

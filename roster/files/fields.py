@@ -8,6 +8,8 @@ from roster.rules.reading import bad, day, flag, moment, shown
 
 # What databases and spreadsheets write for a boolean.
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+YET_TO_COME = "this time is yet to come."
+CHECK_THE_CLOCK = "Check the clock and the time zone of the export."
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>\"(),:;\\]+@[^@\s\x00-\x1f\x7f<>\"(),:;\\]+\.[^@\s.]{2,}")
 
 

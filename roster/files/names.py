@@ -54,6 +54,13 @@ def is_username(name: str) -> bool:
     return USERNAME.fullmatch(name) is not None
 
 
+def look_alikes(name: object) -> str | None:
+    """The remedy for a name with letters of other alphabets, which may look like another name on a screen."""
+    if isinstance(name, str) and not name.isascii():
+        return "Only the letters a to z are in a name; others may only look like them."
+    return None
+
+
 def normalized(name: str) -> str:
     """The spelling under which all spellings of a project's name are one."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -1,10 +1,14 @@
-"""Rows of a CSV, JSON or JSON Lines file, each with the line it stands on."""
+"""Rows of a CSV, JSON, JSON Lines or Parquet file, each with the line it stands on."""
 
 import csv
 import json
 from collections.abc import Collection, Iterator
+from datetime import date, datetime
 from io import StringIO
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from config.errors import InputError
 from roster.files.source import Source
@@ -13,15 +17,19 @@ Record = tuple[int, dict[str, Any]]
 
 
 def records(source: Source, required: Collection[str], optional: Collection[str] = ()) -> Iterator[Record]:
-    """Yield (line, row) with the columns asked for; CSV gives texts, JSON what is written there.
+    """Yield (line, row) with the columns asked for; CSV gives texts, JSON what is written there, Parquet the
+    same with times as texts.
 
-    For a JSON list the line is the item's position, from 1. Other columns are ignored; an absent optional
-    column is absent from the row.
+    For a JSON list and for Parquet the line is the row's position, from 1. Other columns are ignored; an
+    absent optional column is absent from the row.
 
-    Raises: InputError: not text, without header, a row of the wrong length, not JSON.
+    Raises: InputError: not text, without header, a row of the wrong length, not JSON, not Parquet.
     """
     columns = [*required, *optional]
-    rows = _json_rows(source) if source.is_json else _csv_rows(source, required)
+    if source.is_parquet:
+        rows = _parquet_rows(source, required, optional)
+    else:
+        rows = _json_rows(source) if source.is_json else _csv_rows(source, required, optional)
     for line, row in rows:
         missing = [name for name in required if name not in row]
         if missing:
@@ -29,16 +37,16 @@ def records(source: Source, required: Collection[str], optional: Collection[str]
         yield line, {name: row[name] for name in columns if name in row}
 
 
-def csv_header(source: Source, required: Collection[str]) -> list[str]:
+def csv_header(source: Source, required: Collection[str], optional: Collection[str] = ()) -> list[str]:
     """The column names of a CSV file.
 
-    Raises: InputError: a required one is absent or stands there twice.
+    Raises: InputError: a required one is absent, or one that is read stands there twice.
     """
     end = source.data.find(b"\n")
     first = source.data if end < 0 else source.data[:end]
     header = _cells(Source(source.path, first.removeprefix(b"\xef\xbb\xbf")))
-    for name in required:
-        if header.count(name) != 1:
+    for name in (*required, *optional):
+        if header.count(name) > 1 or (name in required and name not in header):
             what = "is missing from the header." if name not in header else "stands in the header twice."
             raise InputError(
                 source.path,
@@ -58,8 +66,8 @@ def _cells(line: Source) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _csv_rows(source: Source, required: Collection[str]) -> Iterator[Record]:
-    header = csv_header(source, required)
+def _csv_rows(source: Source, required: Collection[str], optional: Collection[str]) -> Iterator[Record]:
+    header = csv_header(source, required, optional)
     reader = csv.reader(StringIO(source.text, newline=""), strict=True)
     try:
         next(reader)
@@ -75,6 +83,30 @@ def _csv_rows(source: Source, required: Collection[str]) -> Iterator[Record]:
             starts_on = reader.line_num + 1
     except csv.Error as error:
         raise InputError(source.path, f"this is not CSV: {error}.", line=reader.line_num) from None
+
+
+def _parquet_rows(source: Source, required: Collection[str], optional: Collection[str]) -> Iterator[Record]:
+    try:
+        file = pq.ParquetFile(pa.BufferReader(source.data))
+        names = file.schema_arrow.names
+        for name in (*required, *optional):
+            if names.count(name) > 1 or (name in required and name not in names):
+                what = "stands there twice." if name in names else "there is no such column."
+                raise InputError(source.path, what, line=1, field=name)
+        line = 0
+        for batch in file.iter_batches(columns=[name for name in (*required, *optional) if name in names]):
+            for row in batch.to_pylist():
+                line += 1
+                yield line, {name: _as_text(value) for name, value in row.items()}
+    except (pa.ArrowException, OSError):
+        raise InputError(
+            source.path, "this Parquet file cannot be read.", remedy="Export it again."
+        ) from None
+
+
+def _as_text(value: Any) -> Any:
+    """Times as the other formats have them; one that was stored without a zone still has none."""
+    return value.isoformat() if isinstance(value, date | datetime) else value
 
 
 def _json_rows(source: Source) -> Iterator[Record]:

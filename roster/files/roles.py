@@ -1,13 +1,13 @@
 """Role lists: who has which role on which project."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from config.errors import InputError
 from roster.files.faults import Faults
-from roster.files.fields import day_or_nothing
-from roster.files.names import is_project_name, is_username, normalized
+from roster.files.fields import CHECK_THE_CLOCK, YET_TO_COME, day_or_nothing
+from roster.files.names import is_project_name, is_username, look_alikes, normalized
 from roster.files.records import records
 from roster.files.source import Source
 from roster.rules.facts import ROLES
@@ -32,16 +32,20 @@ class RoleRow:
         return normalized(self.project), self.username.lower(), self.role
 
 
-def read_roles(source: Source) -> list[RoleRow]:
+def read_roles(source: Source, now: datetime) -> list[RoleRow]:
     """Every role of the list.
 
+    Args:   now: no role is held since later; a day more is granted to zones that are ahead.
     Raises: InputErrors: the faults of the file, each with line and field.
     """
     faults = Faults(source)
     rows: dict[tuple[str, str, str], RoleRow] = {}
+    tomorrow = now.date() + timedelta(days=1)
     for line, record in records(source, REQUIRED):
         row = _role(line, record, faults)
-        if row is not None:
+        if row is not None and row.since is not None and row.since > tomorrow:
+            faults.add(YET_TO_COME, line=line, field="since", remedy=CHECK_THE_CLOCK)
+        elif row is not None:
             first = rows.setdefault(row.key, row)
             if first is not row:
                 faults.add(f"this role stands on line {first.line} already.", line=line, field="role")
@@ -56,9 +60,19 @@ def read_roles(source: Source) -> list[RoleRow]:
 def _role(line: int, record: dict[str, Any], faults: Faults) -> RoleRow | None:
     project, username, role = record["project"], record["username"], record["role"]
     if not isinstance(project, str) or not is_project_name(project):
-        faults.add(f"{shown(project)} is not a project's name.", line=line, field="project")
+        faults.add(
+            f"{shown(project)} is not a project's name.",
+            line=line,
+            field="project",
+            remedy=look_alikes(project),
+        )
     elif not isinstance(username, str) or not is_username(username):
-        faults.add(f"{shown(username)} is not a username.", line=line, field="username")
+        faults.add(
+            f"{shown(username)} is not a username.",
+            line=line,
+            field="username",
+            remedy=look_alikes(username),
+        )
     elif role not in ROLES:
         faults.add(
             f"{shown(role)} is not a role.", line=line, field="role", remedy="Write Owner or Maintainer."

@@ -42,7 +42,7 @@ def import_accounts(*, path: Path, actor: str, now: datetime) -> Imported:
 
 def take_in_accounts(*, source: Source, actor: str, now: datetime) -> Imported:
     """`import_accounts` of what has been read already."""
-    rows = read_accounts(source)
+    rows = read_accounts(source, now)
     with transaction.atomic(durable=True):
         lock_imports(Snapshot.Kind.ACCOUNTS)
         known = _stage(rows)

@@ -1,7 +1,7 @@
 """Import a download list."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from django.db import transaction
@@ -29,7 +29,7 @@ def import_downloads(
     Locks:  imports of download lists.
     Raises: InputErrors: the file's faults, with line and field. SnapshotWindowDiffers.
     """
-    window = _window(path, window_start, window_end)
+    window = _window(path, window_start, window_end, now)
     return take_in_downloads(source=read_source(path), window=window, actor=actor, now=now)
 
 
@@ -55,11 +55,18 @@ def take_in_downloads(*, source: Source, window: Window, actor: str, now: dateti
     return Imported(snapshot, is_new, added=added, unchanged=unchanged)
 
 
-def _window(path: Path, start: date | None, end: date | None) -> Window:
+def _window(path: Path, start: date | None, end: date | None, now: datetime) -> Window:
     if (start is None) != (end is None):
         raise InputError(
             path, "the window has a start or an end, but not both.", remedy="Give both dates or neither."
         )
     if start and end and start > end:
         raise InputError(path, f"the window starts on {start}, after it ends on {end}.")
+    if end and is_yet_to_come(end, now):
+        raise InputError(path, f"the window ends on {end}, which is yet to come.", field="window-end")
     return Window(start, end)
+
+
+def is_yet_to_come(day: date, now: datetime) -> bool:
+    """Whether a day has begun nowhere on earth."""
+    return day > now.date() + timedelta(days=1)

@@ -31,7 +31,7 @@ def import_roles(*, path: Path, actor: str, now: datetime) -> Imported:
 
 def take_in_roles(*, source: Source, actor: str, now: datetime) -> Imported:
     """`import_roles` of what has been read already."""
-    rows = read_roles(source)
+    rows = read_roles(source, now)
     with transaction.atomic(durable=True):
         lock_imports(Snapshot.Kind.ROLES)
         lock_new_projects()
