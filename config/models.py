@@ -10,3 +10,7 @@ class User(AbstractUser):
     account = models.OneToOneField(
         "roster.Account", null=True, blank=True, on_delete=models.PROTECT, related_name="user"
     )
+
+
+# Staff's words are a table of this room; Django finds models here.
+from config.texts import WrittenText  # noqa: E402, F401

@@ -68,9 +68,10 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name_plural = "audit entries"
         indexes = [
-            models.Index(fields=["-at", "-position"], name="audit_by_time"),
+            models.Index(fields=["-at", "-id"], name="audit_by_time"),
             models.Index(fields=["actor", "-at"], name="audit_by_actor"),
-            models.Index(fields=["subject_kind", "subject", "-at"], name="audit_by_subject"),
+            models.Index(fields=["subject", "-at"], name="audit_by_subject"),
+            models.Index(fields=["action", "-at"], name="audit_by_action"),
         ]
         triggers = [*append_only("audit_entries"), CHAIN_ENTRY]
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import QueryDict
 
 _M = TypeVar("_M", bound=Model)
@@ -28,9 +29,25 @@ def page_of(rows: QuerySet[_M], query: QueryDict, *, size: int = PAGE) -> Page[_
     after = query.get("after", "")
     if after.isdecimal() and len(after) < 19:
         rows = rows.filter(pk__lt=int(after))
-    found: list[Any] = list(rows.order_by("-pk")[: size + 1])
+    return _cut(rows.order_by("-pk"), query, size, lambda row: str(row.pk))
+
+
+def page_by_time(rows: QuerySet[_M], query: QueryDict, *, by: str, size: int = PAGE) -> Page[_M]:
+    """As `page_of`, but the earliest of a time first; an index on (the time, id) makes it cheap."""
+    moment, _, pk = query.get("after", "").partition("~")
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        at = None
+    if at is not None and at.tzinfo and pk.isdecimal() and len(pk) < 19:
+        rows = rows.filter(~Q(**{by: at}) | Q(pk__gt=int(pk)), **{f"{by}__gte": at})
+    return _cut(rows.order_by(by, "pk"), query, size, lambda row: f"{getattr(row, by).isoformat()}~{row.pk}")
+
+
+def _cut(rows: QuerySet[_M], query: QueryDict, size: int, cursor: Any) -> Page[_M]:
+    found: list[Any] = list(rows[: size + 1])
     if len(found) <= size:
         return Page(found, "")
     next_page = query.copy()
-    next_page["after"] = str(found[size - 1].pk)
+    next_page["after"] = cursor(found[size - 1])
     return Page(found[:size], next_page.urlencode())

@@ -55,6 +55,9 @@ class Reason(StrEnum):
 
 _A, _R = Account, Reason
 
+# What happens to every key that all goes well with.
+COMMON_REASONS = frozenset({_R.RECEIVE, _R.RESERVE, _R.PACK, _R.HAND_OVER, _R.DELIVER})
+
 # The one table of allowed moves. models.py renders it into the check constraint of the movement table.
 # A carrier may take back what it said, hence CORRECT. Quarantine leads to destruction only, and nothing
 # leads from outside the building to where a key can be given out (I8).

@@ -3,22 +3,21 @@
 import csv
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 from django import forms
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from desk.gate import allowed
-from desk.models import AuditEntry
 from desk.roles import Action
 from desk.shell import desk_page
+from desk.trail import SOURCES, Asked, everything, page, read_cursor
 
 PAGE = 50
+_DAY = forms.DateInput(attrs={"type": "date"})
 COLUMNS = (
-    *("position", "at", "actor", "action", "subject_kind", "subject", "reason", "before", "after"),
+    *("at", "source", "actor", "action", "subject_kind", "subject", "reason", "before", "after"),
     "hash",
 )
 
@@ -26,27 +25,35 @@ COLUMNS = (
 class TrailForm(forms.Form):
     """What of the trail to show; each empty field asks for all."""
 
+    source = forms.ChoiceField(
+        required=False,
+        choices=[("", "Everything"), *((one.name, one.label) for one in SOURCES)],
+        label="Of",
+    )
     actor = forms.CharField(required=False, max_length=150, label="Who", help_text="Such as staff:robin")
     action = forms.CharField(required=False, max_length=64, label="Did what")
     subject = forms.CharField(required=False, max_length=150, label="To what", help_text="A code or a serial")
-    since = forms.DateField(required=False, label="From")
-    until = forms.DateField(required=False, label="Until")
-    # The position of the last entry of the page before.
-    after = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+    since = forms.DateField(required=False, label="From", widget=_DAY)
+    until = forms.DateField(required=False, label="Until", widget=_DAY)
+    # The last line of the page before.
+    after = forms.CharField(required=False, max_length=80, widget=forms.HiddenInput)
 
-    def entries(self) -> QuerySet[AuditEntry]:
-        """What is asked for, newest first."""
-        asked: dict[str, Any] = self.cleaned_data
-        filters: dict[str, Any] = {
-            name: asked[name] for name in ("actor", "action", "subject") if asked.get(name)
-        }
-        if asked.get("since"):
-            filters["at__gte"] = _midnight(asked["since"])
-        if asked.get("until"):
-            filters["at__lt"] = _midnight(asked["until"] + timedelta(days=1))
-        if asked.get("after"):
-            filters["position__lt"] = asked["after"]
-        return AuditEntry.objects.filter(**filters).order_by("-position")
+    def clean_after(self) -> str:
+        after = str(self.cleaned_data["after"])
+        try:
+            return after and read_cursor(after) and after
+        except ValueError:
+            return ""
+
+    def asked(self) -> Asked:
+        found = self.cleaned_data
+        since, until = found.get("since"), found.get("until")
+        texts = {name: found.get(name, "") for name in ("source", "actor", "action", "subject", "after")}
+        return Asked(
+            since=_midnight(since) if since else None,
+            until=_midnight(until + timedelta(days=1)) if until else None,
+            **texts,
+        )
 
 
 def _midnight(day: date) -> datetime:
@@ -57,17 +64,15 @@ def _midnight(day: date) -> datetime:
 @allowed(Action.SEE_AUDIT)
 def trail(request: HttpRequest) -> HttpResponse:
     form = TrailForm(request.GET)
-    found = list(form.entries()[: PAGE + 1]) if form.is_valid() else []
-    more = request.GET.copy()
-    if len(found) > PAGE:
-        more["after"] = str(found[PAGE - 1].position)
-    everything = request.GET.copy()
-    everything.pop("after", None)
+    lines, after = page(form.asked(), size=PAGE) if form.is_valid() else ([], "")
+    more, everything_asked = request.GET.copy(), request.GET.copy()
+    more["after"] = after
+    everything_asked.pop("after", None)
     context = {
         "form": form,
-        "entries": found[:PAGE],
-        "more": more.urlencode() if len(found) > PAGE else "",
-        "everything": everything.urlencode(),
+        "entries": lines,
+        "more": more.urlencode() if after else "",
+        "everything": everything_asked.urlencode(),
     }
     return desk_page(request, "desk/audit.html", context, status=422 if form.errors else 200)
 
@@ -75,11 +80,11 @@ def trail(request: HttpRequest) -> HttpResponse:
 @require_safe
 @allowed(Action.SEE_AUDIT)
 def export(request: HttpRequest) -> HttpResponseBase:
-    """All that the filter finds, as CSV, with each entry's hash; it streams."""
+    """All that the filter finds, as CSV, with the hash of each line that is chained; it streams."""
     form = TrailForm(request.GET)
     if not form.is_valid():
         return trail(request)
-    answer = StreamingHttpResponse(_lines(form.entries()), content_type="text/csv; charset=utf-8")
+    answer = StreamingHttpResponse(_lines(form.asked()), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="audit.csv"'
     return answer
 
@@ -91,18 +96,18 @@ class _Echo:
         return line
 
 
-def _lines(entries: QuerySet[AuditEntry]) -> Iterator[str]:
+def _lines(asked: Asked) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
-    for entry in entries.iterator(chunk_size=1_000):
-        yield writer.writerow([_cell(getattr(entry, column)) for column in COLUMNS])
+    for line in everything(asked):
+        yield writer.writerow([_cell(getattr(line, column)) for column in COLUMNS])
 
 
 def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, bytes | memoryview):
-        return bytes(value).hex()
+    if isinstance(value, bytes):
+        return value.hex()
     text = str(value)
     # A spreadsheet would run a text that begins like a formula.
     return f"'{text}" if text[:1] in "=+-@\t\r" else text

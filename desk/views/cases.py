@@ -1,6 +1,7 @@
 """One case: its clock, what was done about it, and what the playbook offers."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -104,13 +105,8 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
         refusal = "Somebody worked this case meanwhile. What they did is below; decide again."
         return _page(request, found, refusal=refusal, status=409)
     actor, now = actor_of(request), clock.now()
-    try:
-        _do(found, action, done, actor=actor, take_over="take_over" in request.POST)
-    except (KeydeskError, Shredded) as refusal:
-        _name_fields(form, refusal)
-        return _page(request, found, form=form, refusal=str(refusal), status=409)
-    # What was done is in the case's own entries, in one transaction with the doing; this is its line here.
-    audit.record(
+    record = partial(
+        audit.record,
         actor=actor,
         action=f"case_{action}",
         subject_kind="case",
@@ -119,12 +115,19 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
         now=now,
         after={name: done[name] for name in ("outcome", "cents", "filing", "reference") if done.get(name)},
     )
+    given: dict[str, Any] = {"code": code, "actor": actor, "now": now, "record": record}
+    try:
+        _do(found, action, done, given, take_over="take_over" in request.POST)
+    except (KeydeskError, Shredded) as refusal:
+        _name_fields(form, refusal)
+        return _page(request, found, form=form, refusal=str(refusal), status=409)
     messages.success(request, f"Case {code}: {action.label}. Done.")
     return HttpResponseRedirect(reverse("desk:case", args=[code]))
 
 
-def _do(found: Case, action: CaseAction, done: dict[str, Any], *, actor: str, take_over: bool) -> None:
-    given: dict[str, Any] = {"code": found.code, "actor": actor, "now": clock.now()}
+def _do(
+    found: Case, action: CaseAction, done: dict[str, Any], given: dict[str, Any], *, take_over: bool
+) -> None:
     if action is CaseAction.TAKE:
         casework.take_case(**given, take_over=take_over)
     elif action is CaseAction.FIX_ADDRESS:

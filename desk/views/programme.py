@@ -1,6 +1,5 @@
 """The programme: campaigns, policies, waves, prices, regions. What is changed is audited before and after."""
 
-import json
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from config import clock
 from config.errors import BadRequest, KeydeskError
@@ -20,17 +19,18 @@ from desk.gate import actor_of, allowed
 from desk.roles import Action
 from desk.shell import desk_page
 from fulfillment.claims.models import Campaign, PriceList, Region
-from fulfillment.claims.services.campaigns import CHANGEABLE, change_campaign
-from fulfillment.claims.services.previewing import preview_draft
+from fulfillment.claims.services.campaigns import CHANGEABLE, add_campaign, as_it_stands, change_campaign
 from fulfillment.claims.services.waves import Cohort, cancel_wave, plan_wave
 from fulfillment.claims.waves import Wave
+from inventory.models import KeyModel
 from roster.models import Policy
-from roster.rules import parse_policy
-from roster.rules.difference import differences
-from roster.services.policies import draft_policy, publish_draft
+from roster.policies import shipped_policy
+from roster.services.policies import publish_policy
 
 # Of a preview's names, what somebody reads; the numbers are of everybody.
 NAMED = 50
+FIRST_POLICY = "keydesk-default"
+_NEVER = "0001-01-01T00:00:00+00:00"
 _WHEN = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M:%S")
 
 
@@ -41,15 +41,35 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Campaign
-        fields = ("name", "sponsor", "opens_at", "closes_at", "per_claim", "offer_days", "policy")
-        widgets = {"opens_at": _WHEN, "closes_at": _WHEN}
+        fields = (
+            *("slug", "name", "sponsor", "opens_at", "closes_at", "per_claim", "offer_days", "key_models"),
+            "policy",
+        )
+        widgets = {"opens_at": _WHEN, "closes_at": _WHEN, "key_models": forms.CheckboxSelectMultiple}
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
-        self.fields["policy"].queryset = Policy.objects.filter(  # type: ignore[attr-defined]
-            status=Policy.Status.PUBLISHED
-        ).order_by("-published_at")
-        self.fields["policy"].label_from_instance = lambda policy: policy.version  # type: ignore[attr-defined]
+        policies: Any = self.fields["policy"]
+        policies.queryset = Policy.objects.filter(status=Policy.Status.PUBLISHED).order_by("-published_at")
+        policies.label_from_instance = lambda policy: policy.version
+        models: Any = self.fields["key_models"]
+        models.queryset = KeyModel.objects.order_by("sku")
+        models.label_from_instance = lambda model: f"{model.sku}: {model.name}"
+        self.fields["slug"].label = "Name in addresses"
+        self.fields["slug"].help_text = "Small letters, digits and dashes. It never changes."
+        if self.instance.pk:
+            del self.fields["slug"]
+        elif not policies.queryset.exists():
+            # A programme's first policy may be one that comes with the code.
+            policies.required = False
+            policies.empty_label = f"{FIRST_POLICY}, which comes with Keydesk"
+
+    def wanted(self) -> dict[str, Any]:
+        """The campaign as it should be, as services take it."""
+        given = self.cleaned_data
+        plain = {name: given[name] for name in CHANGEABLE if name not in ("policy_id", "key_models")}
+        models = sorted(model.sku for model in given["key_models"])
+        return plain | {"key_models": models, "policy_id": given["policy"].pk if given["policy"] else None}
 
     def clean_seen(self) -> dict[str, Any]:
         try:
@@ -80,6 +100,7 @@ def programme(request: HttpRequest) -> HttpResponse:
         "regions": Region.objects.in_force(now)
         .select_related("key_model")
         .order_by("country", "subdivision"),
+        "models": KeyModel.objects.order_by("sku"),
         "now": now,
     }
     return desk_page(request, "desk/programme.html", context)
@@ -93,16 +114,14 @@ def campaign(request: HttpRequest, slug: str) -> HttpResponse:
     found = Campaign.objects.filter(slug=slug).first()
     if found is None:
         raise Http404("There is no campaign of this name.")
-    seen = signing.dumps(_plain({name: getattr(found, name) for name in CHANGEABLE}))
+    seen = signing.dumps(_plain(as_it_stands(found)))
     if request.method != "POST":
         return _campaign_page(request, CampaignForm(instance=found, initial={"seen": seen}))
     form = CampaignForm(request.POST, instance=found)
     if not form.is_valid():
         return _campaign_page(request, form, 422)
-    wanted = {name: form.cleaned_data[name] for name in CHANGEABLE if name != "policy_id"}
-    wanted["policy_id"] = form.cleaned_data["policy"].pk
     try:
-        _change_campaign(request, slug, form.cleaned_data["seen"], wanted)
+        _change_campaign(request, slug, form.cleaned_data["seen"], form.wanted())
     except BadRequest as refusal:
         for error in refusal.errors:
             form.add_error(error.field, error.message)
@@ -112,6 +131,43 @@ def campaign(request: HttpRequest, slug: str) -> HttpResponse:
         return _campaign_page(request, form, 409)
     messages.success(request, "Changed. It is in the audit trail.")
     return HttpResponseRedirect(reverse("desk:programme"))
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@allowed(Action.RUN_PROGRAMME)
+def new_campaign(request: HttpRequest) -> HttpResponse:
+    """Set up a campaign."""
+    seen = {"opens_at": _NEVER, "closes_at": _NEVER}
+    form = CampaignForm(request.POST or None, initial={"seen": signing.dumps(seen)})
+    if request.method != "POST" or not form.is_valid():
+        return _campaign_page(request, form, 422 if form.errors else 200)
+    try:
+        made = _add_campaign(request, form)
+    except BadRequest as refusal:
+        for error in refusal.errors:
+            form.add_error(error.field, error.message)
+        return _campaign_page(request, form, 422)
+    messages.success(request, f"{made.name} is set up. It takes claims from when it opens.")
+    return HttpResponseRedirect(reverse("desk:programme"))
+
+
+def _add_campaign(request: HttpRequest, form: CampaignForm) -> Campaign:
+    actor, now, wanted = actor_of(request), clock.now(), form.wanted()
+    with transaction.atomic():
+        if wanted["policy_id"] is None:
+            first = publish_policy(document=shipped_policy(FIRST_POLICY), actor=actor, now=now)
+            wanted["policy_id"] = first.pk
+        made = add_campaign(slug=form.cleaned_data["slug"], wanted=wanted, now=now)
+        audit.record(
+            actor=actor,
+            action="campaign_added",
+            subject_kind="campaign",
+            subject=made.slug,
+            after=_plain(wanted),
+            now=now,
+        )
+    return made
 
 
 def _change_campaign(request: HttpRequest, slug: str, seen: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -132,103 +188,6 @@ def _change_campaign(request: HttpRequest, slug: str, seen: dict[str, Any], want
 
 def _campaign_page(request: HttpRequest, form: CampaignForm, status: int = 200) -> HttpResponse:
     return desk_page(request, "desk/campaign.html", {"form": form, "campaign": form.instance}, status=status)
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@allowed(Action.RUN_PROGRAMME)
-def policy(request: HttpRequest, version: str) -> HttpResponse:
-    """A policy: its rules, how they differ from those in force, and its draft to be changed."""
-    found = Policy.objects.filter(version=version).first()
-    if request.method != "POST":
-        if found is None:
-            raise Http404("There is no policy of this version.")
-        return _policy_page(request, found, json.dumps(found.document, indent=2))
-    text, actor, now = request.POST.get("document", ""), actor_of(request), clock.now()
-    try:
-        document = json.loads(text)
-        with transaction.atomic():
-            before = found.document if found is not None and found.status == Policy.Status.DRAFT else {}
-            drafted = draft_policy(document=document, actor=actor, now=now)
-            audit.record(
-                actor=actor,
-                action="policy_drafted",
-                subject_kind="policy",
-                subject=drafted.version,
-                before=before,
-                after=drafted.document,
-                now=now,
-            )
-    except json.JSONDecodeError as error:
-        return _policy_page(request, found, text, f"Line {error.lineno}: {error.msg}.", 422)
-    except KeydeskError as refusal:
-        return _policy_page(request, found, text, str(refusal), 422)
-    messages.success(request, "Drafted. Preview it; somebody else publishes it.")
-    return HttpResponseRedirect(reverse("desk:policy", args=[drafted.version]))
-
-
-@never_cache
-@require_POST
-@allowed(Action.RUN_PROGRAMME)
-def preview_policy(request: HttpRequest, version: str) -> HttpResponse:
-    """Who gains and who loses by a draft, over the whole roster."""
-    found = Policy.objects.filter(version=version).first()
-    if found is None:
-        raise Http404("There is no policy of this version.")
-    text = json.dumps(found.document, indent=2)
-    running = Campaign.objects.order_by("-opens_at").first()
-    try:
-        seen, _ = preview_draft(version=version, campaign=running, actor=actor_of(request), now=clock.now())
-    except KeydeskError as refusal:
-        return _policy_page(request, found, text, str(refusal), 409)
-    names = {"gained": seen.gained[:NAMED], "lost": seen.lost[:NAMED]}
-    return _policy_page(request, found, text, preview=seen, names=names)
-
-
-@never_cache
-@require_POST
-@allowed(Action.PUBLISH_POLICY)
-def publish_policy(request: HttpRequest, version: str) -> HttpResponse:
-    """The second name: a draft somebody else wrote and somebody previewed comes into force."""
-    actor, now = actor_of(request), clock.now()
-    try:
-        with transaction.atomic():
-            published = publish_draft(version=version, actor=actor, now=now)
-            audit.record(
-                actor=actor,
-                action="policy_published",
-                subject_kind="policy",
-                subject=version,
-                before={"drafted_by": published.drafted_by},
-                after={"effective_at": now.isoformat()},
-                now=now,
-            )
-    except KeydeskError as refusal:
-        found = Policy.objects.filter(version=version).first()
-        if found is None:
-            raise Http404("There is no policy of this version.") from None
-        return _policy_page(request, found, json.dumps(found.document, indent=2), str(refusal), 409)
-    messages.success(request, f"Policy {version} is published. Campaigns take it up on their own page.")
-    return HttpResponseRedirect(reverse("desk:programme"))
-
-
-def _policy_page(
-    request: HttpRequest, found: Policy | None, text: str, refusal: str = "", status: int = 200, **more: Any
-) -> HttpResponse:
-    running = Campaign.objects.select_related("policy").order_by("-opens_at").first()
-    difference: list[str] = []
-    if found is not None and running is not None and running.policy_id != found.pk:
-        difference = differences(parse_policy(running.policy.document), parse_policy(found.document))
-    context = {
-        "policy": found,
-        "text": text,
-        "refusal": refusal,
-        "difference": difference,
-        "running": running,
-        "is_mine": found is not None and found.drafted_by == actor_of(request),
-        **more,
-    }
-    return desk_page(request, "desk/policy.html", context, status=status)
 
 
 class WaveForm(forms.Form):

@@ -168,6 +168,15 @@ class ClaimQuerySet(models.QuerySet["Claim"]):
         return self.filter(account_id=account_id)
 
 
+CAME_BY = """
+    NEW.policy_id := (SELECT policy_id FROM roster_decision WHERE id = NEW.decision_id);
+    NEW.wave_id := (
+        SELECT wave_id FROM claims_invitation
+        WHERE campaign_id = NEW.campaign_id AND account_id = NEW.account_id AND invited_at <= NEW.created_at
+    );
+"""
+
+
 class Claim(models.Model):
     """One maintainer's request for keys in one campaign."""
 
@@ -201,6 +210,28 @@ class Claim(models.Model):
     held_at = models.DateTimeField(
         null=True, blank=True, help_text="Nothing is sent while this stands: its payment is disputed."
     )
+    # Both are filled in by the database when the claim is made, for the desk's lists: a policy's or a wave's
+    # claims lie together in time, so that a list that had to look them up would walk past all the others.
+    policy = models.ForeignKey(
+        "roster.Policy",
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="What its decision was made by.",
+    )
+    wave = models.ForeignKey(
+        "claims.Wave",
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        on_delete=models.PROTECT,
+        related_name="claims",
+        help_text="What its maintainer had been invited in by then.",
+    )
 
     objects = ClaimQuerySet.as_manager()
 
@@ -226,6 +257,12 @@ class Claim(models.Model):
         ]
         indexes = [
             models.Index(fields=["updated_at", "id"], name="claims_by_change"),
+            # The desk's lists, each with its newest first.
+            models.Index(fields=["state", "id"], name="claims_by_state"),
+            models.Index(fields=["country", "id"], name="claims_by_country"),
+            models.Index(fields=["policy", "id"], name="claims_by_policy"),
+            models.Index(fields=["wave", "id"], name="claims_by_wave", condition=Q(wave__isnull=False)),
+            models.Index(fields=["created_at", "id"], name="claims_by_age"),
             models.Index(
                 fields=["waitlisted_at", "id"],
                 name="claims_in_line",
@@ -238,6 +275,12 @@ class Claim(models.Model):
             ),
         ]
         triggers = [
+            pgtrigger.Trigger(
+                name="claims_know_what_they_came_by",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func=f"{CAME_BY} RETURN NEW;",
+            ),
             pgtrigger.FSM(
                 name="claims_follow_the_table",
                 field="state",
@@ -285,6 +328,7 @@ class ClaimItem(models.Model):
             ),
             models.CheckConstraint(condition=Q(quantity__gte=1), name="a_line_asks_for_a_key"),
         ]
+        indexes = [models.Index(fields=["key_model", "claim"], name="items_by_model")]
 
 
 class ClaimQuote(models.Model):
@@ -358,7 +402,12 @@ class ClaimEvent(models.Model):
     data = models.JSONField(default=dict)
 
     class Meta:
-        indexes = [models.Index(fields=["at", "id"], name="claim_events_by_time")]
+        indexes = [
+            models.Index(fields=["at", "id"], name="claim_events_by_time"),
+            # What the desk's trail asks for: what somebody did, and what is seldom done.
+            models.Index(fields=["actor", "at", "id"], name="claim_events_by_actor"),
+            models.Index(fields=["name", "at", "id"], name="claim_events_by_name"),
+        ]
         triggers = append_only("claim_events")
 
 

@@ -1,7 +1,7 @@
 """The mail of a notice: its letter in the recipient's language, as text and HTML, links of one host only."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +11,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 
+from config.texts import MAIL, texts_of
 from fulfillment.notices import secrets
 from fulfillment.notices.letters import Letter, write
 from fulfillment.notices.models import Notice, Recipient
@@ -45,7 +46,7 @@ def _compose(notice: Notice, *, phrase: str) -> Composed:
     }
     if notice.secret is not None:
         context["code"] = secrets.unseal(bytes(notice.secret))
-    letter = write(notice.template, context)
+    letter = with_staffs_words(write(notice.template, context), notice.template)
     no_thanks = no_thanks_link(notice.account_id) if notice.template in UNASKED else ""
     shown = {
         "letter": letter,
@@ -64,6 +65,13 @@ def _compose(notice: Notice, *, phrase: str) -> Composed:
     )
     mail.attach_alternative(render_to_string("notices/mail.html", shown).lstrip(), "text/html")
     return Composed(mail, letter)
+
+
+def with_staffs_words(letter: Letter, template: str) -> Letter:
+    """The letter with what staff have to add to all of its kind, in the active language."""
+    added = texts_of(f"{MAIL}{template}", translation.get_language() or settings.LANGUAGE_CODE).get("", "")
+    paragraphs = tuple(" ".join(part.split()) for part in added.split("\n\n") if part.strip())
+    return replace(letter, paragraphs=(*letter.paragraphs, *paragraphs)) if paragraphs else letter
 
 
 def _path(notice: Notice) -> str:

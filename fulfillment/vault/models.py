@@ -119,4 +119,8 @@ class Opening(models.Model):
     opened_at = models.DateTimeField()
 
     class Meta:
+        indexes = [
+            models.Index(fields=["opened_at", "id"], name="openings_by_time"),
+            models.Index(fields=["actor", "opened_at", "id"], name="openings_by_actor"),
+        ]
         triggers = append_only("openings")

@@ -119,6 +119,21 @@ class TestCases:
         assert (lost.closed_by, lost.outcome) == ("staff:robin", "no_fault")
         assert [action for _, action, _ in told()] == ["case_take", "case_note", "case_close"]
 
+    def test_what_is_done_and_its_line_in_the_trail_are_one(
+        self, lost: Case, staff_with: StaffWith, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A line that cannot be written leaves the case as it was."""
+
+        def fail(**_: object) -> None:
+            raise RuntimeError("the disk is full")
+
+        monkeypatch.setattr("desk.audit.record", fail)
+        for action, more in (("take", {}), ("note", {"note": "x"}), ("close", {"outcome": "no_fault"})):
+            with pytest.raises(RuntimeError):
+                self.work(staff_with(Role.REVIEWER, username=f"robin-{action}"), lost, action, **more)
+        lost.refresh_from_db()
+        assert (lost.owner, lost.closed_at, lost.entries.count()) == ("", None, 0)
+
     def test_two_people_at_one_case_do_not_overwrite_each_other(
         self, lost: Case, staff_with: StaffWith
     ) -> None:

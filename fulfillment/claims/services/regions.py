@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from config.errors import BadRequest, FieldError, InputErrors, Problem
 from fulfillment.claims.countries import is_country
@@ -69,6 +69,18 @@ def fitted(address: PostalAddress, *, region: Region | None) -> PostalAddress:
         phone=address.phone if region.phone_required else "",
         tax_id=address.tax_id if region.tax_id_required else "",
     )
+
+
+def region_in_force(*, country: str, subdivision: str, now: datetime, lock: bool = False) -> Region | None:
+    """The row of the table that holds for a place, as it stands there: for those who change it.
+
+    Locks: with `lock`, the table against others who change it, so that no two add a row for one place.
+    """
+    if lock:
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE claims_region IN SHARE ROW EXCLUSIVE MODE")
+    rows = Region.objects.in_force(now).filter(country=country, subdivision=subdivision, key_model=None)
+    return rows.order_by("-valid_from").first()
 
 
 @transaction.atomic

@@ -82,6 +82,7 @@ class Shipment(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["state", "id"], name="parcels_by_state"),
             # What waits at the desk, oldest first.
             models.Index(
                 fields=["created_at", "id"], name="parcels_to_pack", condition=Q(state=ShipmentState.LABELLED)

@@ -1,10 +1,11 @@
 """What a person does about a case: each action is one transaction, written down, and moves the parcel on.
 
 Actions that end a case close it with their outcome. All raise UnknownCase (no open case of that code),
-CaseTaken (somebody else works it) and NotInThePlaybook (this reason has no such action).
+CaseTaken (somebody else works it) and NotInThePlaybook (this reason has no such action). All take `record`:
+called last in the transaction that acts, so that who keeps a trail of their own keeps all of it or nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -35,39 +36,54 @@ from fulfillment.vault.services import Purpose, open_address, seal_address
 from inventory.rules import Account, Reason
 from inventory.services.movements import move
 
+Record = Callable[[], None]
 _A, _O = CaseAction, CaseOutcome
+
+
+def unrecorded() -> None:
+    """Nobody keeps a trail but the case."""
+
+
 # A redirected parcel is looked at again after so long.
 REDIRECTED_FOR = timedelta(days=7)
 
 
-def take_case(*, code: str, actor: str, now: datetime, take_over: bool = False) -> Case:
+def take_case(
+    *, code: str, actor: str, now: datetime, take_over: bool = False, record: Record = unrecorded
+) -> Case:
     """Work a case. One person does at a time; `take_over` takes it from whoever has it."""
     with transaction.atomic(durable=True):
         case = _locked(code, actor=actor, action=_A.TAKE, take_over=take_over)
         case.owner = actor
         case.save(update_fields=["owner"])
         enter(case, _A.TAKE, actor=actor, now=now)
+        record()
     return case
 
 
-def add_note(*, code: str, note: str, actor: str, now: datetime) -> Case:
+def add_note(*, code: str, note: str, actor: str, now: datetime, record: Record = unrecorded) -> Case:
     """Write down what was found out; anybody may. Raises: BadCaseData: an empty note."""
     with transaction.atomic(durable=True):
         case = _locked(code, actor=None, action=_A.NOTE)
         if not note.strip():
             raise BadCaseData("note", "Say what you found out.")
         enter(case, _A.NOTE, actor=actor, note=note.strip(), now=now)
+        record()
     return case
 
 
-def close_case(*, code: str, outcome: CaseOutcome, actor: str, now: datetime, note: str = "") -> Case:
+def close_case(
+    *, code: str, outcome: CaseOutcome, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+) -> Case:
     """Close a case by its outcome. A parcel without a label is then tried again by the sweep."""
-    with _working(code, _A.CLOSE, actor=actor) as case:
+    with _working(code, _A.CLOSE, actor=actor, record=record) as case:
         close(case, outcome=outcome, actor=actor, note=note, now=now)
     return case
 
 
-def fix_address(*, code: str, address: PostalAddress, actor: str, now: datetime) -> Case:
+def fix_address(
+    *, code: str, address: PostalAddress, actor: str, now: datetime, record: Record = unrecorded
+) -> Case:
     """Send to the corrected address, in the same country.
 
     Raises: TooLate: a label of the claim is bought, or it is closed or would go to another country.
@@ -75,7 +91,7 @@ def fix_address(*, code: str, address: PostalAddress, actor: str, now: datetime)
     claim_code = _claim_of(code)
     _locked_check(code, _A.FIX_ADDRESS, actor=actor)
     change_address(code=claim_code, address=address, actor=actor, now=now)
-    with _working(code, _A.FIX_ADDRESS, actor=actor) as case:
+    with _working(code, _A.FIX_ADDRESS, actor=actor, record=record) as case:
         enter(case, _A.FIX_ADDRESS, actor=actor, now=now)
         close(case, outcome=_O.ADDRESS_FIXED, actor=actor, note="", now=now)
         _send(case)
@@ -83,9 +99,9 @@ def fix_address(*, code: str, address: PostalAddress, actor: str, now: datetime)
     return case
 
 
-def resend(*, code: str, actor: str, now: datetime, note: str = "") -> Case:
+def resend(*, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded) -> Case:
     """Try the label again, now. Raises: TooLate: the parcel is not here any more."""
-    with _working(code, _A.RESEND, actor=actor) as case:
+    with _working(code, _A.RESEND, actor=actor, record=record) as case:
         _check_here(case)
         enter(case, _A.RESEND, actor=actor, note=note, now=now)
         close(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
@@ -94,12 +110,14 @@ def resend(*, code: str, actor: str, now: datetime, note: str = "") -> Case:
     return case
 
 
-def approve_postage(*, code: str, cents: int, actor: str, now: datetime, note: str = "") -> Case:
+def approve_postage(
+    *, code: str, cents: int, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+) -> Case:
     """Send although postage is above the region's ceiling, up to so much (US cents).
 
     Raises: BadCaseData: no amount. TooLate.
     """
-    with _working(code, _A.APPROVE_POSTAGE, actor=actor) as case:
+    with _working(code, _A.APPROVE_POSTAGE, actor=actor, record=record) as case:
         _check_here(case)
         if not 0 < cents <= 1_000_000:
             raise BadCaseData("cents", "Approve between 1 cent and 10,000 dollars.")
@@ -112,7 +130,14 @@ def approve_postage(*, code: str, cents: int, actor: str, now: datetime, note: s
 
 
 def give_customs_data(
-    *, code: str, actor: str, now: datetime, filing: str = "", tax_id: str = "", note: str = ""
+    *,
+    code: str,
+    actor: str,
+    now: datetime,
+    filing: str = "",
+    tax_id: str = "",
+    note: str = "",
+    record: Record = unrecorded,
 ) -> Case:
     """Give customs what they want: the number of an export filing (ITN), or the recipient's tax id.
 
@@ -121,7 +146,7 @@ def give_customs_data(
 
     Raises: BadCaseData: neither, or a filing number that is none.
     """
-    with _working(code, _A.GIVE_CUSTOMS_DATA, actor=actor) as case:
+    with _working(code, _A.GIVE_CUSTOMS_DATA, actor=actor, record=record) as case:
         if filing and not is_filing_number(filing):
             raise BadCaseData("filing", "A filing number is X and 14 digits, such as X20220711123456.")
         if not filing and not tax_id and not note:
@@ -139,12 +164,14 @@ def give_customs_data(
     return case
 
 
-def redirect(*, code: str, reference: str, actor: str, now: datetime, note: str = "") -> Case:
+def redirect(
+    *, code: str, reference: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+) -> Case:
     """Write down that the carrier was told to redirect the parcel; the case is due again in a week.
 
     Args: reference: the carrier's, of the request.
     """
-    with _working(code, _A.REDIRECT, actor=actor) as case:
+    with _working(code, _A.REDIRECT, actor=actor, record=record) as case:
         enter(case, _A.REDIRECT, actor=actor, note=note, now=now, reference=reference[:80])
         case.due_at = now + REDIRECTED_FOR
         case.save(update_fields=["due_at"])
@@ -153,13 +180,20 @@ def redirect(*, code: str, reference: str, actor: str, now: datetime, note: str 
 
 
 def claim_insurance(
-    *, code: str, reference: str, cents: int, actor: str, now: datetime, note: str = ""
+    *,
+    code: str,
+    reference: str,
+    cents: int,
+    actor: str,
+    now: datetime,
+    note: str = "",
+    record: Record = unrecorded,
 ) -> Case:
     """Write down that the insured value was claimed; the case stays open until it is paid or refused.
 
     Args: reference: the insurer's, of the claim. cents: what was claimed, in US cents.
     """
-    with _working(code, _A.CLAIM_INSURANCE, actor=actor) as case:
+    with _working(code, _A.CLAIM_INSURANCE, actor=actor, record=record) as case:
         if cents <= 0 or not reference.strip():
             raise BadCaseData("reference", "Give the insurer's reference and the amount.")
         enter(
@@ -168,7 +202,9 @@ def claim_insurance(
     return case
 
 
-def replace_keys(*, code: str, actor: str, now: datetime, note: str = "") -> tuple[Case, Claim]:
+def replace_keys(
+    *, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+) -> tuple[Case, Claim]:
     """Grant a claim that replaces the parcel's keys, and close the case by that.
 
     Each key is replaced once, whichever case asks. The replacement stands on the decision of its claim, is
@@ -177,7 +213,7 @@ def replace_keys(*, code: str, actor: str, now: datetime, note: str = "") -> tup
     Returns: the case, and the claim that was granted.
     Raises:  NothingToReplace: its keys were replaced before, or are still here. Shredded: ask for an address.
     """
-    with _working(code, _A.REPLACE, actor=actor) as case:
+    with _working(code, _A.REPLACE, actor=actor, record=record) as case:
         if case.shipment.state in (ShipmentState.PLANNED, ShipmentState.LABELLED, ShipmentState.CANCELLED):
             raise NothingToReplace(case.shipment.claim.code)
         rows = ParcelUnit.objects.filter(shipment=case.shipment_id).select_related("unit")
@@ -194,12 +230,12 @@ def replace_keys(*, code: str, actor: str, now: datetime, note: str = "") -> tup
     return case, granted
 
 
-def write_off(*, code: str, actor: str, now: datetime, note: str = "") -> Case:
+def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded) -> Case:
     """Give the parcel up: its keys are lost in the ledger, unless the carrier delivered them or we have them.
 
     Raises: TooLate: it is still here.
     """
-    with _working(code, _A.WRITE_OFF, actor=actor) as case:
+    with _working(code, _A.WRITE_OFF, actor=actor, record=record) as case:
         shipment = case.shipment
         if shipment.state in (ShipmentState.PLANNED, ShipmentState.LABELLED, ShipmentState.CANCELLED):
             raise TooLate(shipment.claim.code)
@@ -216,7 +252,7 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "") -> Case:
 
 
 @contextmanager
-def _working(code: str, action: CaseAction, *, actor: str) -> Iterator[Case]:
+def _working(code: str, action: CaseAction, *, actor: str, record: Record) -> Iterator[Case]:
     """An open case, its row locked, in a transaction; whoever acts on it becomes its owner."""
     with transaction.atomic(durable=True):
         case = _locked(code, actor=actor, action=action)
@@ -224,6 +260,7 @@ def _working(code: str, action: CaseAction, *, actor: str) -> Iterator[Case]:
             case.owner = actor
             case.save(update_fields=["owner"])
         yield case
+        record()
 
 
 def _locked(code: str, *, actor: str | None, action: CaseAction, take_over: bool = False) -> Case:

@@ -1,0 +1,209 @@
+"""One stream of who did what, when and why: the desk's own trail, claims, the ledger, and opened addresses.
+
+Each source is a table that is only ever appended to, read by an index from the newest on; the stream is
+their merger, so that page 1,000 costs what page 1 does.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+from typing import Any
+
+from django.db.models import Model, Q, QuerySet
+
+from desk.models import AuditEntry
+from fulfillment.claims.models import ClaimEvent
+from fulfillment.vault.models import Opening
+from inventory.models import Movement
+from inventory.rules import Account
+
+# Read at once from each source while a file is written.
+_CHUNK = 1_000
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was done, wherever it is on record. `hash`: what chains it, where its source has one."""
+
+    source: str
+    pk: int
+    at: datetime
+    actor: str
+    action: str
+    subject_kind: str
+    subject: str
+    reason: str = ""
+    before: Mapping[str, Any] = field(default_factory=dict)
+    after: Mapping[str, Any] = field(default_factory=dict)
+    hash: bytes = b""
+
+    @property
+    def place(self) -> tuple[datetime, int, int]:
+        """Its place in the stream, the newest first when sorted downwards."""
+        return self.at, -_RANKS[self.source], self.pk
+
+    @property
+    def cursor(self) -> str:
+        return f"{self.at.isoformat()}~{self.source}~{self.pk}"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What of the stream is wanted; each empty field asks for all. `after` is the cursor of a line."""
+
+    source: str = ""
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    after: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table of the stream: its words, its rows, its fields' names, and how a row becomes a line."""
+
+    name: str
+    label: str
+    rows: Callable[[], QuerySet[Any]]
+    at: str
+    action: str
+    subject: str
+    line: Callable[[Any], Line]
+
+    def find(self, asked: Asked) -> QuerySet[Any]:
+        wanted = {"actor": asked.actor, self.action: asked.action, self.subject: asked.subject}
+        rows = self.rows().filter(**{name: value for name, value in wanted.items() if value})
+        if asked.since:
+            rows = rows.filter(**{f"{self.at}__gte": asked.since})
+        if asked.until:
+            rows = rows.filter(**{f"{self.at}__lt": asked.until})
+        if asked.after:
+            rows = rows.filter(self._older_than(asked.after))
+        return rows.order_by(f"-{self.at}", "-pk")
+
+    def _older_than(self, cursor: str) -> Q:
+        moment, source, pk = read_cursor(cursor)
+        older = Q(**{f"{self.at}__lte": moment})
+        same = Q(**{self.at: moment})
+        if source == self.name:
+            return older & ~(same & Q(pk__gte=pk))
+        return older & ~same if _RANKS[self.name] < _RANKS[source] else older
+
+
+def read_cursor(cursor: str) -> tuple[datetime, str, int]:
+    """Raises: ValueError: it is none, which a link that was cut is not."""
+    moment, source, pk = cursor.split("~")
+    if source not in _RANKS or not pk.isdecimal() or len(pk) > 18:
+        raise ValueError(cursor)
+    at = datetime.fromisoformat(moment)
+    if at.tzinfo is None:
+        raise ValueError(cursor)
+    return at, source, int(pk)
+
+
+def page(asked: Asked, *, size: int) -> tuple[list[Line], str]:
+    """The newest lines asked for, and the cursor of the next page, empty on the last. A query a source."""
+    found = list(islice(_merged(asked, lambda rows: iter(rows[: size + 1])), size + 1))
+    return found[:size], found[size - 1].cursor if len(found) > size else ""
+
+
+def everything(asked: Asked) -> Iterator[Line]:
+    """All lines asked for, read as they are taken."""
+    return _merged(asked, lambda rows: rows.iterator(chunk_size=_CHUNK))
+
+
+def _merged(asked: Asked, read: Callable[[QuerySet[Any]], Iterator[Model]]) -> Iterator[Line]:
+    lines = (
+        map(source.line, read(source.find(asked))) for source in SOURCES if asked.source in ("", source.name)
+    )
+    return merge(*lines, key=lambda line: line.place, reverse=True)
+
+
+def _of_the_desk(entry: AuditEntry) -> Line:
+    return Line(
+        "desk",
+        entry.pk,
+        entry.at,
+        entry.actor,
+        entry.action,
+        entry.subject_kind,
+        entry.subject,
+        entry.reason,
+        entry.before,
+        entry.after,
+        bytes(entry.hash),
+    )
+
+
+def _of_a_claim(event: ClaimEvent) -> Line:
+    data = dict(event.data)
+    return Line(
+        "claims",
+        event.pk,
+        event.at,
+        event.actor,
+        event.name,
+        "claim",
+        event.claim.code,
+        str(data.pop("note", "")),
+        {"state": event.state_before} if event.state_before != event.state_after else {},
+        ({"state": event.state_after} if event.state_before != event.state_after else {}) | data,
+    )
+
+
+def _of_the_ledger(movement: Movement) -> Line:
+    return Line(
+        "ledger",
+        movement.pk,
+        movement.moved_at,
+        movement.actor,
+        movement.reason,
+        "unit",
+        movement.unit.serial,
+        movement.reference,
+        {"account": Account(movement.from_account).value},
+        {"account": Account(movement.to_account).value},
+        bytes(movement.hash),
+    )
+
+
+def _of_the_vault(opening: Opening) -> Line:
+    return Line(
+        "vault",
+        opening.pk,
+        opening.opened_at,
+        opening.actor,
+        opening.kind,
+        "claim",
+        opening.subject,
+        opening.get_purpose_display(),
+    )
+
+
+SOURCES = (
+    Source("desk", "The desk", AuditEntry.objects.all, "at", "action", "subject", _of_the_desk),
+    Source(
+        "claims",
+        "Claims",
+        lambda: ClaimEvent.objects.select_related("claim"),
+        "at",
+        "name",
+        "claim__code",
+        _of_a_claim,
+    ),
+    Source(
+        "ledger",
+        "The ledger of keys",
+        lambda: Movement.objects.select_related("unit"),
+        "moved_at",
+        "reason",
+        "unit__serial",
+        _of_the_ledger,
+    ),
+    Source("vault", "Opened addresses", Opening.objects.all, "opened_at", "kind", "subject", _of_the_vault),
+)
+_RANKS = {source.name: rank for rank, source in enumerate(SOURCES)}

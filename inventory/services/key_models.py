@@ -1,0 +1,90 @@
+"""Key models: added, and changed but for their SKU, which is part of the hashes of their units."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from config.errors import BadRequest, FieldError
+from inventory.errors import InventoryError
+from inventory.models import KeyModel
+
+CHANGEABLE = (
+    *("name", "connector", "has_nfc", "is_active", "weight_g", "length_mm", "width_mm", "height_mm"),
+    *("physical_source", "hs_code", "hs_source", "origin_country", "customs_value_cents", "currency", "eccn"),
+    *("contains_battery", "aaguids", "image"),
+)
+_ABOVE_NOUGHT = ("weight_g", "length_mm", "width_mm", "height_mm", "customs_value_cents")
+
+
+class KeyModelChanged(InventoryError):
+    """Somebody else changed it since it was looked at; nothing was changed."""
+
+    code = "key_model_changed"
+
+    def __init__(self, sku: str, fields: list[str]) -> None:
+        super().__init__(f"Somebody changed {', '.join(fields)} of {sku} meanwhile. Look again, then decide.")
+
+
+def add_key_model(*, sku: str, values: Mapping[str, Any], now: datetime) -> KeyModel:
+    """Add a key model. Campaigns give it out once they name it.
+
+    Raises: BadRequest: what parcels and customs cannot use, or a SKU that is taken.
+    """
+    problems = _problems(values)
+    if not re.fullmatch(r"[A-Z0-9-]{2,40}", sku):
+        problems.append(FieldError("sku", "not_plain", "Use 2 to 40 capital letters, digits and dashes."))
+    if problems:
+        raise BadRequest(problems)
+    try:
+        with transaction.atomic():
+            return KeyModel.objects.create(sku=sku, added_at=now, **values)
+    except IntegrityError as error:
+        if "one_key_model_per_sku" not in str(error):
+            raise
+        raise BadRequest([FieldError("sku", "taken", "There is a key model of this SKU.")]) from None
+
+
+def change_key_model(
+    *, sku: str, seen: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Change what differs; parcels described to the carrier before keep what they said.
+
+    Args:    seen: the changeable fields as whoever decides saw them, plain; wanted: as they should be.
+    Returns: what was changed, as it was before and as it is after, plain.
+    Raises:  KeyModelChanged. BadRequest.
+    Locks:   the key model's row.
+    """
+    if problems := _problems(wanted):
+        raise BadRequest(problems)
+    with transaction.atomic():
+        model = KeyModel.objects.select_for_update(no_key=True).get(sku=sku)
+        standing = {name: plain(getattr(model, name)) for name in CHANGEABLE}
+        if changed := [name for name in CHANGEABLE if standing[name] != seen.get(name)]:
+            raise KeyModelChanged(sku, changed)
+        names = [name for name in CHANGEABLE if plain(wanted[name]) != standing[name]]
+        for name in names:
+            setattr(model, name, wanted[name])
+        if names:
+            model.save(update_fields=names)
+    return {name: standing[name] for name in names}, {name: plain(wanted[name]) for name in names}
+
+
+def plain(value: Any) -> Any:
+    """As JSON holds it."""
+    return [str(one) for one in value] if isinstance(value, list) else value
+
+
+def _problems(values: Mapping[str, Any]) -> list[FieldError]:
+    problems = [
+        FieldError(name, "too_small", "At least 1.") for name in _ABOVE_NOUGHT if (values[name] or 0) < 1
+    ]
+    if not re.fullmatch(r"[0-9]{6,12}", values["hs_code"]):
+        problems.append(FieldError("hs_code", "not_digits", "Six to twelve digits, without dots."))
+    if not re.fullmatch(r"[A-Z]{2}", values["origin_country"]):
+        problems.append(FieldError("origin_country", "no_country", "Two capital letters, such as SE."))
+    if not re.fullmatch(r"[A-Z]{3}", values["currency"]):
+        problems.append(FieldError("currency", "no_currency", "Three capital letters, such as USD."))
+    return problems
