@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
 
 from config.environment import BadEnvironment
-from config.errors import InputErrors, KeydeskError
+from config.errors import BadRequest, InputErrors, KeydeskError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -37,7 +37,8 @@ class KeydeskCommand(BaseCommand):
     """Base of every command. A subclass implements `run`, which returns the JSON document,
     and `show`, which says the same for people.
 
-    Exit status: 0 done; 1 the work failed (KeydeskError); 2 unreadable input (InputErrors) or wrong use.
+    Exit status: 0 done; 1 the work failed (KeydeskError); 2 unreadable input (InputErrors) or wrong use
+    (BadRequest).
     """
 
     requires_system_checks = []
@@ -53,7 +54,7 @@ class KeydeskCommand(BaseCommand):
             document = self.run(options)
         except CheckFailed as failure:
             raise CommandError(str(failure), returncode=1) from None
-        except InputErrors as error:
+        except (InputErrors, BadRequest) as error:
             raise CommandError(str(error), returncode=2) from None
         except KeydeskError as error:
             raise CommandError(f"{error} [{error.code}]", returncode=1) from None

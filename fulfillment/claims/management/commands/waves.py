@@ -1,0 +1,129 @@
+"""`manage.py waves`: who is invited together and when; plan a wave, or call one off."""
+
+from argparse import ArgumentTypeError
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.db.models import Count, Q
+
+from config import clock
+from config.commands import KeydeskCommand
+from config.errors import BadRequest, FieldError
+from fulfillment.claims.errors import UnknownWave
+from fulfillment.claims.models import Campaign
+from fulfillment.claims.selectors import campaign_by_slug, current_campaign
+from fulfillment.claims.services.waves import Cohort, cancel_wave, plan_wave
+from fulfillment.claims.waves import Wave
+from roster.files.source import read_source
+from roster.management.commands._arguments import a_count, operator
+
+
+def a_moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise ArgumentTypeError(f"{text!r} is not a time with its zone; write it as 2022-07-11T12:00:00Z")
+    return moment
+
+
+class Command(KeydeskCommand):
+    help = (
+        "List the waves of a campaign. With --plan put the people of a cohort, who are in no other wave, "
+        "into a new one, invited each in the working hours of where they are. With --cancel call one off."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--campaign", metavar="SLUG", help="default: the one that is open")
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("--plan", metavar="NAME", help="plan a wave of this name")
+        what.add_argument("--cancel", metavar="NAME", help="call off one that has not begun")
+        parser.add_argument(
+            "--invites-at", type=a_moment, metavar="T", help="invited from then; now by default"
+        )
+        parser.add_argument("--first-rank", type=a_count, metavar="N", help="of projects by downloads")
+        parser.add_argument("--last-rank", type=a_count, metavar="N")
+        parser.add_argument("--project", action="append", default=[], metavar="P", help="may be repeated")
+        parser.add_argument("--country", action="append", default=[], metavar="CC", help="may be repeated")
+        parser.add_argument("--usernames", type=Path, metavar="FILE", help="one username a line")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        now = clock.now()
+        campaign = campaign_by_slug(options["campaign"]) if options["campaign"] else current_campaign(now)
+        if campaign is None:
+            raise BadRequest(
+                [FieldError("campaign", "required", "No campaign is open. Name one: --campaign.")]
+            )
+        if options["plan"] is not None:
+            plan_wave(
+                campaign=campaign,
+                name=options["plan"],
+                cohort=_cohort(options),
+                invites_at=options["invites_at"] or now,
+                actor=operator(),
+                now=now,
+            )
+        elif options["cancel"] is not None:
+            _cancel(campaign, options["cancel"], now)
+        return {"campaign": campaign.slug, "waves": [_described(wave, now) for wave in _waves(campaign)]}
+
+    def show(self, document: dict[str, Any]) -> None:
+        if not document["waves"]:
+            self.stdout.write(f"{document['campaign']} has no waves: everybody may come at once.")
+        for wave in document["waves"]:
+            self.stdout.write(
+                "{name}: {state}, from {invites_at:%Y-%m-%d %H:%M} UTC; {members} people, {invited} invited, "
+                "{mailed} of them by mail".format(**wave)
+            )
+
+
+def _cohort(options: dict[str, Any]) -> Cohort:
+    listed = options["usernames"]
+    return Cohort(
+        first_rank=options["first_rank"],
+        last_rank=options["last_rank"],
+        projects=options["project"],
+        countries=options["country"],
+        usernames=read_source(listed).text.split() if listed else (),
+    )
+
+
+def _cancel(campaign: Campaign, name: str, now: datetime) -> None:
+    wave = Wave.objects.filter(campaign=campaign, name=name).first()
+    if wave is None:
+        raise UnknownWave
+    cancel_wave(wave_id=wave.pk, actor=operator(), now=now)
+
+
+def _waves(campaign: Campaign) -> list[Any]:
+    counted = Wave.objects.filter(campaign=campaign).annotate(
+        members=Count("invitations"),
+        invited=Count("invitations", filter=Q(invitations__invited_at__isnull=False)),
+        mailed=Count("invitations", filter=Q(invitations__was_mailed=True)),
+    )
+    return list(counted.order_by("invites_at", "pk"))
+
+
+def _described(wave: Any, now: datetime) -> dict[str, Any]:
+    return {
+        "name": wave.name,
+        "state": _state(wave, now),
+        "cohort": wave.cohort,
+        "invites_at": wave.invites_at,
+        "members": wave.members,
+        "invited": wave.invited,
+        "mailed": wave.mailed,
+        "planned_by": wave.created_by,
+    }
+
+
+def _state(wave: Any, now: datetime) -> str:
+    if wave.cancelled_at is not None:
+        return "called off"
+    if wave.started_at is None:
+        return "waits"
+    return "all invited" if wave.invited == wave.members else "under way"

@@ -1,0 +1,32 @@
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from config import clock
+from config.commands import KeydeskCommand
+from roster.management.commands._arguments import operator
+from roster.services.projects import designate_by_hand
+
+
+class Command(KeydeskCommand):
+    help = "Make one project critical by hand, for ever; its page says why. It need not be on the roster yet."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("project", metavar="PROJECT", help="in any spelling")
+        parser.add_argument("--reason", required=True, help="why; everybody reads it")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        made = designate_by_hand(
+            name=options["project"], reason=options["reason"], actor=operator(), now=clock.now()
+        )
+        return {
+            "project": made.project.name,
+            "critical_since": made.project.critical_since,
+            "designated_on": made.designated_on,
+            "reason": made.note,
+            "designated_by": made.designated_by,
+        }
+
+    def show(self, document: dict[str, Any]) -> None:
+        self.stdout.write("{project} is critical since {critical_since}: {reason}".format(**document))

@@ -1,0 +1,33 @@
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from config import clock
+from config.commands import KeydeskCommand
+from roster.management.commands._arguments import operator
+from roster.services.projects import rename_project
+
+
+class Command(KeydeskCommand):
+    help = "Record that a project has another name now: its status goes over, both names keep their history."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("project", metavar="PROJECT", help="its name on the roster, in any spelling")
+        parser.add_argument("new_name", metavar="NEW_NAME")
+        parser.add_argument("--note", default="", help="where it was announced, for the record")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        new = rename_project(
+            name=options["project"],
+            new_name=options["new_name"],
+            note=options["note"],
+            actor=operator(),
+            now=clock.now(),
+        )
+        return {"renamed": options["project"], "project": new.name, "critical_since": new.critical_since}
+
+    def show(self, document: dict[str, Any]) -> None:
+        since = document["critical_since"]
+        status = f"critical since {since}" if since else "not critical, as before"
+        self.stdout.write(f"{document['renamed']} is {document['project']} now; {status}.")
