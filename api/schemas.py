@@ -183,8 +183,12 @@ class StatsOut(Schema):
     by_key_models: list[dict[str, str | int | None]]
     by_policy: list[dict[str, str | int | None]]
     by_wave: list[dict[str, str | int | None]]
-    two_factor: dict[str, int | None] = Field(description="Accounts of the roster by state.")
-    projects: dict[str, Any] = Field(description="Critical projects by protection, before and now.")
+    two_factor: dict[str, int | None] = Field(
+        description="Accounts of the roster with any second factor; of these, those with a WebAuthn key."
+    )
+    projects: dict[str, Any] = Field(
+        description="Critical projects with any protected maintainer; of these, those with none unprotected."
+    )
     refusals: dict[str, int | None] = Field(description="People refused, by the rule named first.")
     costs: dict[str, Any]
 

@@ -1,4 +1,7 @@
-"""Reports and charts kept for as long as nothing has happened since they were made."""
+"""Reports and charts kept for as long as nothing has happened since they were made.
+
+What makes them is loaded when one is made: pandas and Altair cost a process half of its start.
+"""
 
 import hashlib
 import json
@@ -9,12 +12,8 @@ from typing import Any, TypeVar, cast
 from django.core.cache import cache
 from django.db import connection
 
-from reports.charts import THEMES, draw_svg
-from reports.disclosure import day_of_release
-from reports.moments import in_words
+from reports.moments import day_of_release, in_words
 from reports.pictures import Picture
-from reports.redemption import redemption_report
-from reports.release import published_keys, released_report
 
 # Ids are given before rows are committed, so a row can come in below the last id: it waits this long.
 KEPT_REPORT_S = 60
@@ -45,6 +44,8 @@ def kept_report(*, campaign_slug: str | None = None, as_of: datetime | None, now
     key = _key("redemption", slug, in_words(as_of) if as_of else "now", since)
     report: dict[str, Any] | None = cache.get(key)
     if report is None:
+        from reports.redemption import redemption_report
+
         report = redemption_report(campaign_slug=campaign_slug, as_of=as_of or now)
         # Whoever asks next by the moment this one names (the page's own pictures do) finds it, too.
         for kept_under in {key, _key("redemption", slug, report["as_of"], since)}:
@@ -55,28 +56,32 @@ def kept_report(*, campaign_slug: str | None = None, as_of: datetime | None, now
 def kept_release(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, Any]:
     """The published report of the day a moment falls on, made once."""
     key = _key("published", campaign_slug, in_words(day_of_release(as_of)), str(smallest_group))
-    return _kept(
-        key,
-        KEPT_RELEASE_S,
-        lambda: released_report(campaign_slug=campaign_slug, as_of=as_of, smallest_group=smallest_group),
-    )
+
+    def make() -> dict[str, Any]:
+        from reports.release import released_report
+
+        return released_report(campaign_slug=campaign_slug, as_of=as_of, smallest_group=smallest_group)
+
+    return _kept(key, KEPT_RELEASE_S, make)
 
 
 def kept_keys(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, int | None]:
     """The published keys of the day a moment falls on, made once."""
     key = _key("keys", campaign_slug, in_words(day_of_release(as_of)), str(smallest_group))
-    return _kept(
-        key,
-        KEPT_RELEASE_S,
-        lambda: published_keys(campaign_slug=campaign_slug, as_of=as_of, smallest_group=smallest_group),
-    )
+
+    def make() -> dict[str, int | None]:
+        from reports.release import published_keys
+
+        return published_keys(campaign_slug=campaign_slug, as_of=as_of, smallest_group=smallest_group)
+
+    return _kept(key, KEPT_RELEASE_S, make)
 
 
 def kept_picture(picture: Picture, document: Mapping[str, Any], theme: str) -> bytes:
     """A chart as SVG. The same numbers are drawn once."""
     numbers = {name: value for name, value in document.items() if name != "as_of"}
     key = _key("picture", picture.name, theme, json.dumps(numbers, default=str))
-    return _kept(key, KEPT_CHART_S, lambda: draw_svg(picture.draw(THEMES[theme])))
+    return _kept(key, KEPT_CHART_S, lambda: picture.svg(theme))
 
 
 def _kept(key: str, seconds: int, make: Callable[[], _T]) -> _T:

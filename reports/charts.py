@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
-from reports.metrics.keys import STEPS
+from reports.steps import STEPS
 
 WIDTH, HEIGHT = 560, 320
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"

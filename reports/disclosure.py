@@ -1,6 +1,6 @@
 """What may be said of people to those who may not see people: the one gate of all published numbers.
 
-Everything published is counted in people and passes here. Four rules (docs/decisions/0090):
+Everything published is counted in people and passes here. Five rules (docs/decisions/0090):
 
 1. Published numbers are of a *release*: the start of a week (UTC) for every cut, the start of a day for the
    headline. What happens in between is in the next one.
@@ -9,6 +9,8 @@ Everything published is counted in people and passes here. Four rules (docs/deci
 3. Sums (keys, cents) are of the people in those batches, as each stood on the day of their step.
 4. The total of a cut's groups is held back as long as it would say that somebody is in a group that is not
    shown (complementary suppression).
+5. What divides a whole that is known from elsewhere (accounts and critical projects are listed in public) is
+   published as nested counts, each of those in it and in all that are stronger, never as its parts.
 
 So whatever is subtracted from whatever (groups, totals, steps, dates, exports), no set of people comes out
 that is known to be neither empty nor of k or more. `tests/reports/test_attack.py` tries.
@@ -17,11 +19,13 @@ that is known to be neither empty nor of k or more. `tests/reports/test_attack.p
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+
+from reports.moments import week_of_release
 
 STEPS = ("claimed", "shipped", "delivered", "back", "enrolled")
 # Whoever took a step has taken this one before.
@@ -33,18 +37,6 @@ BEFORE = {
     "enrolled": "delivered",
 }
 DIMENSIONS = ("country", "key_models", "policy", "wave")
-
-
-def week_of_release(moment: datetime) -> datetime:
-    """The release of cuts that was out at a moment: the start of its ISO week."""
-    day = day_of_release(moment)
-    return day - timedelta(days=day.weekday())
-
-
-def day_of_release(moment: datetime) -> datetime:
-    """The release of the headline that was out at a moment: the start of its day, UTC."""
-    assert moment.utcoffset() == timedelta(0), "moments are in UTC here"
-    return datetime.combine(moment.date(), time(), moment.tzinfo)
 
 
 def batches(count: int, k: int) -> int:
@@ -225,7 +217,7 @@ def _cents(table: pd.DataFrame, labels: pd.DataFrame) -> "np.ndarray[Any, Any]":
 
 
 def publish_counts(counts: Iterable[tuple[str, int]], k: int) -> dict[str, int | None]:
-    """Counts of people that stand by themselves, in whole batches."""
+    """Counts of people that are parts of no published whole, or that contain each other; in whole batches."""
     return {name: shown(count, k) for name, count in counts}
 
 

@@ -11,9 +11,9 @@ from django.template.loader import render_to_string
 from fulfillment.claims.models import Campaign
 from reports import redemption_tables
 from reports.cache import kept_release
-from reports.disclosure import day_of_release
 from reports.exports import FORMATS
 from reports.models import Mailing
+from reports.moments import day_of_release
 from reports.tables import Report
 
 

@@ -1,6 +1,7 @@
-"""The moment a report is asked for: read from text, and refused when nothing can be said of it."""
+"""The moment a report is asked for: read from text, and refused when nothing can be said of it; and the
+release that was out at it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.db import connection
@@ -51,6 +52,18 @@ def programme_start(campaign_slug: str | None) -> datetime | None:
         row: tuple[Any, ...] = cursor.fetchone() or (None,)
     start: datetime | None = row[0]
     return start
+
+
+def week_of_release(moment: datetime) -> datetime:
+    """The release of cuts that was out at a moment: the start of its ISO week."""
+    day = day_of_release(moment)
+    return day - timedelta(days=day.weekday())
+
+
+def day_of_release(moment: datetime) -> datetime:
+    """The release of the headline that was out at a moment: the start of its day, UTC."""
+    assert moment.utcoffset() == timedelta(0), "moments are in UTC here"
+    return datetime.combine(moment.date(), time(), moment.tzinfo)
 
 
 def in_words(moment: datetime) -> str:

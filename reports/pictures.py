@@ -2,20 +2,33 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reports.charts import Drawing, Theme, bars, keys_by_week, people_by_week, shares
 from reports.tables import Report
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from reports.charts import Drawing, Theme
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One chart. `table` names the table that has its numbers."""
+    """One chart. `table` names the table that has its numbers.
+
+    draw: from the module of charts, which is loaded when one is drawn, and a theme of it.
+    """
 
     name: str
     table: str
     alt: str
-    draw: Callable[[Theme], Drawing]
+    draw: "Callable[[ModuleType, Theme], Drawing]"
+
+    def svg(self, theme: str) -> bytes:
+        """Its drawing. Args: theme: a name in `charts.THEMES`."""
+        from reports import charts
+
+        return charts.draw_svg(self.draw(charts, charts.THEMES[theme]))
 
 
 def pictures_of(report: Report) -> list[Picture]:
@@ -37,7 +50,7 @@ def _exact(document: Mapping[str, Any]) -> "list[Picture]":
                 "by_week",
                 f"Lines of the keys claimed, shipped, delivered and redeemed by the end of each week, up to "
                 f"{keys['redeemed']:,} redeemed of {keys['total']:,}. The table has the numbers.",
-                lambda theme: keys_by_week(dict(document), theme),
+                lambda charts, theme: charts.keys_by_week(dict(document), theme),
             )
         )
     steps = [(row["step"].replace("_", " "), row["people"]) for row in document["funnel"]["steps"]]
@@ -48,7 +61,7 @@ def _exact(document: Mapping[str, Any]) -> "list[Picture]":
                 "funnel",
                 "funnel",
                 "Bars of the people at each step: " + ", ".join(f"{name} {n:,}" for name, n in steps) + ".",
-                lambda theme: bars(steps, theme, of="people"),
+                lambda charts, theme: charts.bars(steps, theme, of="people"),
             )
         )
     return found + _coverage(document)
@@ -63,7 +76,7 @@ def _published(document: Mapping[str, Any]) -> "list[Picture]":
                 "by_week",
                 "Lines of the people who claimed, were shipped to, had the keys delivered and kept them, by "
                 "week. The table has the numbers.",
-                lambda theme: people_by_week(dict(document), theme),
+                lambda charts, theme: charts.people_by_week(dict(document), theme),
             )
         )
     countries = [(row["country"], row["claimed"]) for row in document["by_country"] if row["claimed"]]
@@ -75,21 +88,24 @@ def _published(document: Mapping[str, Any]) -> "list[Picture]":
                 "Bars of the people who claimed, by country: "
                 + ", ".join(f"{name} {n:,}" for name, n in countries)
                 + ".",
-                lambda theme: bars(countries, theme, of="people who claimed"),
+                lambda charts, theme: charts.bars(countries, theme, of="people who claimed"),
             )
         )
-    return found + _coverage(document)
+    return found + _protected(document)
+
+
+_PROTECTIONS = {"two_factor": "any second factor", "webauthn": "a WebAuthn key"}
 
 
 def _coverage(document: Mapping[str, Any]) -> "list[Picture]":
+    """Projects divided: none, some or all of their maintainers."""
     projects = document["projects"]
-    titles = {"two_factor": "any second factor", "webauthn": "a WebAuthn key"}
     rows = [
         (
-            f"{titles[what]}, {when}",
-            [(share, projects[when][what][share] or 0) for share in ("none", "some", "all")],
+            f"{_PROTECTIONS[what]}, {when}",
+            [(share, projects[when][what][share]) for share in ("none", "some", "all")],
         )
-        for what in titles
+        for what in _PROTECTIONS
         for when in ("before", "now")
     ]
     if not any(number for _, parts in rows for _, number in parts):
@@ -100,6 +116,29 @@ def _coverage(document: Mapping[str, Any]) -> "list[Picture]":
             "projects",
             "projects",
             f"Critical projects by how many of their maintainers are protected. {words}.",
-            lambda theme: shares(rows, theme, of="critical projects"),
+            lambda charts, theme: charts.shares(rows, theme, of="critical projects"),
+        )
+    ]
+
+
+def _protected(document: Mapping[str, Any]) -> "list[Picture]":
+    """Published counts, which contain each other: projects with any protected maintainer, with all."""
+    projects = document["projects"]
+    rows = [
+        (f"{whose} with {_PROTECTIONS[what]}, {when}", projects[when][what][share])
+        for what in _PROTECTIONS
+        for share, whose in (("any", "any"), ("all", "all"))
+        for when in ("before", "now")
+    ]
+    bars = [(name, number) for name, number in rows if number]
+    if not bars:
+        return []
+    words = ", ".join(f"{name} {number:,}" for name, number in bars)
+    return [
+        Picture(
+            "projects",
+            "projects",
+            f"Bars of the critical projects by how many of their maintainers are protected: {words}.",
+            lambda charts, theme: charts.bars(bars, theme, of="critical projects"),
         )
     ]

@@ -34,6 +34,7 @@ def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: dat
     ours = frames.claim_events[frames.claim_events["claim"].isin(claims["claim"])]
     changes = keys.of_campaign(keys.key_changes(frames.movements, frames.claims), campaign_slug)
     labels = frames.labels[frames.labels["claim"].isin(claims["claim"])]
+    charged = frames.charges[frames.charges["claim"].isin(claims["claim"]) | (campaign_slug is None)]
     opened = frames.cases[frames.cases["claim"].isin(claims["claim"])]
     steps = claim_metrics.journeys(claims, ours, frames.two_factor)
     states = roster.before_and_now(frames.two_factor, _start(frames.campaigns, campaign_slug))
@@ -44,6 +45,9 @@ def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: dat
     in_waves = keys.of_campaign(frames.invitations, campaign_slug)
     invited = int(in_waves["person"].nunique()) or None
     booked = frames.book_entries[frames.book_entries["claim"].isin(claims["claim"]) | (campaign_slug is None)]
+    per = {"delivered_keys": headline["delivered"], "enrolled": two_factor["enrolled"]}
+    sent = parcels.sending(labels, charged, **per)
+    paid = money.payments(booked)
     document: dict[str, Any] = {
         "campaign": campaign_slug,
         "as_of": in_words(as_of),
@@ -65,10 +69,9 @@ def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: dat
         "cases": parcels.cases(opened, moment),
         "carriers": parcels.carriers(steps, labels, frames.tracking, frames.movements),
         "costs": {
-            "postage": parcels.postage(
-                labels, delivered_keys=headline["delivered"], enrolled=two_factor["enrolled"]
-            ),
-            "payments": money.payments(booked),
+            "programme": money.programme(sent, paid, **per),
+            "sending": sent,
+            "payments": paid,
         },
         "stock": keys.stock(frames.movements),
         "forecast": outlook.stock_forecast(frames.movements, moment),

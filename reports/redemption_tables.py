@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reports.metrics.keys import STEPS
+from reports.steps import STEPS
 from reports.tables import (
     Column,
     Report,
@@ -260,26 +260,51 @@ def _work(document: Mapping[str, Any]) -> Iterable[Table]:
 
 def _money(document: Mapping[str, Any]) -> Iterable[Table]:
     yield table(
-        "postage",
-        "Postage",
+        "costs",
+        "Costs of the programme",
+        "One row is a currency. Keys are not in it: what those in stock are worth is in the report `stock`.",
+        (
+            text("currency", "ISO 4217"),
+            cents("sending_cents", "net costs of parcels, in minor units"),
+            cents("received_cents", "what payers' money left after fees, refunds and disputes"),
+            cents("cost_cents", "the first less the second"),
+            *_PER,
+        ),
+        [_per(row) for row in document["costs"]["programme"]],
+    )
+    yield table(
+        "sending",
+        "Costs of parcels",
         "One row is a currency.",
         (
             text("currency", "ISO 4217"),
             count("labels", "labels bought"),
-            cents("cost_cents", "what they cost, in minor units"),
-            cents("per_delivered_pair_cents", "by two delivered keys, rounded half up"),
-            cents("per_enrolled_cents", "by each maintainer who enrolled, rounded half up"),
+            cents("postage_cents", "postage and the vendor's fees, in minor units"),
+            cents("insurance_cents", "insurance bought with the labels"),
+            cents("duties_cents", "duties, import tax and the carriers' fees for them, as billed"),
+            cents("adjustments_cents", "carriers' corrections of weight and size, as billed"),
+            cents("strays_cents", "labels at the vendor that belong to no parcel"),
+            cents("refunds_cents", "postage of unused labels that came back"),
+            cents("compensation_cents", "paid by insurers and carriers for losses"),
+            cents("net_cents", "all costs, less what came back"),
+            *_PER,
         ),
-        [
-            {
-                **row,
-                "cost_cents": row["cents"],
-                "per_delivered_pair_cents": row["cents_per_delivered_pair"],
-                "per_enrolled_cents": row["cents_per_enrolled"],
-            }
-            for row in document["costs"]["postage"]
-        ],
+        [_per(row) for row in document["costs"]["sending"]],
     )
+
+
+_PER = (
+    cents("per_delivered_pair_cents", "by two delivered keys, rounded half up"),
+    cents("per_enrolled_cents", "by each maintainer who enrolled, rounded half up"),
+)
+
+
+def _per(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "per_delivered_pair_cents": row["cents_per_delivered_pair"],
+        "per_enrolled_cents": row["cents_per_enrolled"],
+    }
 
 
 PAYMENT_COLUMNS = (
@@ -405,9 +430,8 @@ def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
         (
             text("protection", "two-factor authentication of any kind, or a WebAuthn key"),
             text("when", "when the campaign opened, or now"),
-            count("none", "projects of whose maintainers none has it"),
-            count("some", "some have it"),
-            count("all", "all have it"),
+            count("any", "projects of whose maintainers at least one has it"),
+            count("all", "of these, those of whose maintainers all have it"),
         ),
         [
             {"protection": what, "when": when, **document["projects"][when][what]}
@@ -417,9 +441,9 @@ def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
     )
     yield counted(
         "accounts",
-        "Accounts by two-factor state",
-        "accounts of the roster in this state",
-        "state",
+        "Accounts with a second factor",
+        "accounts of the roster with any second factor, and of these those with a WebAuthn key",
+        "factor",
         document["two_factor"],
     )
     yield counted(

@@ -14,20 +14,18 @@ from inventory.rules import Account
 from reports.disclosure import (
     DIMENSIONS,
     Gate,
-    day_of_release,
     people_steps,
     publish_counts,
     publish_cut,
     publish_headline,
     publish_weeks,
-    week_of_release,
     weeks,
 )
 from reports.frames import Frames, claims, movements, read_frames
 from reports.metrics import roster
 from reports.metrics.arithmetic import rounded
 from reports.metrics.keys import of_campaign
-from reports.moments import in_words
+from reports.moments import day_of_release, in_words, week_of_release
 from reports.reading import one_snapshot
 
 METHOD = (
@@ -87,8 +85,8 @@ def released_document(
         "people": {name: count for name, count in row.items() if not name.startswith("keys_")},
         "by_week": publish_weeks(gate, _releases(gate, week)),
         **{f"by_{dimension}": _cut(gate, dimension, week) for dimension in DIMENSIONS},
-        "two_factor": publish_counts(roster.state_counts(states).items(), k),
-        "projects": _projects(by_week, states, k),
+        "two_factor": protected_accounts(states, k),
+        "projects": protected_projects(roster.projects(by_week.critical_projects, by_week.roles, states), k),
         "refusals": publish_counts(
             roster.first_refusals(of_campaign(by_week.decisions, campaign_slug)).items(), k
         ),
@@ -124,12 +122,30 @@ def _cut(gate: Gate, dimension: str, week: datetime) -> list[dict[str, Any]]:
     return publish_cut(gate, dimension, week) if (values != "").any() else []
 
 
-def _projects(frames: Frames, states: pd.DataFrame, k: int) -> dict[str, Any]:
-    exact = roster.projects(frames.critical_projects, frames.roles, states)
+def protected_accounts(states: pd.DataFrame, k: int) -> dict[str, int | None]:
+    """Accounts with any second factor, and of these those with a WebAuthn key (rule 5 of the gate).
+
+    Args: states: `roster.before_and_now`.
+    """
+    counts = roster.state_counts(states)
+    nested = (("any", counts["totp"] + counts["webauthn"]), ("webauthn", counts["webauthn"]))
+    return publish_counts(nested, k)
+
+
+def protected_projects(exact: dict[str, Any], k: int) -> dict[str, Any]:
+    """Critical projects of which any maintainer is protected, and of these those of which all are.
+
+    A project may have a single maintainer, so projects are counted as if they were people.
+
+    Args: exact: `roster.projects`.
+    """
     return {
         "critical": exact["critical"],
         **{
-            when: {what: publish_counts(counts.items(), k) for what, counts in exact[when].items()}
+            when: {
+                what: publish_counts((("any", shares["some"] + shares["all"]), ("all", shares["all"])), k)
+                for what, shares in exact[when].items()
+            }
             for when in ("before", "now")
         },
     }

@@ -5,9 +5,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from reports.exports import FORMATS
-from reports.exports.page import printed
 from reports.pictures import pictures_of
-from reports.tables import Report, Table
+from reports.tables import Report, Table, printed
 
 
 @dataclass(frozen=True)

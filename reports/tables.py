@@ -107,3 +107,14 @@ def in_words(value: Value, kind: Kind) -> str:
     if kind == Kind.SECONDS:
         return f"{value / 86_400:.1f} days" if value >= 86_400 else f"{value / 3_600:.1f} h"
     return f"{value:,}"
+
+
+def printed(table: Table) -> list[list[tuple[str, bool]]]:
+    """The rows in words, and which of them are numbers."""
+    return [
+        [
+            (in_words(value, column.kind), column.kind not in (Kind.TEXT, Kind.DAY, Kind.MOMENT))
+            for column, value in zip(table.columns, row, strict=True)
+        ]
+        for row in table.rows
+    ]

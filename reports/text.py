@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reports.metrics.keys import STEPS
+from reports.steps import STEPS
 from reports.tables import Kind, Report, Table, in_words
 
 _BAR_WIDTH = 22
+# What parcels cost or bring back besides postage.
+_BESIDE = ("insurance", "duties", "adjustments", "strays", "refunds", "compensation")
 # A cell is filled by eighths.
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -89,10 +91,14 @@ def _refusals(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _costs(report: dict[str, Any]) -> Iterator[str]:
-    for row in report["costs"]["postage"]:
-        line = f"Postage: {money(row['cents'], row['currency'])} for {row['labels']:,} labels"
-        pair = row["cents_per_delivered_pair"]
-        yield line if pair is None else f"{line}, {money(pair, row['currency'])} per delivered pair"
+    for row in report["costs"]["sending"]:
+        currency, pair = row["currency"], row["cents_per_delivered_pair"]
+        line = f"Parcels: {money(row['net_cents'], currency)} for {row['labels']:,} labels"
+        yield line if pair is None else f"{line}, {money(pair, currency)} per delivered pair"
+        if any(row[f"{part}_cents"] for part in _BESIDE):
+            yield ""
+            for part in ("postage", *_BESIDE):
+                yield f"  {part:<24}{money(row[f'{part}_cents'], currency):>18}"
 
 
 def _stock(report: dict[str, Any]) -> Iterator[str]:
@@ -132,7 +138,7 @@ def percent(part: int, whole: int) -> str:
 
 def money(cents: int, currency: str) -> str:
     """An amount with its currency, for people; of currencies with two decimals."""
-    return f"{cents // 100:,}.{cents % 100:02} {currency}"
+    return f"{'-' if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02} {currency}"
 
 
 def render_tables(report: Report) -> str:

@@ -27,6 +27,8 @@ urlpatterns = [
     path("redemption/", views.redemption, name="redemption"),
     path("redemption/report.<str:form>", views.redemption_file, name="redemption_file"),
     path("redemption/chart-<slug:name>-<str:theme>.svg", views.picture, name="picture"),
+    path("comparison/", views.comparison, name="comparison"),
+    path("comparison/report.<str:form>", views.comparison_file, name="comparison_file"),
     path("<statement:name>/", views.statement, name="statement"),
     path("<statement:name>/report.<str:form>", views.statement_file, name="statement_file"),
 ]

@@ -25,10 +25,10 @@ from reports import redemption_tables
 from reports.cache import kept_picture, kept_release, kept_report
 from reports.catalogue import STATEMENTS
 from reports.exports import FORMATS
-from reports.metrics.keys import STEPS, UNKNOWN_COUNTRY
-from reports.moments import in_words, read_as_of
+from reports.moments import in_words, programme_start, read_as_of
 from reports.pictures import pictures_of
 from reports.showing import choices, downloads, sections_of
+from reports.steps import STEPS, UNKNOWN_COUNTRY
 from reports.tables import Report
 from reports.text import money, percent
 
@@ -36,7 +36,7 @@ from reports.text import money, percent
 CHART_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 SCREEN_THEMES = ("light", "dark")
 # What the page of the exact report shows in its own words; its other tables follow below.
-_SHOWN_APART = frozenset({"headline", "by_week", "by_country", "stock", "claims", "refusals", "postage"})
+_SHOWN_APART = frozenset({"headline", "by_week", "by_country", "stock", "claims", "refusals"})
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,43 @@ def picture(request: HttpRequest, name: str, theme: str) -> HttpResponse:
     except InputError as error:
         raise Http404(str(error)) from None
     return as_picture(report, name, theme)
+
+
+@require_safe
+@never_cache
+@staff_required
+def comparison(request: HttpRequest) -> HttpResponse:
+    """Two dates or two campaigns side by side: both exact or both published, by who asks."""
+    asked, other = _asked(request), _other(request)
+    context: dict[str, Any] = {
+        "asked": asked,
+        "other": other,
+        "campaigns": list(Campaign.objects.order_by("-opens_at").values_list("slug", "name")[:20]),
+        "may_all": _sees_people(request),
+    }
+    try:
+        report = _comparison(request, asked, other)
+    except InputError as error:
+        context["problem"] = error.problems[0]
+        return render(request, "reports/comparison.html", context, status=400)
+    query = urlencode({name: value for name, value in request.GET.items() if value})
+    context |= {
+        "report": report,
+        "sections": sections_of(report, picture_url="", query=""),
+        "downloads": downloads(reverse("reports:comparison_file", args=["FORMAT"]), query),
+    }
+    return render(request, "reports/comparison.html", context)
+
+
+@require_safe
+@never_cache
+@staff_required
+def comparison_file(request: HttpRequest, form: str) -> HttpResponse:
+    """The comparison of the page as a file."""
+    try:
+        return as_file(_comparison(request, _asked(request), _other(request)), form)
+    except InputError as error:
+        raise Http404(str(error)) from None
 
 
 @require_safe
@@ -192,6 +229,28 @@ def _redemption(request: HttpRequest, asked: _Asked) -> Report:
     )
 
 
+def _other(request: HttpRequest) -> _Asked:
+    """What to compare with: its moment, by default four weeks before now, and its campaign, by default the
+    same."""
+    asked = _Asked(
+        request.GET.get("with_as_of", "").strip(),
+        request.GET.get("with_campaign", "").strip() or request.GET.get("campaign", "").strip(),
+    )
+    if asked.as_of or asked.campaign != request.GET.get("campaign", "").strip():
+        return asked
+    before = (clock.now() - timedelta(days=28)).replace(hour=0, minute=0, second=0, microsecond=0)
+    start = programme_start(asked.campaign or None)
+    return _Asked(in_words(before if start is None else max(before, start)), asked.campaign)
+
+
+def _comparison(request: HttpRequest, asked: _Asked, other: _Asked) -> Report:
+    """Raises: InputError: a moment or campaign of which nothing can be said."""
+    from reports.statements.comparison import comparison
+
+    first, second = _redemption(request, other), _redemption(request, asked)
+    return comparison(first.document, second.document)
+
+
 def _moment(asked: _Asked) -> datetime | None:
     """Raises: InputError: an unknown campaign, or a moment nothing can be said of."""
     if asked.campaign and not Campaign.objects.filter(slug=asked.campaign).exists():
@@ -224,6 +283,7 @@ def _around(request: HttpRequest, asked: _Asked, report: Report) -> dict[str, An
         "downloads": downloads(
             reverse("reports:redemption_file", args=["FORMAT"]), _Asked(report.as_of, asked.campaign).query
         ),
+        "comparison": f"{reverse('reports:comparison')}?{urlencode({'campaign': asked.campaign})}",
         "statements": _others() if is_exact else [],
     }
 
@@ -252,7 +312,7 @@ def _page(report: dict[str, Any], made: _Asked) -> dict[str, Any]:
             (_name(row["country"]), row, [row[step] for step in STEPS]) for row in report["by_country"]
         ],
         "stock_rows": _stock_rows(report["stock"]),
-        "postage": [_postage(row) for row in report["costs"]["postage"]],
+        "sending": [_sending(row) for row in report["costs"]["sending"]],
         "refusals": [
             (rule.replace("_", " "), count) for rule, count in report["refusals"]["by_rule"].items()
         ],
@@ -274,11 +334,11 @@ def _stock_rows(stock: dict[str, Any]) -> list[tuple[str, list[int], int]]:
     ]
 
 
-def _postage(row: dict[str, Any]) -> dict[str, Any]:
+def _sending(row: dict[str, Any]) -> dict[str, Any]:
     pair, enrolled = row["cents_per_delivered_pair"], row["cents_per_enrolled"]
     return {
         "labels": row["labels"],
-        "total": money(row["cents"], row["currency"]),
+        "total": money(row["net_cents"], row["currency"]),
         "per_pair": None if pair is None else money(pair, row["currency"]),
         "per_enrolled": None if enrolled is None else money(enrolled, row["currency"]),
     }

@@ -6,7 +6,6 @@ from procrastinate.contrib.django import app
 
 from config import clock
 from roster.errors import CohortTooLarge, NoDownloads
-from roster.services.designations import designate_critical
 
 logger = logging.getLogger("keydesk.roster")
 
@@ -15,6 +14,9 @@ logger = logging.getLogger("keydesk.roster")
 @app.task(name="roster.designate_critical", queueing_lock="roster.designate_critical")
 def designate(timestamp: int) -> None:
     """Every night: the top one in a hundred of the last download list. Nothing to do before the first."""
+    # Arrow comes with it, which no process should pay for at its start.
+    from roster.services.designations import designate_critical
+
     try:
         designated = designate_critical(actor="job:designate_critical", now=clock.now())
     except (NoDownloads, CohortTooLarge) as refusal:

@@ -18,7 +18,6 @@ from roster.files.accounts import account_row
 from roster.files.source import Source
 from roster.models import Account, Project
 from roster.services.accounts import put_account, take_in_accounts
-from roster.services.downloads import is_yet_to_come, take_in_downloads
 from roster.services.roles import take_in_roles
 from roster.services.snapshots import Imported, Window
 
@@ -52,6 +51,9 @@ def push_account(request: HttpRequest, username: Username, account: Body[dict[st
 def push_snapshot(request: HttpRequest, snapshot: SnapshotIn) -> Status[dict[str, Any]]:
     """All of it or nothing. The same list again is the same snapshot, received once more. One that takes away
     more of the roster than it may is held: 409 `list_held`."""
+    # Arrow comes with it, which no process should pay for at its start.
+    from roster.services.downloads import is_yet_to_come, take_in_downloads
+
     actor, now = token_of(request).actor, clock.now()
     # The same rows are the same list, however they were written.
     data = json.dumps(snapshot.rows, sort_keys=True).encode()

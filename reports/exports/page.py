@@ -3,15 +3,14 @@
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
 
-from reports.charts import THEMES, draw_svg
 from reports.pictures import pictures_of
-from reports.tables import Kind, Report, Table, in_words
+from reports.tables import Report, printed
 
 
 def as_html(report: Report) -> bytes:
     pictures = {
         # Drawn by us from numbers and words that Vega escapes.
-        picture.table: (picture.alt, mark_safe(draw_svg(picture.draw(THEMES["light"])).decode()))  # noqa: S308
+        picture.table: (picture.alt, mark_safe(picture.svg("light").decode()))  # noqa: S308
         for picture in pictures_of(report)
     }
     sections = [
@@ -21,14 +20,3 @@ def as_html(report: Report) -> bytes:
     ]
     page = render_to_string("reports/document.html", {"report": report, "sections": sections})
     return page.encode()
-
-
-def printed(table: Table) -> list[list[tuple[str, bool]]]:
-    """The rows in words, and which of them are numbers."""
-    return [
-        [
-            (in_words(value, column.kind), column.kind not in (Kind.TEXT, Kind.DAY, Kind.MOMENT))
-            for column, value in zip(table.columns, row, strict=True)
-        ]
-        for row in table.rows
-    ]

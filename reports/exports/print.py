@@ -6,10 +6,8 @@ from tempfile import TemporaryDirectory
 
 import typst
 
-from reports.charts import THEMES, draw_svg
-from reports.exports.page import printed
 from reports.pictures import pictures_of
-from reports.tables import Kind, Report
+from reports.tables import Kind, Report, printed
 
 _TEMPLATE = Path(__file__).parent.parent / "typst" / "report.typ"
 
@@ -20,7 +18,7 @@ def as_pdf(report: Report) -> bytes:
         (folder / "report.typ").write_bytes(_TEMPLATE.read_bytes())
         pictures = {}
         for picture in pictures_of(report):
-            (folder / f"{picture.name}.svg").write_bytes(draw_svg(picture.draw(THEMES["print"])))
+            (folder / f"{picture.name}.svg").write_bytes(picture.svg("print"))
             pictures[picture.table] = {"file": f"{picture.name}.svg", "alt": picture.alt}
         (folder / "report.json").write_text(json.dumps(_content(report, pictures), ensure_ascii=False))
         # The fonts Typst carries only, and no time of making: neither machine nor hour is in the file.

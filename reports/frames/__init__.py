@@ -17,7 +17,7 @@ from datetime import datetime
 import pandas as pd
 
 from reports.frames.claims import campaigns, claim_events, claims, invitations
-from reports.frames.parcels import cases, labels, tracking
+from reports.frames.parcels import cases, charges, labels, tracking
 from reports.frames.payments import book_entries
 from reports.frames.roster import appeals, critical_projects, decisions, exceptions, roles, two_factor
 from reports.frames.stock import movements
@@ -33,6 +33,7 @@ class Frames:
     claims: pd.DataFrame
     claim_events: pd.DataFrame
     labels: pd.DataFrame
+    charges: pd.DataFrame
     tracking: pd.DataFrame
     cases: pd.DataFrame
     decisions: pd.DataFrame
@@ -54,6 +55,7 @@ def read_frames(as_of: datetime) -> Frames:
             claims=claims(as_of),
             claim_events=claim_events(as_of),
             labels=labels(as_of),
+            charges=charges(as_of),
             tracking=tracking(as_of),
             cases=cases(as_of),
             decisions=decisions(as_of),
@@ -73,6 +75,7 @@ __all__ = [
     "book_entries",
     "campaigns",
     "cases",
+    "charges",
     "claim_events",
     "claims",
     "critical_projects",

@@ -12,23 +12,62 @@ def labels(as_of: datetime) -> pd.DataFrame:
 
     One row: one purchase.
 
-    claim       int64     key of the claim it was bought for
-    carrier     category  empty where the event does not say
-    cost_cents  int64     what the carrier's vendor charged, in minor units of `currency`
-    currency    category  ISO 4217
-    at          datetime  when it was bought
+    claim          int64     key of the claim it was bought for
+    carrier        category  empty where the event does not say
+    cost_cents     int64     what the carrier's vendor charged, in minor units of `currency`
+    premium_cents  int64     of this, what was for insurance
+    currency       category  ISO 4217
+    at             datetime  when it was bought
     """
     return copy(
         """
         SELECT claim_id, coalesce(data ->> 'carrier', ''), (data ->> 'cost_cents')::bigint,
-               data ->> 'currency', at
+               coalesce((data ->> 'premium_cents')::bigint, 0), data ->> 'currency', at
         FROM claims_claimevent
         WHERE at <= {as_of} AND name = 'label_bought'
         ORDER BY id
         """,
-        {"claim": WHOLE, "carrier": WORD, "cost_cents": WHOLE, "currency": WORD, "at": TIME},
+        {
+            "claim": WHOLE,
+            "carrier": WORD,
+            "cost_cents": WHOLE,
+            "premium_cents": WHOLE,
+            "currency": WORD,
+            "at": TIME,
+        },
         as_of=as_of,
     )
+
+
+def charges(as_of: datetime) -> pd.DataFrame:
+    """Money that moved for parcels beside their labels, in the order it was written down.
+
+    One row: one sum.
+
+    claim     int64     key of the claim whose parcel it is; 0 for labels at the vendor that are nobody's
+    kind      category  label_refund, duty, adjustment, compensation; stray, stray_refund
+    cents     int64     minor units of `currency`; what came back is negative
+    currency  category  ISO 4217
+    at        datetime  when it was written down
+    """
+    return copy(
+        """
+        SELECT shipment.claim_id, charge.kind, charge.cents, charge.currency, charge.recorded_at, charge.id
+        FROM shipping_parcelcharge AS charge
+        JOIN shipping_labelpurchase AS purchase ON purchase.id = charge.purchase_id
+        JOIN shipping_shipment AS shipment ON shipment.id = purchase.shipment_id
+        WHERE charge.recorded_at <= {as_of}
+        UNION ALL
+        SELECT 0, 'stray', cost_cents, 'USD', found_at, id FROM shipping_straylabel
+        WHERE found_at <= {as_of} AND cost_cents > 0
+        UNION ALL
+        SELECT 0, 'stray_refund', -cost_cents, 'USD', settled_at, id FROM shipping_straylabel
+        WHERE settled_at <= {as_of} AND cost_cents > 0
+        ORDER BY 5, 2, 6
+        """,
+        {"claim": WHOLE, "kind": WORD, "cents": WHOLE, "currency": WORD, "at": TIME, "id": WHOLE},
+        as_of=as_of,
+    ).drop(columns="id")
 
 
 def tracking(as_of: datetime) -> pd.DataFrame:

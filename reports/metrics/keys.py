@@ -14,10 +14,7 @@ import numpy as np
 import pandas as pd
 
 from inventory.rules import Account
-
-STEPS = ("claimed", "shipped", "delivered", "redeemed")
-# A country that no claim tells; ISO 3166 leaves ZZ to its users.
-UNKNOWN_COUNTRY = "ZZ"
+from reports.steps import STEPS, UNKNOWN_COUNTRY
 
 _PROMISED = (Account.RESERVED, Account.PACKED)
 _SENT = (Account.IN_TRANSIT, Account.DELIVERED, Account.LOST, Account.RETURNED)

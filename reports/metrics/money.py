@@ -4,6 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from reports.metrics.arithmetic import rounded
+
 _PAID = ["charge", "payment"]
 _SENT_BACK = ["refund", "refund_failure"]
 _DISPUTED = ["dispute", "dispute_reversal"]
@@ -27,3 +29,29 @@ def sums(entries: pd.DataFrame) -> dict[str, int]:
         "disputes_cents": -int(amount[category.isin(_DISPUTED)].sum()),
         "net_cents": int(entries["net"].sum()),
     }
+
+
+def programme(
+    sending: list[dict[str, Any]], paid: list[dict[str, Any]], *, delivered_keys: int, enrolled: int
+) -> list[dict[str, Any]]:
+    """What the foundation paid in all, per currency: for parcels, less what payers' money left after fees.
+
+    Args:    sending: `parcels.sending`. paid: `payments`. delivered_keys: of which two are a pair.
+    Returns: `cost_cents` may be negative where payers paid for more than their parcels.
+    """
+    spent = {row["currency"]: row["net_cents"] for row in sending}
+    earned = {row["currency"]: row["net_cents"] for row in paid}
+    rows = []
+    for currency in sorted({*spent, *earned}):
+        cost = spent.get(currency, 0) - earned.get(currency, 0)
+        rows.append(
+            {
+                "currency": currency,
+                "sending_cents": spent.get(currency, 0),
+                "received_cents": earned.get(currency, 0),
+                "cost_cents": cost,
+                "cents_per_delivered_pair": rounded(2 * cost, delivered_keys),
+                "cents_per_enrolled": rounded(cost, enrolled),
+            }
+        )
+    return rows

@@ -10,6 +10,15 @@ from reports.metrics.arithmetic import look_up, rounded, seconds_between, spread
 # The carrier came and could not hand it over, or it lies somewhere to be fetched.
 _MISSED = frozenset({"failure", "return_to_sender", "available_for_pickup", "error"})
 UNKNOWN_CARRIER = "unknown"
+# What each sum of a charge is called, and the kinds in it.
+_CHARGES = {
+    "duties": ("duty",),
+    "adjustments": ("adjustment",),
+    "strays": ("stray",),
+    "refunds": ("label_refund", "stray_refund"),
+    "compensation": ("compensation",),
+}
+_BACK = ("refunds", "compensation")
 
 
 def carriers(
@@ -43,23 +52,41 @@ def carriers(
     ]
 
 
-def postage(labels: pd.DataFrame, *, delivered_keys: int, enrolled: int) -> list[dict[str, Any]]:
-    """Labels bought and what they cost, per currency; a delivered pair is two delivered keys.
+def sending(
+    labels: pd.DataFrame, charges: pd.DataFrame, *, delivered_keys: int, enrolled: int
+) -> list[dict[str, Any]]:
+    """What parcels cost, per currency and by what it was for; a delivered pair is two delivered keys.
 
-    All labels count, those of parcels that never arrived too: it is what a pair at the door costs.
-    Cents are rounded half up; None while nothing is delivered or nobody enrolled.
+    All parcels count, those that never arrived too: it is what a pair at the door costs.
+
+    Returns: `postage_cents` are the labels with the vendor's fee, without insurance; `refunds_cents` and
+             `compensation_cents` came back and are positive; `net_cents` is what is left to pay. Cents for
+             one are rounded half up; None while nothing is delivered or nobody enrolled.
     """
-    sums = labels.groupby("currency", observed=True)["cost_cents"].agg(["size", "sum"]).sort_index()
-    return [
-        {
-            "currency": str(currency),
-            "labels": int(bought),
-            "cents": int(cents),
-            "cents_per_delivered_pair": rounded(2 * int(cents), delivered_keys),
-            "cents_per_enrolled": rounded(int(cents), enrolled),
+    bought = labels.groupby(labels["currency"].astype(str))[["cost_cents", "premium_cents"]].sum()
+    count = labels.groupby(labels["currency"].astype(str)).size()
+    sums = charges.groupby([charges["currency"].astype(str), charges["kind"].astype(str)])["cents"].sum()
+    rows = []
+    for currency in sorted({*bought.index, *sums.index.get_level_values(0)}):
+        cost, premium = (int(bought[column].get(currency, 0)) for column in ("cost_cents", "premium_cents"))
+        kinds = {
+            kind: sum(int(sums.get((currency, part), 0)) for part in parts)
+            for kind, parts in _CHARGES.items()
         }
-        for currency, bought, cents in sums.itertuples()
-    ]
+        net = cost + sum(kinds.values())
+        rows.append(
+            {
+                "currency": str(currency),
+                "labels": int(count.get(currency, 0)),
+                "postage_cents": cost - premium,
+                "insurance_cents": premium,
+                **{f"{kind}_cents": -cents if kind in _BACK else cents for kind, cents in kinds.items()},
+                "net_cents": net,
+                "cents_per_delivered_pair": rounded(2 * net, delivered_keys),
+                "cents_per_enrolled": rounded(net, enrolled),
+            }
+        )
+    return rows
 
 
 def cases(rows: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, Any]:

@@ -63,7 +63,12 @@ def _numbers(document: Mapping[str, Any]) -> Iterable[tuple[str, Number]]:
         "critical projects, WebAuthn": document["projects"]["now"]["webauthn"],
         "waitlist": _only(document.get("waitlist", {}), "waiting", "promoted"),
         "cases": _only(document.get("cases", {}), "open", "overdue"),
-        "postage, minor units": {row["currency"]: row["cents"] for row in document["costs"]["postage"]},
+        "parcels, minor units": {
+            row["currency"]: row["net_cents"] for row in document["costs"].get("sending", [])
+        },
+        "postage, minor units": {
+            row["currency"]: row["cents"] for row in document["costs"].get("postage", [])
+        },
     }
     for group, numbers in groups.items():
         for name, value in numbers.items():

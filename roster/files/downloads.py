@@ -16,8 +16,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from config.errors import InputError
+from roster.files.columns import NameColumn
 from roster.files.faults import Faults
-from roster.files.names import NameColumn, is_project_name, look_alikes, normalized
+from roster.files.names import is_project_name, look_alikes, normalized
 from roster.files.plain import read_plain
 from roster.files.records import csv_header, records
 from roster.files.source import Source

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from roster.files.names import FIRST_BYTES, FIRST_IN_A_NAME, SPARE, Names, blocks, fold
+from roster.files.columns import FIRST_BYTES, FIRST_IN_A_NAME, SPARE, Names, blocks, fold
 from roster.files.source import Source
 from roster.files.tables import SCHEMA
 

@@ -7,9 +7,6 @@ from datetime import date, datetime
 from io import StringIO
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from config.errors import InputError
 from roster.files.source import Source
 
@@ -86,6 +83,10 @@ def _csv_rows(source: Source, required: Collection[str], optional: Collection[st
 
 
 def _parquet_rows(source: Source, required: Collection[str], optional: Collection[str]) -> Iterator[Record]:
+    # No process should pay for Arrow at its start.
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
         file = pq.ParquetFile(pa.BufferReader(source.data))
         names = file.schema_arrow.names

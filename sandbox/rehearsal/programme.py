@@ -9,6 +9,8 @@ from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.db.models import Sum
+
 from config import clock, invariants
 from config.commands import Steps
 from config.management.commands.verify import as_document
@@ -23,6 +25,7 @@ from fulfillment.claims.services.submission import submit_claim
 from fulfillment.shipping.jobs import periodic_chores, resolve_purchases
 from fulfillment.shipping.models import LabelPurchase
 from fulfillment.shipping.rules.states import PurchaseState
+from fulfillment.shipping.services.bills import import_carrier_bill
 from inventory.catalogue import ensure_catalogue
 from inventory.models import KeyModel
 from inventory.services.receiving import receive_stock
@@ -211,6 +214,7 @@ class Programme:
                 # Asking after every parcel that was quiet for hours is a week's work at this pace.
                 periodic_chores(now=evening)
                 self.workers.work(evening)
+                self._carrier_bill(evening)
                 moment = evening - timedelta(seconds=1)
                 self.told[moment] = _what_is_told_of(moment)
             steps.advance()
@@ -286,6 +290,33 @@ class Programme:
         path.unlink()
         # Roles did not change, but the index says so again: the roster is as fresh as its oldest list.
         import_roles(path=self.index.roles, actor=ACTOR, now=now)
+
+    def _carrier_bill(self, now: datetime) -> None:
+        """The carrier bills what it paid at borders, two weeks later: a fifth of the value and five dollars.
+
+        By the day of the claim and not of the delivery: that is the same however fast the machine is.
+        """
+        crossed = LabelPurchase.objects.filter(
+            state=PurchaseState.BOUGHT,
+            shipment__has_customs=True,
+            incoterm="DDP",
+            shipment__claim__created_at__lte=now - timedelta(days=14),
+            charges__isnull=True,
+        )
+        valued = crossed.annotate(value=Sum("shipment__units__key_model__customs_value_cents"))
+        rows = valued.order_by("tracking_code").values_list("tracking_code", "value")
+        if not rows:
+            return
+        path = self.folder / f"bill-{now.date()}.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["tracking_code", "kind", "amount", "currency", "bill"])
+            for code, value in rows:
+                cents = value // 5 + 500
+                amount = f"{cents // 100}.{cents % 100:02}"
+                writer.writerow([code, "duty", amount, "USD", f"B-{now.date()}"])
+        import_carrier_bill(path=path, actor=ACTOR, now=now)
+        path.unlink()
 
     def _enrolled_by(self, now: datetime) -> set[str]:
         delivered = ClaimEvent.objects.filter(name=ClaimEvent.Name.DELIVERED).values_list(

@@ -78,7 +78,7 @@ def _the_sheets(content: bytes, headline: dict[str, int]) -> None:
     assert all(isinstance(row[1], int) for row in rows)
     week = next(book["by_week"].iter_rows(min_row=5, values_only=True))
     assert week[1] == datetime(2022, 7, 11)
-    money = next(book["postage"].iter_rows(min_row=5, values_only=True))
+    money = next(book["sending"].iter_rows(min_row=5, values_only=True))
     assert money[2] == pytest.approx(20.46)
     described = {
         (row[0], row[1]) for row in book["About"].iter_rows(min_row=1, values_only=True) if row[1] is not None

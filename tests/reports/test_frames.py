@@ -13,8 +13,8 @@ from reports.reading import one_snapshot
 from tests.conftest import receive
 from tests.reports.conftest import MOMENTS
 
-# Nobody pays, is invited or asks for an exception in this small programme.
-ELSEWHERE = {"invitations", "exceptions", "appeals", "book_entries"}
+# Nobody pays, is billed, is invited or asks for an exception in this small programme.
+ELSEWHERE = {"charges", "invitations", "exceptions", "appeals", "book_entries"}
 TIMES = {"moved_at", "created_at", "at", "decided_at", "observed_at"}
 
 

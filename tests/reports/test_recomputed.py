@@ -229,21 +229,8 @@ def test_two_factor_and_projects(made: Any) -> None:
     assert tuple(report["projects"]["now"]["webauthn"].values()) == shares
 
 
-def test_carriers_costs_and_cases(made: Any) -> None:
+def test_carriers_cases_and_payments(made: Any) -> None:
     report, ask = made
-    postage = ask(
-        "SELECT data ->> 'currency', count(*), sum((data ->> 'cost_cents')::int) FROM claims_claimevent"
-        " WHERE name = 'label_bought' AND at <= %(t)s GROUP BY 1 ORDER BY 1"
-    )
-    shown = [(row["currency"], row["labels"], row["cents"]) for row in report["costs"]["postage"]]
-    assert shown == postage
-    for row in report["costs"]["postage"]:
-        delivered, enrolled = report["keys"]["delivered"], report["two_factor"]["enrolled"]
-        [(pair, each)] = ask(
-            f"SELECT round(2.0 * {row['cents']} / nullif({delivered}, 0)),"
-            f" round(1.0 * {row['cents']} / nullif({enrolled}, 0))"
-        )
-        assert (row["cents_per_delivered_pair"], row["cents_per_enrolled"]) == (pair, each)
     carriers = ask(
         """
         SELECT carrier.name, count(*), count(delivered.at) FROM (
@@ -271,6 +258,43 @@ def test_carriers_costs_and_cases(made: Any) -> None:
     assert [
         (row["currency"], row["gross_cents"], row["fee_cents"], row["net_cents"]) for row in books
     ] == paid
+
+
+def test_costs_to_the_cent(made: Any) -> None:
+    """Labels from their events, what came back and what was billed from what was written down of it."""
+    report, ask = made
+    costs = ask(
+        """
+        WITH part AS (
+            SELECT 'postage' AS kind, (data ->> 'cost_cents')::int - (data ->> 'premium_cents')::int AS cents,
+                   data ->> 'currency' AS currency
+            FROM claims_claimevent WHERE name = 'label_bought' AND at <= %(t)s
+            UNION ALL SELECT 'insurance', (data ->> 'premium_cents')::int, data ->> 'currency'
+            FROM claims_claimevent WHERE name = 'label_bought' AND at <= %(t)s
+            UNION ALL SELECT kind, cents, currency FROM shipping_parcelcharge WHERE recorded_at <= %(t)s
+        )
+        SELECT currency, count(*) FILTER (WHERE kind = 'postage'),
+               coalesce(sum(cents) FILTER (WHERE kind = 'postage'), 0),
+               coalesce(sum(cents) FILTER (WHERE kind = 'insurance'), 0),
+               coalesce(sum(cents) FILTER (WHERE kind = 'duty'), 0),
+               -coalesce(sum(cents) FILTER (WHERE kind = 'label_refund'), 0), sum(cents)
+        FROM part GROUP BY 1 ORDER BY 1
+        """
+    )
+    columns = ("labels", "postage_cents", "insurance_cents", "duties_cents", "refunds_cents", "net_cents")
+    sending = report["costs"]["sending"]
+    assert [(row["currency"], *(row[column] for column in columns)) for row in sending] == costs
+    delivered, enrolled = report["keys"]["delivered"], report["two_factor"]["enrolled"]
+    received = {row["currency"]: row["net_cents"] for row in report["costs"]["payments"]}
+    for row, whole in zip(sending, report["costs"]["programme"], strict=True):
+        for document, net in (
+            (row, row["net_cents"]),
+            (whole, row["net_cents"] - received.get(row["currency"], 0)),
+        ):
+            [(pair, each)] = ask(
+                f"SELECT round(2.0 * {net} / nullif({delivered}, 0)), round(1.0 * {net} / nullif({enrolled}, 0))"
+            )
+            assert (document["cents_per_delivered_pair"], document["cents_per_enrolled"]) == (pair, each)
 
 
 def test_stock_to_the_unit(made: Any) -> None:

@@ -42,11 +42,28 @@ def test_it_counts_a_small_programme(programme: Campaign) -> None:
         "returned": 1,
     }
     assert made["refusals"] == {"total": 2, "people": 1, "by_rule": {"on_critical_roster": 2}}
-    assert made["costs"]["postage"] == [
+    assert made["costs"]["sending"] == [
         {
             "currency": "USD",
             "labels": 3,
-            "cents": 2046,
+            "postage_cents": 2046,
+            "insurance_cents": 0,
+            "duties_cents": 0,
+            "adjustments_cents": 0,
+            "strays_cents": 0,
+            "refunds_cents": 0,
+            "compensation_cents": 0,
+            "net_cents": 2046,
+            "cents_per_delivered_pair": 2046,
+            "cents_per_enrolled": None,
+        }
+    ]
+    assert made["costs"]["programme"] == [
+        {
+            "currency": "USD",
+            "sending_cents": 2046,
+            "received_cents": 0,
+            "cost_cents": 2046,
             "cents_per_delivered_pair": 2046,
             "cents_per_enrolled": None,
         }
@@ -118,7 +135,7 @@ def test_plain_sql_over_the_rows_gives_the_same_numbers(programme: Campaign, mom
         " WHERE name = 'label_bought' AND at <= %(as_of)s",
         moment,
     )[0][0]
-    assert sum(row["cents"] for row in made["costs"]["postage"]) == cents
+    assert sum(row["net_cents"] for row in made["costs"]["sending"]) == cents
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -219,7 +236,7 @@ def test_another_campaigns_report_has_none_of_this_ones_claims(programme: Campai
 def test_a_campaign_with_nothing_in_it_reports_nothing(campaign: Campaign, now: datetime) -> None:
     made = report(now)
     assert set(made["keys"].values()) == {0}
-    assert (made["by_week"], made["by_country"], made["by_key_model"], made["costs"]["postage"]) == (
+    assert (made["by_week"], made["by_country"], made["by_key_model"], made["costs"]["sending"]) == (
         [],
         [],
         [],
@@ -258,18 +275,18 @@ def test_it_enrols_who_shows_a_security_key_after_delivery(
 def test_the_number_of_queries_does_not_grow_with_the_rows(
     programme: Campaign, django_assert_num_queries: Any
 ) -> None:
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         report()
 
 
 def test_cents_per_pair_are_rounded_half_up(programme: Campaign) -> None:
-    from reports.frames import labels
-    from reports.metrics.parcels import postage
+    from reports.frames import charges, labels
+    from reports.metrics.parcels import sending
 
-    bought = labels(END)
+    bought, none = labels(END), charges(END)
     assert bought["cost_cents"].tolist() == POSTAGE_CENTS
-    assert postage(bought, delivered_keys=0, enrolled=0)[0]["cents_per_delivered_pair"] is None
-    assert postage(bought, delivered_keys=8, enrolled=4)[0]["cents_per_delivered_pair"] == 512  # 511.5
+    assert sending(bought, none, delivered_keys=0, enrolled=0)[0]["cents_per_delivered_pair"] is None
+    assert sending(bought, none, delivered_keys=8, enrolled=4)[0]["cents_per_delivered_pair"] == 512  # 511.5
 
 
 _STANDING = """

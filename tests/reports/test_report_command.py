@@ -39,7 +39,7 @@ def test_it_prints_the_report_for_people(programme: Campaign, at_the_end: dateti
     assert "4 of 22 keys redeemed (18%)" in printed
     assert "2022-W28" in printed
     assert "on critical roster" in printed
-    assert "20.46 USD for 3 labels, 20.46 USD per delivered pair" in printed
+    assert "Parcels: 20.46 USD for 3 labels, 20.46 USD per delivered pair" in printed
     assert "It adds up." in printed
     assert max(len(line) for line in printed.splitlines()) <= 80
     assert "\x1b" not in printed

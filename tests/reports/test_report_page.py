@@ -45,7 +45,7 @@ def test_it_shows_the_report(staff_client: Client, programme: Campaign, at_the_e
     assert "Germany 5 10 6 2 2" in shown
     assert "2022-W28 2022-07-11 8 4 0 4" in shown
     assert "The stock ledger adds up: 22 keys received" in shown
-    assert "20.46 USD for 3 labels, 20.46 USD per delivered pair" in shown
+    assert "20.46 USD for parcels of 3 labels, 20.46 USD per delivered pair" in shown
     assert "on critical roster" in shown.lower()
 
 
@@ -133,7 +133,7 @@ def test_no_other_chart_is_there(staff_client: Client, programme: Campaign, at_t
 
 def _count_reports(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How often a report was made; it is made all the same."""
-    from reports import cache, redemption
+    from reports import redemption
 
     made: list[datetime] = []
     real = redemption.redemption_report
@@ -142,5 +142,5 @@ def _count_reports(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         made.append(given["as_of"])
         return real(**given)
 
-    monkeypatch.setattr(cache, "redemption_report", counted)
+    monkeypatch.setattr(redemption, "redemption_report", counted)
     return lambda: len(made)

@@ -112,7 +112,8 @@ class CreatedShipment:
 class BoughtLabel:
     """A label that was bought: whose, at what rate, for how much, and where its file and tracker are.
 
-    `cost_cents` is the sum of the vendor's fees, `rate_cents` the postage alone.
+    `cost_cents` is the sum of the vendor's fees, `rate_cents` the postage alone, `premium_cents` what of the
+    fees was for insurance.
     """
 
     shipment_id: str
@@ -126,6 +127,7 @@ class BoughtLabel:
     rate_cents: int
     cost_cents: int
     currency: str
+    premium_cents: int = 0
 
 
 @dataclass(frozen=True)

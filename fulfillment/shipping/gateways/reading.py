@@ -121,6 +121,11 @@ def read_label(body: Json) -> BoughtLabel | None:
         rate_cents=chosen.amount_cents,
         cost_cents=_cost_cents(body.get("fees") or [], chosen.amount_cents),
         currency=chosen.currency,
+        premium_cents=sum(
+            read_cents(fee["amount"])
+            for fee in body.get("fees") or []
+            if fee["type"] == "InsuranceFee" and fee.get("charged", True)
+        ),
     )
 
 

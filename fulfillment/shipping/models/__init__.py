@@ -1,6 +1,7 @@
 """The tables of the shipping room."""
 
 from fulfillment.shipping.models.cases import Case, CaseEntry
+from fulfillment.shipping.models.charges import ParcelCharge
 from fulfillment.shipping.models.floor import FloorScan, PickList
 from fulfillment.shipping.models.manifests import Manifest
 from fulfillment.shipping.models.parcels import LabelPurchase, ParcelUnit, Shipment, TrackingUpdate
@@ -13,6 +14,7 @@ __all__ = [
     "FloorScan",
     "LabelPurchase",
     "Manifest",
+    "ParcelCharge",
     "ParcelUnit",
     "PickList",
     "Shipment",

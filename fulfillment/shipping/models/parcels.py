@@ -143,6 +143,7 @@ class LabelPurchase(models.Model):
     incoterm = models.CharField(max_length=3, help_text="Who pays duties; said on parcels that need customs.")
     rate_why = models.CharField(max_length=300, blank=True, help_text="How the rate was chosen.")
     insured_cents = models.PositiveIntegerField(default=0, help_text="Bought with the label; 0: none.")
+    premium_cents = models.PositiveIntegerField(default=0, help_text="Of the cost, what the insurance was.")
     buy_attempts = models.PositiveSmallIntegerField(default=0)
     buy_started_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(

@@ -10,7 +10,7 @@ from fulfillment.claims.models import Claim
 from fulfillment.claims.services.progress import ACTOR
 from fulfillment.shipping.errors import NotRefundable
 from fulfillment.shipping.gateways.base import CarrierGateway, GatewayError
-from fulfillment.shipping.models import LabelPurchase, Shipment
+from fulfillment.shipping.models import LabelPurchase, ParcelCharge, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.refunds import (
     ASK_AGAIN_AFTER,
@@ -134,7 +134,21 @@ def settle(*, purchase: LabelPurchase, status: str, now: datetime) -> None:
                 )
             return
         if mine.update(state=_P.REFUNDED):
+            _book(purchase, now=now)
             _unpack(purchase.shipment, claim, now=now)
+
+
+def _book(purchase: LabelPurchase, *, now: datetime) -> None:
+    """Postage comes back, insurance and the vendor's own fee do not."""
+    if purchase.rate_cents:
+        ParcelCharge.objects.create(
+            purchase=purchase,
+            kind=ParcelCharge.Kind.LABEL_REFUND,
+            cents=-purchase.rate_cents,
+            currency=purchase.currency,
+            actor=ACTOR,
+            recorded_at=now,
+        )
 
 
 def _unpack(shipment: Shipment, claim: Claim, *, now: datetime) -> None:

@@ -127,6 +127,9 @@ def test_a_parcel_worth_it_is_insured_with_its_label_and_the_premium_is_booked(
     seen = gateway._client().shipment.retrieve(bought.vendor_shipment_id).to_dict()
     assert seen["insurance"] == "120.00"
     assert bought.cost_cents == (bought.rate_cents or 0) + 120
+    assert bought.premium_cents == 120
+    [told] = bought.shipment.claim.events.filter(name="label_bought")
+    assert (told.data["cost_cents"], told.data["premium_cents"]) == (bought.cost_cents, 120)
     assert vendor.state()["spent_cents"] == bought.cost_cents
 
 
