@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roster.files import names
+from roster.files import columns, names
 
 patient = settings(deadline=None)
 letters = st.text("abAB09._-", min_size=1, max_size=40)
@@ -16,7 +16,7 @@ project_names = letters.filter(names.is_project_name)
 @given(st.lists(anything, min_size=1, max_size=20))
 def test_a_column_is_of_project_names_when_each_is_one(column: list[str]) -> None:
     column = [name for name in column if name < "\ud800" or name.isascii()] or ["a"]
-    assert names.NameColumn(pa.array(column, pa.string())).are_project_names() == all(
+    assert columns.NameColumn(pa.array(column, pa.string())).are_project_names() == all(
         map(names.is_project_name, column)
     )
 
@@ -26,7 +26,7 @@ def test_a_column_is_of_project_names_when_each_is_one(column: list[str]) -> Non
 def test_a_column_is_normalized_name_by_name(column: list[str], start: int) -> None:
     # A slice starts somewhere inside its buffers.
     sliced = pa.array(column, pa.string()).slice(min(start, len(column) - 1))
-    assert names.NameColumn(sliced).normalized().to_pylist() == [
+    assert columns.NameColumn(sliced).normalized().to_pylist() == [
         names.normalized(n) for n in sliced.to_pylist()
     ]
 
@@ -35,10 +35,10 @@ def test_a_column_is_normalized_name_by_name(column: list[str], start: int) -> N
 @given(st.lists(project_names, min_size=1, max_size=50))
 def test_a_name_that_stands_twice_is_noticed(column: list[str]) -> None:
     projects = {names.normalized(name) for name in column}
-    assert names.NameColumn(pa.array(column, pa.string())).are_distinct() == (len(projects) == len(column))
+    assert columns.NameColumn(pa.array(column, pa.string())).are_distinct() == (len(projects) == len(column))
 
 
 def test_names_that_differ_in_one_place_are_distinct_and_one_repeated_among_many_is_not() -> None:
     many = [f"{'x' * (n % 30)}{n}" for n in range(20_000)]
-    assert names.NameColumn(pa.array(many, pa.string())).are_distinct()
-    assert not names.NameColumn(pa.array([*many, many[7]], pa.string())).are_distinct()
+    assert columns.NameColumn(pa.array(many, pa.string())).are_distinct()
+    assert not columns.NameColumn(pa.array([*many, many[7]], pa.string())).are_distinct()
