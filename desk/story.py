@@ -8,6 +8,7 @@ from fulfillment.notices.models import Notice
 from fulfillment.shipping.models import Case, Shipment
 from fulfillment.vault.models import Opening
 from roster.models import Account, Decision, ProjectRole, TwoFactorObservation
+from roster.papers import AccountEvent, Appeal, Delegation, PolicyException
 
 # Nobody has more; a page that would grow without end stops there.
 AT_MOST = 200
@@ -59,6 +60,10 @@ class PersonStory:
     claims: Sequence[Claim]
     notices: Sequence[Notice]
     openings: Sequence[Opening]
+    exceptions: Sequence[PolicyException]
+    appeals: Sequence[Appeal]
+    delegations: Sequence[Delegation]
+    events: Sequence[AccountEvent]
 
 
 def story_of_person(username: str) -> PersonStory | None:
@@ -79,4 +84,12 @@ def story_of_person(username: str) -> PersonStory | None:
         claims=claims,
         notices=list(Notice.objects.filter(account=account).order_by("-id")[:AT_MOST]),
         openings=list(openings.order_by("-id")[:AT_MOST]),
+        exceptions=list(PolicyException.objects.filter(account=account).order_by("-id")[:AT_MOST]),
+        appeals=list(Appeal.objects.filter(account=account).order_by("-id")[:AT_MOST]),
+        delegations=list(
+            Delegation.objects.filter(account=account)
+            .select_related("project", "delegated_by")
+            .order_by("-id")[:AT_MOST]
+        ),
+        events=list(AccountEvent.objects.filter(account=account).order_by("-id")[:AT_MOST]),
     )

@@ -1,39 +1,98 @@
 """One maintainer, one project: everything on record, without the address; and finding them."""
 
+from django import forms
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from config import clock
 from desk.gate import allowed, may
 from desk.roles import Action
 from desk.search import find
 from desk.shell import desk_page
 from desk.story import AT_MOST, story_of_person
 from roster.models import Project
+from roster.rules import NEVER_LIFTED, RULES
+from roster.rules.difference import TITLES
+
+
+class ExceptionForm(forms.Form):
+    """A rule to be lifted for one person; another of the staff grants it."""
+
+    rule = forms.ChoiceField(
+        choices=[(rule, f"{TITLES[rule]} ({rule})") for rule in sorted(set(RULES) - NEVER_LIFTED)]
+    )
+    reason = forms.CharField(
+        max_length=300,
+        help_text="The person reads it.",
+        error_messages={"required": "Say why in a sentence; the person reads it."},
+    )
+    days = forms.IntegerField(min_value=1, max_value=365, initial=90, label="Days it holds")
+
+
+class DesignationForm(forms.Form):
+    """Why a project is critical whatever its downloads."""
+
+    reason = forms.CharField(
+        max_length=255,
+        label="Why it is critical",
+        help_text="Everybody reads it. It is for ever.",
+        error_messages={"required": "Say why; everybody reads it."},
+    )
+
+
+class RenameForm(forms.Form):
+    """The name a project goes by now."""
+
+    new_name = forms.CharField(max_length=255, label="Its name now")
+    note = forms.CharField(max_length=255, required=False, help_text="Where it was announced, say.")
 
 
 @never_cache
 @require_safe
 @allowed(Action.SEE_PERSON)
 def person(request: HttpRequest, username: str) -> HttpResponse:
+    return person_page(request, username)
+
+
+def person_page(
+    request: HttpRequest, username: str, *, exception_form: forms.Form | None = None, status: int = 200
+) -> HttpResponse:
+    """Args: exception_form: as it was sent, where it was refused."""
     story = story_of_person(username)
     if story is None:
         raise Http404("Nobody on the roster has this name.")
-    return desk_page(request, "desk/person.html", {"story": story})
+    context = {"story": story, "exception_form": exception_form or ExceptionForm(), "now": clock.now()}
+    return desk_page(request, "desk/person.html", context, status=status)
 
 
 @require_safe
 @allowed(Action.SEE_PERSON)
 def project(request: HttpRequest, name: str) -> HttpResponse:
+    return project_page(request, name)
+
+
+def project_page(
+    request: HttpRequest,
+    name: str,
+    *,
+    designation_form: forms.Form | None = None,
+    rename_form: forms.Form | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Args: designation_form, rename_form: as they were sent, where they were refused."""
     found = Project.objects.filter(normalized_name=name).first()
     if found is None:
         raise Http404("There is no project of this name on record.")
     context = {
         "project": found,
         "designations": found.designations.order_by("designated_on", "reason"),
+        "events": found.events.select_related("successor").order_by("recorded_at", "pk")[:AT_MOST],
+        "designation_form": designation_form or DesignationForm(),
+        "rename_form": rename_form or RenameForm(),
         "roles": found.roles.select_related("account").order_by("ended_on", "account__username")[:AT_MOST],
     }
-    return desk_page(request, "desk/project.html", context)
+    return desk_page(request, "desk/project.html", context, status=status)
 
 
 @require_safe
