@@ -156,7 +156,8 @@ def previewing() -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"previewed: {found.counts['people']:,} people decided in a bare loop {bare:.1f} s; both policies "
-        f"over the roster {ours:.1f} s -> {ours / bare:.2f} x (at most {MOST_TIMES_LOOP}); peak {peak:.0f} MiB",
+        f"over the roster {ours:.1f} s -> {ours / bare:.2f} x (at most {MOST_TIMES_LOOP}); "
+        f"peak {peak:.0f} MiB",
         flush=True,
     )
 
