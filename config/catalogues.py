@@ -24,6 +24,8 @@ ROOMS = ("config", "pages", "fulfillment", "roster", "api")
 KEYWORDS = {
     **DEFAULT_KEYWORDS,
     "gettext_lazy": None,
+    # What modules call `gettext` that have `_` for the lazy one.
+    "text": None,
     "gettext_noop": None,
     "ngettext_lazy": (1, 2),
     "pgettext": ((1, "c"), 2),

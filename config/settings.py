@@ -174,7 +174,8 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if SITE_URL.startswith("http://") else "h
 LOGIN_URL = "account_request_login_code"
 LOGIN_REDIRECT_URL = "claims:home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "claims:home"
-MFA_SUPPORTED_TYPES = ["webauthn", "recovery_codes"]
+# No recovery codes: at the desk a code on paper counts for nothing, only the key does.
+MFA_SUPPORTED_TYPES = ["webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 # OpenID Connect: who the index says somebody is, is who they are on the roster. Nothing of it is kept.

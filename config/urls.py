@@ -11,6 +11,8 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     # Nobody has a password here; who comes to the library's password page is shown the code page.
     path("sign-in/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
+    # Keys are all there is to a second factor here, so their list is its page.
+    path("sign-in/2fa/", RedirectView.as_view(pattern_name="mfa_list_webauthn")),
     path("sign-in/", include("allauth.urls")),
     # Before the API, whose last address is "no such page".
     path("", include("fulfillment.payments.urls")),

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from fulfillment.claims.models import Campaign
+from fulfillment.claims.models import Campaign, Claim
 from inventory.models import Connector, Unit
 
 # Nobody asks for more at once, so no more are counted.
@@ -24,7 +24,11 @@ _CONNECTORS = {"usb_c": Connector.USB_C, "usb_a": Connector.USB_A}
 
 @dataclass(frozen=True)
 class OfferedModel:
-    """A key model of the campaign; `available` is how many are in stock, counted to `COUNTED`."""
+    """A key model of the campaign.
+
+    `available` is how many are in stock, counted to `COUNTED`; none while others wait for that very model,
+    for what comes in is theirs.
+    """
 
     sku: str
     name: str
@@ -36,14 +40,18 @@ class OfferedModel:
 def offered_by(campaign: Campaign) -> list[OfferedModel]:
     """What the campaign gives out, with its stock; one query."""
     in_stock = Unit.objects.available().filter(key_model=OuterRef("pk")).values("pk")[:COUNTED]
-    models = campaign.key_models.filter(is_active=True).annotate(in_stock=ArraySubquery(in_stock))
+    in_line = Claim.objects.waitlist().filter(campaign=campaign)
+    line = in_line.filter(Q(items__key_model=None) | Q(items__key_model=OuterRef("pk")))
+    models = campaign.key_models.filter(is_active=True).annotate(
+        in_stock=ArraySubquery(in_stock), is_waited_for=Exists(line)
+    )
     return [
         OfferedModel(
             sku=model.sku,
             name=model.name,
             connector=model.connector,
             has_nfc=model.has_nfc,
-            available=len(model.in_stock),
+            available=0 if model.is_waited_for else len(model.in_stock),
         )
         for model in models.order_by("connector", "sku")
     ]

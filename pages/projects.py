@@ -12,6 +12,7 @@ from roster.files.names import is_project_name, normalized
 from roster.models import Designation, Project
 from roster.papers import ProjectEvent
 from roster.selectors import project_story, reason_of
+from roster.speech import why_critical
 
 FOUND_AT_MOST = 50
 
@@ -61,7 +62,7 @@ def _told(designation: Designation) -> dict[str, Any]:
     snapshot = designation.snapshot
     return {
         "designation": designation,
-        "why": reason_of(designation),
+        "why": why_critical(reason_of(designation)),
         "window": snapshot if snapshot and snapshot.window_start else None,
         "source": snapshot,
     }

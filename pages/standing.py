@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -19,11 +18,11 @@ from config import clock
 from config.errors import BadRequest
 from config.models import User
 from fulfillment.claims.selectors import current_campaign, explain
+from pages.verdicts import title_of
 from roster.errors import AlreadyAsked, DelegationRefused, RosterError, UnknownPaper
 from roster.models import Account
 from roster.papers import LONGEST_TEXT, Appeal, Disclaimer
 from roster.rules import NEVER_LIFTED
-from roster.rules.difference import TITLES
 from roster.selectors import Standing, standing_of
 from roster.services.appeals import make_appeal, withdraw_appeal
 from roster.services.delegations import delegable_projects, delegate, end_delegation
@@ -44,7 +43,7 @@ class AppealForm(forms.Form):
 
     def __init__(self, data: Any = None, *, rules: list[str]) -> None:
         super().__init__(data)
-        self.fields["rule"].choices = [(rule, capfirst(_(TITLES[rule]))) for rule in rules]  # type: ignore[attr-defined]
+        self.fields["rule"].choices = [(rule, title_of(rule)) for rule in rules]  # type: ignore[attr-defined]
 
 
 class DelegationForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.utils import formats
@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from fulfillment.claims.countries import country_name
 from roster.rules import Decision, PolicyDocument, PolicyRule, Verdict
-from roster.speech import reason_of, remedy_of
+from roster.speech import reason_of, remedy_of, why_critical
 
 # What each rule is about; its verdict says the rest.
 TITLES = {
@@ -28,6 +28,7 @@ TITLES = {
     "account_joined_before": _("Date of joining"),
     "wave_invited": _("Invitation"),
     "role_age": _("Time in your role"),
+    "project_not_recreated": _("Unbroken project"),
     "email_age": _("Mail address"),
     "address_not_shared": _("Postal address"),
 }
@@ -59,8 +60,17 @@ def shown(verdict: Verdict) -> ShownVerdict:
         outcome=verdict.outcome,
         reason=reason_of(verdict),
         remedy=remedy_of(verdict) if verdict.outcome != "pass" else "",
-        projects=verdict.evidence.get("projects", []),
+        projects=[_project_shown(project) for project in verdict.evidence.get("projects", [])],
     )
+
+
+def _project_shown(project: Mapping[str, Any]) -> dict[str, Any]:
+    """A project of the evidence, its days as dates and its reason in the reader's language."""
+    days = {
+        name: date.fromisoformat(str(day)[:10]) if (day := project.get(name)) else None
+        for name in ("since", "designated_on")
+    }
+    return {**project, **days, "reason": why_critical(project.get("reason") or "")}
 
 
 def before_country(decision: Decision) -> list[Verdict]:
@@ -181,4 +191,5 @@ _PLAIN = {
     "not_organization_account": _("Your account is a person’s. An organisation names the people behind it."),
     "stock_available": _("There are keys left."),
     "wave_invited": _("Your invitation has gone out: they go out in turns."),
+    "project_not_recreated": _("Your project was not deleted and made anew lately."),
 }

@@ -9,6 +9,7 @@ from datetime import datetime
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_noop as _
 
 from config.triggers import append_only
 
@@ -22,10 +23,10 @@ class ProjectEvent(models.Model):
     """Something that happened to a project on the index; its status is not touched by any of it."""
 
     class Kind(models.TextChoices):
-        DELETED = "deleted", "vanished from the index"
-        RECREATED = "recreated", "made anew under the same name"
-        RENAMED = "renamed", "got another name"
-        TRANSFERRED = "transferred", "changed all its owners"
+        DELETED = "deleted", _("vanished from the index")
+        RECREATED = "recreated", _("made anew under the same name")
+        RENAMED = "renamed", _("got another name")
+        TRANSFERRED = "transferred", _("changed all its owners")
 
     project = models.ForeignKey("roster.Project", on_delete=models.PROTECT, related_name="events")
     kind = models.CharField(max_length=12, choices=Kind)
@@ -214,10 +215,10 @@ class Appeal(models.Model):
     """A person asks for another look at a rule that does not admit them; a person answers."""
 
     class State(models.TextChoices):
-        OPEN = "open", "waiting for an answer"
-        GRANTED = "granted", "granted"
-        DECLINED = "declined", "declined"
-        WITHDRAWN = "withdrawn", "taken back"
+        OPEN = "open", _("waiting for an answer")
+        GRANTED = "granted", _("granted")
+        DECLINED = "declined", _("declined")
+        WITHDRAWN = "withdrawn", _("taken back")
 
     account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="appeals")
     rule = models.CharField(max_length=64)
@@ -270,8 +271,8 @@ class Disclaimer(models.Model):
     """A person says that a role on the roster is not (or no longer) theirs; it stops counting."""
 
     class Kind(models.TextChoices):
-        NO_LONGER = "no_longer", "I no longer maintain this"
-        NOT_ME = "not_me", "This is not me"
+        NO_LONGER = "no_longer", _("I no longer maintain this")
+        NOT_ME = "not_me", _("This is not me")
 
     account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="disclaimers")
     project = models.ForeignKey("roster.Project", on_delete=models.PROTECT, related_name="disclaimers")

@@ -7,14 +7,12 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, Subquery, TextField, Value
-from django.utils.text import capfirst
-from django.utils.translation import gettext
 
 from roster.files.names import normalized
 from roster.models import Account, Designation, Policy, Project, ProjectRole, TwoFactorObservation
 from roster.papers import DELEGATES_PER_PROJECT, Appeal, Delegation, Disclaimer, PolicyException, ProjectEvent
 from roster.rules import ExceptionFact, Facts, RoleFact
-from roster.rules.difference import TITLES
+from roster.speech import ALWAYS
 
 
 @dataclass(frozen=True)
@@ -182,7 +180,7 @@ def reason_of(designation: Designation) -> str:
     if designation.reason == Designation.Reason.TOP_DOWNLOADS:
         return f"rank {designation.rank} by downloads"
     if designation.reason == Designation.Reason.ALWAYS:
-        return "the package index itself depends on it"
+        return ALWAYS
     return designation.note
 
 
@@ -256,7 +254,6 @@ class StandingAppeal:
 
     pk: int
     rule: str
-    title: str
     state: str
     get_state_display: str
     text: str
@@ -316,7 +313,6 @@ def _appeal_shown(appeal: Appeal) -> StandingAppeal:
     return StandingAppeal(
         pk=appeal.pk,
         rule=appeal.rule,
-        title=capfirst(gettext(TITLES.get(appeal.rule, appeal.rule))),
         state=appeal.state,
         get_state_display=Appeal.State(appeal.state).label,
         text=appeal.text,

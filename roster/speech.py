@@ -1,5 +1,6 @@
 """What the rules say, in the language that is active: they are pure and know English only."""
 
+import re
 from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -12,6 +13,9 @@ from django.utils.translation import get_language, gettext
 
 from roster.rules import Verdict
 from roster.rules.texts import Countries, Country, Listing, Phrase
+
+ALWAYS = "the package index itself depends on it"
+_RANK = re.compile(r"rank (?P<rank>\d+) by downloads")
 
 
 def reason_of(verdict: Verdict) -> str:
@@ -30,6 +34,14 @@ def say(phrase: Phrase) -> str:
     sentence = gettext(phrase.sentence)
     # A reason typed into the region table may hold any sign; only sentences with values are put together.
     return sentence.format(**values) if values else sentence
+
+
+def why_critical(reason: str) -> str:
+    """Why a project is critical, as `roster.selectors.reason_of` has it in English; a person's note stays."""
+    rank = _RANK.fullmatch(reason)
+    if rank is not None:
+        return gettext("rank {rank} by downloads").format(rank=_shown(int(rank["rank"])))
+    return gettext("the package index itself depends on it") if reason == ALWAYS else reason
 
 
 def country_name(code: str) -> str:

@@ -190,7 +190,10 @@ class Claim(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="replacements",
-        help_text="The maintainer's own claim, if this one only replaces keys of it.",
+        help_text="The maintainer's own claim, if this one only replaces keys of it, or is the rest of it.",
+    )
+    in_part = models.BooleanField(
+        default=False, help_text="Send what there is; the rest waits as a claim of its own."
     )
     state = models.CharField(max_length=20, choices=ClaimState)
     country = models.CharField(max_length=2)

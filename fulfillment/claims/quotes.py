@@ -9,6 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from config.errors import FieldError, Problem
 from fulfillment.claims.money import CURRENCIES
 
@@ -58,8 +60,8 @@ class QuoteLine:
     @property
     def label(self) -> str:
         if self.kind is LineKind.EXTRA_KEYS:
-            return "Extra key" if self.quantity == 1 else "Extra keys"
-        return {LineKind.SHIPPING: "Shipping", LineKind.EXPRESS: "Express shipping"}[self.kind]
+            return _("Extra key") if self.quantity == 1 else _("Extra keys")
+        return {LineKind.SHIPPING: _("Shipping"), LineKind.EXPRESS: _("Express shipping")}[self.kind]
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import models
+from django.utils.translation import gettext_noop as _
 
 from config.errors import FieldError
 
 
 class ClaimState(models.TextChoices):
-    WAITLISTED = "waitlisted", "waiting for a key"
-    IN_REVIEW = "in_review", "being looked at by a person"
-    AWAITING_PAYMENT = "awaiting_payment", "waiting for payment"
-    ACCEPTED = "accepted", "accepted, keys reserved"
-    SHIPPED = "shipped", "with the carrier"
-    DELIVERED = "delivered", "delivered"
-    CANCELLED = "cancelled", "cancelled"
-    REJECTED = "rejected", "not approved"
-    EXPIRED = "expired", "expired"
-    RETURNED = "returned", "came back to us"
+    WAITLISTED = "waitlisted", _("waiting for a key")
+    IN_REVIEW = "in_review", _("being looked at by a person")
+    AWAITING_PAYMENT = "awaiting_payment", _("waiting for payment")
+    ACCEPTED = "accepted", _("accepted, keys reserved")
+    SHIPPED = "shipped", _("with the carrier")
+    DELIVERED = "delivered", _("delivered")
+    CANCELLED = "cancelled", _("cancelled")
+    REJECTED = "rejected", _("not approved")
+    EXPIRED = "expired", _("expired")
+    RETURNED = "returned", _("came back to us")
 
 
 _S = ClaimState

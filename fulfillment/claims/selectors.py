@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Literal
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils.translation import gettext_noop as _
 
 from fulfillment.claims.errors import UnknownCampaign
-from fulfillment.claims.models import Campaign, Claim, Region
+from fulfillment.claims.models import Campaign, Claim, Region, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.waves import invited_accounts
 from fulfillment.vault.addresses import PostalAddress
@@ -142,6 +143,60 @@ def place_in_line(claim: Claim) -> int | None:
         )
     )
     return ahead.count() + 1
+
+
+@dataclass(frozen=True)
+class Kin:
+    """Another claim of the same keys: the rest of a claim, or what replaces some of it; or the other way.
+
+    `place` is its place in line, None when it waits for nothing.
+    """
+
+    code: str
+    kind: Literal["rest", "replacement", "first", "replaced"]
+    keys: int
+    place: int | None
+
+
+def kin_of(claim: Claim) -> list[Kin]:
+    """The claims that belong to this one, oldest first, given-up ones left out; one query."""
+    ahead = Claim.objects.waitlist().order_by().filter(campaign=OuterRef("campaign"))
+    ahead = ahead.filter(
+        Q(waitlisted_at__lt=OuterRef("waitlisted_at"))
+        | Q(waitlisted_at=OuterRef("waitlisted_at"), id__lte=OuterRef("pk"))
+    )
+    others = Claim.objects.filter(replaces=claim.pk) if claim.replaces_id is None else _first_of(claim)
+    found = (
+        others.exclude(state=ClaimState.CANCELLED)
+        .annotate(
+            keys=Sum("items__quantity"),
+            is_replacement=Exists(ReplacedUnit.objects.filter(claim=OuterRef("pk"))),
+            replaces_some=Exists(ReplacedUnit.objects.filter(claim=claim.pk)),
+            place=Subquery(ahead.values("campaign").annotate(number=Count("pk")).values("number")),
+        )
+        .order_by("created_at", "pk")
+    )
+    return [
+        Kin(
+            code=other.code,
+            kind=_kind(other) if claim.replaces_id is None else _kind_of_first(other),
+            keys=other.keys,
+            place=other.place if other.state == ClaimState.WAITLISTED and not other.offered_until else None,
+        )
+        for other in found
+    ]
+
+
+def _first_of(claim: Claim) -> QuerySet[Claim]:
+    return Claim.objects.filter(pk=claim.replaces_id)
+
+
+def _kind(other: Any) -> Literal["rest", "replacement"]:
+    return "replacement" if other.is_replacement else "rest"
+
+
+def _kind_of_first(first: Any) -> Literal["first", "replaced"]:
+    return "replaced" if first.replaces_some else "first"
 
 
 def open_regions(now: datetime) -> Sequence[Region]:

@@ -18,7 +18,7 @@ CONTEXTS: dict[Notice.Template, dict[str, Any]] = {
     T.REMINDER: {**_PROJECTS, **_CLOSES},
     T.NOW_ELIGIBLE: {**_CLOSES, "sponsor": "Example Foundation"},
     T.APPEAL_ANSWERED: {"granted": False, "answer": "The role is of last week; ask again in May."},
-    T.CONFIRMED: {"quantity": 2},
+    T.CONFIRMED: {"quantity": 1, "later": 1},
     T.WAITLISTED: {"place": 3},
     T.IN_REVIEW: {},
     T.PROMOTED: {"quantity": 1, "until": "2022-07-14T12:00:00+00:00"},

@@ -166,17 +166,23 @@ def _code(context: Context) -> Letter:
 
 
 def _confirmed(context: Context) -> Letter:
-    """Reads quantity."""
+    """Reads quantity, and later where keys follow in another parcel."""
+    confirmed = ngettext(
+        "Your claim {claim_code} is confirmed: {quantity} security key is reserved for you.",
+        "Your claim {claim_code} is confirmed: {quantity} security keys are reserved for you.",
+        context["quantity"],
+    ).format(claim_code=context["claim_code"], quantity=context["quantity"])
+    later = context.get("later", 0)
+    follows = ngettext(
+        "{quantity} more is not in stock at the moment. It follows in a parcel of its own as soon as it is; "
+        "you need not do anything.",
+        "{quantity} more are not in stock at the moment. They follow in a parcel of their own as soon as "
+        "they are; you need not do anything.",
+        later,
+    ).format(quantity=later)
     return Letter(
         subject=_about(gettext("Your security keys are reserved ({claim_code})"), context),
-        paragraphs=(
-            ngettext(
-                "Your claim {claim_code} is confirmed: {quantity} security key is reserved for you.",
-                "Your claim {claim_code} is confirmed: {quantity} security keys are reserved for you.",
-                context["quantity"],
-            ).format(claim_code=context["claim_code"], quantity=context["quantity"]),
-            _what_happens_next(),
-        ),
+        paragraphs=(confirmed, *((follows,) if later else ()), _what_happens_next()),
         action=gettext("Until the label is bought you can still change the address or cancel:"),
     )
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import models
+from django.utils.translation import gettext_noop as _
 
 from config.triggers import append_only
 
@@ -17,28 +18,28 @@ class Notice(models.Model):
     """One message to one person. Rendered when it is sent; the text is kept without the address sent to."""
 
     class Template(models.TextChoices):
-        INVITATION = "invitation", "invited to claim"
-        REMINDER = "reminder", "reminded of the invitation"
-        NOW_ELIGIBLE = "now_eligible", "admitted by a new policy"
-        APPEAL_ANSWERED = "appeal_answered", "answer to an appeal"
-        CODE = "code", "sign-in code"
-        CONFIRMED = "confirmed", "claim accepted"
-        WAITLISTED = "waitlisted", "place in line"
-        IN_REVIEW = "in_review", "claim under review"
-        PROMOTED = "promoted", "a key came free"
-        REJECTED = "rejected", "claim not approved"
-        CANCELLED = "cancelled", "claim cancelled"
-        EXPIRED = "expired", "claim expired"
-        RECALLED = "recalled", "keys recalled, back in line"
-        REPLACEMENT = "replacement", "another key instead"
-        ASK_ADDRESS = "ask_address", "address needed for another key"
-        SHIPPED = "shipped", "parcel on its way"
-        DELIVERED = "delivered", "parcel delivered"
-        PROBLEM = "problem", "something is wrong with the parcel"
-        PAYMENT_DUE = "payment_due", "keys held until paid"
-        PAYMENT_RECEIVED = "payment_received", "payment received"
-        PAYMENT_LAPSED = "payment_lapsed", "not paid in time"
-        REFUNDED = "refunded", "refunded"
+        INVITATION = "invitation", _("invited to claim")
+        REMINDER = "reminder", _("reminded of the invitation")
+        NOW_ELIGIBLE = "now_eligible", _("admitted by a new policy")
+        APPEAL_ANSWERED = "appeal_answered", _("answer to an appeal")
+        CODE = "code", _("sign-in code")
+        CONFIRMED = "confirmed", _("claim accepted")
+        WAITLISTED = "waitlisted", _("place in line")
+        IN_REVIEW = "in_review", _("claim under review")
+        PROMOTED = "promoted", _("a key came free")
+        REJECTED = "rejected", _("claim not approved")
+        CANCELLED = "cancelled", _("claim cancelled")
+        EXPIRED = "expired", _("claim expired")
+        RECALLED = "recalled", _("keys recalled, back in line")
+        REPLACEMENT = "replacement", _("another key instead")
+        ASK_ADDRESS = "ask_address", _("address needed for another key")
+        SHIPPED = "shipped", _("parcel on its way")
+        DELIVERED = "delivered", _("parcel delivered")
+        PROBLEM = "problem", _("something is wrong with the parcel")
+        PAYMENT_DUE = "payment_due", _("keys held until paid")
+        PAYMENT_RECEIVED = "payment_received", _("payment received")
+        PAYMENT_LAPSED = "payment_lapsed", _("not paid in time")
+        REFUNDED = "refunded", _("refunded")
 
     account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="notices")
     template = models.CharField(max_length=20, choices=Template)

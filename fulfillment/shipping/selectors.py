@@ -22,10 +22,14 @@ def serving_region(*, country: str, now: datetime, subdivision: str = "") -> Reg
 
 @dataclass(frozen=True)
 class Parcel:
-    """What a maintainer may know of one of their parcels. `updates` are the newest first."""
+    """What a maintainer may know of one of their parcels.
+
+    `updates` are the newest first; `seal_number` is empty until the parcel is sealed.
+    """
 
     carrier: str
     tracking_code: str
+    seal_number: str
     expected_on: date | None
     updates: Sequence[TrackingUpdate]
 
@@ -33,7 +37,7 @@ class Parcel:
 def parcels_of(claim: Claim) -> list[Parcel]:
     """The parcels of a claim whose label is bought, oldest first; two queries."""
     bought = LabelPurchase.objects.filter(shipment__claim=claim, state=PurchaseState.BOUGHT)
-    purchases = list(bought.order_by("bought_at"))
+    purchases = list(bought.select_related("shipment").order_by("bought_at"))
     said: dict[UUID, list[TrackingUpdate]] = {purchase.pk: [] for purchase in purchases}
     heard = TrackingUpdate.objects.filter(purchase__in=list(said), is_applied=True)
     for update in heard.order_by("-said_at"):
@@ -42,6 +46,7 @@ def parcels_of(claim: Claim) -> list[Parcel]:
         Parcel(
             carrier=purchase.carrier,
             tracking_code=purchase.tracking_code,
+            seal_number=purchase.shipment.seal_number if purchase.shipment.sealed_at else "",
             expected_on=next((one.expected_on for one in said[purchase.pk] if one.expected_on), None),
             updates=said[purchase.pk],
         )

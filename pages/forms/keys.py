@@ -49,7 +49,7 @@ class KeysForm(forms.Form):
         counts = [(str(number), str(number)) for number in range(most + 1)]
         for name, model in zip(self.skus, offered, strict=True):
             self.fields[name] = forms.ChoiceField(
-                label=model.name,
+                label=text(model.name),
                 choices=counts,
                 initial=str(initial.get(model.sku, 0)),
                 required=False,

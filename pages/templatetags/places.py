@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import template
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from fulfillment.claims import countries
 from pages.ports import OfferedModel
+from pages.verdicts import title_of
 
 register = template.Library()
 
@@ -18,8 +20,20 @@ def country_name(code: str) -> str:
 
 
 @register.filter
+def in_words(said: str) -> str:
+    """What is stored in English, in the reader's language."""
+    return gettext(said) if said else ""
+
+
+@register.filter
+def rule_title(rule: str) -> Any:
+    """What a rule of the policy is about."""
+    return title_of(rule)
+
+
+@register.filter
 def join_names(models: Iterable[OfferedModel]) -> str:
-    return ", ".join(model.name for model in models)
+    return ", ".join(gettext(model.name) for model in models)
 
 
 _CARRIER_WORDS = {
@@ -46,6 +60,10 @@ _PARTS = {
     "migrations": _("Updates of this site"),
     "worker": _("Mails and parcels in the background"),
     "roster": _("The list of maintainers"),
+    "buying_labels": _("Postage for parcels"),
+    "webhook_endpoint": _("News from the carrier"),
+    "webhooks_worked": _("What the carrier told us"),
+    "unclaimed_labels": _("Postage without a parcel"),
 }
 
 

@@ -35,6 +35,8 @@ from pages.visitors import account_of, actor_of
 from roster.models import Account
 from roster.rules import Decision
 
+# What the form says when stock is short and the person wants what there is now.
+PART = "part"
 _P = ParamSpec("_P")
 _View = Callable[Concatenate[HttpRequest, _P], HttpResponse]
 
@@ -263,7 +265,13 @@ def _submit(
         return _show_dearer(visit, given, quote=quote, region=region, decision=decision)
     try:
         claim = drafts.submit_draft(
-            visit.draft, address=given, agreed=quote, actor=visit.actor, now=visit.now
+            visit.draft,
+            address=given,
+            agreed=quote,
+            actor=visit.actor,
+            now=visit.now,
+            # What is to be paid is sent whole, whatever a form says.
+            in_part=quote.is_free and visit.request.POST.get("when_short") == PART,
         )
     except PriceChanged as error:
         return _show_dearer(visit, given, quote=error.quote, region=region, decision=decision)
@@ -309,6 +317,8 @@ def _show_review(
     offered = {model.sku: model for model in ports.offered_by(visit.campaign)}
     wanted = [(offered[sku], quantity) for sku, quantity in visit.draft.wanted.items() if sku in offered]
     failed = [verdict for verdict in decision.verdicts if verdict.outcome == "fail"]
+    short = [model for model, quantity in wanted if model.available < quantity]
+    at_once = sum(min(model.available, quantity) for model, quantity in wanted)
     return visit.show(
         Step.REVIEW,
         "pages/claiming/review.html",
@@ -323,7 +333,11 @@ def _show_review(
             "may_claim": not failed,
             "needs_review": decision.outcome == "review",
             "verdicts": [verdicts.shown(verdict) for verdict in failed],
-            "short": [model for model, quantity in wanted if model.available < quantity],
+            "short": short,
+            # One now, one later: where there is something to send now, and nothing to pay for the whole.
+            "can_split": bool(short) and at_once > 0 and quote.is_free,
+            "at_once": at_once,
+            "later": sum(quantity for _model, quantity in wanted) - at_once,
             "days": quote.express_days or (region.promised_days if region else None),
         },
         status=status,

@@ -18,7 +18,7 @@ from fulfillment.claims.countries import country_name
 from fulfillment.claims.errors import NoOffer, NotSent, TooLate
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimQuote, Region
 from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, ClaimState
-from fulfillment.claims.selectors import place_in_line, region_for
+from fulfillment.claims.selectors import kin_of, place_in_line, region_for
 from fulfillment.claims.services.changes import cancel_claim, change_address, confirm_receipt
 from fulfillment.claims.services.waitlist import accept_offer
 from fulfillment.notices.models import Notice
@@ -55,6 +55,7 @@ def claim(request: HttpRequest, code: str) -> HttpResponse:
             "items": claim.items.select_related("key_model"),
             "country": country_name(claim.country),
             "place": place_in_line(claim),
+            "others": kin_of(claim),
             "offer": claim.offered_until if claim.offered_until and claim.offered_until > now else None,
             "steps": story.told(events),
             "next": story.what_comes_next(claim, promised_days=region.promised_days if region else None),
@@ -88,6 +89,7 @@ def made(request: HttpRequest, code: str) -> HttpResponse:
             "state": ClaimState(claim.state),
             "items": claim.items.select_related("key_model"),
             "place": place_in_line(claim),
+            "others": kin_of(claim),
             "packed_by": now + PACKED_WITHIN,
             "expected_by": _expected_by(claim, region),
             "offer_days": claim.campaign.offer_days,

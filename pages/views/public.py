@@ -8,6 +8,7 @@ from operator import itemgetter
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import formats
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -140,7 +141,7 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_safe
 def our_mail(request: HttpRequest) -> HttpResponse:
     """How to tell our mail from somebody else's."""
-    kinds = [Notice.Template(value).label for value in Notice.Template.values]
+    kinds = [gettext(template.label) for template in Notice.Template]
     return render(request, "pages/our_mail.html", {"kinds": kinds})
 
 

@@ -67,7 +67,8 @@ def claims(as_of: datetime) -> pd.DataFrame:
                coalesce(wave.name, ''),
                decision.outcome = 'eligible' OR EXISTS (
                    SELECT FROM claims_claimevent AS event
-                   WHERE event.claim_id = claim.id AND event.name = 'approved' AND event.at <= {as_of}
+                   WHERE event.claim_id IN (claim.id, claim.replaces_id) AND event.name = 'approved'
+                     AND event.at <= {as_of}
                ),
                claim.created_at
         FROM claims_claim AS claim

@@ -7,16 +7,18 @@ from django.core.management.base import CommandParser
 from config import catalogues
 from config.commands import KeydeskCommand
 from fulfillment.claims.services.regions import shipped_document
+from inventory.catalogue import KEY_MODELS
 from roster.rules.difference import TITLES
 from roster.rules.texts import every_sentence
 
 
 def tables() -> dict[str, list[str]]:
-    """Texts that are data: the rules' sentences and titles, and why the region table says no."""
+    """Texts that are data: the rules' sentences and titles, why a region says no, and the keys' names."""
     reasons = [region.get("reason") for region in shipped_document()["regions"]]
     return {
         "roster/rules/texts.py": every_sentence(),
         "roster/rules/difference.py": sorted(TITLES.values()),
+        "inventory/catalogue.py": [str(model["name"]) for model in KEY_MODELS],
         "fulfillment/claims/data/regions-2022.json": sorted({reason for reason in reasons if reason}),
     }
 

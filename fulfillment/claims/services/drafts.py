@@ -78,6 +78,7 @@ def submit_draft(
     agreed: Quote | None,
     actor: str,
     now: datetime,
+    in_part: bool = False,
 ) -> Claim:
     """Make the claim. What was typed is sealed anew for it, and destroyed with the draft.
 
@@ -92,6 +93,7 @@ def submit_draft(
         now=now,
         service=draft.service,
         agreed=agreed,
+        in_part=in_part,
     )
     finish(draft, claim=claim, now=now)
     return claim

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from config.codes import new_code
-from config.errors import BadRequest
+from config.errors import BadRequest, FieldError
 from config.jobs import defer
 from fulfillment.claims import selectors
 from fulfillment.claims.errors import AlreadyClaimed, Ineligible, PriceChanged, UnknownMaintainer
@@ -16,6 +16,7 @@ from fulfillment.claims.prices import freeze, most_keys, quote_for
 from fulfillment.claims.quotes import Quote
 from fulfillment.claims.rules import ClaimState, WantedItem, check_items
 from fulfillment.claims.services.history import record
+from fulfillment.claims.services.later import reserve_what_there_is, wait_for_rest
 from fulfillment.claims.services.paying import payment_due_at, payment_due_context, state_once_reserved
 from fulfillment.claims.services.regions import fitted
 from fulfillment.notices.models import Notice
@@ -29,6 +30,9 @@ from roster.models import Account
 from roster.models import Decision as StoredDecision
 from roster.services.decisions import record_decision
 
+_NOT_IN_PART = FieldError(
+    "in_part", "to_be_paid", "A claim that is to be paid is sent whole. Leave the paid extras out, or wait."
+)
 # The job that makes a parcel of an accepted claim stands in the room above this one.
 SHIP_CLAIM = "shipping.ship_claim"
 
@@ -43,6 +47,7 @@ def submit_claim(
     now: datetime,
     service: str = "standard",
     agreed: Quote | None = None,
+    in_part: bool = False,
 ) -> Claim:
     """Claim keys for a maintainer: accepted, in review, or on the waitlist when stock is short.
 
@@ -51,6 +56,8 @@ def submit_claim(
 
     Args:    items: empty asks for a full allotment of whatever is in stock.
              agreed: the quote the person was shown; None takes whatever it costs now.
+             in_part: when stock is short, take what there is now; the rest waits as a claim of its own. Not
+             for one that is to be paid: its price is for all of it.
     Raises:  BadRequest: a key model, quantity or service that cannot be claimed, or an address that lacks
              what its region or the label needs.
              PriceChanged: it costs something else than was agreed; carries the new quote.
@@ -72,6 +79,8 @@ def submit_claim(
     )
     if agreed is not None and (agreed.total, agreed.currency) != (quote.total, quote.currency):
         raise PriceChanged(quote)
+    if in_part and not quote.is_free:
+        raise BadRequest([_NOT_IN_PART])
     address = fitted(address, region=region)
     with transaction.atomic(durable=True):
         account = Account.objects.named(username).select_for_update(no_key=True).first()
@@ -105,6 +114,7 @@ def submit_claim(
                 address=address,
                 service=service,
                 quote=quote,
+                in_part=in_part,
                 actor=actor,
                 now=now,
             )
@@ -121,12 +131,18 @@ def _create(
     address: PostalAddress,
     service: str,
     quote: Quote,
+    in_part: bool,
     actor: str,
     now: datetime,
 ) -> Claim:
     code = new_code("C")
+    rest: Sequence[Wanted] = ()
     if decision.outcome == StoredDecision.Outcome.REVIEW:
         state = ClaimState.IN_REVIEW
+    elif in_part:
+        wanted, rest, state = reserve_part_or_wait(
+            code=code, campaign_id=campaign.pk, wanted=wanted, among=among, actor=actor, now=now
+        )
     else:
         state = reserve_or_wait(
             code=code,
@@ -143,6 +159,7 @@ def _create(
         account_id=decision.account_id,
         decision=decision,
         state=state,
+        in_part=in_part,
         country=address.country,
         service=service,
         created_at=now,
@@ -155,8 +172,31 @@ def _create(
     ClaimItem.objects.bulk_create(ClaimItem(claim=claim, **item._asdict()) for item in wanted)
     seal_address(subject=code, address=address, now=now, scope=campaign.slug)
     record(claim, ClaimEvent.Name(state), actor=actor, now=now)
-    announce(claim, quantity=sum(item.quantity for item in wanted), now=now)
+    if rest:
+        wait_for_rest(claim, rest, address=address, actor=actor, now=now)
+    announce(claim, quantity=_keys(wanted), later=_keys(rest), now=now)
     return claim
+
+
+def _keys(wanted: Sequence[Wanted]) -> int:
+    return sum(item.quantity for item in wanted)
+
+
+def reserve_part_or_wait(
+    *,
+    code: str,
+    campaign_id: int,
+    wanted: Sequence[Wanted],
+    among: Collection[int],
+    actor: str,
+    now: datetime,
+) -> tuple[Sequence[Wanted], Sequence[Wanted], ClaimState]:
+    """Hold what there is for a free claim. Returns: what it is for now, what is to come later, its state."""
+    held, rest = reserve_what_there_is(
+        code=code, campaign_id=campaign_id, wanted=wanted, among=among, actor=actor, now=now
+    )
+    # With nothing in stock there are not two parcels to come: the claim itself waits.
+    return (held, rest, ClaimState.ACCEPTED) if held else (wanted, (), ClaimState.WAITLISTED)
 
 
 def reserve_or_wait(
@@ -191,11 +231,16 @@ def reserve_or_wait(
     return state_once_reserved(is_free=is_free)
 
 
-def announce(claim: Claim, *, quantity: int, now: datetime) -> None:
-    """Tell the maintainer where the claim stands, and ask for the parcel once it is accepted."""
+def announce(claim: Claim, *, quantity: int, now: datetime, later: int = 0) -> None:
+    """Tell the maintainer where the claim stands, and ask for the parcel once it is accepted.
+
+    Args: later: keys that follow in another parcel, as soon as there are any.
+    """
     context: dict[str, Any] = {}
     if claim.state == ClaimState.ACCEPTED:
         template, context = Notice.Template.CONFIRMED, {"quantity": quantity}
+        if later:
+            context["later"] = later
         defer(SHIP_CLAIM, claim_id=claim.pk)
     elif claim.state == ClaimState.WAITLISTED:
         template, context = Notice.Template.WAITLISTED, {"place": selectors.place_in_line(claim)}

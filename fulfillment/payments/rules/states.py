@@ -34,11 +34,11 @@ LIVE_PAYMENT_STATES = frozenset({_P.PLANNED, _P.OPEN, _P.PENDING})
 
 
 class RefundState(models.TextChoices):
-    PLANNED = "planned", "to be sent"
-    PENDING = "pending", "on its way"
-    SUCCEEDED = "succeeded", "sent back"
-    FAILED = "failed", "came back to us"
-    VOID = "void", "not needed"
+    PLANNED = "planned", _("to be sent")
+    PENDING = "pending", _("on its way")
+    SUCCEEDED = "succeeded", _("sent back")
+    FAILED = "failed", _("came back to us")
+    VOID = "void", _("not needed")
 
 
 _R = RefundState
