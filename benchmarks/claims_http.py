@@ -13,7 +13,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from itertools import count
@@ -151,6 +151,8 @@ def _rate(options: argparse.Namespace, issuer_of: Callable[[int], Callable[[], N
             ready.wait()
             for _ in range(share):
                 issue()
+        except threading.BrokenBarrierError:
+            return
         except BaseException as error:
             failures.append(error)
             ready.abort()
@@ -158,7 +160,8 @@ def _rate(options: argparse.Namespace, issuer_of: Callable[[int], Callable[[], N
     clients = [threading.Thread(target=work, args=(number,)) for number in range(options.clients)]
     for client in clients:
         client.start()
-    ready.wait()
+    with suppress(threading.BrokenBarrierError):  # The failure that broke it is raised below.
+        ready.wait()
     started = time.perf_counter()
     for client in clients:
         client.join()
@@ -188,7 +191,7 @@ def _issue_bare(statements: Sequence[str]) -> Callable[[], None]:
     from django.db import connection
 
     parameters = connection.get_connection_params()
-    for name in ("cursor_factory", "context", "pool"):
+    for name in ("cursor_factory", "context", "pool", "prepare_threshold"):
         parameters.pop(name, None)
     bare = psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
 

@@ -188,7 +188,7 @@ def kin_of(claim: Claim) -> list[Kin]:
 
 
 def _first_of(claim: Claim) -> QuerySet[Claim]:
-    return Claim.objects.filter(pk=claim.replaces_id)
+    return Claim.objects.filter(replacements=claim)
 
 
 def _kind(other: Any) -> Literal["rest", "replacement"]:

@@ -113,7 +113,8 @@ class TestShort:
         make_claim("m-owner", items=[], in_part=True)
         first, rest = claims()
         assert [len(held(first)), len(held(rest))] == [1, 0]
-        assert list(rest.items.values_list("key_model", "quantity")) == [(None, 1)]
+        item = rest.items.get()
+        assert (item.key_model, item.quantity) == (None, 1)
         assert all_is_sound()
 
     def test_who_comes_later_does_not_overtake_the_rest(self, make_claim: MakeClaim, now: datetime) -> None:
