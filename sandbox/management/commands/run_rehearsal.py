@@ -19,6 +19,7 @@ from config.commands import KeydeskCommand
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.mishaps import SEVERITIES, set_up
 from sandbox.rehearsal.plan import Plan
+from sandbox.rehearsal.workers import Workers, workers
 
 
 class Command(KeydeskCommand):
@@ -48,21 +49,22 @@ class Command(KeydeskCommand):
             downloads=options["downloads"],
             faults=options["faults"],
         )
-        self.say("Making the tables")
-        call_command("migrate", verbosity=0, interactive=False)
-        summary = self._play(plan, options["vendor"])
+        # They take some seconds to start, in which the tables are made.
+        with workers() as staff:
+            self.say("Making the tables")
+            call_command("migrate", verbosity=0, interactive=False)
+            summary = self._play(plan, options["vendor"], staff)
         if not summary["verify"]["ok"] or not summary["vendor"]["agree"] or not _reports_hold(summary):
             raise self.fail(summary, "The rehearsal ended with broken invariants or books that differ.")
         return summary
 
-    def _play(self, plan: Plan, vendor_url: str) -> dict[str, Any]:
+    def _play(self, plan: Plan, vendor_url: str, staff: Workers) -> dict[str, Any]:
         from django.conf import settings
 
         from sandbox.client import Control
         from sandbox.rehearsal.clock import VirtualClock
         from sandbox.rehearsal.front_door import open_front_door
         from sandbox.rehearsal.programme import Programme
-        from sandbox.rehearsal.workers import workers
 
         # Thousands of short transactions leave no garbage worth looking for after each.
         gc.set_threshold(100_000, 50, 50)
@@ -73,7 +75,6 @@ class Command(KeydeskCommand):
             TemporaryDirectory(prefix="keydesk-rehearsal-") as folder,
             clock.reading(time_now),
             open_front_door() as door,
-            workers() as staff,
         ):
             programme = Programme(
                 plan, folder=Path(folder), time_now=time_now, vendor=vendor, workers=staff, say=self.say
