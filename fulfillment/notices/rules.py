@@ -1,6 +1,6 @@
 """When a mail may arrive: nobody is written to at night, nor about good news on a Friday evening."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from enum import Enum
 from functools import cache
@@ -36,14 +36,22 @@ def zone_of(country: str, at: datetime) -> ZoneInfo:
 
     Args: country: ISO 3166-1 alpha-2, or empty.
     """
+    zones = sorted(
+        _zones_of(country), key=lambda zone: (at.astimezone(zone).utcoffset() or timedelta(0), zone.key)
+    )
+    return zones[len(zones) // 2] if zones else ZoneInfo("UTC")
+
+
+# A name that is not known is looked for in many places, each time.
+@cache
+def _zones_of(country: str) -> Sequence[ZoneInfo]:
     zones = []
     for name in _zones().get(country, ()):
         try:
             zones.append(ZoneInfo(name))
         except ZoneInfoNotFoundError:  # CLDR keeps names that the machine's own list may have dropped
             continue
-    zones.sort(key=lambda zone: (at.astimezone(zone).utcoffset() or timedelta(0), zone.key))
-    return zones[len(zones) // 2] if zones else ZoneInfo("UTC")
+    return zones
 
 
 def polite_moment(now: datetime, *, country: str, manner: Manner, time_zone: str = "") -> datetime:

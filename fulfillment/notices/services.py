@@ -130,9 +130,9 @@ def send_notice(*, notice_id: int, now: datetime, outbox: Any = None) -> bool:
     Raises: OSError, SMTPException, AnymailError: the mail server refused; it is due again after a pause,
     until after MAX_ATTEMPTS it counts as failed.
     """
-    if not _put_off(notice_id, now=now):
+    notice = Notice.objects.select_related("account").filter(pk=notice_id).first()
+    if notice is None or not _put_off(notice, now=now):
         return False
-    notice = Notice.objects.select_related("account").get(pk=notice_id)
     recipient = Recipient.objects.filter(account_id=notice.account_id).first()
     if not _is_worth_mailing(notice, recipient, now=now):
         _give_up(notice_id, now=now)
@@ -173,16 +173,13 @@ def _provider_id(mail: Any) -> str:
     return str(status.message_id or "")[:200] if status else ""
 
 
-def _put_off(notice_id: int, *, now: datetime) -> bool:
+def _put_off(notice: Notice, *, now: datetime) -> bool:
     """Count an attempt and put the next one off; whether this process may make it."""
-    notice = Notice.objects.filter(pk=notice_id).values("attempts", "template").first()
-    if notice is None:
-        return False
-    attempts = notice["attempts"]
-    first = CODE_PAUSE if notice["template"] == T.CODE else FIRST_PAUSE
-    mine = Notice.objects.due(now).filter(pk=notice_id, attempts=attempts)
-    pause = min(first * 2**attempts, LONGEST_PAUSE)
-    return mine.update(attempts=attempts + 1, due_at=now + pause) == 1
+    first = CODE_PAUSE if notice.template == T.CODE else FIRST_PAUSE
+    pause = min(first * 2**notice.attempts, LONGEST_PAUSE)
+    mine = Notice.objects.due(now).filter(pk=notice.pk, attempts=notice.attempts)
+    notice.attempts += 1
+    return mine.update(attempts=notice.attempts, due_at=now + pause) == 1
 
 
 def withdraw_unasked(*, account_id: int, now: datetime) -> int:

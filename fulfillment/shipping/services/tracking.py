@@ -5,6 +5,7 @@ or came at the same moment as another, the vendor is asked and its answer counts
 """
 
 import logging
+import random
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -56,6 +57,8 @@ _P = PurchaseState
 ASK_AFTER = timedelta(hours=48)
 ASK_AT_MOST = 500
 WORK_AT_ONCE = 500
+# Few, so that of two workers neither goes on with a list that the other has worked meanwhile.
+TRACKERS_AT_ONCE = 10
 WEBHOOK_LOCK = 0x6B6477  # "kdw": the first half of our advisory locks on trackers
 # So long after the promised day, silence itself is a case.
 SILENT_AFTER = timedelta(days=14)
@@ -85,13 +88,17 @@ def work_webhooks(*, gateway: CarrierGateway, now: datetime) -> int:
 
 
 def _unworked(seen: Collection[int]) -> dict[str, list[int]]:
-    """The next unworked webhooks, by what they are about."""
+    """Some of the next unworked webhooks, by what they are about.
+
+    Drawn by lot: two workers that took the oldest would stand in each other's way.
+    """
     rows = Webhook.objects.unworked().filter(provider=Provider.EASYPOST).exclude(pk__in=seen)
     by_subject: dict[str, list[int]] = {}
     for webhook_id, event_id, body in rows.values_list("pk", "event_id", "body")[:WORK_AT_ONCE]:
         subject = body.get("tracker") or body.get("shipment") or event_id
         by_subject.setdefault(subject, []).append(webhook_id)
-    return by_subject
+    drawn = random.sample(sorted(by_subject), k=min(TRACKERS_AT_ONCE, len(by_subject)))
+    return {subject: by_subject[subject] for subject in drawn}
 
 
 def _work_in_order(webhook_ids: Iterable[int], *, gateway: CarrierGateway, now: datetime) -> int:
@@ -222,7 +229,10 @@ def _apply(
             _take_effect(effect, purchase, shipment, claim, state=state, now=now)
         if webhook is None:
             return None
-        return _close(webhook, Result.STALE if effect is None else Result.APPLIED, now=now)
+        # Under the claim's lock, where nobody had worked it.
+        result = Result.STALE if effect is None else Result.APPLIED
+        WebhookOutcome.objects.create(webhook=webhook, result=result, worked_at=now)
+        return result
 
 
 def _newest(purchase: LabelPurchase) -> Word | None:
