@@ -70,7 +70,8 @@ class ClaimsForm(forms.Form):
 
     def claims(self, *, now: datetime) -> QuerySet[Claim]:
         """What is asked for."""
-        asked, rows = self.cleaned_data, Claim.objects.all()
+        asked = self.cleaned_data
+        rows: QuerySet[Claim] = Claim.objects.all()
         for name in ("state", "wave", "policy"):
             if asked[name]:
                 rows = rows.filter(**{name: asked[name]})

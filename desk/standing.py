@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from config import health
+from desk.counted import counted
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.models import RefusedWebhook, Webhook
@@ -60,6 +61,7 @@ class Standing:
     wrong: Sequence[Count]
     stock: Sequence[Stock]
     unwell: Sequence[tuple[str, str]]
+    well: Sequence[tuple[str, str]]
 
     @property
     def is_quiet(self) -> bool:
@@ -74,13 +76,13 @@ def standing(*, now: datetime) -> Standing:
     """How things stand at a moment."""
     asked = {"waiting": _waiting(now), "late": _late(now), "wrong": _wrong(now)}
     numbers = iter(_numbers([one.rows for group in asked.values() for one in group]))
-    counted = {name: [one.counted(next(numbers)) for one in group] for name, group in asked.items()}
+    groups = {name: [one.counted(next(numbers)) for one in group] for name, group in asked.items()}
+    found = health.check_all(now=now).items()
     return Standing(
-        **counted,
+        **groups,
         stock=_stock(now),
-        unwell=[
-            (name, found["finding"]) for name, found in health.check_all(now=now).items() if not found["ok"]
-        ],
+        unwell=[(name, check["finding"]) for name, check in found if not check["ok"]],
+        well=[(name, check["finding"]) for name, check in found if check["ok"]],
     )
 
 
@@ -162,5 +164,5 @@ def _stock(now: datetime) -> list[Stock]:
     alerts = {alert.key_model.sku for alert in open_alerts()}
     return [
         Stock(sku, expected.available, expected.days_left, sku in alerts)
-        for sku, expected in outlook(now=now).items()
+        for sku, expected in counted("outlook", lambda: outlook(now=now)).items()
     ]

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -134,15 +135,23 @@ class Visitor:
         self.context.close()
 
 
+@cache
+def _axe(directory: Path) -> str:
+    return (directory / "axe.min.js").read_text()
+
+
 def axe_violations(page: Page) -> list[str]:
     """What axe finds on the page, one line each; nothing where axe is not installed."""
     found = find_spec("axe_playwright_python")
     if found is None or found.origin is None:
         return []
     # Evaluated, not added as a script: the page's content security policy would rightly refuse that.
-    page.evaluate((Path(found.origin).parent / "axe.min.js").read_text())
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(_axe(Path(found.origin).parent))
+    # Only violations are spelt out, and no style sheet is fetched once more: the rules looked at are the same.
     result: dict[str, Any] = page.evaluate(
-        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", AXE_TAGS
+        "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations'], preload: false})",
+        AXE_TAGS,
     )
     return [
         f"{violation['id']}: {violation['help']} at {', '.join(str(node['target']) for node in violation['nodes'])}"

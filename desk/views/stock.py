@@ -6,6 +6,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from config import clock
+from desk.counted import counted
 from desk.gate import allowed
 from desk.roles import Action
 from desk.shell import desk_page
@@ -23,9 +24,10 @@ def stock(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("serial", "").strip()
     if asked:
         return redirect("desk:unit", serial=asked[:80].replace("/", "-"))
-    standing = stock_by_model_and_account()
+    standing = counted("stock", stock_by_model_and_account)
     accounts = [account for account in Account if any(account in places for places in standing.values())]
-    lasting = outlook(now=clock.now())
+    now = clock.now()
+    lasting = counted("outlook", lambda: outlook(now=now))
     rows = [
         (sku, [places.get(account, 0) for account in accounts], sum(places.values()), lasting.get(sku))
         for sku, places in standing.items()
@@ -33,7 +35,7 @@ def stock(request: HttpRequest) -> HttpResponse:
     context = {
         "accounts": accounts,
         "rows": rows,
-        "odd_lots": [lot for lot in lot_balances() if lot.discrepancy],
+        "odd_lots": [lot for lot in counted("lots", lot_balances) if lot.discrepancy],
     }
     return desk_page(request, "desk/stock.html", context)
 

@@ -138,7 +138,9 @@ def _newest_prices(campaign: Campaign) -> PriceList | None:
 
 
 def _prices_initial(newest: PriceList | None) -> dict[str, Any]:
-    standing = dict(newest.document) if newest else {"currency": "USD", "tax_behavior": "inclusive"}
+    standing: dict[str, Any] = {"currency": "USD", "tax_behavior": "inclusive"}
+    if newest:
+        standing = dict(newest.document)
     for name in ("version", "valid_from", "valid_until"):
         standing.pop(name, None)
     for name in ("shipping", "express"):

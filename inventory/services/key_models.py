@@ -65,11 +65,15 @@ def change_key_model(
         if changed := [name for name in CHANGEABLE if standing[name] != seen.get(name)]:
             raise KeyModelChanged(sku, changed)
         names = [name for name in CHANGEABLE if plain(wanted[name]) != standing[name]]
-        for name in names:
-            setattr(model, name, wanted[name])
-        if names:
-            model.save(update_fields=names)
+        _set(model, {name: wanted[name] for name in names})
     return {name: standing[name] for name in names}, {name: plain(wanted[name]) for name in names}
+
+
+def _set(model: KeyModel, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(model, name, value)
+    if values:
+        model.save(update_fields=list(values))
 
 
 def plain(value: Any) -> Any:

@@ -39,7 +39,7 @@ def client(staff_with: StaffWith) -> Client:
 def shown(client: Client) -> Shown:
     """The codes that the list shows for a filter."""
 
-    def ask(**asked: object) -> set[str]:
+    def ask(**asked: Any) -> set[str]:
         answer: Any = client.get("/desk/claims/", asked)
         assert answer.status_code == 200, answer.context["form"].errors
         return {claim.code for claim in answer.context["page"].rows}
@@ -117,7 +117,14 @@ def test_the_list_takes_few_queries(
     invited: Wave, make_claim: MakeClaim, client: Client, django_assert_max_num_queries: Any
 ) -> None:
     make_claim()
-    asked = {"country": "US", "days": 5, "model": USB_A, "wave": invited.pk, "problem": "case", "paid": "yes"}
+    asked: Any = {
+        "country": "US",
+        "days": 5,
+        "model": USB_A,
+        "wave": invited.pk,
+        "problem": "case",
+        "paid": "yes",
+    }
     with django_assert_max_num_queries(20):
         client.get("/desk/claims/", asked)
 

@@ -20,6 +20,7 @@ from roster.models import Account
 from roster.services.appeals import make_appeal
 from roster.services.exceptions import request_exception
 from tests.browser import Scheme, Visitor, launched
+from tests.conftest import USB_A
 from tests.desk.test_floor_browser import cookie_of, floor, shelve, wave
 from tests.fulfillment.shipping.floor import Floor
 
@@ -67,6 +68,16 @@ def test_every_page_can_be_read(
         "campaign": f"programme/campaigns/{floor.campaign.slug}/",
         "policy": f"programme/policies/{floor.campaign.policy.version}/",
         "wave": "programme/waves/",
+        "new-campaign": "programme/new-campaign/",
+        "prices": f"programme/campaigns/{floor.campaign.slug}/prices/",
+        "region": "programme/regions/DE/",
+        "key-model": f"programme/key-models/{USB_A}/",
+        "words": "programme/words/",
+        "text": "programme/words/home.lead/",
+        "mail": "programme/mails/shipped/",
+        "search": "search/?q=m-0",
+        "nothing-found": "search/?q=nobody",
+        "claims-wrong": "claims/?country=Germany",
         "staff": "staff/",
         "audit": "audit/",
     }

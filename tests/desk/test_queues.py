@@ -128,9 +128,10 @@ class TestCases:
             raise RuntimeError("the disk is full")
 
         monkeypatch.setattr("desk.audit.record", fail)
-        for action, more in (("take", {}), ("note", {"note": "x"}), ("close", {"outcome": "no_fault"})):
+        for action in ("take", "note", "close"):
+            client = staff_with(Role.REVIEWER, username=f"robin-{action}")
             with pytest.raises(RuntimeError):
-                self.work(staff_with(Role.REVIEWER, username=f"robin-{action}"), lost, action, **more)
+                self.work(client, lost, action, note="Asked.", outcome="no_fault")
         lost.refresh_from_db()
         assert (lost.owner, lost.closed_at, lost.entries.count()) == ("", None, 0)
 

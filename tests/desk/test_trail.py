@@ -39,7 +39,7 @@ def lines_of(asked: Asked) -> list[Any]:
 
 def test_it_has_everything_newest_first(claim: Claim) -> None:
     lines = lines_of(Asked())
-    counts = {"claims": ClaimEvent, "ledger": Movement, "vault": Opening}
+    counts: dict[str, Any] = {"claims": ClaimEvent, "ledger": Movement, "vault": Opening}
     found = {name: sum(line.source == name for line in lines) for name in counts}
     assert found == {name: model.objects.count() for name, model in counts.items()}
     assert all(found.values())

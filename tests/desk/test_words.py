@@ -131,7 +131,7 @@ def test_every_mail_is_looked_at_in_every_language(template: Notice.Template, cl
     page = client.get(f"/desk/programme/mails/{template}/").content.decode()
     for language in ("en", "de", "fr", "es", "ja"):
         subject = compose(example(template), Recipient(language=language)).mail.subject
-        assert html.escape(subject) in page
+        assert html.escape(str(subject)) in page
     alone = client.get(f"/desk/programme/mails/{template}/de/")
     assert 'lang="de"' in alone.content.decode()
     assert "sandbox" in alone["Content-Security-Policy"]
