@@ -47,8 +47,13 @@ def _claims(text: str) -> Iterator[Hit]:
 
 
 def _parcels(text: str) -> Iterator[Hit]:
-    bought = LabelPurchase.objects.filter(tracking_code=text).exclude(tracking_code="")
-    found = Shipment.objects.filter(Q(code=text.upper()) | Q(pk__in=bought.values("shipment")))
+    # Asked for first: one query for both would look at every parcel.
+    bought = (
+        LabelPurchase.objects.filter(tracking_code=text)
+        .exclude(tracking_code="")
+        .values_list("shipment_id", flat=True)
+    )
+    found = Shipment.objects.filter(Q(code=text.upper()) | Q(pk__in=list(bought[:AT_MOST])))
     for parcel in found.select_related("claim")[:AT_MOST]:
         url = reverse("desk:claim", args=[parcel.claim.code])
         yield Hit("Parcel", parcel.code, url, Action.SEE_PERSON)

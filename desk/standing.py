@@ -13,9 +13,10 @@ from config import health
 from desk.counted import counted
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
-from fulfillment.models import RefusedWebhook, Webhook
+from fulfillment.models import RefusedWebhook
 from fulfillment.shipping.models import Case, Shipment
 from fulfillment.shipping.rules.states import ShipmentState
+from fulfillment.waiting import waiting_webhooks
 from inventory.models import Count as BinCount
 from inventory.models import CountState
 from inventory.selectors import open_alerts, outlook
@@ -121,7 +122,7 @@ def _waiting(now: datetime) -> list[_Asked]:
 def _late(now: datetime) -> list[_Asked]:
     cases = Case.objects.filter(closed_at=None, due_at__lt=now)
     jobs = ProcrastinateJob.objects.filter(status="todo", scheduled_at__lt=now - JOB_WAITS)
-    webhooks = Webhook.objects.filter(outcome=None, received_at__lt=now - JOB_WAITS)
+    webhooks = waiting_webhooks(now=now).filter(received_at__lt=now - JOB_WAITS)
     return [
         _Asked("Cases past their time", cases, "cases", "late=1", is_wrong=True),
         _Asked("Jobs waiting over five minutes", jobs, "health", is_wrong=True),

@@ -266,6 +266,7 @@ class Claim(models.Model):
             models.Index(fields=["policy", "id"], name="claims_by_policy"),
             models.Index(fields=["wave", "id"], name="claims_by_wave", condition=Q(wave__isnull=False)),
             models.Index(fields=["created_at", "id"], name="claims_by_age"),
+            models.Index(fields=["id"], name="claims_held", condition=Q(held_at__isnull=False)),
             models.Index(
                 fields=["waitlisted_at", "id"],
                 name="claims_in_line",

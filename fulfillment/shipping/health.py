@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count
 
 from config.health import HealthCheck, Sample
-from fulfillment.models import Provider, Webhook
+from fulfillment.models import Provider
 from fulfillment.shipping.models import (
     BuyingPause,
     Case,
@@ -20,6 +20,7 @@ from fulfillment.shipping.models import (
 )
 from fulfillment.shipping.rules.pauses import PauseReason
 from fulfillment.shipping.services.watching import WEBHOOK_ENDPOINT
+from fulfillment.waiting import waiting_webhooks
 
 # Webhooks are worked within seconds; each minute looks for those that were missed.
 EVENT_AGE = timedelta(minutes=15)
@@ -45,7 +46,8 @@ def _endpoint(now: datetime) -> tuple[bool, str]:
 
 def _oldest_event(now: datetime) -> timedelta:
     oldest = (
-        Webhook.objects.filter(provider=Provider.EASYPOST, outcome__isnull=True)
+        waiting_webhooks(now=now)
+        .filter(provider=Provider.EASYPOST)
         .order_by("received_at")
         .values_list("received_at", flat=True)
         .first()

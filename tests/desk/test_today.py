@@ -12,7 +12,7 @@ from config import clock
 from config.health import ROSTER_AGE
 from desk.roles import Role
 from fulfillment.claims.models import Campaign
-from fulfillment.models import RefusedWebhook, Webhook
+from fulfillment.models import RefusedWebhook, Webhook, WebhookOutcome
 from fulfillment.shipping.models import VendorFinding
 from fulfillment.shipping.services.watching import WEBHOOK_ENDPOINT
 from inventory.catalogue import ensure_catalogue
@@ -73,6 +73,26 @@ def test_a_webhook_that_is_refused_or_not_worked(today: Today, now: datetime) ->
     shown = today(now + timedelta(minutes=6))
     assert number_of("Webhooks not worked", shown) == 1
     assert number_of("Webhooks refused today", shown) == 1
+
+
+def test_a_webhook_is_missed_however_many_were_worked_before(today: Today, now: datetime) -> None:
+    """Up to where all were found worked nobody looks again; what waited then, or came since, is found."""
+
+    def came(number: int, at: datetime) -> Webhook:
+        return Webhook.objects.create(
+            provider="easypost", event_id=f"evt_{number}", kind="tracker.updated", mode="test", occurred_at=at,
+            received_at=at, body={}, body_sha256="0" * 64,
+        )  # fmt: skip
+
+    old = [came(number, now - timedelta(hours=3)) for number in range(3)]
+    for one in (old[0], old[2]):
+        WebhookOutcome.objects.create(webhook=one, result="applied", worked_at=now)
+    assert number_of("Webhooks not worked", today(now)) == 1
+    assert number_of("Webhooks not worked", today(now)) == 1
+    WebhookOutcome.objects.create(webhook=old[1], result="applied", worked_at=now)
+    assert number_of("Webhooks not worked", today(now)) == 0
+    came(3, now - timedelta(hours=2))
+    assert number_of("Webhooks not worked", today(now)) == 1
 
 
 def test_a_vendor_that_stopped_sending_webhooks(today: Today, now: datetime) -> None:
