@@ -118,7 +118,8 @@ def empty() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         # Other rooms' tables point here, and some refuse to be emptied; this database is scratch.
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("TRUNCATE roster_snapshot, roster_project CASCADE")
+        # Designations have no foreign keys in the database, so no cascade reaches them.
+        cursor.execute("TRUNCATE roster_snapshot, roster_project, roster_designation CASCADE")
 
 
 @contextmanager

@@ -16,9 +16,9 @@ from fulfillment.shipping.services.cases import open_case
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Unit
 from inventory.services.counts import count_bin
-from roster.models import Account
+from roster.models import Account, Project
 from roster.services.appeals import make_appeal
-from roster.services.exceptions import request_exception
+from roster.services.exceptions import grant_exception, request_exception
 from tests.browser import Scheme, Visitor, launched
 from tests.conftest import USB_A
 from tests.desk.test_floor_browser import cookie_of, floor, shelve, wave
@@ -49,6 +49,11 @@ def test_every_page_can_be_read(
         account_id=person.pk, rule="email_age", reason="Known to us.", expires_at=now + timedelta(days=9),
         actor="staff:kim", now=now,
     )  # fmt: skip
+    known = request_exception(
+        account_id=person.pk, rule="role_age", reason="Met in person.", expires_at=now + timedelta(days=9),
+        actor="staff:kim", now=now,
+    )  # fmt: skip
+    grant_exception(exception_id=known.pk, actor="staff:lee", now=now)
     unit = Unit.objects.order_by("pk")[0]
     pages = {
         "today": "",
@@ -58,6 +63,7 @@ def test_every_page_can_be_read(
         "cases": "cases/",
         "case": f"cases/{Case.objects.get().code}/",
         "person": "people/m-000/",
+        "project": f"projects/{Project.objects.critical()[0].normalized_name}/",
         "second-names": "second-names/",
         "counts": "counts/",
         "count": f"counts/{count.code}/",
