@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, Subquery, TextField, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
 
 from roster.files.names import normalized
 from roster.models import Account, Designation, Policy, Project, ProjectRole, TwoFactorObservation
@@ -120,9 +120,24 @@ def _roles_of(accounts: Sequence[Account]) -> dict[int, list[RoleFact]]:
 _OF_A_PROJECT = ("account_id", "project_id", "project__name", "project__normalized_name")
 
 
-def _own_roles(accounts: Sequence[int]) -> Iterable[dict[str, Any]]:
+def roles_that_count() -> QuerySet[ProjectRole]:
+    """Live roles that their account does not disclaim."""
     disclaimed = Disclaimer.objects.live().filter(account=OuterRef("account"), project=OuterRef("project"))
-    live = ProjectRole.objects.live().filter(~Exists(disclaimed), account__in=accounts)
+    return ProjectRole.objects.live().filter(~Exists(disclaimed))
+
+
+def delegations_that_count() -> QuerySet[Delegation]:
+    """Live ones whose maker may still speak for the project."""
+    speaking = ProjectRole.objects.live().filter(
+        Q(role=ProjectRole.Role.OWNER) | Q(account__is_organization=True),
+        account=OuterRef("delegated_by"),
+        project=OuterRef("project"),
+    )
+    return Delegation.objects.live().filter(Exists(speaking))
+
+
+def _own_roles(accounts: Sequence[int]) -> Iterable[dict[str, Any]]:
+    live = roles_that_count().filter(account__in=accounts)
     rows: Iterable[dict[str, Any]] = live.annotate(
         recreated_on=_recreated_on(), delegated_by=Value(None, TextField())
     ).values(*_OF_A_PROJECT, "project__critical_since", "role", "since", "recreated_on", "delegated_by")
@@ -130,15 +145,9 @@ def _own_roles(accounts: Sequence[int]) -> Iterable[dict[str, Any]]:
 
 
 def _delegated_roles(accounts: Sequence[int]) -> Iterable[dict[str, Any]]:
-    """Those that count: who named the person may still speak for the project."""
-    speaking = ProjectRole.objects.live().filter(
-        Q(role=ProjectRole.Role.OWNER) | Q(account__is_organization=True),
-        account=OuterRef("delegated_by"),
-        project=OuterRef("project"),
-    )
     rows = (
-        Delegation.objects.live()
-        .filter(Exists(speaking), account__in=accounts)
+        delegations_that_count()
+        .filter(account__in=accounts)
         .annotate(recreated_on=_recreated_on(), by=F("delegated_by__username"))
         .values(*_OF_A_PROJECT, "project__critical_since", "created_at", "recreated_on", "by")
     )

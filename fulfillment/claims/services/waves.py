@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
 from config.errors import BadRequest, FieldError
@@ -17,9 +17,9 @@ from fulfillment.claims.waves import Invitation, Wave
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from roster.files.names import normalized
-from roster.models import Account, ProjectRole
+from roster.models import Account
 from roster.rules import COUNTRIES
-from roster.selectors import critical_projects_of
+from roster.selectors import critical_projects_of, delegations_that_count, roles_that_count
 
 INVITE_WAVES = "claims.invite_waves"
 
@@ -42,15 +42,15 @@ class Cohort:
 
 
 def accounts_in(cohort: Cohort) -> QuerySet[Account]:
-    """The people of a cohort: with a live role on a critical project, not organisations, not opted out."""
-    roles = ProjectRole.objects.live().filter(account=OuterRef("pk"), project__critical_since__isnull=False)
-    if cohort.projects:
-        roles = roles.filter(project__normalized_name__in=[normalized(name) for name in cohort.projects])
-    if cohort.first_rank is not None:
-        roles = roles.filter(project__designations__rank__gte=cohort.first_rank)
-    if cohort.last_rank is not None:
-        roles = roles.filter(project__designations__rank__lte=cohort.last_rank)
-    people = Account.objects.filter(Exists(roles), is_organization=False, opted_out_at=None)
+    """The people of a cohort: who have a role on a critical project or are named for one, not organisations,
+    not opted out."""
+    fits = _projects_of(cohort)
+    people = Account.objects.filter(
+        Exists(roles_that_count().filter(fits, account=OuterRef("pk")))
+        | Exists(delegations_that_count().filter(fits, account=OuterRef("pk"))),
+        is_organization=False,
+        opted_out_at=None,
+    )
     if cohort.countries:
         people = people.filter(country__in=cohort.countries)
     if cohort.usernames:
@@ -58,6 +58,17 @@ def accounts_in(cohort: Cohort) -> QuerySet[Account]:
             lower_username__in=[name.lower() for name in cohort.usernames]
         )
     return people
+
+
+def _projects_of(cohort: Cohort) -> Q:
+    fits = Q(project__critical_since__isnull=False)
+    if cohort.projects:
+        fits &= Q(project__normalized_name__in=[normalized(name) for name in cohort.projects])
+    if cohort.first_rank is not None:
+        fits &= Q(project__designations__rank__gte=cohort.first_rank)
+    if cohort.last_rank is not None:
+        fits &= Q(project__designations__rank__lte=cohort.last_rank)
+    return fits
 
 
 def plan_wave(

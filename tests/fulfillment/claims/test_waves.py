@@ -13,8 +13,10 @@ from fulfillment.claims.selectors import explain
 from fulfillment.claims.services.waves import Cohort, cancel_wave, invite_due_waves, plan_wave
 from fulfillment.claims.waves import Invitation, Wave
 from fulfillment.notices.models import Notice
-from roster.models import Account
-from roster.services.wishes import do_not_contact, opt_out
+from roster.models import Account, Project
+from roster.papers import Disclaimer
+from roster.services.delegations import delegate
+from roster.services.wishes import disclaim_role, do_not_contact, opt_out
 from tests.conftest import Roster
 from tests.roster.conftest import published_from_a_draft
 
@@ -53,6 +55,29 @@ def test_a_cohort_is_by_rank_project_country_or_list(
         with pytest.raises(BadRequest):
             plan(campaign, now, **cohort)
         assert not Wave.objects.exists()
+
+
+def test_who_is_named_for_a_project_is_in_its_waves_and_who_disclaims_it_is_not(
+    roster: Roster, campaign: Campaign, now: datetime
+) -> None:
+    delegate(
+        delegated_by=roster["m-org"],
+        project="keystone-lib",
+        username="m-bystander",
+        actor="maintainer:1",
+        now=now,
+    )
+    disclaim_role(
+        account=roster["m-second"],
+        project_id=Project.objects.get(normalized_name="keystone-lib").pk,
+        kind=Disclaimer.Kind.NOT_ME,
+        actor="maintainer:2",
+        now=now,
+    )
+    assert members(plan(campaign, now, first_rank=1)) == ["m-bystander", "m-guarded", "m-owner"]
+    assert invite_due_waves(now=now) == 3
+    invited = Notice.objects.get(account=roster["m-bystander"])
+    assert invited.context["projects"] == ["keystone-lib"]
 
 
 def test_members_are_invited_once_and_only_then_the_rule_passes(
