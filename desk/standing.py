@@ -78,7 +78,7 @@ def standing(*, now: datetime) -> Standing:
     asked = {"waiting": _waiting(now), "late": _late(now), "wrong": _wrong(now)}
     numbers = iter(_numbers([one.rows for group in asked.values() for one in group]))
     groups = {name: [one.counted(next(numbers)) for one in group] for name, group in asked.items()}
-    found = health.check_all(now=now).items()
+    found = [(name.replace("_", " "), check) for name, check in health.check_all(now=now).items()]
     return Standing(
         **groups,
         stock=_stock(now),

@@ -108,6 +108,12 @@ class Visitor:
         self.page.goto(path)
         return self.page
 
+    def turn(self, *, width: int, scheme: Scheme) -> None:
+        """Look at the page as it stands in a window of another size and colour scheme."""
+        self.width, self.scheme = width, scheme
+        self.page.set_viewport_size({"width": width, "height": 844 if width < 600 else 900})
+        self.page.emulate_media(color_scheme=scheme)
+
     def look(self, name: str) -> None:
         """Check the page as it stands, and keep an image of it when asked to."""
         if self.javascript:

@@ -170,6 +170,15 @@ class RegionForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Region
         fields = ("country", "subdivision", *FIELDS)
+        labels = {
+            "is_sponsored": "Standard shipping is sponsored",
+            "keys_per_parcel": "Keys in a parcel, at most",
+            "po_box_allowed": "PO boxes are reached",
+            "phone_required": "A phone number is needed",
+            "tax_id_required": "A tax or personal number is needed",
+            "promised_days": "Promised days",
+            "ceiling_cents": "Dearest postage, in US cents",
+        }
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
@@ -257,6 +266,21 @@ class KeyModelForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = KeyModel
         fields = ("sku", *CHANGEABLE)
+        labels = {
+            "sku": "SKU",
+            "has_nfc": "It has NFC",
+            "is_active": "It is given to those who ask for any",
+            "weight_g": "Weight in grams",
+            "length_mm": "Length in millimetres",
+            "width_mm": "Width in millimetres",
+            "height_mm": "Height in millimetres",
+            "hs_code": "Customs tariff number (HS)",
+            "hs_source": "Where that number is from",
+            "customs_value_cents": "Value for customs, in cents",
+            "eccn": "Export control number (ECCN)",
+            "contains_battery": "It has a battery",
+            "aaguids": "AAGUIDs, separated by commas",
+        }
         widgets = {name: forms.Textarea(attrs={"rows": 2}) for name in ("physical_source", "hs_source")}
 
     def __init__(self, *args: Any, **given: Any) -> None:

@@ -23,5 +23,5 @@ def today(request: HttpRequest) -> HttpResponse:
 def health(request: HttpRequest) -> HttpResponse:
     """What `/readyz` finds, and the jobs that failed last; arguments of jobs are ids and nothing else."""
     failed = ProcrastinateJob.objects.filter(status="failed").order_by("-id")[:50]
-    found = checks.check_all(now=clock.now())
+    found = {name.replace("_", " "): one for name, one in checks.check_all(now=clock.now()).items()}
     return desk_page(request, "desk/health.html", {"checks": found, "failed": failed})

@@ -89,16 +89,17 @@ def test_every_page_can_be_read(
     }
     cookie = cookie_of("chief", *Role, now=now)
     problems: list[str] = []
-    for width, scheme in LOOKS:
-        visitor = Visitor(browser, site=live_server.url, width=width, scheme=scheme)
-        visitor.context.add_cookies(
-            [{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
-        )
-        for name, path in pages.items():
-            visitor.go(f"/desk/{path}")
+    visitor = Visitor(browser, site=live_server.url)
+    visitor.context.add_cookies(
+        [{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
+    )
+    for name, path in pages.items():
+        visitor.go(f"/desk/{path}")
+        for width, scheme in LOOKS:
+            visitor.turn(width=width, scheme=scheme)
             try:
                 visitor.look(f"desk-{name}")
             except AssertionError as problem:
                 problems.append(f"{width} {scheme} {problem}")
-        visitor.close()
+    visitor.close()
     assert not problems, "\n".join(problems)
