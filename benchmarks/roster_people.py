@@ -16,6 +16,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from benchmarks.roster_import import scratch_database
 
@@ -107,7 +108,8 @@ def fill(accounts: int, roles: int) -> None:
     """The lists of `write_lists` as rows, for a preview that need not wait for their import."""
     from django.db import connection
 
-    values = {"accounts": accounts, "roles": roles, "projects": max(1, accounts // 10), "now": NOW}
+    projects = max(1, accounts // 10)
+    values: dict[str, Any] = {"accounts": accounts, "roles": roles, "projects": projects, "now": NOW}
     with connection.cursor() as cursor:
         for statement in FILL.split(";"):
             cursor.execute(statement, values)

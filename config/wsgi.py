@@ -9,4 +9,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = get_wsgi_application()
 # Before the first request that defers one.
-app.perform_import_paths()
+app.perform_import_paths()  # type: ignore[no-untyped-call]

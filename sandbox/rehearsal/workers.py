@@ -122,7 +122,7 @@ class Worker:
             )
         )
         # The copy below has the tasks that are known by now.
-        app.perform_import_paths()
+        app.perform_import_paths()  # type: ignore[no-untyped-call]
         self._app = app.with_connector(connector.get_worker_connector())
         # Periodic jobs go by the wall's clock; a rehearsal calls for them by its own.
         self._app.periodic_registry.periodic_tasks.clear()

@@ -76,7 +76,7 @@ Importer = Callable[..., Any]
 
 def everything() -> list[object]:
     kept = (Account, Project, ProjectRole, Snapshot, Receipt, TwoFactorObservation)
-    return [list(model.objects.order_by("pk").values()) for model in kept]  # type: ignore[attr-defined]
+    return [list(model.objects.order_by("pk").values()) for model in kept]
 
 
 def refused(importer: Importer, write: Write, content: bytes) -> tuple[int | None, str | None, str]:

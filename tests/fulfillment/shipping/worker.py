@@ -48,7 +48,7 @@ with clock.reading(lambda: datetime.now(UTC) + timedelta(seconds=given.later)):
     if given.job == "resolve":
         jobs.resolve_purchases(timestamp=0)
     else:
-        app.perform_import_paths()
+        app.perform_import_paths()  # type: ignore[no-untyped-call]
         worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
         worker_app.run_worker(wait=False, listen_notify=False, install_signal_handlers=False)
 gateway.close()

@@ -24,10 +24,14 @@ def a_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise ArgumentTypeError(f"{text!r} is not a time with its zone; write it as 2022-07-11T12:00:00Z")
+        raise _no_moment(text) from None
+    if moment.tzinfo is None:
+        raise _no_moment(text)
     return moment
+
+
+def _no_moment(text: str) -> ArgumentTypeError:
+    return ArgumentTypeError(f"{text!r} is not a time with its zone; write it as 2022-07-11T12:00:00Z")
 
 
 class Command(KeydeskCommand):
