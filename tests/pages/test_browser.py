@@ -12,22 +12,20 @@ from playwright.sync_api import Browser, Page
 
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.changes import review_claim
-from fulfillment.claims.services.progress import (
-    record_delivered,
-    record_label_bought,
-    record_shipped,
-    start_label,
-)
+from fulfillment.claims.services.progress import record_delivered
 from fulfillment.claims.services.waitlist import serve_waitlists
 from fulfillment.notices.services import send_notices
 from fulfillment.shipping import gateways
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
-from fulfillment.shipping.models import Shipment
-from fulfillment.shipping.rules.states import ShipmentState
+from inventory.models import KeyModel
 from inventory.services.reservations import Wanted, release, reserve
+from roster.papers import Appeal
+from roster.services.appeals import grant_appeal
+from roster.services.exceptions import grant_exception
 from sandbox.server import Sandbox
 from tests.browser import WIDTHS, Scheme, Visitor, mailed_code
-from tests.conftest import import_roster, open_campaign, receive
+from tests.conftest import USB_A, import_roster, open_campaign, receive
+from tests.pages.parcels import SEAL, TRACKING_CODE, sealed_and_sent
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -124,28 +122,25 @@ def go_on(page: Page) -> None:
     page.get_by_role("button", name="Go on").click()
 
 
-def to_review(visitor: Visitor, email: str) -> Page:
-    """Sign in and take every step but the last."""
+def to_keys(visitor: Visitor, email: str) -> Page:
+    """Sign in and say where the keys go."""
     page = visitor.go("/claim/")
     sign_in(visitor, email)
     page.get_by_label("Country the keys go to").select_option("US")
     go_on(page)
     page.get_by_role("heading", name="Which keys?").wait_for()
+    return page
+
+
+def to_review(visitor: Visitor, email: str) -> Page:
+    """Sign in and take every step but the last."""
+    page = to_keys(visitor, email)
     go_on(page)
     page.get_by_role("heading", name="Where to?").wait_for()
     fill_address(page)
     go_on(page)
     page.get_by_role("heading", name="Look it over").wait_for()
     return page
-
-
-def send(claim: Claim, *, now: datetime) -> None:
-    """The label is bought and the carrier has the parcel."""
-    start_label(claim_id=claim.pk, now=now)
-    claim.refresh_from_db()
-    record_label_bought(claim, data={}, now=now)
-    Shipment.objects.create(claim=claim, state=ShipmentState.IN_TRANSIT, created_at=now, updated_at=now)
-    record_shipped(claim, carrier="USPS", tracking_code="9400100000000000000000", now=now)
 
 
 @pytest.mark.parametrize(("width", "scheme", "javascript"), WAYS)
@@ -211,9 +206,11 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     page.get_by_role("button", name="Send it there").click()
     page.get_by_role("status").get_by_text("The parcel goes to the new address.").wait_for()
 
-    send(claim, now=now + timedelta(days=1))
+    sealed_and_sent(claim, now=now + timedelta(days=1))
     page.reload()
     page.get_by_text("On its way").first.wait_for()
+    assert page.get_by_text(TRACKING_CODE).is_visible()
+    assert page.get_by_text(SEAL).is_visible()
     look_both(visitor, "claim-shipped")
     record_delivered(claim, now=now + timedelta(days=5))
     page.reload()
@@ -290,6 +287,65 @@ def test_waitlisted_then_promoted(
     page.get_by_role("link", name="Keep it").click()
     page.get_by_role("button", name="Yes, send them").click()
     page.get_by_role("heading", name="Your keys are reserved").wait_for()
+
+
+@pytest.mark.parametrize(("width", "scheme", "javascript"), WAYS)
+def test_one_now_one_later(visit: Visit, width: int, scheme: Scheme, javascript: bool, now: datetime) -> None:
+    with transaction.atomic():
+        model = KeyModel.objects.get(sku=USB_A).pk
+        reserve(holder="elsewhere", wanted=[Wanted(model, 10)], actor="staff", now=now)
+    visitor = visit(width, scheme, javascript=javascript)
+    page = to_keys(visitor, "owner@example.org")
+    # What is in stock is suggested; this person wants one of each all the same.
+    page.get_by_label("Security key, USB-A and NFC").select_option("1")
+    page.get_by_label("Security key, USB-C and NFC").select_option("1")
+    look_both(visitor, "claim-2-keys-short")
+    go_on(page)
+    fill_address(page)
+    go_on(page)
+    page.get_by_role("heading", name="Look it over").wait_for()
+    assert page.get_by_label("In two parcels: 1 now, 1 as soon as there is stock").is_checked()
+    look_both(visitor, "claim-4-review-short")
+    page.get_by_role("button", name="Claim these keys").click()
+    page.get_by_role("heading", name="Your keys are reserved").wait_for()
+    look_both(visitor, "made-in-part")
+    page.get_by_role("link", name="See your claim").click()
+    page.get_by_text("1 more key comes in a parcel of its own.").wait_for()
+    look_both(visitor, "claim-in-part")
+    page.get_by_role("link", name="See claim").click()
+    page.get_by_text("This is the second parcel of a claim of yours.").wait_for()
+    look_both(visitor, "claim-the-rest")
+
+
+@pytest.mark.parametrize(("width", "scheme", "javascript"), WAYS)
+def test_refused_appealed_and_admitted(
+    visit: Visit, width: int, scheme: Scheme, javascript: bool, now: datetime
+) -> None:
+    visitor = visit(width, scheme, javascript=javascript)
+    page = visitor.go("/claim/")
+    sign_in(visitor, "guarded@example.org")
+    page.get_by_role("link", name="Ask for another look").click()
+    page.get_by_role("heading", name="My standing").wait_for()
+    page.get_by_role("button", name="Ask for another look").click()
+    page.get_by_text("Tell us in a few words what we should know.").first.wait_for()
+    look_both(visitor, "standing-error")
+    page.get_by_label("What should we look at again?").select_option("two_factor")
+    page.get_by_label("What should we know?").fill("My only key broke.")
+    page.get_by_role("button", name="Ask for another look").click()
+    page.get_by_role("status").get_by_text("A person looks at it").wait_for()
+    look_both(visitor, "standing-asked")
+    appeal = Appeal.objects.get()
+    until = now + timedelta(days=30)
+    grant_appeal(appeal_id=appeal.pk, answer="We are sorry.", expires_at=until, actor="staff:1", now=now)
+    appeal.refresh_from_db()
+    assert appeal.exception_id is not None
+    grant_exception(exception_id=appeal.exception_id, actor="staff:2", now=now)
+    page.goto("/me/standing/")
+    page.get_by_text("We are sorry.").first.wait_for()
+    look_both(visitor, "standing-answered")
+    page.goto("/claim/")
+    page.get_by_role("heading", name="You may claim, m-guarded").wait_for()
+    look_both(visitor, "claim-1-start-exception")
 
 
 @pytest.mark.parametrize(("width", "scheme", "javascript"), WAYS)
@@ -397,8 +453,9 @@ def test_the_public_pages_are_in_order(visit: Visit, width: int) -> None:
         look_both(visitor, name)
 
 
-def test_exported_then_erased(visit: Visit) -> None:
-    visitor = visit(PHONE, javascript=False)
+@pytest.mark.parametrize(("width", "scheme", "javascript"), WAYS)
+def test_exported_then_erased(visit: Visit, width: int, scheme: Scheme, javascript: bool) -> None:
+    visitor = visit(width, scheme, javascript=javascript)
     page = to_review(visitor, "owner@example.org")
     page.get_by_role("button", name="Claim these keys").click()
     page.goto("/me/data/")
