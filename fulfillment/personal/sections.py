@@ -184,7 +184,17 @@ SECTIONS: Sequence[Section] = (
             Table(
                 "claims.Claim",
                 "account",
-                ("code", "campaign__slug", "state", "country", "service", "created_at", "updated_at"),
+                (
+                    "code",
+                    "campaign__slug",
+                    "state",
+                    "country",
+                    "service",
+                    "in_part",
+                    "replaces__code",
+                    "created_at",
+                    "updated_at",
+                ),
             ),
             Table(
                 "payments.Payment",
