@@ -4,6 +4,7 @@ A job's arguments are ids and nothing else: they stand in a table that staff and
 """
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -40,6 +41,37 @@ def wake(task_name: str, /) -> None:
     transaction.on_commit(partial(_wake, task_name))
 
 
+def commit_and_wake(task_name: str, /, statement: str, parameters: Sequence[Any]) -> int:
+    """Commit one statement and wake a job of this name if it changed a row; how many it changed.
+
+    Outside a transaction it is one round trip where `wake` needs two, and in a burst the way to the database
+    is most of what a small row costs. The look at the queue comes after the commit, as `wake` has it.
+    """
+    if connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+            changed: int = cursor.rowcount
+        if changed:
+            wake(task_name)
+        return changed
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(f"BEGIN; {statement}; COMMIT; {_WAITS}", [*parameters, task_name])
+        except BaseException:
+            # The transaction was begun behind Django's back, so it is ended there, too.
+            if connection.connection is not None and not connection.connection.closed:
+                connection.connection.rollback()
+            raise
+        cursor.nextset()
+        changed = cursor.rowcount
+        cursor.nextset()
+        cursor.nextset()
+        is_waiting = cursor.fetchone() is not None
+    if changed and not is_waiting:
+        _defer_once(task_name)
+    return changed
+
+
 def _wake(task_name: str) -> None:
     # Looking is cheaper than failing to insert. A job seen waiting here has not looked for work yet, and the
     # work was committed before this.
@@ -47,6 +79,10 @@ def _wake(task_name: str) -> None:
         cursor.execute(_WAITS, [task_name])
         if cursor.fetchone():
             return
+    _defer_once(task_name)
+
+
+def _defer_once(task_name: str) -> None:
     try:
         with transaction.atomic():
             app.configure_task(task_name, queueing_lock=task_name, allow_unknown=False).defer(timestamp=0)

@@ -5,18 +5,18 @@ What differs between vendors comes as an `Intake`. Nothing of a refused webhook 
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NoReturn, Protocol
 
-from django.db import connection
-
 from config.errors import KeydeskError
-from config.jobs import wake
+from config.jobs import commit_and_wake
 from fulfillment.models import Provider, RefusedWebhook
 
 MAX_BYTES = 1_000_000
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 MAX_TEXT = 200
 # Refusals are kept to see that something is wrong, which a flood of them shows no better than this many.
 REFUSALS_AN_HOUR = 1000
@@ -95,10 +95,7 @@ def receive(intake: Intake, *, body: bytes | None, headers: Mapping[str, str], n
     except WebhookRefused:
         _note_refusal(intake.provider, now=now)
         raise
-    if not _store(intake.provider, event, body=body, now=now):
-        return False
-    wake(intake.job)
-    return True
+    return _store(intake, event, body=body, now=now)
 
 
 def _note_refusal(provider: Provider, *, now: datetime) -> None:
@@ -134,23 +131,19 @@ ON CONFLICT (provider, event_id) DO NOTHING
 """
 
 
-def _store(provider: Provider, event: Event, *, body: bytes, now: datetime) -> bool:
+def _store(intake: Intake, event: Event, *, body: bytes, now: datetime) -> bool:
     """Store the webhook unless the vendor sent this event before; whether this was the first time."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _INSERT,
-            [
-                provider.value,
-                event.event_id,
-                event.kind,
-                event.mode,
-                event.occurred_at or now,
-                now,
-                json.dumps(event.body),
-                hashlib.sha256(body).hexdigest(),
-            ],
-        )
-        return bool(cursor.rowcount == 1)
+    row = [
+        intake.provider.value,
+        event.event_id,
+        event.kind,
+        event.mode,
+        event.occurred_at or now,
+        now,
+        json.dumps(event.body),
+        hashlib.sha256(body).hexdigest(),
+    ]
+    return bool(commit_and_wake(intake.job, _INSERT, row))
 
 
 def parse_strictly(body: bytes) -> dict[str, Any]:
@@ -190,6 +183,6 @@ def kept_text(document: Mapping[str, Any], name: str, *, longest: int = MAX_TEXT
         return ""
     if not isinstance(value, str) or len(value) > longest:
         raise BadBody(f"{name} is no text of up to {longest} characters")
-    if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+    if "\x00" in value or not (value.isascii() or _HALF_A_PAIR.search(value) is None):
         raise BadBody(f"{name} holds characters that cannot be stored")
     return value

@@ -1,0 +1,59 @@
+"""Webhooks outside a transaction: committed, and their job woken, by one message to the database."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from config.jobs import commit_and_wake
+from fulfillment.models import Webhook
+from fulfillment.shipping.models import LabelPurchase
+from tests.flushing import _flush_past_the_triggers  # noqa: F401
+from tests.fulfillment.shipping.events import post, tracker_event
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("fulfillment.shipping.urls")]
+
+JOB = "shipping.work_webhooks"
+PARCEL = LabelPurchase(vendor_shipment_id=f"shp_{'1' * 32}", tracker_id=f"trk_{'2' * 32}")
+
+
+@pytest.fixture(autouse=True)
+def _no_jobs(transactional_db: None) -> Iterator[None]:
+    """The queue is no table of Django's, so nobody empties it after a test that commits."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+
+
+def event() -> dict[str, Any]:
+    return tracker_event(PARCEL, "in_transit", at=datetime(2022, 7, 11, 12, tzinfo=UTC))
+
+
+def waiting() -> int:
+    return ProcrastinateJob.objects.filter(task_name=JOB, status="todo").count()
+
+
+def test_each_is_stored_once_and_one_job_waits_for_all() -> None:
+    for given in (event(), event(), event()):
+        assert [post(given).status_code for _ in range(2)] == [204, 204]
+    assert (Webhook.objects.count(), waiting()) == (3, 1)
+
+
+def test_a_job_that_went_to_work_is_followed_by_another() -> None:
+    post(event())
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+    post(event())
+    assert waiting() == 1
+
+
+def test_a_statement_that_fails_changes_nothing_and_leaves_the_connection_as_it_was() -> None:
+    with pytest.raises(DatabaseError):
+        commit_and_wake(JOB, "INSERT INTO fulfillment_webhook (provider) VALUES (%s)", ["easypost"])
+    assert (Webhook.objects.count(), waiting()) == (0, 0)
+    assert connection.get_autocommit()
+    assert post(event()).status_code == 204
+    assert (Webhook.objects.count(), waiting()) == (1, 1)
