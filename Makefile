@@ -56,7 +56,7 @@ worker: .env ## the process that works the jobs
 	@exec $(MANAGE) procrastinate worker
 
 screenshots: .env ## every page as an image, into var/screenshots
-	@KEYDESK_SCREENSHOTS=1 $(PYTHON) -m pytest -m browser tests/pages tests/desk
+	@KEYDESK_SCREENSHOTS=1 $(PYTHON) -m pytest -m browser tests/pages tests/desk tests/reports
 
 format: .env ## put the code into its format
 	@.venv/bin/ruff format --quiet .

@@ -262,7 +262,7 @@ def _money(document: Mapping[str, Any]) -> Iterable[Table]:
     yield table(
         "costs",
         "Costs of the programme",
-        "One row is a currency. Keys are not in it: what those in stock are worth is in the report `stock`.",
+        "One row is a currency. Keys are not in it: what those in stock are worth is in the report on stock.",
         (
             text("currency", "ISO 4217"),
             cents("sending_cents", "net costs of parcels, in minor units"),
@@ -275,24 +275,33 @@ def _money(document: Mapping[str, Any]) -> Iterable[Table]:
     yield table(
         "sending",
         "Costs of parcels",
-        "One row is a currency.",
+        "One row is what money was for, in one currency.",
         (
             text("currency", "ISO 4217"),
-            count("labels", "labels bought"),
-            cents("postage_cents", "postage and the vendor's fees, in minor units"),
-            cents("insurance_cents", "insurance bought with the labels"),
-            cents("duties_cents", "duties, import tax and the carriers' fees for them, as billed"),
-            cents("adjustments_cents", "carriers' corrections of weight and size, as billed"),
-            cents("strays_cents", "labels at the vendor that belong to no parcel"),
-            cents("refunds_cents", "postage of unused labels that came back"),
-            cents("compensation_cents", "paid by insurers and carriers for losses"),
-            cents("net_cents", "all costs, less what came back"),
-            *_PER,
+            text("item", "what for; the net is all costs less refunds and compensation"),
+            cents("amount_cents", "minor units; refunds and compensation came back"),
+            text("meaning", "what is counted"),
         ),
-        [_per(row) for row in document["costs"]["sending"]],
+        [
+            {"currency": row["currency"], "item": item, "amount_cents": row[name], "meaning": meaning}
+            for row in document["costs"]["sending"]
+            for item, name, meaning in _ITEMS
+        ],
     )
 
 
+_ITEMS = (
+    ("postage", "postage_cents", "labels bought, with the vendor's fees"),
+    ("insurance", "insurance_cents", "bought with the labels"),
+    ("duties", "duties_cents", "duties, import tax and the carriers' fees for them, as billed"),
+    ("corrections", "adjustments_cents", "carriers weighed or measured again, as billed"),
+    ("nobody's labels", "strays_cents", "at the vendor, of no parcel of ours"),
+    ("refunds", "refunds_cents", "postage of unused labels that came back"),
+    ("compensation", "compensation_cents", "paid by insurers and carriers for losses"),
+    ("net", "net_cents", "all costs, less what came back"),
+    ("per delivered pair", "cents_per_delivered_pair", "the net by two delivered keys, rounded half up"),
+    ("per enrolled", "cents_per_enrolled", "the net by maintainers who enrolled, rounded half up"),
+)
 _PER = (
     cents("per_delivered_pair_cents", "by two delivered keys, rounded half up"),
     cents("per_enrolled_cents", "by each maintainer who enrolled, rounded half up"),

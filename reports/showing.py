@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from reports.exports import FORMATS
 from reports.pictures import pictures_of
-from reports.tables import Report, Table, printed
+from reports.tables import Kind, Report, Table, printed
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class Link:
 def sections_of(
     report: Report, *, picture_url: str, query: str, leave_out: frozenset[str] = frozenset()
 ) -> list[Section]:
-    """Every table that has rows, in order.
+    """Every table that has something to say, in order: rows, and not only numbers that are not shown.
 
     Args: picture_url: of a chart, with NAME and THEME where these go. query: of the page, without the mark.
     """
     pictures = {picture.table: picture for picture in pictures_of(report)}
     found = []
     for table in report.tables:
-        if not table.rows or table.name in leave_out:
+        if table.name in leave_out or not _says_something(table):
             continue
         picture = pictures.get(table.name)
         urls = {
@@ -57,6 +57,16 @@ def sections_of(
             )
         )
     return found
+
+
+def _says_something(table: Table) -> bool:
+    numbers = [
+        value
+        for row in table.rows
+        for column, value in zip(table.columns, row, strict=True)
+        if column.kind not in (Kind.TEXT, Kind.DAY, Kind.MOMENT)
+    ]
+    return bool(table.rows) and (not numbers or any(number is not None for number in numbers))
 
 
 def downloads(url: str, query: str) -> list[Link]:

@@ -67,7 +67,7 @@ def table(
 def counted(name: str, title: str, about: str, what: str, counts: Mapping[str, int | None]) -> Table:
     """A table of names and counts."""
     columns = (Column(what, Kind.TEXT, about), Column("count", Kind.COUNT, f"How many: {about}"))
-    return Table(name, title, about, columns, tuple(counts.items()))
+    return Table(name, title, f"{about[:1].upper()}{about[1:]}.", columns, tuple(counts.items()))
 
 
 def text(name: str, meaning: str) -> Column:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import connection
+
 from config.environment import ROOT
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.plan import Plan
@@ -59,3 +61,21 @@ def played() -> Iterator[Run]:
         yield Run(done.stdout, done.stderr, kept[1])
     finally:
         databases.drop(kept[1])
+
+
+@contextmanager
+def connected_to(database: str) -> Iterator[None]:
+    """Ask another database of the tests' server, in all threads of this process."""
+    mine = connection.settings_dict["NAME"]
+    _turn_to(database)
+    try:
+        yield
+    finally:
+        _turn_to(mine)
+
+
+def _turn_to(database: str) -> None:
+    connection.close()
+    # Kept connections would still be those to the database before.
+    connection.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL's wrapper
+    connection.settings_dict["NAME"] = database
