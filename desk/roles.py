@@ -29,6 +29,7 @@ class Action(models.TextChoices):
     OPEN_ADDRESS = "open_address", "open an address"
     REVIEW_CLAIM = "review_claim", "decide claims in review"
     WORK_CASE = "work_case", "work cases"
+    MOVE_MONEY = "move_money", "send money back"
     PACK = "pack", "pick, pack and hand over parcels"
     KEEP_STOCK = "keep_stock", "receive, place and count keys"
     SETTLE_COUNT = "settle_count", "settle the differences of a count"
@@ -51,6 +52,8 @@ ALLOWED: Mapping[Action, frozenset[Role]] = {
     Action.OPEN_ADDRESS: frozenset({_R.REVIEWER, _R.MANAGER}),
     Action.REVIEW_CLAIM: frozenset({_R.REVIEWER, _R.MANAGER}),
     Action.WORK_CASE: frozenset({_R.REVIEWER, _R.MANAGER}),
+    # Those who decide claims do not also pay for them.
+    Action.MOVE_MONEY: frozenset({_R.MANAGER}),
     Action.PACK: frozenset({_R.PACKER, _R.STOCK_KEEPER}),
     Action.KEEP_STOCK: frozenset({_R.STOCK_KEEPER}),
     Action.SETTLE_COUNT: frozenset({_R.STOCK_KEEPER, _R.MANAGER}),

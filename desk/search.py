@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from desk.roles import Action
 from fulfillment.claims.models import Claim
+from fulfillment.payments.models import Payment, PaymentCase
 from fulfillment.shipping.models import Case, LabelPurchase, Shipment
 from inventory.models import Unit
 from roster.files.names import normalized
@@ -64,6 +65,21 @@ def _cases(text: str) -> Iterator[Hit]:
         yield Hit("Case", case.code, reverse("desk:case", args=[case.code]), Action.SEE_DESK)
 
 
+def _payment_cases(text: str) -> Iterator[Hit]:
+    for case in PaymentCase.objects.filter(code=text.upper()):
+        yield Hit(
+            "Case about money", case.code, reverse("desk:payment_case", args=[case.code]), Action.SEE_DESK
+        )
+
+
+def _payments(text: str) -> Iterator[Hit]:
+    """By what stands on the vendor's pages and in the payer's mail."""
+    named = Q(code=text.upper()) | Q(payment_intent_id=text) | Q(charge_id=text) | Q(session_id=text)
+    for payment in Payment.objects.filter(named).select_related("claim")[:AT_MOST]:
+        url = reverse("desk:claim", args=[payment.claim.code])
+        yield Hit("Payment", payment.code, url, Action.SEE_PERSON)
+
+
 def _units(text: str) -> Iterator[Hit]:
     for unit in Unit.objects.filter(serial=text.upper()):
         yield Hit("Key", unit.serial, reverse("desk:unit", args=[unit.serial]), Action.SEE_DESK)
@@ -84,4 +100,13 @@ def _projects(text: str) -> Iterator[Hit]:
         yield Hit("Project", project.name, url, Action.SEE_PERSON)
 
 
-_LOOKS: tuple[Callable[[str], Iterator[Hit]], ...] = (_claims, _parcels, _cases, _units, _people, _projects)
+_LOOKS: tuple[Callable[[str], Iterator[Hit]], ...] = (
+    _claims,
+    _parcels,
+    _cases,
+    _payment_cases,
+    _payments,
+    _units,
+    _people,
+    _projects,
+)

@@ -14,6 +14,7 @@ from desk.counted import counted
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.models import RefusedWebhook
+from fulfillment.payments.models import PaymentCase
 from fulfillment.shipping.models import Case, Shipment
 from fulfillment.shipping.rules.states import ShipmentState
 from fulfillment.waiting import waiting_webhooks
@@ -109,6 +110,7 @@ def _waiting(now: datetime) -> list[_Asked]:
         _Asked("Claims on the waitlist", _claims(ClaimState.WAITLISTED), "claims", "state=waitlisted"),
         _Asked("Parcels to pick and pack", _parcels(), "parcels", "state=labelled"),
         _Asked("Open cases", Case.objects.filter(closed_at=None), "cases"),
+        _Asked("Open cases about money", PaymentCase.objects.filter(closed_at=None), "payment_cases"),
         _Asked("Appeals to answer", Appeal.objects.filter(state=Appeal.State.OPEN), "second_names"),
         _Asked(
             "Exceptions awaiting a second name",
@@ -121,10 +123,12 @@ def _waiting(now: datetime) -> list[_Asked]:
 
 def _late(now: datetime) -> list[_Asked]:
     cases = Case.objects.filter(closed_at=None, due_at__lt=now)
+    money = PaymentCase.objects.filter(closed_at=None, due_at__lt=now)
     jobs = ProcrastinateJob.objects.filter(status="todo", scheduled_at__lt=now - JOB_WAITS)
     webhooks = waiting_webhooks(now=now).filter(received_at__lt=now - JOB_WAITS)
     return [
         _Asked("Cases past their time", cases, "cases", "late=1", is_wrong=True),
+        _Asked("Cases about money past their time", money, "payment_cases", "late=1", is_wrong=True),
         _Asked("Jobs waiting over five minutes", jobs, "health", is_wrong=True),
         _Asked("Webhooks not worked", webhooks, "health", is_wrong=True),
     ]

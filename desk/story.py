@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.notices.models import Notice
+from fulfillment.payments.models import Payment, PaymentCase, Refund
+from fulfillment.payments.rules.states import LIVE_REFUND_STATES, Outcome, PaymentState
 from fulfillment.shipping.models import Case, Shipment
 from fulfillment.vault.models import Opening
 from roster.models import Account, Decision, ProjectRole, TwoFactorObservation
@@ -24,6 +26,23 @@ class ClaimStory:
     cases: Sequence[Case]
     notices: Sequence[Notice]
     openings: Sequence[Opening]
+    payments: Sequence[Payment]
+    refunds: Sequence[Refund]
+    money_cases: Sequence[PaymentCase]
+
+    @property
+    def paid(self) -> Payment | None:
+        """The payment that the claim was served for."""
+        served = (one for one in self.payments if one.state == PaymentState.PAID)
+        return next((one for one in served if one.fulfilment.outcome != Outcome.GIVEN_BACK), None)
+
+    @property
+    def left(self) -> int:
+        """What of it has not gone back and is not on its way."""
+        if self.paid is None:
+            return 0
+        mine = [one for one in self.refunds if one.payment_id == self.paid.pk]
+        return (self.paid.received or 0) - sum(one.amount for one in mine if one.state in LIVE_REFUND_STATES)
 
     @property
     def verdicts(self) -> Sequence[dict[str, object]]:
@@ -46,6 +65,9 @@ def story_of_claim(code: str) -> ClaimStory | None:
         cases=list(Case.objects.filter(shipment__claim=claim).select_related("shipment").order_by("-id")),
         notices=list(Notice.objects.filter(claim_code=code).order_by("-id")[:AT_MOST]),
         openings=list(Opening.objects.filter(subject=code).order_by("-id")[:AT_MOST]),
+        payments=list(Payment.objects.filter(claim=claim).select_related("fulfilment").order_by("attempt")),
+        refunds=list(Refund.objects.filter(payment__claim=claim).order_by("id")),
+        money_cases=list(PaymentCase.objects.filter(payment__claim=claim).order_by("-id")),
     )
 
 

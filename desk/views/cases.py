@@ -192,5 +192,6 @@ def _page(
         "is_others": found.owner not in ("", actor_of(request)),
         "asked": asked,
         "seen": len(entries),
+        "work_url": reverse("desk:work_case", args=[found.code]),
     }
     return desk_page(request, "desk/case.html", context, status=status)

@@ -14,12 +14,17 @@ from django.views.decorators.http import require_POST, require_safe
 from config import clock
 from desk import audit
 from desk.gate import actor_of, allowed
+from desk.refunding import RefundForm
 from desk.roles import Action
 from desk.shell import desk_page
 from desk.story import ClaimStory, story_of_claim
 from fulfillment.claims.errors import NotInReview, UnknownClaim
+from fulfillment.claims.money import shown
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.changes import review_claim
+from fulfillment.payments.errors import NotRefundable
+from fulfillment.payments.rules.states import RefundReason
+from fulfillment.payments.services.refunds import refund_part
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.models import Opening
 from fulfillment.vault.services import open_address
@@ -123,6 +128,46 @@ def address(request: HttpRequest, code: str) -> HttpResponse:
     return _page(request, _story(code), address=opened)
 
 
+@never_cache
+@require_POST
+@allowed(Action.MOVE_MONEY)
+def refund(request: HttpRequest, code: str) -> HttpResponse:
+    """Send money of a claim back. Sent twice by a nervous hand, it goes once."""
+    story = _story(code)
+    payment = story.paid
+    if payment is None:
+        return _page(request, story, refusal="Nothing was paid for this claim.", status=409)
+    form = RefundForm(payment.received_currency, request.POST)
+    if not form.is_valid():
+        return _page(request, story, refunding=form, status=422)
+    done = form.cleaned_data
+    if done["seen"] != len(story.refunds):
+        form.add_error(None, "Something was refunded meanwhile; it is listed here. Decide again.")
+        return _page(request, story, refunding=form, status=409)
+    try:
+        made = refund_part(
+            code=code,
+            amount=done["amount"],
+            reason=RefundReason(done["reason"]),
+            actor=actor_of(request),
+            now=clock.now(),
+        )
+    except NotRefundable as refusal:
+        form.add_error("amount", str(refusal))
+        return _page(request, story, refunding=form, status=409)
+    audit.record(
+        actor=actor_of(request),
+        action="refund_sent",
+        subject_kind="claim",
+        subject=code,
+        reason=done["note"],
+        now=clock.now(),
+        after={"refund": made.code, "amount": made.amount, "currency": made.currency},
+    )
+    messages.success(request, f"{shown(made.amount, made.currency)} go back. They get a mail.")
+    return HttpResponseRedirect(reverse("desk:claim", args=[code]))
+
+
 def _story(code: str) -> ClaimStory:
     story = story_of_claim(code)
     if story is None:
@@ -136,6 +181,7 @@ def _page(
     *,
     form: ReviewForm | None = None,
     opening: OpeningForm | None = None,
+    refunding: RefundForm | None = None,
     status: int = 200,
     **more: Any,
 ) -> HttpResponse:
@@ -144,7 +190,15 @@ def _page(
         "claim": story.claim,
         "review": form or ReviewForm(),
         "opening": opening or OpeningForm(),
+        "refunding": refunding or _refund_form(story),
         "is_in_review": story.claim.state == ClaimState.IN_REVIEW,
         **more,
     }
     return desk_page(request, "desk/claim.html", context, status=status)
+
+
+def _refund_form(story: ClaimStory) -> RefundForm | None:
+    """None when nothing is left to give back."""
+    if story.paid is None or not story.left:
+        return None
+    return RefundForm(story.paid.received_currency, initial={"seen": len(story.refunds)})

@@ -66,7 +66,10 @@ JOIN claims_claim AS claim ON claim.id = payment.claim_id
 LEFT JOIN payments_fulfilment AS fulfilment ON fulfilment.payment_id = payment.id
 LEFT JOIN LATERAL (
     SELECT sum(amount) AS back FROM payments_refund AS refund
-    WHERE refund.payment_id = payment.id AND refund.state IN ('planned', 'pending', 'succeeded', 'failed')
+    WHERE refund.payment_id = payment.id
+      AND (refund.state IN ('planned', 'pending', 'succeeded')
+           OR refund.state = 'failed'
+              AND NOT EXISTS (SELECT FROM payments_refund AS again WHERE again.replaces_id = refund.id))
 ) AS refunds ON true
 LEFT JOIN LATERAL (
     SELECT sum(amount) AS taken FROM payments_dispute AS dispute

@@ -7,10 +7,10 @@ from procrastinate.contrib.django import app
 
 from config import clock
 from config.jobs import BACK_OFF
-from fulfillment.claims.services.paying import SETTLE_CLAIM
+from fulfillment.claims.services.paying import REFUND_UNDELIVERABLE, SETTLE_CLAIM
 from fulfillment.payments import gateways
 from fulfillment.payments.gateways.events import WORK_WEBHOOKS
-from fulfillment.payments.services import books, lapsing, reconciliation, webhooks
+from fulfillment.payments.services import books, lapsing, reconciliation, refunds, webhooks
 from fulfillment.payments.services.refunds import SEND_REFUND
 from fulfillment.payments.services.refunds import send_refund as send
 
@@ -20,6 +20,11 @@ logger = logging.getLogger("keydesk.payments")
 @app.task(name=SETTLE_CLAIM, retry=BACK_OFF)
 def settle_claim(claim_id: int) -> None:
     lapsing.settle_claim(claim_id=claim_id, gateway=gateways.from_environment(), now=clock.now())
+
+
+@app.task(name=REFUND_UNDELIVERABLE, retry=BACK_OFF)
+def refund_undeliverable(claim_id: int) -> None:
+    refunds.refund_undeliverable(claim_id=claim_id, now=clock.now())
 
 
 @app.task(name=SEND_REFUND, retry=BACK_OFF)

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 
 from config.codes import new_code
 from config.triggers import append_only, fixed
+from fulfillment.payments.rules.cases import MoneyAction
 from fulfillment.payments.rules.states import (
     LIVE_PAYMENT_STATES,
     PAYMENT_TRANSITIONS,
@@ -133,6 +134,10 @@ class RefundQuerySet(models.QuerySet["Refund"]):
     def unsent(self) -> "RefundQuerySet":
         return self.filter(state=RefundState.PLANNED)
 
+    def come_back(self) -> "RefundQuerySet":
+        """Those that failed for good: a person has the money of each. Not those that were sent again."""
+        return self.filter(state=RefundState.FAILED, replacement=None)
+
 
 class Refund(models.Model):
     """Money on its way back: the intent, the key of its call, and what the vendor says of it."""
@@ -152,6 +157,14 @@ class Refund(models.Model):
         null=True, help_text="When the vendor was first asked, under this attempt."
     )
     failure = models.CharField(max_length=80, blank=True, help_text="The vendor's code.")
+    replaces = models.OneToOneField(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="replacement",
+        help_text="The one that came back, which this one is sent for.",
+    )
 
     objects = RefundQuerySet.as_manager()
 
@@ -268,7 +281,7 @@ class BookEntry(models.Model):
 
 
 class PaymentCase(models.Model):
-    """Something about money that a person must look at: why, by when, and how it ended."""
+    """Something about money that a person must look at: why, by when, whose it is, and how it ended."""
 
     Reason = PaymentCaseReason
 
@@ -277,16 +290,46 @@ class PaymentCase(models.Model):
     about = models.CharField(max_length=80, help_text="The vendor's id it is about, or our payment's code.")
     reason = models.CharField(max_length=30, choices=PaymentCaseReason)
     detail = models.CharField(max_length=300, blank=True, help_text="Codes and amounts; no personal data.")
+    owner = models.CharField(max_length=72, blank=True, help_text="Who works it; empty: nobody yet.")
     opened_at = models.DateTimeField()
     due_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.CharField(max_length=72, blank=True)
     outcome = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["about", "reason"], name="one_payment_case_per_reason"),
+            models.UniqueConstraint(
+                fields=["about", "reason"],
+                condition=Q(closed_at__isnull=True),
+                name="one_open_payment_case_per_reason",
+            ),
             models.CheckConstraint(
                 condition=Q(closed_at__isnull=True) | ~Q(outcome=""),
                 name="closed_payment_cases_have_an_outcome",
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["due_at", "id"], name="open_money_cases_by_due_time", condition=Q(closed_at=None)
+            ),
+            models.Index(fields=["about", "reason"], name="money_cases_by_subject"),
+        ]
+        triggers = [pgtrigger.Protect(name="payment_cases_stay", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class PaymentCaseEntry(models.Model):
+    """One thing that was done about a case. Append-only; `data` holds codes and amounts, nothing personal."""
+
+    case = models.ForeignKey(PaymentCase, on_delete=models.PROTECT, related_name="entries")
+    action = models.CharField(max_length=20, choices=MoneyAction)
+    actor = models.CharField(max_length=72)
+    at = models.DateTimeField()
+    note = models.CharField(max_length=500, blank=True, help_text="Staff's words; no name and no address.")
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        triggers = append_only("payment_case_entries")

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db import connection
 
 from fulfillment.claims.models import Claim
-from fulfillment.payments.models import Payment, Refund
-from fulfillment.payments.rules.states import LIVE_REFUND_STATES, PaymentState
+from fulfillment.payments.models import Payment, PaymentCase, Refund
+from fulfillment.payments.rules.states import LIVE_REFUND_STATES, PaymentCaseReason, PaymentState
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,20 @@ def receipts_of(claim: Claim) -> list[Paid]:
         )
         for payment in payments.prefetch_related("refunds")
     ]
+
+
+_DASHBOARD = "https://dashboard.stripe.com"
+
+
+def vendors_page(case: PaymentCase) -> str:
+    """Where the vendor shows what a case is about; empty at a stand-in, which has no such pages."""
+    if settings.ENVIRONMENT.stripe_api_base.rstrip("/") != "https://api.stripe.com":
+        return ""
+    mode = "" if settings.ENVIRONMENT.stripe_mode == "live" else "/test"
+    if case.reason == PaymentCaseReason.DISPUTE:
+        return f"{_DASHBOARD}{mode}/disputes/{case.about}"
+    intent = case.payment.payment_intent_id if case.payment else None
+    return f"{_DASHBOARD}{mode}/payments/{intent}" if intent else f"{_DASHBOARD}{mode}/payments"
 
 
 @dataclass(frozen=True)

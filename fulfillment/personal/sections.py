@@ -309,4 +309,5 @@ NOT_SHOWN = {
     "shipping.CaseEntry": "how staff worked a parcel's case, which is shown itself",
     "payments.Fulfilment": "that a payment was counted, once",
     "payments.PaymentCase": "how staff worked a payment, which is shown itself",
+    "payments.PaymentCaseEntry": "how staff worked a payment, which is shown itself",
 }

@@ -193,6 +193,19 @@ class NothingToHandOver(ManifestError):
         super().__init__(f"No parcel is ready to be handed over. {reasons}".strip())
 
 
+class HeldBack(ManifestError):
+    """Parcels that are about to leave belong to claims that are held back."""
+
+    code = "held_back"
+
+    def __init__(self, parcels: Sequence[str]) -> None:
+        self.parcels = list(parcels)
+        named = ", ".join(self.parcels[:5]) + ("" if len(self.parcels) <= 5 else ", …")
+        super().__init__(
+            f"Do not hand over {named}: the payment is disputed. Take it off the manifest and keep it here."
+        )
+
+
 class UnknownManifest(ManifestError):
     code = "unknown_manifest"
 

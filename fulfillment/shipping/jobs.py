@@ -8,6 +8,7 @@ from procrastinate.contrib.django import app
 
 from config import clock
 from config.jobs import BACK_OFF
+from fulfillment.claims.services.paying import STOP_PARCELS
 from fulfillment.claims.services.submission import SHIP_CLAIM
 from fulfillment.shipping import (
     chores,  # noqa: F401 - its tasks are found by way of this module
@@ -23,6 +24,7 @@ from fulfillment.shipping.services import (
     recovery,
     refunds,
     silence,
+    stopping,
     sweeping,
     tracking,
 )
@@ -47,6 +49,11 @@ def buy_label(purchase_id: str) -> None:
         worker=worker_name(),
         now=clock.now(),
     )
+
+
+@app.task(name=STOP_PARCELS, retry=BACK_OFF)
+def stop_parcels(claim_id: int) -> None:
+    stopping.stop_parcels(claim_id=claim_id, gateway=gateways.from_environment(), now=clock.now())
 
 
 @app.task(name=FETCH_LABEL, retry=BACK_OFF)

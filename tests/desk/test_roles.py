@@ -24,6 +24,7 @@ PAGES = {
     "/desk/claims/": Action.SEE_DESK,
     "/desk/parcels/": Action.SEE_DESK,
     "/desk/cases/": Action.SEE_DESK,
+    "/desk/cases/money/": Action.SEE_DESK,
     "/desk/health/": Action.SEE_DESK,
     "/desk/stock/": Action.SEE_DESK,
     "/desk/second-names/": Action.SEE_PERSON,
@@ -58,6 +59,8 @@ POSTS = {
     "/desk/claims/bulk/": Action.REVIEW_CLAIM,
     "/desk/claims/bulk/decide/": Action.REVIEW_CLAIM,
     "/desk/cases/K-NONE/work/": Action.WORK_CASE,
+    "/desk/cases/money/Q-NONE/work/": Action.WORK_CASE,
+    "/desk/claims/C-NONE/refund/": Action.MOVE_MONEY,
     "/desk/exceptions/0/": Action.APPROVE_EXCEPTION,
     "/desk/exceptions/0/revoke/": Action.APPROVE_EXCEPTION,
     "/desk/people/nobody/exceptions/": Action.PROPOSE_EXCEPTION,
@@ -110,7 +113,17 @@ def test_each_change_is_made_by_the_roles_of_the_table_and_no_other(
 
 def test_every_address_of_the_desk_is_in_one_of_the_tables() -> None:
     """A page added without a line in PAGES or POSTS is found here."""
-    stories = {"claim", "person", "project", "unit", "case", "search", "manifest", "settle_count"}
+    stories = {
+        "claim",
+        "person",
+        "project",
+        "unit",
+        "case",
+        "payment_case",
+        "search",
+        "manifest",
+        "settle_count",
+    }
     named = {resolve(path).url_name for path in (*PAGES, *POSTS)} | stories
     assert {pattern.name for pattern in urlpatterns} - named == set()
 

@@ -17,12 +17,14 @@ from fulfillment.vault.models import DataKey
 from fulfillment.vault.services import keep_after_all, schedule_shredding, shred
 from inventory.errors import InsufficientStock
 from inventory.rules import Reason, Wanted
-from inventory.services.reservations import release, reserve
+from inventory.services.reservations import lock_shortage, release, reserve
 
 ACTOR = "system:payments"
 # The job that brings the money of a claim in line with its state stands in the room above this one.
 SETTLE_CLAIM = "payments.settle_claim"
 SHIP_CLAIM = "shipping.ship_claim"
+STOP_PARCELS = "shipping.stop_parcels"
+REFUND_UNDELIVERABLE = "payments.refund_undeliverable"
 # Checkout takes a payment for up to a day, so keys are held that long.
 PAY_WITHIN = timedelta(hours=23)
 # The address of a claim that ran out while a payment was under way: should the money come, so do the keys.
@@ -78,9 +80,10 @@ def accept_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
 def revive_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
     """The money came after the keys went back: accept the claim if it can still be served.
 
-    False, and nothing changed, when the maintainer has another claim by now, the address is destroyed, or
-    too few keys are left.
-    Locks: units; on a shortage the stock-shortage lock until the transaction ends.
+    False, and nothing changed, when the maintainer has another claim by now, the address is destroyed, too
+    few keys are left, or others wait in line for them: its place was given up when it lapsed, and money buys
+    no place before theirs (docs/decisions on late payments).
+    Locks: units; on a shortage, or when there is a line, the stock-shortage lock until the transaction ends.
     """
     if claim.state != ClaimState.EXPIRED:
         return False
@@ -89,6 +92,8 @@ def revive_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
         return False
     items = ClaimItem.objects.filter(claim=claim)
     wanted = [Wanted(item.key_model_id, item.quantity) for item in items]
+    if _others_wait(claim, {item.key_model_id for item in wanted}):
+        return False
     among = list(claim.campaign.key_models.filter(is_active=True).values_list("id", flat=True))
     try:
         reserve(holder=claim.code, wanted=wanted, among=among, actor=ACTOR, now=now)
@@ -107,6 +112,15 @@ def revive_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
     keep_after_all(subject=claim.code)
     _go_on(claim, now=now)
     return True
+
+
+def _others_wait(claim: Claim, models: set[int | None]) -> bool:
+    line = Claim.objects.in_line_for(models, campaign_id=claim.campaign_id)
+    if not line.exists():
+        return False
+    # Whoever serves the line holds this: they are done now, or have not begun.
+    lock_shortage()
+    return line.exists()
 
 
 def _go_on(claim: Claim, *, now: datetime) -> None:
@@ -163,11 +177,14 @@ def hold_back(claim: Claim, *, why: str, now: datetime) -> bool:
     """Send nothing of this claim until `let_go_on`; whether that is news.
 
     Args: why: a code, never personal data.
+    After commit: what is begun of it is stopped, as far as it is still here.
     """
     if not Claim.objects.filter(pk=claim.pk, held_at__isnull=True).update(held_at=now, updated_at=now):
         return False
     claim.held_at = now
     record(claim, ClaimEvent.Name.HELD, actor=ACTOR, now=now, before=claim.state, data={"why": why})
+    if claim.label_started_at is not None:
+        defer(STOP_PARCELS, claim_id=claim.pk)
     return True
 
 
@@ -180,6 +197,17 @@ def let_go_on(claim: Claim, *, now: datetime) -> bool:
     if claim.state == ClaimState.ACCEPTED and claim.label_started_at is None:
         defer(SHIP_CLAIM, claim_id=claim.pk)
     return True
+
+
+def cannot_deliver(claim: Claim) -> None:
+    """Its keys will not reach the maintainer, and no others go instead: what was paid goes back, unasked.
+
+    A claim that replaced another's keys was free; the money is of that other.
+    After commit: the money room refunds what is left of it.
+    """
+    paid_for = claim.replaces_id or claim.pk
+    if ClaimQuote.objects.filter(claim=paid_for).exists():
+        defer(REFUND_UNDELIVERABLE, claim_id=paid_for)
 
 
 def withdraw(claim: Claim, *, now: datetime) -> bool:

@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from config.jobs import defer
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.history import record, step
+from fulfillment.claims.services.paying import SETTLE_CLAIM
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.services import schedule_shredding
@@ -29,8 +31,13 @@ def start_label(*, claim_id: int, now: datetime) -> Claim | None:
 
 
 def abandon_label(*, claim_id: int, now: datetime) -> None:
-    """No label was bought and none is under way: the claimant may change the claim again."""
-    Claim.objects.filter(pk=claim_id, state=ClaimState.ACCEPTED).update(label_started_at=None, updated_at=now)
+    """No label was bought and none is under way: the claimant may change the claim again.
+
+    After commit: one that is held back is looked at, for its dispute may be lost, which only waited for this.
+    """
+    mine = Claim.objects.filter(pk=claim_id, state=ClaimState.ACCEPTED)
+    if mine.update(label_started_at=None, updated_at=now) and mine.filter(held_at__isnull=False).exists():
+        defer(SETTLE_CLAIM, claim_id=claim_id)
 
 
 def record_label_bought(claim: Claim, *, data: dict[str, Any], now: datetime) -> None:

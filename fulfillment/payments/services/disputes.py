@@ -26,9 +26,11 @@ def take_in(payment: Payment, claim: Claim, listed: Sequence[VendorDispute], *, 
     if states == {DisputeState.WON}:
         let_go_on(claim, now=now)
     elif DisputeState.LOST in states and withdraw(claim, now=now):
-        return
+        pass
     elif claim.state == ClaimState.ACCEPTED:
         hold_back(claim, why="disputed", now=now)
+    if claim.state != ClaimState.ACCEPTED or claim.held_at is None:
+        _close_decided(payment, now=now)
 
 
 def _follow(payment: Payment, claim: Claim, one: VendorDispute, *, now: datetime) -> None:
@@ -62,10 +64,18 @@ def _follow(payment: Payment, claim: Claim, one: VendorDispute, *, now: datetime
     dispute.amount, dispute.due_by = one.amount, one.due_by
     if state != DisputeState.OPEN and dispute.closed_at is None:
         dispute.closed_at = now
-        close_payment_case(
-            about=one.id, reason=PaymentCaseReason.DISPUTE, outcome=f"decided: {one.status}", now=now
-        )
     dispute.save()
+
+
+def _close_decided(payment: Payment, *, now: datetime) -> None:
+    """The case of a lost dispute stays open while its parcel has a label that is not given back yet."""
+    for dispute in Dispute.objects.filter(payment=payment).exclude(state=DisputeState.OPEN):
+        close_payment_case(
+            about=dispute.vendor_id,
+            reason=PaymentCaseReason.DISPUTE,
+            outcome=f"decided: {dispute.status}",
+            now=now,
+        )
 
 
 def evidence(claim: Claim, dispute: VendorDispute) -> str:

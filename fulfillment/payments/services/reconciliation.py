@@ -241,10 +241,13 @@ def _unpaid_back(payments: Sequence[Payment], *, until: datetime) -> Iterator[Di
         if not is_given_up and (fulfilment is None or fulfilment.outcome != Outcome.GIVEN_BACK):
             continue
         refunds = list(payment.refunds.all())
+        sent_again = {one.replaces_id for one in refunds}
         left = still_to_give_back(
             received=payment.received or 0,
             going_back=sum(one.amount for one in refunds if one.state in LIVE_REFUND_STATES),
-            failed=sum(one.amount for one in refunds if one.state == RefundState.FAILED),
+            failed=sum(
+                one.amount for one in refunds if one.state == RefundState.FAILED and one.pk not in sent_again
+            ),
             disputed=sum(one.amount for one in payment.disputes.all() if one.state != DisputeState.WON),
         )
         if left:

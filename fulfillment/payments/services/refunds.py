@@ -54,10 +54,7 @@ def refund_part(*, code: str, amount: int, reason: RefundReason, actor: str, now
     """
     with transaction.atomic(durable=True):
         claim = Claim.objects.select_for_update(no_key=True).filter(code=code).first()
-        paid = Payment.objects.filter(claim=claim, state=PaymentState.PAID).exclude(
-            fulfilment__outcome=Outcome.GIVEN_BACK
-        )
-        payment = paid.select_for_update(no_key=True, of=("self",)).first() if claim else None
+        payment = _served_for(claim) if claim else None
         if payment is None:
             raise NotRefundable(code, "it was not paid")
         left = _left(payment)
@@ -68,10 +65,40 @@ def refund_part(*, code: str, amount: int, reason: RefundReason, actor: str, now
     return refund
 
 
+def refund_undeliverable(*, claim_id: int, now: datetime) -> Refund | None:
+    """Give back what is left of the money of a claim whose keys cannot be delivered; None when nothing is.
+
+    Locks: the claim's row, then the payment's.
+    After commit: the refund is sent, and the claimant told.
+    """
+    with transaction.atomic(durable=True):
+        claim = Claim.objects.select_for_update(no_key=True).get(pk=claim_id)
+        payment = _served_for(claim)
+        if payment is None:
+            return None
+        return plan_refund(payment, reason=RefundReason.UNDELIVERABLE, amount=_left(payment), now=now)
+
+
+def _served_for(claim: Claim) -> Payment | None:
+    """The payment that the claim was served for, its row locked."""
+    paid = Payment.objects.filter(claim=claim, state=PaymentState.PAID).exclude(
+        fulfilment__outcome=Outcome.GIVEN_BACK
+    )
+    return paid.select_for_update(no_key=True, of=("self",)).first()
+
+
 def plan_refund(
-    payment: Payment, *, reason: RefundReason, amount: int, now: datetime, actor: str = ACTOR
+    payment: Payment,
+    *,
+    reason: RefundReason,
+    amount: int,
+    now: datetime,
+    actor: str = ACTOR,
+    replaces: Refund | None = None,
 ) -> Refund | None:
     """Write down that money goes back, and have it sent; None when there is none to send.
+
+    Args: replaces: one that came back, which this one is sent for.
 
     Part of the caller's transaction, which has locked the payment.
     After commit: a worker sends it.
@@ -84,6 +111,7 @@ def plan_refund(
         amount=amount,
         currency=payment.received_currency,
         requested_by=actor,
+        replaces=replaces,
         created_at=now,
         updated_at=now,
     )
@@ -111,11 +139,12 @@ def _left(payment: Payment) -> int:
         state: total or 0
         for state, total in payment.refunds.values_list("state").annotate(total=Sum("amount"))
     }
+    failed = payment.refunds.come_back().aggregate(total=Sum("amount"))["total"] or 0
     disputed = Dispute.objects.filter(payment=payment).exclude(state=DisputeState.WON)
     return still_to_give_back(
         received=payment.received or 0,
         going_back=sum(total for state, total in sums.items() if state in LIVE_REFUND_STATES),
-        failed=sums.get(_R.FAILED, 0),
+        failed=failed,
         disputed=disputed.aggregate(total=Sum("amount"))["total"] or 0,
     )
 

@@ -49,6 +49,7 @@ class Candidate:
     is_refunded: bool
     is_manifested: bool
     is_sealed: bool
+    is_held: bool
     label_dated: datetime | None
 
 
@@ -74,7 +75,8 @@ def left_out(
 
     The carrier's six rules: bought and not refunded, one origin, one carrier account, a label dated today
     or later, each parcel once; the sixth, that a form never changes, is kept by the states. And ours: a
-    parcel leaves sealed. A label of yesterday needs no form, for the vendor made one of it overnight.
+    parcel leaves sealed, and not while its claim is held back. A label of yesterday needs no form, for the
+    vendor made one of it overnight.
 
     Source: INTEGRATIONS § 2.6; FACTS.md D6.
     """
@@ -82,6 +84,7 @@ def left_out(
     for one in candidates:
         rules = (
             ("not_sealed", one.is_sealed, "it is not packed and sealed. Do that first."),
+            ("held", not one.is_held, "its payment is disputed. Keep it here."),
             ("no_label", one.has_label, "it has no bought label."),
             ("refunded", not one.is_refunded, "its label is being refunded. Take it out of the bag."),
             ("on_a_manifest", not one.is_manifested, "it is on a manifest already."),

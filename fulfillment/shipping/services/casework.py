@@ -15,7 +15,8 @@ from django.db import transaction
 from config.jobs import defer
 from fulfillment.claims.errors import NothingToReplace, TooLate
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.changes import change_address
+from fulfillment.claims.services.changes import cancel_claim, change_address
+from fulfillment.claims.services.paying import cannot_deliver
 from fulfillment.claims.services.progress import report_problem
 from fulfillment.claims.services.replacements import grant_replacement
 from fulfillment.claims.services.submission import SHIP_CLAIM
@@ -31,6 +32,7 @@ from fulfillment.shipping.rules.customs import is_filing_number
 from fulfillment.shipping.rules.states import ShipmentState
 from fulfillment.shipping.services.cases import close, enter
 from fulfillment.shipping.services.planning import plan_again
+from fulfillment.shipping.services.siblings import others_of
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import Purpose, open_address, seal_address
 from inventory.rules import Account, Reason
@@ -75,9 +77,15 @@ def add_note(*, code: str, note: str, actor: str, now: datetime, record: Record 
 def close_case(
     *, code: str, outcome: CaseOutcome, actor: str, now: datetime, note: str = "", record: Record = unrecorded
 ) -> Case:
-    """Close a case by its outcome. A parcel without a label is then tried again by the sweep."""
+    """Close a case by its outcome. A parcel without a label is then tried again by the sweep.
+
+    One that is not sent after all is the end of its claim, if that has nothing else under way: its keys go to
+    the next in line, and what was paid goes back.
+    """
     with _working(code, _A.CLOSE, actor=actor, record=record) as case:
         close(case, outcome=outcome, actor=actor, note=note, now=now)
+    if outcome == _O.NOT_SENT:
+        _give_up(case, actor=actor, now=now)
     return case
 
 
@@ -246,6 +254,9 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: R
         Shipment.objects.filter(
             pk=shipment.pk, state__in=[ShipmentState.IN_TRANSIT, ShipmentState.RETURNING]
         ).update(state=ShipmentState.LOST, updated_at=now)
+        # What a carrier delivered, or brings with the claim's other parcels, a person refunds in part.
+        if shipment.state != ShipmentState.DELIVERED and not _others_arrive(shipment):
+            cannot_deliver(shipment.claim)
         enter(case, _A.WRITE_OFF, actor=actor, note=note, now=now)
         close(case, outcome=_O.WRITTEN_OFF, actor=actor, note=note, now=now)
     return case
@@ -291,6 +302,17 @@ def _claim_of(code: str) -> str:
     if claim is None:
         raise UnknownCase(code)
     return claim
+
+
+def _give_up(case: Case, *, actor: str, now: datetime) -> None:
+    try:
+        cancel_claim(code=case.shipment.claim.code, actor=actor, now=now)
+    except TooLate:
+        pass  # Something of it is under way, or it was given up before.
+
+
+def _others_arrive(shipment: Shipment) -> bool:
+    return others_of(shipment).exclude(state__in=[ShipmentState.LOST, ShipmentState.BACK]).exists()
 
 
 def _check_here(case: Case) -> None:

@@ -17,6 +17,7 @@ from django.db import transaction
 
 from config.jobs import defer
 from fulfillment.shipping.errors import (
+    HeldBack,
     ManifestNotReady,
     NothingToHandOver,
     UnknownLabel,
@@ -117,7 +118,7 @@ def _candidates(
         )
     else:
         rows = rows.filter(shipment__code__in=parcels)
-    rows = rows.select_related("shipment").order_by("shipment_id")
+    rows = rows.select_related("shipment__claim").order_by("shipment_id")
     return {
         row.shipment_id: Candidate(
             code=row.shipment.code,
@@ -128,6 +129,7 @@ def _candidates(
             is_refunded=row.state != PurchaseState.BOUGHT,
             is_manifested=row.shipment.manifest_id is not None,
             is_sealed=row.shipment.sealed_at is not None,
+            is_held=row.shipment.claim.held_at is not None,
             label_dated=row.bought_at,
         )
         for row in rows.select_for_update(of=("self", "shipment"), no_key=True)
@@ -274,7 +276,7 @@ def hand_over(*, code: str, actor: str, now: datetime) -> int:
 
     Said twice it counts once: the second answer is the same.
 
-    Raises: UnknownManifest. ManifestNotReady.
+    Raises: UnknownManifest. ManifestNotReady. HeldBack: a parcel on it is not to leave.
     Locks:  the manifest's row.
     """
     with transaction.atomic(durable=True):
@@ -285,6 +287,9 @@ def hand_over(*, code: str, actor: str, now: datetime) -> int:
             return manifest.shipments.count()
         if manifest.state != _M.READY:
             raise ManifestNotReady(code, ManifestState(manifest.state).label)
+        held = manifest.shipments.filter(claim__held_at__isnull=False).order_by("code")
+        if parcels := list(held.values_list("code", flat=True)):
+            raise HeldBack(parcels)
         manifest.state, manifest.handed_over_at, manifest.handed_over_by = _M.HANDED_OVER, now, actor
         manifest.save(update_fields=["state", "handed_over_at", "handed_over_by"])
         return manifest.shipments.update(handed_over_at=now)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop as _
 
 from config.jobs import defer
 from fulfillment.claims.models import Claim
+from fulfillment.claims.services.paying import STOP_PARCELS
 from fulfillment.claims.services.progress import (
     record_label_bought,
     report_problem,
@@ -77,6 +78,9 @@ def record_bought(*, purchase_id: UUID | str, label: BoughtLabel, now: datetime)
             detail = f"{label.rate_cents} {label.currency}, agreed {purchase.price_cap_cents}"
             open_case(shipment=purchase.shipment, reason=CaseReason.OVER_CAP, detail=detail, now=now)
         defer(FETCH_LABEL, purchase_id=str(purchase_id))
+        if claim.held_at is not None:
+            # Held back while its label was being bought.
+            defer(STOP_PARCELS, claim_id=claim.pk)
     return True
 
 

@@ -316,6 +316,8 @@ def _check_to_pack(shipment: Shipment) -> None:
         raise NotToPack(shipment.code, f"it is {ShipmentState(shipment.state).label}")
     if shipment.sealed_at is not None:
         raise AlreadyDone(f"Parcel {shipment.code} is sealed")
+    if shipment.claim.held_at is not None:
+        raise NotToPack(shipment.code, "it is held back, for its payment is disputed. Put it aside")
 
 
 def _place_for(

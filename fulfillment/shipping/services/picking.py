@@ -46,7 +46,11 @@ def make_pick_list(
     """
     with transaction.atomic(durable=True):
         waiting = Shipment.objects.filter(
-            state=ShipmentState.LABELLED, pick_list=None, sealed_at=None, manifest=None
+            state=ShipmentState.LABELLED,
+            pick_list=None,
+            sealed_at=None,
+            manifest=None,
+            claim__held_at__isnull=True,
         )
         if warehouse is not None:
             waiting = waiting.filter(warehouse=warehouse)

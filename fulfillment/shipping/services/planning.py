@@ -1,13 +1,14 @@
 """An accepted claim becomes a parcel, and the parcel an intent to buy its label."""
 
 from datetime import datetime
+from itertools import count, islice
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
 from config.jobs import defer
-from fulfillment.claims.models import Claim, ClaimQuote, Region
+from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.quotes import LineKind
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.progress import abandon_label, start_label
@@ -20,6 +21,7 @@ from fulfillment.shipping.rules.rates import Terms, terms_for
 from fulfillment.shipping.rules.states import DEAD_PURCHASE_STATES, ShipmentState
 from fulfillment.shipping.selectors import serving_region, warehouse_of
 from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipping.services.express import paid_express
 from inventory.models import Unit
 from inventory.rules import Account
 
@@ -92,7 +94,7 @@ def request_label(*, code: str, now: datetime) -> None:
 
 def _terms(claim: Claim, region: Region) -> Terms:
     """The region's, or those of the express shipping that was quoted and paid for."""
-    quote = ClaimQuote.objects.filter(claim=claim).first() if claim.service == "express" else None
+    quote = paid_express(claim)
     if quote is None:
         return terms_for(promised_days=region.promised_days, ceiling_cents=region.ceiling_cents)
     # Ceilings are in US cents; what was paid in another currency is not turned into them.
@@ -117,7 +119,8 @@ def plan_again(*, shipment_id: int, now: datetime) -> LabelPurchase | None:
         live = shipment.purchases.exclude(state__in=sorted(DEAD_PURCHASE_STATES))
         region = serving_region(country=claim.country, now=now)
         is_due = Shipment.objects.filter(pk=shipment_id, state=ShipmentState.PLANNED).exists()
-        if claim.label_started_at is None or region is None or not is_due or live.exists():
+        is_held = claim.held_at is not None
+        if claim.label_started_at is None or is_held or region is None or not is_due or live.exists():
             return None
         return plan_purchase(shipment, region=region, now=now)
 
@@ -136,7 +139,11 @@ def _parcels_of(claim: Claim, *, keys_per_parcel: int | None, now: datetime) -> 
     for beyond in left[len(shares) :]:
         drop_parcel(shipment_id=beyond.pk, now=now)
     parcels = left[: len(shares)]
-    for number in range(len(parcels) + 1, len(shares) + 1):
+    # Of several parcels any may be left, so the numbers that are free are not just the last ones.
+    live = Shipment.objects.filter(claim=claim).exclude(state=ShipmentState.CANCELLED)
+    taken = set(live.values_list("number", flat=True))
+    free = (number for number in count(1) if number not in taken)
+    for number in islice(free, len(shares) - len(parcels)):
         parcels.append(Shipment.objects.create(claim=claim, number=number, created_at=now, updated_at=now))
     warehouse = warehouse_of(units[0])
     for parcel, share in zip(parcels, shares, strict=True):

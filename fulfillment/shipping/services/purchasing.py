@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db.models import F
 
+from fulfillment.claims.models import Claim
 from fulfillment.shipping.gateways.base import CarrierGateway, GatewayError
 from fulfillment.shipping.models import BuyingPause, LabelPurchase
 from fulfillment.shipping.rules.cases import CaseReason
@@ -66,6 +67,11 @@ def buy(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: d
 
     Raises: GatewayError: nothing was bought and the same job can try again.
     """
+    if Claim.objects.filter(shipments=purchase.shipment_id, held_at__isnull=False).exists():
+        # Nothing more is spent on it; one that is proved unbought can then be retired.
+        if purchase.state == _P.BUYING:
+            outcomes.make_ready(purchase)
+        return
     for _ in range(MAX_ATTEMPTS):
         if not _start_attempt(purchase, gateway=gateway, worker=worker, now=now):
             return

@@ -35,12 +35,19 @@ def request_refund(*, purchase_id: UUID | str, gateway: CarrierGateway, now: dat
 
     Raises: NotRefundable: no bought label, or its parcel has left.
             GatewayError: the request is on record, and `check_refunds` asks again.
-    Locks:  none held; the conditional update says who asks.
+    Locks:  none held while the vendor is asked; the conditional update says who asks.
     """
-    asked = LabelPurchase.objects.filter(
-        pk=purchase_id, state=_P.BOUGHT, shipment__state=ShipmentState.LABELLED
-    ).update(state=_P.REFUND_REQUESTED, refund_attempts=1, checked_at=now)
     purchase = LabelPurchase.objects.select_related("shipment").get(pk=purchase_id)
+    asked = (
+        purchase.shipment.state == ShipmentState.LABELLED
+        and purchase.shipment.handed_over_at is None
+        # By the purchase's own columns alone: a condition on another table is not looked at again by an
+        # update that waited for somebody else's.
+        and LabelPurchase.objects.filter(pk=purchase_id, state=_P.BOUGHT).update(
+            state=_P.REFUND_REQUESTED, refund_attempts=1, checked_at=now
+        )
+    )
+    purchase.refresh_from_db(fields=["state", "refund_attempts", "checked_at"])
     if not asked:
         raise NotRefundable(purchase.shipment.code)
     assert purchase.vendor_shipment_id, "a bought label has the vendor's id"

@@ -17,6 +17,7 @@ from fulfillment.shipping.services.cases import open_case
 
 # What a carrier's usual transit is taken for when no label was planned.
 USUAL_DAYS = 14
+_HERE = [ShipmentState.PLANNED, ShipmentState.LABELLED]
 
 
 def open_silent_cases(*, now: datetime) -> int:
@@ -40,6 +41,8 @@ def silent_parcels(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterato
     open_ones = Case.objects.filter(shipment=OuterRef("pk"), closed_at=None)
     quiet = (
         Shipment.objects.filter(~Exists(open_ones), state__in=sorted(WATCHED_STATES))
+        # What is here and held back waits for a bank, and its money has a case.
+        .exclude(state__in=_HERE, claim__held_at__isnull=False, handed_over_at=None)
         .select_related("claim")
         .annotate(
             moved_at=Greatest(
@@ -60,10 +63,13 @@ def silent_parcels(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterato
 
 
 def silent_claims(*, now: datetime, grace: timedelta = timedelta(0)) -> QuerySet[Claim]:
-    """Accepted claims that have no parcel at all, long after they should."""
+    """Accepted claims that have no parcel at all, long after they should. Those held back have their case."""
     parcels = Shipment.objects.filter(claim=OuterRef("pk")).exclude(state=ShipmentState.CANCELLED)
     return Claim.objects.filter(
-        ~Exists(parcels), Q(updated_at__lte=now - UNSHIPPED_FOR - grace), state=ClaimState.ACCEPTED
+        ~Exists(parcels),
+        Q(updated_at__lte=now - UNSHIPPED_FOR - grace),
+        state=ClaimState.ACCEPTED,
+        held_at__isnull=True,
     ).order_by("pk")
 
 

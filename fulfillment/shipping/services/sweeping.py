@@ -10,12 +10,14 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from config.jobs import defer
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.services.paying import STOP_PARCELS
 from fulfillment.claims.services.submission import SHIP_CLAIM
 from fulfillment.shipping.models import Case, LabelPurchase, Shipment
 from fulfillment.shipping.rules.states import (
     DEAD_PURCHASE_STATES,
     LABEL_STATES,
     UNBOUGHT_STATES,
+    PurchaseState,
     ShipmentState,
 )
 from fulfillment.shipping.services.outcomes import FETCH_LABEL
@@ -41,6 +43,7 @@ def sweep(*, now: datetime) -> int:
         _defer(SHIP_CLAIM, "claim_id", _unshipped(now))
         + _defer(BUY_LABEL, "purchase_id", [] if paused_until(now=now) else _unbought(now))
         + _defer(FETCH_LABEL, "purchase_id", _unfetched(now))
+        + _defer(STOP_PARCELS, "claim_id", _unstopped())
     )
 
 
@@ -103,9 +106,24 @@ def _unplanned(now: datetime) -> Iterable[int]:
 def _unbought(now: datetime) -> Iterable[object]:
     open_case = Case.objects.filter(shipment=OuterRef("shipment"), closed_at__isnull=True)
     idle = LabelPurchase.objects.filter(
-        ~Exists(open_case), state__in=sorted(UNBOUGHT_STATES), created_at__lte=now - IDLE
+        ~Exists(open_case),
+        state__in=sorted(UNBOUGHT_STATES),
+        created_at__lte=now - IDLE,
+        shipment__claim__held_at__isnull=True,
     ).filter(Q(lease_until__isnull=True) | Q(lease_until__lte=now))
     return idle.order_by("created_at", "pk").values_list("pk", flat=True)[:AT_MOST]
+
+
+def _unstopped() -> Iterable[int]:
+    """Claims held back with something begun that can be stopped by now: a form that was being made is there,
+    a purchase in doubt is known."""
+    here = Q(shipment__state=ShipmentState.LABELLED, shipment__handed_over_at=None, refund_attempts=0)
+    begun = LabelPurchase.objects.filter(
+        Q(state=PurchaseState.BOUGHT) & here | Q(state__in=sorted(UNBOUGHT_STATES)),
+        shipment__claim__held_at__isnull=False,
+        shipment__claim__state=ClaimState.ACCEPTED,
+    )
+    return begun.order_by("shipment__claim_id").values_list("shipment__claim_id", flat=True).distinct()
 
 
 def _unfetched(now: datetime) -> Iterable[object]:

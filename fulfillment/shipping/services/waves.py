@@ -20,7 +20,9 @@ from fulfillment.shipping.services.purchasing import buy_label
 
 def waiting_claims(*, campaign: str | None = None, codes: Sequence[str] = ()) -> list[int]:
     """Accepted claims whose label is not begun, oldest first; all, a campaign's or those named."""
-    claims = Claim.objects.filter(state=ClaimState.ACCEPTED, label_started_at__isnull=True)
+    claims = Claim.objects.filter(
+        state=ClaimState.ACCEPTED, label_started_at__isnull=True, held_at__isnull=True
+    )
     if campaign:
         claims = claims.filter(campaign__slug=campaign)
     if codes:
@@ -30,7 +32,9 @@ def waiting_claims(*, campaign: str | None = None, codes: Sequence[str] = ()) ->
 
 def waiting_purchases(*, campaign: str | None = None, codes: Sequence[str] = ()) -> list[UUID]:
     """Purchases that are planned or registered and not tried, oldest first."""
-    purchases = LabelPurchase.objects.filter(state__in=sorted(UNBOUGHT_STATES))
+    purchases = LabelPurchase.objects.filter(
+        state__in=sorted(UNBOUGHT_STATES), shipment__claim__held_at__isnull=True
+    )
     if campaign:
         purchases = purchases.filter(shipment__claim__campaign__slug=campaign)
     if codes:

@@ -171,6 +171,7 @@ GOOD = Candidate(
     is_refunded=False,
     is_manifested=False,
     is_sealed=True,
+    is_held=False,
     label_dated=datetime.fromisoformat("2022-07-11T08:00:00+00:00"),
 )
 

@@ -1,0 +1,47 @@
+"""How staff say how much of what was paid goes back, and why."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from fulfillment.claims.money import CURRENCIES
+from fulfillment.payments.rules.states import RefundReason
+
+REASONS = [
+    (RefundReason.SHORT.value, "not everything that was paid for could be sent"),
+    (RefundReason.UNDELIVERABLE.value, "the parcel could not be delivered"),
+    (RefundReason.BY_HAND.value, "as agreed with the claimant"),
+]
+
+
+class RefundForm(forms.Form):
+    """How much goes back, and why. `seen` is how many refunds there were when the page was opened."""
+
+    seen = forms.IntegerField(widget=forms.HiddenInput)
+    amount = forms.DecimalField(
+        min_value=Decimal("0.001"),
+        max_digits=12,
+        label="Amount",
+        error_messages={"required": "Say how much goes back.", "invalid": "Write a number, such as 29.00."},
+    )
+    reason = forms.ChoiceField(choices=REASONS, label="Why", help_text="The claimant reads it.")
+    note = forms.CharField(
+        max_length=500,
+        label="Note",
+        help_text="For the audit trail. No name and no address.",
+        error_messages={"required": "Say what happened; the audit trail keeps it."},
+    )
+
+    def __init__(self, currency: str, *args: Any, **given: Any) -> None:
+        super().__init__(*args, auto_id="refund_%s", **given)
+        self._exponent = CURRENCIES[currency].exponent if currency in CURRENCIES else 2
+        self.fields["amount"].label = f"Amount in {currency}"
+
+    def clean_amount(self) -> int:
+        """In minor units of the currency, which may have none, two or three decimals."""
+        amount: Decimal = self.cleaned_data["amount"]
+        minor = amount.scaleb(self._exponent)
+        if minor != minor.to_integral_value():
+            raise forms.ValidationError(f"Write at most {self._exponent} decimal places.")
+        return int(minor)
