@@ -22,6 +22,7 @@ from fulfillment.claims.selectors import kin_of, place_in_line, region_for
 from fulfillment.claims.services.changes import cancel_claim, change_address, confirm_receipt
 from fulfillment.claims.services.waitlist import accept_offer
 from fulfillment.notices.models import Notice
+from fulfillment.payments.selectors import receipts_of
 from fulfillment.shipping.selectors import open_reports_of, parcels_of
 from fulfillment.shipping.services.reports import report_trouble
 from fulfillment.vault.addresses import PostalAddress
@@ -61,6 +62,8 @@ def claim(request: HttpRequest, code: str) -> HttpResponse:
             "next": story.what_comes_next(claim, promised_days=region.promised_days if region else None),
             "has_gone_well": story.has_gone_well(claim),
             "parcels": parcels,
+            # Only a claim that costs something ever had a time to be paid by.
+            "receipts": receipts_of(claim) if claim.payment_due_at is not None else [],
             "expected_by": None if any(one.expected_on for one in parcels) else _expected_by(claim, region),
             "is_cancellable": _is_changeable(claim),
             "is_arriving": claim.state in ARRIVING_STATES,

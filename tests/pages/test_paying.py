@@ -215,7 +215,10 @@ def test_paid_accepted_and_shipped(visitor: Visitor, desk: Desk) -> None:
     claim.refresh_from_db()
     assert claim.state in ("shipped", "delivered")
     visitor.go(f"/claims/{claim.code}/")
+    page.get_by_text("Paid $54.00").first.wait_for()
     look_both(visitor, "pay-8-shipped")
+    page.get_by_role("link", name="Receipt").click()
+    page.get_by_role("heading", name="Receipt").wait_for()
 
 
 def test_left_and_the_keys_go_back(visitor: Visitor, desk: Desk) -> None:

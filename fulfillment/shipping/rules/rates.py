@@ -49,6 +49,7 @@ def choose_rate(
     ceiling_cents: int,
     currency: str,
     carriers: Collection[str] | None = None,
+    must_promise: bool = False,
 ) -> RateChoice:
     """Choose the rate a parcel is bought at: cheapest within the promise and under the ceiling.
 
@@ -59,12 +60,19 @@ def choose_rate(
           promised_days: days from hand-over to the door.
           ceiling_cents: dearest rate that needs no approval, in `currency`; others are left out.
           carriers: those that can deliver there; None when any can.
+          must_promise: a rate that names no days will not do: the claimant paid for days.
     """
     usable = [
         rate for rate in rates if rate.currency == currency and (carriers is None or rate.carrier in carriers)
     ]
     if not usable:
         return RateChoice(None, _why_none(rates, currency, carriers), CaseReason.NO_RATE)
+    if must_promise:
+        promising = [rate for rate in usable if rate.delivery_days is not None]
+        if not promising:
+            why = f"{len(usable)} rates, none of which promises a day, and express was paid for"
+            return RateChoice(None, why, CaseReason.NO_RATE)
+        usable = promising
     affordable = [rate for rate in usable if rate.amount_cents <= ceiling_cents]
     ways: tuple[tuple[str, Callable[[Rate], bool]], ...] = (
         (f"within {promised_days} days", lambda rate: _days(rate) <= promised_days),

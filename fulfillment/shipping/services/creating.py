@@ -30,6 +30,7 @@ from fulfillment.shipping.selectors import serving_region
 from fulfillment.shipping.services import outcomes
 from fulfillment.shipping.services.cases import open_case
 from fulfillment.shipping.services.describing import CannotBeDescribed, Description, describe
+from fulfillment.shipping.services.express import paid_express
 from fulfillment.shipping.services.pausing import pause_for
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
@@ -171,6 +172,7 @@ def _choose(purchase: LabelPurchase, rates: Sequence[Rate], address: PostalAddre
         ceiling_cents=purchase.price_cap_cents,
         currency=purchase.currency,
         carriers=allowed_carriers(address),
+        must_promise=paid_express(purchase.shipment.claim) is not None,
     )
 
 

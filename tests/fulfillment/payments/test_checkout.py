@@ -7,20 +7,23 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from config.invariants import verify
-from fulfillment.claims.models import Claim
+from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.services.changes import cancel_claim
+from fulfillment.claims.services.waitlist import promote_waitlist
 from fulfillment.notices.models import Notice
 from fulfillment.payments.errors import CheckoutNotReady, NothingToPay
 from fulfillment.payments.models import Fulfilment, Payment, PaymentCase
 from fulfillment.payments.services.lapsing import lapse_due
 from fulfillment.payments.services.offers import start_checkout
 from fulfillment.payments.services.settling import settle
+from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address
 from inventory.models import Unit
 from tests.conftest import MakeClaim, import_roster
 from tests.fulfillment.payments.conftest import TOTAL, Desk, fresh, held, refunds_of
 from tests.fulfillment.shipping.conftest import waiting_jobs
+from tests.fulfillment.shipping.floor import Floor, people
 
 pytestmark = pytest.mark.django_db
 
@@ -186,6 +189,37 @@ class TestPaidTooLate:
         assert Notice.objects.filter(template="refunded").count() == 1
         (charge,) = desk.vendor.ledger()
         assert charge["refunded"] == TOTAL
+
+    @pytest.mark.parametrize("is_in_line", [True, False])
+    def test_it_does_not_overtake_those_in_line(
+        self,
+        desk: Desk,
+        late: Payment,
+        campaign: Campaign,
+        address: PostalAddress,
+        tmp_path: Path,
+        is_in_line: bool,
+    ) -> None:
+        """Keys came free a moment ago, and somebody else has waited for them (decision 0071)."""
+        from inventory.services.reservations import Wanted, release, reserve
+
+        (other,) = people(tmp_path, 1, now=desk.now)
+        with transaction.atomic():
+            reserve(holder="elsewhere", wanted=[Wanted(None, 20)], actor="staff", now=desk.now)
+        waiting = Floor(campaign, desk.now).claim(other, address) if is_in_line else None
+        with transaction.atomic():
+            release(holder="elsewhere", actor="staff", now=desk.now, reason="cancelled")
+        desk.act(late, "succeed")
+        desk.hear()
+        desk.work()
+        if waiting is None:
+            assert fresh(late).claim.state == "accepted"
+            return
+        assert waiting.state == "waitlisted"
+        assert (fresh(late).claim.state, fresh(late).fulfilment.outcome) == ("expired", "given_back")
+        assert refunds_of(late) == [("too_late", "succeeded", TOTAL)]
+        promote_waitlist(campaign_id=waiting.campaign_id, now=desk.now)
+        assert held(waiting) == 2
 
     def test_with_another_claim_by_now_the_money_goes_back(
         self, desk: Desk, late: Payment, make_claim: MakeClaim, tmp_path: Path

@@ -64,6 +64,23 @@ def test_the_cheapest_rate_in_time_is_chosen(
     assert choice.why
 
 
+@pytest.mark.parametrize(
+    ("rates", "cents", "case"),
+    [
+        # The same offers, for somebody who paid for five days.
+        ([rate(400, None), rate(900, 5)], 900, None),
+        ([rate(400, None)], None, CaseReason.NO_RATE),
+        ([rate(400, None), rate(500, 9)], None, CaseReason.NO_RATE),
+        ([rate(400, None), rate(1001, 5)], None, CaseReason.OVER_CEILING),
+    ],
+)
+def test_express_is_never_a_service_that_promises_nothing(
+    rates: list[Rate], cents: int | None, case: CaseReason | None
+) -> None:
+    choice = choose_rate(rates, promised_days=5, ceiling_cents=1000, currency="USD", must_promise=True)
+    assert (choice.rate and choice.rate.amount_cents, choice.case) == (cents, case)
+
+
 def test_equal_offers_give_the_same_choice_in_any_order() -> None:
     offers = [rate(500, 3, "UPS", "B"), rate(500, 3, "UPS", "A"), rate(500, 3, "USPS", "A")]
     choices = {
