@@ -3,7 +3,7 @@
 Nothing is changed here. `settle` puts right what the vendor knows better; the rest is for a person.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from fulfillment.payments.models import BookEntry, Dispute, Payment, Refund
 from fulfillment.payments.rules.looks import differences, state_seen, still_to_give_back
 from fulfillment.payments.rules.refunds import refund_state
 from fulfillment.payments.rules.states import (
+    DISPUTE_ENDS,
     LIVE_REFUND_STATES,
     DisputeState,
     Outcome,
@@ -30,6 +31,8 @@ from fulfillment.payments.rules.states import (
 
 # A session lives a day, a refund can fail for weeks, a dispute can come after months.
 LOOK_BACK = timedelta(days=35)
+# A session is made after the payment it is of; one of the window's first moments is of a payment before it.
+MADE_WITHIN = timedelta(days=1)
 # What happened a moment ago may be known on one side only.
 SETTLED_AFTER = timedelta(minutes=15)
 
@@ -80,13 +83,14 @@ def reconcile(*, gateway: PaymentGateway, since: datetime, now: datetime) -> lis
     Raises: PaymentGatewayError: the vendor could not be asked.
     """
     until = now - SETTLED_AFTER
-    payments = list(_payments(since))
     checkouts = list(gateway.list_checkouts(since=since))
     refunds = list(gateway.list_refunds(since=since))
     disputes = list(gateway.list_disputes(since=since))
     entries = list(gateway.list_entries(since=since))
+    # What happened lately may have happened to a payment of long ago.
+    payments = list(_payments(since, touched={one.payment_intent_id for one in (*refunds, *disputes)}))
     found = [
-        *_sessions(payments, checkouts, mode=gateway.mode, until=until),
+        *_sessions(payments, checkouts, mode=gateway.mode, since=since, until=until),
         *_refunds(payments, refunds, since=since, until=until),
         *_disputes(payments, disputes, since=since),
         *_unpaid_back(payments, until=until),
@@ -96,9 +100,15 @@ def reconcile(*, gateway: PaymentGateway, since: datetime, now: datetime) -> lis
     return sorted(found, key=lambda one: (one.kind, list(one.ids)))
 
 
-def _payments(since: datetime) -> Iterable[Payment]:
+def _payments(since: datetime, *, touched: Collection[str]) -> Iterable[Payment]:
+    """Those of the window, and those that something of the window happened to."""
     return (
-        Payment.objects.filter(Q(created_at__gte=since) | Q(refunds__created_at__gte=since))
+        Payment.objects.filter(
+            Q(created_at__gte=since - MADE_WITHIN)
+            | Q(refunds__created_at__gte=since)
+            | Q(disputes__opened_at__gte=since)
+            | Q(payment_intent_id__in=touched)
+        )
         .distinct()
         .select_related("claim", "fulfilment")
         .prefetch_related(
@@ -116,7 +126,12 @@ def _difference(
 
 
 def _sessions(
-    payments: Sequence[Payment], checkouts: Sequence[Checkout], *, mode: str, until: datetime
+    payments: Sequence[Payment],
+    checkouts: Sequence[Checkout],
+    *,
+    mode: str,
+    since: datetime,
+    until: datetime,
 ) -> Iterator[Difference]:
     theirs = {checkout.id: checkout for checkout in checkouts}
     known = {payment.session_id for payment in payments}
@@ -134,7 +149,7 @@ def _sessions(
             continue
         mine = theirs.get(payment.session_id)
         if mine is None:
-            if payment.created_at <= until:
+            if since <= payment.created_at <= until:
                 yield _difference(
                     "missing_session", [payment.code, payment.session_id], payment.state, "none", payment
                 )
@@ -217,8 +232,6 @@ def _refund(
 def _disputes(
     payments: Sequence[Payment], listed: Sequence[VendorDispute], *, since: datetime
 ) -> Iterator[Difference]:
-    from fulfillment.payments.rules.states import DISPUTE_ENDS
-
     known = {dispute.vendor_id: dispute for payment in payments for dispute in payment.disputes.all()}
     by_intent = {payment.payment_intent_id: payment for payment in payments if payment.payment_intent_id}
     for one in listed:

@@ -257,6 +257,33 @@ class TestTheCommand:
         assert sorted(Refund.objects.values_list("state", flat=True)) == ["failed", "succeeded"]
 
 
+class TestLongAfterItWasPaid:
+    """Its session is older than what is looked at, and something happens to it still."""
+
+    def test_what_we_know_of_is_no_difference(self, desk: Desk, settled: Payment) -> None:
+        desk.pass_time(days=60)
+        assert settled.payment_intent_id
+        desk.vendor.refund(settled.payment_intent_id, amount=100)
+        desk.vendor.dispute(settled.payment_intent_id)
+        desk.hear()
+        collect_books(gateway=desk.gateway, now=desk.now)
+        desk.pass_time(hours=1)
+        assert found(desk) == []
+
+    def test_what_nobody_heard_of_is_found_with_its_payment(self, desk: Desk, settled: Payment) -> None:
+        desk.pass_time(days=60)
+        assert settled.payment_intent_id
+        desk.vendor.refund(settled.payment_intent_id, amount=100)
+        desk.vendor.dispute(settled.payment_intent_id)
+        collect_books(gateway=desk.gateway, now=desk.now)
+        desk.pass_time(hours=1)
+        differences = reconcile(gateway=desk.gateway, since=desk.now - timedelta(days=30), now=desk.now)
+        assert [(one.kind, one.payment_id) for one in differences] == [
+            ("unknown_dispute", settled.pk),
+            ("unknown_refund", settled.pk),
+        ]
+
+
 def test_the_books_of_a_claim_add_up_as_of_any_moment(desk: Desk, settled: Payment) -> None:
     paid_at, short_at = desk.now - timedelta(hours=1), desk.now
     (books,) = books_by_claim(as_of=short_at)
