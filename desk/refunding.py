@@ -34,7 +34,8 @@ class RefundForm(forms.Form):
     )
 
     def __init__(self, currency: str, *args: Any, **given: Any) -> None:
-        super().__init__(*args, auto_id="refund_%s", **given)
+        given["auto_id"] = "refund_%s"
+        super().__init__(*args, **given)
         self._exponent = CURRENCIES[currency].exponent if currency in CURRENCIES else 2
         self.fields["amount"].label = f"Amount in {currency}"
 

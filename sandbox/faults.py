@@ -17,7 +17,7 @@ HTTP kinds, matched on method and path:
 Webhook kinds, matched on the event's description (`tracker.updated`) and its result's status:
 
     webhook_duplicate (`times` in all), webhook_reorder, webhook_delay (`seconds` on the clock),
-    webhook_drop, webhook_bad_signature
+    webhook_drop, webhook_bad_signature; Stripe's also webhook_thin (an event without its object)
 """
 
 from __future__ import annotations
@@ -33,7 +33,12 @@ from sandbox.easypost.ids import stable_number
 
 HttpKind = Literal["delay", "drop", "status", "html", "garbage", "no_label", "price", "webhook_first"]
 WebhookKind = Literal[
-    "webhook_duplicate", "webhook_reorder", "webhook_delay", "webhook_drop", "webhook_bad_signature"
+    "webhook_duplicate",
+    "webhook_reorder",
+    "webhook_delay",
+    "webhook_drop",
+    "webhook_bad_signature",
+    "webhook_thin",
 ]
 Moment = Literal["before", "after"]
 

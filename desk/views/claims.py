@@ -23,6 +23,7 @@ from fulfillment.claims.money import shown
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.changes import review_claim
 from fulfillment.payments.errors import NotRefundable
+from fulfillment.payments.models import Refund
 from fulfillment.payments.rules.states import RefundReason
 from fulfillment.payments.services.refunds import refund_part
 from fulfillment.vault.errors import Shredded
@@ -144,26 +145,31 @@ def refund(request: HttpRequest, code: str) -> HttpResponse:
     if done["seen"] != len(story.refunds):
         form.add_error(None, "Something was refunded meanwhile; it is listed here. Decide again.")
         return _page(request, story, refunding=form, status=409)
+    actor, now = actor_of(request), clock.now()
+
+    def record(made: Refund) -> None:
+        audit.record(
+            actor=actor,
+            action="refund_sent",
+            subject_kind="claim",
+            subject=code,
+            reason=done["note"],
+            now=now,
+            after={"refund": made.code, "amount": made.amount, "currency": made.currency},
+        )
+
     try:
         made = refund_part(
             code=code,
             amount=done["amount"],
             reason=RefundReason(done["reason"]),
-            actor=actor_of(request),
-            now=clock.now(),
+            actor=actor,
+            now=now,
+            record=record,
         )
     except NotRefundable as refusal:
         form.add_error("amount", str(refusal))
         return _page(request, story, refunding=form, status=409)
-    audit.record(
-        actor=actor_of(request),
-        action="refund_sent",
-        subject_kind="claim",
-        subject=code,
-        reason=done["note"],
-        now=clock.now(),
-        after={"refund": made.code, "amount": made.amount, "currency": made.currency},
-    )
     messages.success(request, f"{shown(made.amount, made.currency)} go back. They get a mail.")
     return HttpResponseRedirect(reverse("desk:claim", args=[code]))
 

@@ -1,6 +1,7 @@
 """Cases about money: the list, one case with its evidence, and what the playbook offers."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -97,22 +98,24 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
     if done["seen"] != found.entries.count():
         refusal = "Somebody worked this case meanwhile. What they did is below; decide again."
         return _page(request, found, refusal=refusal, status=409)
-    try:
-        _do(found, action, done, actor=actor_of(request), take_over="take_over" in request.POST)
-    except PaymentsError as refusal:
-        if isinstance(refusal, BadMoneyData) and refusal.field in form.fields:
-            form.add_error(refusal.field, str(refusal))
-        return _page(request, found, form=form, refusal=str(refusal), status=409)
-    # What was done is in the case's own entries, in one transaction with the doing; this is its line here.
-    audit.record(
-        actor=actor_of(request),
+    actor, now = actor_of(request), clock.now()
+    record = partial(
+        audit.record,
+        actor=actor,
         action=f"money_{action}",
         subject_kind="payment_case",
         subject=code,
         reason=done["note"],
-        now=clock.now(),
+        now=now,
         after={name: done[name] for name in ("outcome", "reference") if done.get(name)},
     )
+    given: dict[str, Any] = {"code": code, "actor": actor, "now": now, "record": record}
+    try:
+        _do(action, done, given, take_over="take_over" in request.POST)
+    except PaymentsError as refusal:
+        if isinstance(refusal, BadMoneyData) and refusal.field in form.fields:
+            form.add_error(refusal.field, str(refusal))
+        return _page(request, found, form=form, refusal=str(refusal), status=409)
     messages.success(request, f"Case {code}: {action.label}. Done.")
     return HttpResponseRedirect(reverse("desk:payment_case", args=[code]))
 
@@ -122,10 +125,7 @@ def _may_do(request: HttpRequest, action: MoneyAction) -> bool:
     return action not in MOVING_MONEY or may(roles, Action.MOVE_MONEY)
 
 
-def _do(
-    found: PaymentCase, action: MoneyAction, done: dict[str, Any], *, actor: str, take_over: bool
-) -> None:
-    given: dict[str, Any] = {"code": found.code, "actor": actor, "now": clock.now()}
+def _do(action: MoneyAction, done: dict[str, Any], given: dict[str, Any], *, take_over: bool) -> None:
     if action is MoneyAction.TAKE:
         casework.take_case(**given, take_over=take_over)
     elif action is MoneyAction.CLOSE:

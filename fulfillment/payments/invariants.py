@@ -1,4 +1,5 @@
-"""I6: every charge belongs to a claim, cancelled paid claims are refunded once, amounts add up.
+"""I6: every charge belongs to a claim, cancelled paid claims are refunded once, amounts add up. I10: what is
+held back has a reason.
 
 What the vendor says is compared by `reconcile_payments`; here our own rows are.
 """
@@ -11,7 +12,7 @@ from django.db import connection
 
 from config import clock
 from config.invariants import Check, Violation
-from fulfillment.payments.models import BookEntry, Fulfilment, Payment, Refund
+from fulfillment.payments.models import BookEntry, Dispute, Fulfilment, Payment, Refund
 
 # A worker plans the refund of a cancelled claim, after it has asked the vendor.
 REFUNDED_WITHIN = timedelta(hours=6)
@@ -130,6 +131,23 @@ def books_agree() -> tuple[int, Iterable[Violation]]:
     ]
 
 
+_HELD = """
+SELECT claim.code FROM claims_claim AS claim
+WHERE claim.state = 'accepted' AND claim.held_at IS NOT NULL
+  AND NOT EXISTS (
+      SELECT FROM payments_dispute AS dispute
+      JOIN payments_payment AS payment ON payment.id = dispute.payment_id
+      WHERE payment.claim_id = claim.id AND dispute.state <> 'won')
+"""
+
+
+def what_is_held_back_is_disputed() -> tuple[int, Iterable[Violation]]:
+    """No claim waits for a dispute that there is not, or that is won."""
+    return Dispute.objects.count(), [
+        Violation("I10", "held back, and nothing about it is disputed", [code]) for (code,) in _rows(_HELD)
+    ]
+
+
 def _rows(sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[str, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters or {})
@@ -143,4 +161,5 @@ CHECKS = [
     Check("I6", "nothing unearned is kept", nothing_unearned_is_kept),
     Check("I6", "no more goes back than came", no_more_goes_back_than_came),
     Check("I6", "the vendor's books agree", books_agree),
+    Check("I10", "what is held back is disputed", what_is_held_back_is_disputed),
 ]

@@ -7,7 +7,7 @@ import hmac
 import json
 from collections import Counter, deque
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ class Delivery:
     at: datetime
     attempt: int = 0
     is_badly_signed: bool = False
+    is_thin: bool = False
 
     @property
     def line(self) -> Line:
@@ -103,6 +104,8 @@ class Courier:
                     return
                 case "webhook_bad_signature":
                     delivery = replace(delivery, is_badly_signed=True)
+                case "webhook_thin":
+                    delivery = replace(delivery, is_thin=True)
                 case "webhook_duplicate":
                     copies = fault.times
                 case "webhook_reorder":
@@ -159,7 +162,7 @@ class Courier:
         pauses = self._world.settings.webhook_retry_seconds
         if delivery.attempt < len(pauses):
             # A repeat is signed anew, with the time it is made at.
-            again = replace(delivery, attempt=delivery.attempt + 1, is_badly_signed=False)
+            again = replace(delivery, attempt=delivery.attempt + 1, is_badly_signed=False, is_thin=False)
             self._later(again, delivery.at + timedelta(seconds=pauses[delivery.attempt]))
         else:
             self._books.tally["webhooks_given_up"] += 1
@@ -170,7 +173,8 @@ class Courier:
         if self._session is None:
             # trust_env stays off: a proxy or netrc of the surroundings must not touch deliveries.
             self._session = aiohttp.ClientSession(skip_auto_headers={"Accept", "Accept-Encoding"})
-        body = json.dumps(delivery.event, indent=2).encode()
+        event = thin(delivery.event) if delivery.is_thin else delivery.event
+        body = json.dumps(event, indent=2).encode()
         secrets = [f"not {one}" for one in endpoint.secrets] if delivery.is_badly_signed else endpoint.secrets
         headers = {
             "User-Agent": AGENT,
@@ -185,6 +189,19 @@ class Courier:
                 return response.status
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return None
+
+
+def thin(event: Json) -> Json:
+    """The event as an endpoint of the newer kind gets it: what it is about, and nothing of it."""
+    subject = event["data"]["object"]
+    return {
+        "id": event["id"],
+        "object": "v2.core.event",
+        "type": f"v1.{event['type']}",
+        "created": datetime.fromtimestamp(event["created"], UTC).isoformat(),
+        "livemode": event["livemode"],
+        "related_object": {"id": subject["id"], "type": subject["object"], "url": ""},
+    }
 
 
 def sign(secrets: list[str], body: bytes, *, at: datetime) -> str:

@@ -1,7 +1,7 @@
 """The desk's other pages in a real browser: at a laptop, at a touch screen, light and dark, checked by axe."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,12 @@ from django.conf import settings
 from playwright.sync_api import Browser
 
 from desk.roles import Role
+from fulfillment.claims.models import Claim
+from fulfillment.claims.prices import freeze
+from fulfillment.claims.quotes import LineKind, Quote, QuoteLine
+from fulfillment.payments.models import Dispute, Fulfilment, Payment, PaymentCase, Refund
+from fulfillment.payments.rules.states import PaymentCaseReason
+from fulfillment.payments.services.cases import open_payment_case
 from fulfillment.shipping.models import Case
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.services.cases import open_case
@@ -35,6 +41,35 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
+def disputed(claim: Claim, now: datetime) -> PaymentCase:
+    """What was paid for a claim is disputed, and a refund of part of it came back; the dispute's case."""
+    lines = (QuoteLine(LineKind.EXTRA_KEYS, 1, 2900), QuoteLine(LineKind.EXPRESS, 1, 2500))
+    freeze(Quote(lines, currency="USD", tax_behavior="inclusive", prices="2022-07"), claim=claim, now=now)
+    common: dict[str, Any] = {"created_at": now, "updated_at": now}
+    money: dict[str, Any] = {"amount": 5400, "currency": "USD"}
+    payment = Payment.objects.create(
+        claim=claim, attempt=1, state="paid", mode="test", idempotency_key="co:1", session_id="cs_test_1",
+        payment_intent_id="pi_1", charge_id="ch_1", received=5400, received_currency="USD", expires_at=now,
+        paid_at=now, **money, **common,
+    )  # fmt: skip
+    Fulfilment.objects.create(payment=payment, claim=claim, outcome="accepted", at=now, **money)
+    refund = Refund.objects.create(
+        payment=payment, reason="short", state="failed", amount=2900, currency="USD", vendor_id="re_1",
+        requested_by="staff:kim", failure="lost_or_stolen_card", **common,
+    )  # fmt: skip
+    Dispute.objects.create(
+        vendor_id="du_1", payment=payment, status="needs_response", reason="product_not_received",
+        due_by=now + timedelta(days=7), opened_at=now, **money,
+    )  # fmt: skip
+    for about, reason in (
+        (refund.code, PaymentCaseReason.REFUND_FAILED),
+        ("du_1", PaymentCaseReason.DISPUTE),
+    ):
+        open_payment_case(about=about, reason=reason, payment=payment, now=now - timedelta(days=3))
+    Claim.objects.filter(pk=claim.pk).update(held_at=now)
+    return PaymentCase.objects.get(about="du_1")
+
+
 def test_every_page_can_be_read(
     browser: Browser, live_server: Any, floor: Floor, tmp_path: Path, address: PostalAddress
 ) -> None:
@@ -42,6 +77,7 @@ def test_every_page_can_be_read(
     shelve(3, now=now)
     parcel, _ = wave(floor, tmp_path, address, parcels=2)
     open_case(shipment=parcel, reason=CaseReason.NOT_ARRIVED, now=now - timedelta(days=9))
+    money_case = disputed(parcel.claim, now)
     count = count_bin(bin_label="MAIN/A-01", serials=["YA-0000", "YA-0001"], actor="staff:kim", now=now)
     person = Account.objects.get(username="m-000")
     make_appeal(account=person, rule="role_age", text="Mine since 2014.", actor="maintainer:1", now=now)
@@ -62,6 +98,9 @@ def test_every_page_can_be_read(
         "parcels": "parcels/",
         "cases": "cases/",
         "case": f"cases/{Case.objects.get().code}/",
+        "money-cases": "cases/money/",
+        "money-case": f"cases/money/{money_case.code}/",
+        "money-case-refund": f"cases/money/{PaymentCase.objects.get(reason='refund_failed').code}/",
         "person": "people/m-000/",
         "project": f"projects/{Project.objects.critical()[0].normalized_name}/",
         "second-names": "second-names/",

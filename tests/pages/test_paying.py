@@ -179,7 +179,7 @@ def to_the_vendors_page(page: Page) -> None:
     page.get_by_role("heading", name="USD 54.00").wait_for()
 
 
-def test_paid_accepted_and_shipped(visitor: Visitor, desk: Desk) -> None:
+def test_declined_then_paid_accepted_and_shipped(visitor: Visitor, desk: Desk) -> None:
     page = claim_dearly(visitor)
     look_both(visitor, "pay-4-pay")
     to_the_vendors_page(page)
@@ -187,6 +187,8 @@ def test_paid_accepted_and_shipped(visitor: Visitor, desk: Desk) -> None:
     page.get_by_role("button", name="Pay with a card that is declined").click()
     page.get_by_text("Your card was declined").wait_for()
     look_both(visitor, "pay-5-stand-in-declined")
+    assert desk.vendor.ledger() == []
+    assert Payment.objects.get().state == "open"
     page.get_by_role("button", name="Pay USD 54.00").click()
     page.get_by_role("heading", name="Paid. Your keys are reserved.").wait_for()
     look_both(visitor, "pay-6-paid")

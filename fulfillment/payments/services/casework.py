@@ -2,9 +2,11 @@
 
 All raise UnknownPaymentCase (no open case of that code), PaymentCaseTaken (somebody else works it) and
 NotOffered (this reason has no such action).
+
+Args of all: record: writes the actor's trail; called last, so that it commits with what was done.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -19,32 +21,41 @@ from fulfillment.payments.rules.states import PaymentCaseReason, RefundReason
 from fulfillment.payments.services.cases import close, enter
 from fulfillment.payments.services.refunds import plan_refund
 
+Record = Callable[[], None]
 _A, _O = MoneyAction, MoneyOutcome
 
 
-def take_case(*, code: str, actor: str, now: datetime, take_over: bool = False) -> PaymentCase:
+def unrecorded() -> None:
+    """Nobody keeps a trail but the case."""
+
+
+def take_case(
+    *, code: str, actor: str, now: datetime, take_over: bool = False, record: Record = unrecorded
+) -> PaymentCase:
     """Work a case. One person does at a time; `take_over` takes it from whoever has it."""
-    with _working(code, _A.TAKE, actor=actor, take_over=take_over) as case:
+    with _working(code, _A.TAKE, actor=actor, take_over=take_over, record=record) as case:
         PaymentCase.objects.filter(pk=case.pk).update(owner=actor)
         enter(case, _A.TAKE, actor=actor, now=now)
     return case
 
 
-def add_note(*, code: str, note: str, actor: str, now: datetime) -> PaymentCase:
+def add_note(*, code: str, note: str, actor: str, now: datetime, record: Record = unrecorded) -> PaymentCase:
     """Write down what was found out; anybody may. Raises: BadMoneyData: an empty note."""
-    with _working(code, _A.NOTE, actor=None) as case:
+    with _working(code, _A.NOTE, actor=None, record=record) as case:
         if not note.strip():
             raise BadMoneyData("note", "Say what you found out.")
         enter(case, _A.NOTE, actor=actor, note=note.strip(), now=now)
     return case
 
 
-def look_again(*, code: str, actor: str, now: datetime, note: str = "") -> PaymentCase:
+def look_again(
+    *, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+) -> PaymentCase:
     """Have the vendor asked again about the payment, and whatever it knows better put right.
 
     Raises: BadMoneyData: the case is about money of no payment of ours.
     """
-    with _working(code, _A.LOOK, actor=actor) as case:
+    with _working(code, _A.LOOK, actor=actor, record=record) as case:
         if case.payment is None:
             raise BadMoneyData("note", "It is of no payment of ours; look at it on the vendor's pages.")
         enter(case, _A.LOOK, actor=actor, note=note, now=now)
@@ -52,13 +63,15 @@ def look_again(*, code: str, actor: str, now: datetime, note: str = "") -> Payme
     return case
 
 
-def send_again(*, code: str, actor: str, now: datetime, note: str = "") -> Refund:
+def send_again(
+    *, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+) -> Refund:
     """Send a refund that came back, or was refused, once more; the new one.
 
     Raises: BadMoneyData: it is not failed any more, or was sent again.
     After commit: a worker sends it. Should that fail too, there is a new case.
     """
-    with _working(code, _A.SEND_AGAIN, actor=actor) as case:
+    with _working(code, _A.SEND_AGAIN, actor=actor, record=record) as case:
         failed = Refund.objects.come_back().filter(code=case.about).first()
         if failed is None or case.payment is None:
             raise BadMoneyData("note", "It has arrived, or was sent again. Ask the vendor again.")
@@ -76,13 +89,15 @@ def send_again(*, code: str, actor: str, now: datetime, note: str = "") -> Refun
     return refund
 
 
-def write_down_paid(*, code: str, reference: str, actor: str, now: datetime, note: str = "") -> PaymentCase:
+def write_down_paid(
+    *, code: str, reference: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+) -> PaymentCase:
     """The payer has the money of a failed refund some other way. Ends the case.
 
     Args:   reference: of the transfer, so that it can be found in the foundation's own books.
     Raises: BadMoneyData: without one.
     """
-    with _working(code, _A.PAID_OTHERWISE, actor=actor) as case:
+    with _working(code, _A.PAID_OTHERWISE, actor=actor, record=record) as case:
         if not reference.strip():
             raise BadMoneyData("reference", "Give the reference of the transfer.")
         enter(case, _A.PAID_OTHERWISE, actor=actor, note=note, now=now, reference=reference.strip()[:80])
@@ -90,16 +105,26 @@ def write_down_paid(*, code: str, reference: str, actor: str, now: datetime, not
     return case
 
 
-def write_down_answer(*, code: str, actor: str, now: datetime, note: str = "") -> PaymentCase:
+def write_down_answer(
+    *, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+) -> PaymentCase:
     """The evidence was sent on the vendor's pages; the case stays until the payer's bank has decided."""
-    with _working(code, _A.ANSWERED, actor=actor) as case:
+    with _working(code, _A.ANSWERED, actor=actor, record=record) as case:
         enter(case, _A.ANSWERED, actor=actor, note=note, now=now)
     return case
 
 
-def close_case(*, code: str, outcome: MoneyOutcome, actor: str, now: datetime, note: str = "") -> PaymentCase:
+def close_case(
+    *,
+    code: str,
+    outcome: MoneyOutcome,
+    actor: str,
+    now: datetime,
+    note: str = "",
+    record: Record = unrecorded,
+) -> PaymentCase:
     """Close a case by its outcome. Raises: BadMoneyData: a dispute that is left undefended without a word."""
-    with _working(code, _A.CLOSE, actor=actor) as case:
+    with _working(code, _A.CLOSE, actor=actor, record=record) as case:
         if outcome == _O.NOT_ANSWERED and not note.strip():
             raise BadMoneyData("note", "Say why the dispute is not answered; the money is then lost.")
         close(case, outcome=outcome, actor=actor, note=note, now=now)
@@ -108,7 +133,12 @@ def close_case(*, code: str, outcome: MoneyOutcome, actor: str, now: datetime, n
 
 @contextmanager
 def _working(
-    code: str, action: MoneyAction, *, actor: str | None, take_over: bool = False
+    code: str,
+    action: MoneyAction,
+    *,
+    actor: str | None,
+    record: Record,
+    take_over: bool = False,
 ) -> Iterator[PaymentCase]:
     """An open case, locked, in a transaction; whoever acts on it becomes its owner.
 
@@ -123,6 +153,7 @@ def _working(
             case.owner = actor
             PaymentCase.objects.filter(pk=case.pk).update(owner=actor)
         yield case
+        record()
 
 
 def _locked(code: str, *, actor: str | None, action: MoneyAction, take_over: bool) -> PaymentCase:

@@ -88,7 +88,8 @@ def reconcile(*, gateway: PaymentGateway, since: datetime, now: datetime) -> lis
     disputes = list(gateway.list_disputes(since=since))
     entries = list(gateway.list_entries(since=since))
     # What happened lately may have happened to a payment of long ago.
-    payments = list(_payments(since, touched={one.payment_intent_id for one in (*refunds, *disputes)}))
+    touched = {one.payment_intent_id for one in refunds} | {one.payment_intent_id for one in disputes}
+    payments = list(_payments(since, touched=touched))
     found = [
         *_sessions(payments, checkouts, mode=gateway.mode, since=since, until=until),
         *_refunds(payments, refunds, since=since, until=until),

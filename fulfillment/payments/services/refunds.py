@@ -5,7 +5,7 @@ is found again either way.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -44,10 +44,19 @@ ACTOR = "system:payments"
 _R = RefundState
 
 
-def refund_part(*, code: str, amount: int, reason: RefundReason, actor: str, now: datetime) -> Refund:
+def refund_part(
+    *,
+    code: str,
+    amount: int,
+    reason: RefundReason,
+    actor: str,
+    now: datetime,
+    record: Callable[[Refund], None] = lambda _: None,
+) -> Refund:
     """Give back part, or all, of what was paid for a claim, on a person's word.
 
     Args:   amount: in minor units of what was received.
+            record: writes the actor's trail; called last, so that it commits with the refund.
     Raises: NotRefundable: it was not paid, or less than that is left.
     Locks:  the claim's row, then the payment's.
     After commit: the refund is sent, and the claimant told.
@@ -61,7 +70,8 @@ def refund_part(*, code: str, amount: int, reason: RefundReason, actor: str, now
         if not 0 < amount <= left:
             raise NotRefundable(code, f"{left} {payment.received_currency} in minor units are left of it")
         refund = plan_refund(payment, reason=reason, amount=amount, actor=actor, now=now)
-    assert refund is not None
+        assert refund is not None, "the amount is not nothing"
+        record(refund)
     return refund
 
 

@@ -10,7 +10,7 @@ import pytest
 from fulfillment.claims.models import Claim
 from fulfillment.models import RefusedWebhook, Webhook, WebhookOutcome
 from fulfillment.payments.models import Payment, PaymentCase
-from sandbox.stripe.courier import sign
+from sandbox.stripe.courier import sign, thin
 from tests.fulfillment.payments.conftest import Desk, deliver, fresh
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +134,14 @@ def test_a_changed_body_is_refused(desk: Desk, event: dict[str, Any]) -> None:
 def test_what_is_no_event_is_refused(desk: Desk, event: dict[str, Any], change: dict[str, Any]) -> None:
     assert deliver({**event, **change}, now=desk.now).status_code == 400
     assert not Webhook.objects.exists()
+
+
+def test_a_thin_event_is_refused_and_the_whole_one_taken(desk: Desk, event: dict[str, Any]) -> None:
+    """From an endpoint set up for the newer kind of event: somebody sees that it is, and nothing is lost."""
+    assert deliver(thin(event), now=desk.now).status_code == 400
+    assert RefusedWebhook.objects.count() == 1
+    assert desk.hear([event]) == 1
+    assert Payment.objects.get().state == "paid"
 
 
 def test_an_event_of_the_other_mode_is_kept_and_not_believed(desk: Desk, event: dict[str, Any]) -> None:
