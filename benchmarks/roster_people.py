@@ -125,7 +125,7 @@ FILL = """
     SELECT 'project-' || n, 'project-' || n, CASE WHEN n %% 10 = 0 THEN %(now)s::date END
     FROM generate_series(0, %(projects)s - 1) n;
     INSERT INTO roster_projectrole (project_id, account_id, role, since, first_seen_on)
-    SELECT (SELECT min(id) FROM roster_project) + (n * 7919 + n / %(accounts)s) %% %(projects)s,
+    SELECT (SELECT min(id) FROM roster_project) + (n::bigint * 7919 + n / %(accounts)s) %% %(projects)s,
         (SELECT min(id) FROM roster_account) + n %% %(accounts)s, 'Maintainer', '2020-01-01', %(now)s::date
     FROM generate_series(0, %(roles)s - 1) n
     ON CONFLICT DO NOTHING;
