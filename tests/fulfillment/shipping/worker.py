@@ -1,24 +1,28 @@
-"""A worker in a process of its own, for tests that kill it.
+"""Workers in processes of their own, for tests that kill them.
 
-    worker.py API_BASE [--die-after-buying] [--later SECONDS] JOB
+    worker.py API_BASE
 
-works one kind of job: `queue` what waits in the queue, `resolve` the minutely look at purchases in doubt.
-With --die-after-buying the process is killed the moment the vendor's answer to a purchase has arrived.
+reads commands, one JSON object a line, and answers each with one:
+
+    {"start": JOB, "later": SECONDS, …}  a worker is forked and works one job → {"pid"}
+    {"wait": PID}                        → {"status"}: its exit status, negative for the signal that ended it
+
+Jobs: `queue` what waits in the queue; `tick` the periodic look at what lies idle or is in doubt; `buy` one
+purchase's, named by `purchase`. With `point` (crash_matrix.POINTS) and `marker`, the worker stops the first time
+it comes there, writes the marker's file and waits to be killed.
+
+The process itself never opens a connection, so that its children share none.
 """
 
-import argparse
+import json
 import os
 import signal
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import django
-
-parser = argparse.ArgumentParser()
-parser.add_argument("api_base")
-parser.add_argument("--die-after-buying", action="store_true")
-parser.add_argument("--later", type=float, default=0)
-parser.add_argument("job", choices=["queue", "resolve"])
-given = parser.parse_args()
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 django.setup()
@@ -27,28 +31,87 @@ from procrastinate.contrib.django import app  # noqa: E402
 
 from config import clock  # noqa: E402
 from fulfillment.shipping import gateways, jobs  # noqa: E402
-from fulfillment.shipping.gateways.base import BoughtLabel  # noqa: E402
-from fulfillment.shipping.gateways.easypost import EasyPostGateway  # noqa: E402
+from fulfillment.shipping.services.purchasing import buy_label  # noqa: E402
+from tests.fulfillment.shipping.crash_matrix import Scenario, StruckGateway, points_of  # noqa: E402
+
+# As long as a client waits here, so long a fault may delay the answer.
+TIMEOUT_S = 5.0
 
 
-class MortalGateway(EasyPostGateway):
-    """The real gateway; only its worker may not live to see what it bought."""
+class Doomed:
+    """In the matrix's place for a trial: whoever comes to the point stays there until it is killed."""
 
-    def buy(self, shipment_id: str, rate_id: str, *, insured_cents: int = 0) -> BoughtLabel:
-        label = super().buy(shipment_id, rate_id, insured_cents=insured_cents)
-        if given.die_after_buying:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return label
+    def __init__(self, point: str, marker: str) -> None:
+        self.scenario = Scenario(point=point or None)
+        self.marker = marker
+        self.gateway: Any = None
+        self.looking = self.looked_together = 0
+        self.vendor_busy_until = 0.0
+
+    def strike(self, point: str) -> None:
+        if point == self.scenario.point:
+            Path(self.marker).write_text(point)
+            signal.pause()
+
+    def look_at_the_same_time(self) -> None:
+        """Others are real here."""
 
 
-gateway = MortalGateway(api_key="EZTKtests", api_base=given.api_base, mode="test", timeout_s=30)
-gateways.from_environment = lambda: gateway  # type: ignore[assignment]
+def work(api_base: str, command: dict[str, Any]) -> None:
+    doomed = Doomed(command.get("point", ""), command.get("marker", ""))
+    gateway = StruckGateway(api_key="EZTKtests", api_base=api_base, mode="test", timeout_s=TIMEOUT_S)
+    gateway.trial = doomed  # type: ignore[assignment]
+    doomed.gateway = gateway
 
-with clock.reading(lambda: datetime.now(UTC) + timedelta(seconds=given.later)):
-    if given.job == "resolve":
-        jobs.resolve_purchases(timestamp=0)
-    else:
-        app.perform_import_paths()  # type: ignore[no-untyped-call]
-        worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
-        worker_app.run_worker(wait=False, listen_notify=False, install_signal_handlers=False)
-gateway.close()
+    def now() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=command.get("later", 0))
+
+    with points_of(doomed), clock.reading(now):  # type: ignore[arg-type]
+        match command["start"]:
+            case "tick":
+                jobs.sweep(timestamp=0)
+                jobs.resolve_purchases(timestamp=0)
+            case "buy":
+                buy_label(
+                    purchase_id=command["purchase"],
+                    gateway=gateways.from_environment(),
+                    worker=str(os.getpid()),
+                    now=now(),
+                )
+            case "queue":
+                worker = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
+                worker.run_worker(wait=False, listen_notify=False, install_signal_handlers=False)
+    gateway.close()
+
+
+def serve(api_base: str) -> None:
+    # The jobs of all rooms, which are imported when they are needed: here once, for every child.
+    app.perform_import_paths()  # type: ignore[no-untyped-call]
+    for line in sys.stdin:
+        command = json.loads(line)
+        if "wait" in command:
+            _, status = os.waitpid(command["wait"], 0)
+            answer = {"status": os.waitstatus_to_exitcode(status)}
+        else:
+            pid = os.fork()
+            if pid == 0:
+                _work_and_leave(api_base, command)
+            answer = {"pid": pid}
+        print(json.dumps(answer), flush=True)
+
+
+def _work_and_leave(api_base: str, command: dict[str, Any]) -> None:
+    status = 1
+    try:
+        work(api_base, command)
+        status = 0
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
