@@ -84,6 +84,7 @@ class Step(models.TextChoices):
     PICK = "pick", "Pick"
     PACK = "pack", "Pack"
     COUNT = "count", "Count"
+    TAKE_BACK = "take-back", "Take back"
 
 
 class Station(models.Model):

@@ -29,5 +29,6 @@ urlpatterns = [
     path("claims/<str:code>/cancel/", claims.cancel, name="cancel"),
     path("claims/<str:code>/received/", claims.received, name="received"),
     path("claims/<str:code>/report/", claims.report, name="report"),
+    path("claims/<str:code>/return/<str:parcel>/", claims.return_label, name="return_label"),
     path("claims/<str:code>/enrol/", claims.enrol, name="enrol"),
 ]

@@ -154,7 +154,7 @@ def _with_parts(parcels: QuerySet[Shipment]) -> QuerySet[Shipment]:
         .prefetch_related(
             Prefetch(
                 "purchases",
-                queryset=LabelPurchase.objects.filter(state__in=sorted(LABEL_STATES)),
+                queryset=LabelPurchase.objects.outbound().filter(state__in=sorted(LABEL_STATES)),
                 to_attr="labels",
             ),
             Prefetch(
@@ -210,7 +210,7 @@ def _label_of(parcel: Any) -> LabelPurchase | None:
 
 def _newest_of(parcel: Shipment) -> Any:
     """Any purchase will do for the refusal; a parcel without one is refused here."""
-    newest = parcel.purchases.order_by("-generation").values_list("pk", flat=True).first()
+    newest = parcel.purchases.outbound().order_by("-generation").values_list("pk", flat=True).first()
     if newest is None:
         raise UnknownShipment(parcel.code)
     return newest

@@ -19,7 +19,9 @@ from desk.roles import Action
 from desk.seen import ChangedMeanwhile
 from desk.shell import desk_page
 from fulfillment.shipping.models import Case
+from fulfillment.shipping.rules.advice import advice
 from fulfillment.shipping.rules.cases import CaseAction, CaseOutcome, CaseReason, playbook
+from fulfillment.shipping.selectors import subject_of
 from fulfillment.shipping.services import casework
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
@@ -30,12 +32,15 @@ FIELDS: Mapping[CaseAction, tuple[str, ...]] = {
     CaseAction.FIX_ADDRESS: _ADDRESS,
     CaseAction.APPROVE_POSTAGE: ("cents",),
     CaseAction.GIVE_CUSTOMS_DATA: ("filing", "tax_id"),
+    CaseAction.RETURN_LABEL: ("cents",),
     CaseAction.REDIRECT: ("reference",),
     CaseAction.CLAIM_INSURANCE: ("reference", "cents"),
     CaseAction.CLOSE: ("outcome",),
 }
 MEANWHILE = "Somebody worked this case meanwhile. What they did is below; decide again."
 _REQUIRED = {*_ADDRESS, "cents", "outcome"} - {"street2", "state", "postal_code", "phone"}
+# A return label may cost what the way out was allowed to, unless somebody says more.
+_OPTIONAL = {(CaseAction.RETURN_LABEL, "cents")}
 
 
 class CaseForm(forms.Form):
@@ -65,7 +70,7 @@ class CaseForm(forms.Form):
             if name not in asked:
                 del self.fields[name]
         for name, field in self.fields.items():
-            field.required = name in _REQUIRED | {"action", "seen"}
+            field.required = name in _REQUIRED | {"action", "seen"} and (action, name) not in _OPTIONAL
         self.fields["note"].required = action is CaseAction.NOTE
 
 
@@ -75,6 +80,7 @@ _SERVICES: Mapping[CaseAction, Do] = {
     CaseAction.RESEND: casework.resend,
     CaseAction.APPROVE_POSTAGE: casework.approve_postage,
     CaseAction.GIVE_CUSTOMS_DATA: casework.give_customs_data,
+    CaseAction.RETURN_LABEL: casework.give_return_label,
     CaseAction.REDIRECT: casework.redirect,
     CaseAction.CLAIM_INSURANCE: casework.claim_insurance,
     CaseAction.REPLACE: casework.replace_keys,
@@ -176,10 +182,12 @@ def _page(
     entries = list(found.entries.order_by("id"))
     asked = CaseAction(form.data["action"]) if form is not None else None
     offered = playbook(CaseReason(found.reason)) if found.closed_at is None else ()
+    about = subject_of(found.shipment) if offered else None
     forms_of = [
         (
             action,
             form if action == asked else CaseForm(action, initial={"action": action, "seen": len(entries)}),
+            advice(action, about),
         )
         for action in offered
     ]

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from config import clock
 from config.codes import new_code
 from config.errors import KeydeskError
-from desk.floor import packing, picking, trays
+from desk.floor import packing, picking, returning, trays
 from desk.floor.stations import outcome_of, put_in_hand, station_of, work
 from desk.floor.steps import Scanned, StepOnTheFloor
 from desk.gate import actor_of, allowed
@@ -39,6 +39,7 @@ STEPS: dict[Step, StepOnTheFloor] = {
     Step.PICK: picking.PICK,
     Step.PACK: packing.PACK,
     Step.COUNT: trays.COUNT,
+    Step.TAKE_BACK: returning.TAKE_BACK,
 }
 
 

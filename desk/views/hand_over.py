@@ -1,6 +1,7 @@
 """Parcels leave: a manifest is made, printed, and handed over with them."""
 
 from django.contrib import messages
+from django.db.models import Prefetch
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -12,7 +13,7 @@ from desk.gate import actor_of, allowed
 from desk.roles import Action
 from desk.shell import desk_page
 from fulfillment.shipping import floor
-from fulfillment.shipping.models import Manifest, Shipment
+from fulfillment.shipping.models import LabelPurchase, Manifest, Shipment
 from fulfillment.shipping.services import handing_over
 from inventory.models import Warehouse
 
@@ -61,6 +62,8 @@ def manifest(request: HttpRequest, code: str) -> HttpResponse:
         answer["Content-Disposition"] = f'inline; filename="{code}.pdf"'
         return answer
     parcels = (
-        Shipment.objects.filter(manifest=found).order_by("created_at", "pk").prefetch_related("purchases")
+        Shipment.objects.filter(manifest=found)
+        .order_by("created_at", "pk")
+        .prefetch_related(Prefetch("purchases", LabelPurchase.objects.outbound()))
     )
     return desk_page(request, "desk/floor/manifest.html", {"manifest": found, "parcels": parcels})

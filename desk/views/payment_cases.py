@@ -160,6 +160,8 @@ def _page(
             form
             if action == asked
             else MoneyCaseForm(action, initial={"action": action, "seen": len(entries)}),
+            # What to do is said once for the whole case.
+            (),
         )
         for action in offered
         if _may_do(request, action)

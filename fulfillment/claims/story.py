@@ -65,6 +65,10 @@ def told(events: Iterable[ClaimEvent]) -> list[Step]:
 
 def _step(event: ClaimEvent) -> Step:
     title, text = _TOLD[ClaimEvent.Name(event.name)]
+    if event.name == _N.LABEL_BOUGHT and event.data.get("is_return"):
+        title, text = _("Return label ready"), _("Postage for sending the keys back to us is paid.")
+    if event.name == _N.RETURNED and event.data.get("is_asked_for"):
+        title, text = _("You sent it back"), _("The carrier has the parcel that you returned.")
     # An empty text stays empty: translated, it would be the head of the catalogue.
     told = event.data.get("note", "") if event.name == _N.REJECTED else text and gettext(text)
     return Step(at=event.at, title=gettext(title), text=told, is_good=event.name not in _BAD)

@@ -31,6 +31,7 @@ CONTEXTS: dict[Notice.Template, dict[str, Any]] = {
     T.SHIPPED: {"carrier": "USPS", "tracking_code": "9400100000000000000001"},
     T.DELIVERED: {},
     T.PROBLEM: {"problem": "the parcel is on its way back to us"},
+    T.RETURN_LABEL: {"carrier": "USPS", "until": "2022-08-07T12:00:00+00:00"},
     T.PAYMENT_DUE: {"total": _MONEY, "until": "2022-07-13T12:00:00+00:00"},
     T.PAYMENT_RECEIVED: {"total": _MONEY},
     T.PAYMENT_LAPSED: {"money_may_come": True},

@@ -400,6 +400,30 @@ def _problem(context: Context) -> Letter:
     )
 
 
+def _return_label(context: Context) -> Letter:
+    """Reads carrier, until."""
+    return Letter(
+        subject=_about(gettext("A label for sending your keys back ({claim_code})"), context),
+        paragraphs=(
+            gettext(
+                "We would like to have the keys of your parcel back, and have paid the postage. You pay "
+                "nothing."
+            ),
+        ),
+        steps=(
+            gettext("Sign in and print the label from your claim's page. It is not in this mail on purpose."),
+            gettext(
+                "Put the keys into an envelope or box, with the printed strip, and stick the label on the "
+                "outside."
+            ),
+            gettext(
+                "Hand it to the carrier, {carrier}, until {until}. Later the label is not good any more."
+            ).format(carrier=context["carrier"], until=_day(context["until"])),
+        ),
+        action=gettext("Print it here:"),
+    )
+
+
 def _payment_due(context: Context) -> Letter:
     """Reads total, until."""
     return Letter(
@@ -494,6 +518,7 @@ LETTERS: Mapping[Notice.Template, Callable[[Context], Letter]] = {
     T.SHIPPED: _shipped,
     T.DELIVERED: _delivered,
     T.PROBLEM: _problem,
+    T.RETURN_LABEL: _return_label,
     T.PAYMENT_DUE: _payment_due,
     T.PAYMENT_RECEIVED: _payment_received,
     T.PAYMENT_LAPSED: _payment_lapsed,

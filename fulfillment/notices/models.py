@@ -36,6 +36,7 @@ class Notice(models.Model):
         SHIPPED = "shipped", _("parcel on its way")
         DELIVERED = "delivered", _("parcel delivered")
         PROBLEM = "problem", _("something is wrong with the parcel")
+        RETURN_LABEL = "return_label", _("return label ready to print")
         PAYMENT_DUE = "payment_due", _("keys held until paid")
         PAYMENT_RECEIVED = "payment_received", _("payment received")
         PAYMENT_LAPSED = "payment_lapsed", _("not paid in time")

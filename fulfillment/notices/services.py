@@ -43,6 +43,7 @@ MANNERS = {
     T.SHIPPED: Manner.BY_DAY,
     T.DELIVERED: Manner.BY_DAY,
     T.PROBLEM: Manner.BY_DAY,
+    T.RETURN_LABEL: Manner.BY_DAY,
     T.REJECTED: Manner.BY_DAY,
     T.EXPIRED: Manner.BY_DAY,
     T.RECALLED: Manner.BY_DAY,

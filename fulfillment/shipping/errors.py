@@ -12,12 +12,16 @@ class ShippingError(KeydeskError):
 
 
 class NotRefundable(ShippingError):
-    """There is no label whose money could be asked back, or the parcel is under way."""
+    """There is no label whose money could be asked back, or its parcel is under way or about to leave."""
 
     code = "not_refundable"
 
-    def __init__(self, code: str) -> None:
-        super().__init__(f"Shipment {code} has no bought label that is still here.")
+    def __init__(self, code: str, *, manifest: str = "") -> None:
+        super().__init__(
+            f"Shipment {code} is on manifest {manifest}. Take it off the manifest and out of the bag first."
+            if manifest
+            else f"Shipment {code} has no bought label that is still here."
+        )
 
 
 class FloorError(ShippingError):
@@ -273,6 +277,29 @@ class BadCaseData(CaseError):
     def __init__(self, field: str, remedy: str) -> None:
         self.field = field
         super().__init__(remedy)
+
+
+class ReturnUnderWay(CaseError):
+    """The maintainer has a return label, or one is being bought."""
+
+    code = "return_under_way"
+
+    def __init__(self, parcel: str) -> None:
+        super().__init__(
+            f"A return label for parcel {parcel} is there already, or being bought. The maintainer finds it "
+            "on the claim's page."
+        )
+
+
+class NoReturnLabel(ShippingError):
+    """There is no return label to print: none was given, it is used or refunded, or the address is erased."""
+
+    code = "no_return_label"
+
+    def __init__(self, claim: str) -> None:
+        super().__init__(
+            f"There is no return label to print for claim {claim}. Report a problem on the claim's page."
+        )
 
 
 class NotExpectedBack(ShippingError):

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from django.db.models import Count, Q
 
-from fulfillment.shipping.errors import UnknownLabel, UnknownPickList
+from fulfillment.shipping.errors import NotExpectedBack, UnknownLabel, UnknownPickList
 from fulfillment.shipping.models import LabelPurchase, Manifest, ParcelUnit, PickList, Shipment
 from fulfillment.shipping.rules.floor import Thing, label_code, thing_of
 from fulfillment.shipping.rules.manifests import ManifestState
-from fulfillment.shipping.rules.states import LABEL_STATES, ShipmentState
+from fulfillment.shipping.rules.states import LABEL_STATES, OUT_STATES, ShipmentState
 from inventory.models import Transfer
 
 
@@ -104,8 +104,10 @@ class OnTheTable:
 def on_the_table(label: str) -> OnTheTable:
     """The parcel whose label or slip was scanned. Two queries. Raises: UnknownLabel."""
     code = label_code(label)
-    purchases = LabelPurchase.objects.filter(state__in=sorted(LABEL_STATES)).select_related(
-        "shipment__claim", "shipment__pick_list", "shipment__manifest"
+    purchases = (
+        LabelPurchase.objects.outbound()
+        .filter(state__in=sorted(LABEL_STATES))
+        .select_related("shipment__claim", "shipment__pick_list", "shipment__manifest")
     )
     by = {"shipment__code": code} if thing_of(code) is Thing.PARCEL else {"tracking_code": code}
     purchase = purchases.filter(**by).first()
@@ -151,6 +153,49 @@ def _stop(purchase: LabelPurchase, rows: Sequence[ParcelUnit]) -> str:
 
 
 @dataclass(frozen=True)
+class KeySent:
+    """A key that was sent in a parcel, and whether it was found in it when that came back."""
+
+    sku: str
+    serial: str
+    is_found: bool = False
+
+
+@dataclass(frozen=True)
+class ComingBack:
+    """A parcel that may have come back: what the books say of it, and the keys that were in it."""
+
+    parcel: str
+    state: str
+    keys: Sequence[KeySent]
+
+
+def coming_back(label: str) -> ComingBack:
+    """The parcel whose label, return label or slip was scanned. Two queries.
+
+    Raises: UnknownLabel. NotExpectedBack: it has not left, or is back already.
+    """
+    code = label_code(label)
+    if thing_of(code) is Thing.PARCEL:
+        found = Shipment.objects.filter(code=code)
+    else:
+        found = Shipment.objects.filter(
+            purchases__tracking_code=code, purchases__state__in=sorted(LABEL_STATES)
+        )
+    shipment = found.first() if code else None
+    if shipment is None:
+        raise UnknownLabel(code)
+    if shipment.state not in OUT_STATES:
+        raise NotExpectedBack(shipment.code, ShipmentState(shipment.state).label)
+    keys = shipment.contents.select_related("unit__key_model").order_by("unit__key_model__sku", "pk")
+    return ComingBack(
+        parcel=shipment.code,
+        state=ShipmentState(shipment.state).label,
+        keys=[KeySent(row.unit.key_model.sku, row.unit.serial) for row in keys],
+    )
+
+
+@dataclass(frozen=True)
 class ToHandOver:
     """Sealed parcels of one carrier at one door that are on no manifest."""
 
@@ -166,6 +211,7 @@ class Waiting:
     to_pick: int
     to_pack: int
     to_hand_over: Sequence[ToHandOver]
+    coming_back: int
     lists: Sequence[PickList]
     manifests: Sequence[Manifest]
 
@@ -175,10 +221,12 @@ def waiting() -> Waiting:
 
     Each list has `parcels` and `sealed` parcels counted, each manifest its `parcels`.
     """
-    here = Shipment.objects.filter(state=ShipmentState.LABELLED, manifest=None)
-    counts = here.aggregate(
-        to_pick=Count("pk", filter=Q(pick_list=None, sealed_at=None)),
-        to_pack=Count("pk", filter=Q(pick_list__isnull=False, sealed_at=None)),
+    here = Q(state=ShipmentState.LABELLED, manifest=None, sealed_at=None)
+    returning = Q(state=ShipmentState.RETURNING)
+    counts = Shipment.objects.filter(here | returning).aggregate(
+        to_pick=Count("pk", filter=here & Q(pick_list=None)),
+        to_pack=Count("pk", filter=here & Q(pick_list__isnull=False)),
+        coming_back=Count("pk", filter=returning),
     )
     sealed = (
         LabelPurchase.objects.filter(
@@ -208,6 +256,7 @@ def waiting() -> Waiting:
     return Waiting(
         to_pick=counts["to_pick"],
         to_pack=counts["to_pack"],
+        coming_back=counts["coming_back"],
         to_hand_over=[ToHandOver(carrier, door or "", parcels) for carrier, door, parcels in sealed],
         lists=list(lists),
         manifests=list(manifests),

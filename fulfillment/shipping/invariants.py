@@ -15,8 +15,13 @@ from fulfillment.models import WebhookOutcome
 from fulfillment.shipping.models import Case, LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipping.rules.cases import CaseOutcome
 from fulfillment.shipping.rules.silence import GRACE
-from fulfillment.shipping.rules.states import DEAD_PURCHASE_STATES, LABEL_STATES, ShipmentState
-from fulfillment.shipping.rules.tracking import read_status
+from fulfillment.shipping.rules.states import (
+    DEAD_PURCHASE_STATES,
+    LABEL_STATES,
+    PurchaseState,
+    ShipmentState,
+)
+from fulfillment.shipping.rules.tracking import placed_by
 from fulfillment.shipping.services.silence import silent_claims, silent_parcels
 
 Found = tuple[int, Iterable[Violation]]
@@ -25,12 +30,12 @@ _UNLABELLED = sorted({ShipmentState.PLANNED, ShipmentState.CANCELLED})
 
 
 def one_live_purchase() -> Found:
-    """A parcel has at most one purchase that is not dead."""
-    live = Count("purchases", filter=~Q(purchases__state__in=sorted(DEAD_PURCHASE_STATES)))
-    several = Shipment.objects.annotate(live=live).filter(live__gt=1)
+    """A parcel has at most one purchase for each way, out and back, that is not dead."""
+    live = LabelPurchase.objects.exclude(state__in=sorted(DEAD_PURCHASE_STATES))
+    several = live.values_list("shipment__code", "is_return").annotate(live=Count("pk")).filter(live__gt=1)
     return Shipment.objects.count(), [
         Violation("I5", f"a parcel has {count} live purchases", [code])
-        for code, count in several.values_list("code", "live")
+        for code, _, count in several.order_by("shipment__code")
     ]
 
 
@@ -46,7 +51,8 @@ def labels_are_known() -> Found:
 
 def labelled_parcels_have_their_label() -> Found:
     """A parcel that left the planning table has exactly one bought label; one still on it has none."""
-    labels = Count("purchases", filter=Q(purchases__state__in=sorted(LABEL_STATES)))
+    bought = Q(purchases__state__in=sorted(LABEL_STATES), purchases__is_return=False)
+    labels = Count("purchases", filter=bought)
     parcels = Shipment.objects.annotate(labels=labels)
     unlabelled = parcels.exclude(state__in=_UNLABELLED).exclude(labels=1)
     overlabelled = parcels.filter(state__in=_UNLABELLED, labels__gt=0)
@@ -56,13 +62,23 @@ def labelled_parcels_have_their_label() -> Found:
     ]
 
 
+def labels_given_back_stay_here() -> Found:
+    """No parcel is on a manifest with a label whose money is being asked back."""
+    asked = LabelPurchase.objects.outbound().filter(state=PurchaseState.REFUND_REQUESTED)
+    leaving = asked.filter(shipment__manifest__isnull=False)
+    return asked.count(), [
+        Violation("I5", "a parcel is on a manifest, and its label's money is being asked back", [code])
+        for code in leaving.values_list("shipment__code", flat=True)
+    ]
+
+
 def parcels_are_where_tracking_says() -> Found:
     """The newest counted word that places a parcel is the state it shows."""
     placed: dict[int, str] = {}
     words = TrackingUpdate.objects.filter(is_applied=True).order_by("said_at", "pk")
-    rows = words.values_list("purchase__shipment_id", "status", "status_detail")
-    for shipment_id, status, detail in rows.iterator(chunk_size=5000):
-        if (state := read_status(status, detail).state) is not None:
+    rows = words.values_list("purchase__shipment_id", "status", "status_detail", "purchase__is_return")
+    for shipment_id, status, detail, is_return in rows.iterator(chunk_size=5000):
+        if (state := placed_by(status, detail, is_return=is_return)) is not None:
             placed[shipment_id] = state
     # What is back with us was scanned in at our own door, whatever the carrier still says; and what a person
     # wrote off is lost, though no carrier says so.
@@ -142,6 +158,7 @@ CHECKS = [
     Check("I5", "one live purchase a parcel", one_live_purchase),
     Check("I5", "bought labels are known", labels_are_known),
     Check("I5", "labelled parcels have their label", labelled_parcels_have_their_label),
+    Check("I5", "labels given back stay here", labels_given_back_stay_here),
     Check("I12", "parcels are where tracking says", parcels_are_where_tracking_says),
     Check("I12", "webhooks have one effect", webhooks_have_one_effect),
 ]

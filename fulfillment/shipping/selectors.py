@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from django.db.models import Sum
+
 from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.selectors import region_for
-from fulfillment.shipping.models import Case, LabelPurchase, TrackingUpdate
-from fulfillment.shipping.rules.states import PurchaseState
+from fulfillment.shipping.models import Case, LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipping.rules.advice import Subject
+from fulfillment.shipping.rules.states import LABEL_STATES, PurchaseState
 from inventory.models import Transfer, Unit
 
 _CLOSED = (Region.Status.BLOCKED, Region.Status.PAUSED)
@@ -36,7 +39,7 @@ class Parcel:
 
 def parcels_of(claim: Claim) -> list[Parcel]:
     """The parcels of a claim whose label is bought, oldest first; two queries."""
-    bought = LabelPurchase.objects.filter(shipment__claim=claim, state=PurchaseState.BOUGHT)
+    bought = LabelPurchase.objects.outbound().filter(shipment__claim=claim, state=PurchaseState.BOUGHT)
     purchases = list(bought.select_related("shipment").order_by("bought_at"))
     said: dict[UUID, list[TrackingUpdate]] = {purchase.pk: [] for purchase in purchases}
     heard = TrackingUpdate.objects.filter(purchase__in=list(said), is_applied=True)
@@ -52,6 +55,22 @@ def parcels_of(claim: Claim) -> list[Parcel]:
         )
         for purchase in purchases
     ]
+
+
+def subject_of(shipment: Shipment) -> Subject | None:
+    """A parcel as carriers and insurers know it, by the label it left with; None without one. Two queries."""
+    bought = LabelPurchase.objects.outbound().filter(shipment=shipment, state__in=sorted(LABEL_STATES))
+    label = bought.order_by("generation").last()
+    if label is None:
+        return None
+    worth = shipment.units.aggregate(cents=Sum("key_model__customs_value_cents"))["cents"]
+    return Subject(
+        carrier=label.carrier,
+        tracking_code=label.tracking_code,
+        vendor_shipment_id=label.vendor_shipment_id or "",
+        insured_cents=label.insured_cents,
+        value_cents=worth or 0,
+    )
 
 
 def open_reports_of(claim: Claim) -> list[Case]:

@@ -23,8 +23,10 @@ from fulfillment.claims.services.changes import cancel_claim, change_address, co
 from fulfillment.claims.services.waitlist import accept_offer
 from fulfillment.notices.models import Notice
 from fulfillment.payments.selectors import receipts_of
+from fulfillment.shipping.errors import NoReturnLabel
 from fulfillment.shipping.selectors import open_reports_of, parcels_of
 from fulfillment.shipping.services.reports import report_trouble
+from fulfillment.shipping.services.return_labels import print_return, return_labels_of
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address
@@ -33,6 +35,8 @@ from pages.forms.trouble import TroubleForm
 from pages.views.addresses import ask_address
 from pages.visitors import account_of, actor_of, own_claim
 
+# Something was sent that could be sent back.
+SENT_STATES = ARRIVING_STATES | {ClaimState.RETURNED}
 # From a confirmed claim to the carrier's first scan.
 PACKED_WITHIN = timedelta(days=3)
 
@@ -66,6 +70,7 @@ def claim(request: HttpRequest, code: str) -> HttpResponse:
             "receipts": receipts_of(claim) if claim.payment_due_at is not None else [],
             "expected_by": None if any(one.expected_on for one in parcels) else _expected_by(claim, region),
             "is_cancellable": _is_changeable(claim),
+            "returns": return_labels_of(claim) if claim.state in SENT_STATES else [],
             "is_arriving": claim.state in ARRIVING_STATES,
             "is_received": any(event.name == ClaimEvent.Name.RECEIVED for event in events),
             "reports": open_reports_of(claim) if claim.state in ARRIVING_STATES else [],
@@ -219,6 +224,25 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
         {"claim": claim, "form": form},
         status=422 if form.is_bound else 200,
     )
+
+
+@never_cache
+@login_required
+@require_safe
+def return_label(request: HttpRequest, code: str, parcel: str) -> HttpResponse:
+    """The label that sends my keys back, to be printed; with what to do."""
+    claim = own_claim(request, code)
+    try:
+        paper = print_return(claim=claim, parcel=parcel, actor=actor_of(claim.account), now=clock.now())
+    except NoReturnLabel:
+        messages.error(
+            request,
+            text("This return label is not good any more. If you still have the keys, report a problem."),
+        )
+        return redirect("claims:claim", code)
+    answer = HttpResponse(paper, content_type="application/pdf")
+    answer["Content-Disposition"] = f'inline; filename="return-{parcel}.pdf"'
+    return answer
 
 
 @never_cache

@@ -73,7 +73,7 @@ def charges(as_of: datetime) -> pd.DataFrame:
 def tracking(as_of: datetime) -> pd.DataFrame:
     """What carriers said of parcels, in the order we learned it.
 
-    One row: one word of a carrier on one parcel.
+    One row: one word of a carrier on one parcel on its way out; return labels have trackers of their own.
 
     claim        int64     key of the claim whose parcel it is
     status       category  the vendor's word
@@ -85,7 +85,7 @@ def tracking(as_of: datetime) -> pd.DataFrame:
         FROM shipping_trackingupdate AS update
         JOIN shipping_labelpurchase AS purchase ON purchase.id = update.purchase_id
         JOIN shipping_shipment AS shipment ON shipment.id = purchase.shipment_id
-        WHERE update.recorded_at <= {as_of}
+        WHERE update.recorded_at <= {as_of} AND NOT purchase.is_return
         ORDER BY update.id
         """,
         {"claim": WHOLE, "status": WORD, "recorded_at": TIME},

@@ -17,8 +17,10 @@ from desk.models import Station, Step
 from desk.roles import Role
 from desk.views.floor import STEPS
 from fulfillment.claims.models import Campaign
-from fulfillment.shipping.models import FloorScan, Manifest, PickList, Shipment
+from fulfillment.shipping.gateways.base import TrackerState
+from fulfillment.shipping.models import Case, FloorScan, LabelPurchase, Manifest, PickList, Shipment
 from fulfillment.shipping.services.picking import make_pick_list, take_pick_list
+from fulfillment.shipping.services.tracking import _apply
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Count, Lot, Unit
 from inventory.services.places import add_warehouse, put_away
@@ -487,3 +489,78 @@ def test_a_scan_that_lost_its_answer_to_another_window_is_worked_once(
     station = work(Scanned("window-1-0001", first, ROBIN, now), step=Step.PACK, on_the_floor=slow)
     assert [key["is_packed"] for key in station.hand["keys"]] == [True, True]
     assert Unit.objects.filter(account="packed").count() == 2
+
+
+class TestTakingBack:
+    @pytest.fixture
+    def out(self, parcels: list[Shipment], bins: None, now: datetime) -> Shipment:
+        """A parcel that the carrier brings back."""
+        for status in ("in_transit", "return_to_sender"):
+            purchase = LabelPurchase.objects.select_related("shipment").get(shipment=parcels[0])
+            _apply(
+                purchase,
+                TrackerState(status, "", now),
+                said_at=now,
+                webhook=None,
+                now=now,
+                is_confirmed=True,
+            )
+        return parcels[0]
+
+    def test_label_keys_bin(self, out: Shipment, at: Callable[[Step], Table]) -> None:
+        table = at(Step.TAKE_BACK)
+        one, two = serials(out)
+        assert table.scan(tracking_code(out))["shown"] == out.code
+        assert table.scan(one)["is_good"]
+        assert table.scan(two)["due"] == "Scan the quarantine bin"
+        assert table.scan("MAIN/Q-01")["is_good"]
+        assert table.lately()["text"] == (
+            f"Parcel {out.code} is back, 2 keys in quarantine. They lie in MAIN/Q-01."
+        )
+        assert {Unit.objects.get(serial=serial).account for serial in (one, two)} == {"quarantine"}
+        out.refresh_from_db()
+        assert out.state == "back"
+        again = table.scan(out.code)
+        assert not again["is_good"]
+        assert "back with us" in table.lately()["text"]
+
+    def test_a_key_that_is_missing_and_one_of_another_parcel_become_cases(
+        self, out: Shipment, parcels: list[Shipment], at: Callable[[Step], Table]
+    ) -> None:
+        table = at(Step.TAKE_BACK)
+        table.scan(out.code)
+        table.scan(serials(out)[0])
+        stranger = serials(parcels[1])[0]
+        assert "not sent in this parcel" in (table.scan(stranger) and table.lately()["text"])
+        table.scan("MAIN/Q-01")
+        assert "1 missing" in table.lately()["text"]
+        assert Case.objects.filter(shipment=out, reason="wrong_keys").exists()
+
+    def test_a_parcel_that_came_empty_is_taken_in_empty(
+        self, out: Shipment, at: Callable[[Step], Table]
+    ) -> None:
+        table = at(Step.TAKE_BACK)
+        table.scan(out.code)
+        assert table.scan("", command="/DONE")["is_good"]
+        assert "2 missing" in table.lately()["text"]
+
+    def test_what_cannot_come_back_is_refused_and_nothing_happens(
+        self, out: Shipment, parcels: list[Shipment], at: Callable[[Step], Table]
+    ) -> None:
+        table = at(Step.TAKE_BACK)
+        for text, why in (
+            (parcels[1].code, "refund it instead"),
+            ("NOT-A-LABEL-OF-OURS", "No parcel has the label"),
+            ("/DONE", "No parcel is in hand"),
+        ):
+            assert not table.scan(text)["is_good"]
+            assert why in table.lately()["text"]
+        table.scan(out.code)
+        assert not table.scan("NOBODYS-KEY")["is_good"]
+        for text, why in (("MAIN/A-01", "no quarantine bin"), ("MAIN/Q-01", "if it came empty, say so")):
+            assert not table.scan(text)["is_good"]
+            assert why in table.lately()["text"]
+        table.scan("", command="/ASIDE")
+        out.refresh_from_db()
+        assert out.state == "returning"
+        assert not Unit.objects.filter(account="quarantine").exists()

@@ -171,6 +171,17 @@ class TestTheCarriersWord:
         assert given.postal_code == {"theirs": "94111", "mine": "94104"}[choice]
         assert given.name == address.name
 
+    def test_case_17_an_address_without_its_apartment_is_asked_about_and_can_be_kept(
+        self, owner: Claimant, carrier: Carrier, now: datetime
+    ) -> None:
+        carrier.verification = Verification(Finding.KNOWN, is_incomplete=True)
+        page = owner.give_address().content.decode()
+        assert "misses the number of the house or the flat" in page
+        assert not SealedDocument.objects.exists()
+        assert owner.give_address(looked_at="yes").status_code == 302
+        assert len(carrier.asked) == 1
+        assert SealedDocument.objects.exists()
+
     def test_what_is_chosen_is_checked_like_what_is_typed(self, owner: Claimant) -> None:
         assert owner.give_address(looked_at="yes", postal_code="nonsense").status_code == 422
 

@@ -83,8 +83,11 @@ def record_delivered(claim: Claim, *, now: datetime) -> None:
         )
 
 
-def record_returning(claim: Claim, *, problem: str, now: datetime) -> None:
-    """The parcel is on its way back to us."""
+def record_returning(claim: Claim, *, problem: str, now: datetime, is_asked_for: bool = False) -> None:
+    """The parcel is on its way back to us.
+
+    Args: is_asked_for: with the return label that the maintainer was given, so there is nothing to tell them.
+    """
     if step(
         claim,
         to=ClaimState.RETURNED,
@@ -92,9 +95,11 @@ def record_returning(claim: Claim, *, problem: str, now: datetime) -> None:
         actor=ACTOR,
         now=now,
         from_states={ClaimState.SHIPPED, ClaimState.DELIVERED},
+        data={"is_asked_for": True} if is_asked_for else {},
     ):
         schedule_shredding(subject=claim.code, shred_after=now + KEEP_ADDRESS_FOR)
-        report_problem(claim, problem=problem, now=now)
+        if not is_asked_for:
+            report_problem(claim, problem=problem, now=now)
 
 
 def report_problem(claim: Claim, *, problem: str, now: datetime) -> None:

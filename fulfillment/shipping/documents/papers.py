@@ -33,6 +33,20 @@ class Slip:
     link: str
 
 
+@dataclass(frozen=True)
+class ReturnNote:
+    """What goes with a return label: how to send the keys back, and a strip to put in with them.
+
+    Like a slip it bears no name and no address. `until` is the last day, in words.
+    """
+
+    parcel: str
+    carrier: str
+    until: str
+    items: Sequence[tuple[int, str]]
+    link: str
+
+
 @dataclass(frozen=True, repr=False)
 class Declaration:
     """What customs are told, as it goes on the outside of a parcel whose data a carrier did not take."""
@@ -42,6 +56,7 @@ class Declaration:
     sender: Party
     to: Party
     customs: Customs
+    is_return: bool = False
 
     def __repr__(self) -> str:
         return f"Declaration({self.number!r})"
@@ -49,9 +64,9 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Papers:
-    """All papers of one parcel. The label is the file as bought: PNG, PDF or ZPL."""
+    """All papers of one parcel, or of its return. The label is the file as bought: PNG, PDF or ZPL."""
 
-    slip: Slip
+    slip: Slip | ReturnNote
     label: bytes = field(default=b"", repr=False)
     declaration: Declaration | None = None
 

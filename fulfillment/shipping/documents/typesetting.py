@@ -10,7 +10,14 @@ from typing import Any
 
 import typst
 
-from fulfillment.shipping.documents.papers import Declaration, Papers, Sheet, Slip, can_be_drawn
+from fulfillment.shipping.documents.papers import (
+    Declaration,
+    Papers,
+    ReturnNote,
+    Sheet,
+    Slip,
+    can_be_drawn,
+)
 from fulfillment.shipping.gateways.base import Party
 from inventory.tags import modules
 
@@ -50,7 +57,8 @@ def _compile(papers: Sequence[Papers], *, sheet: Sheet, **how: Any) -> Any:
         parcels.append(
             {
                 "label": label,
-                "slip": _slip(one.slip),
+                "slip": _slip(one.slip) if isinstance(one.slip, Slip) else None,
+                "note": _note(one.slip) if isinstance(one.slip, ReturnNote) else None,
                 "declaration": _declaration(one.declaration) if one.declaration else None,
             }
         )
@@ -92,6 +100,17 @@ def _slip(slip: Slip) -> Json:
     }
 
 
+def _note(note: ReturnNote) -> Json:
+    return {
+        "parcel": note.parcel,
+        "parcel_bars": [int(bit) for bit in modules(note.parcel)],
+        "carrier": note.carrier,
+        "until": note.until,
+        "items": [[quantity, _drawn(name)] for quantity, name in note.items],
+        "link": note.link,
+    }
+
+
 def _drawn(text: str) -> str:
     return text if can_be_drawn(text) else _NOT_DRAWN
 
@@ -122,6 +141,8 @@ def _declaration(of: Declaration) -> Json:
         "value": _money(sum(line.value_cents for line in lines), currency),
         "exemption": of.customs.exemption,
         "tax_id": of.to.tax_id,
+        "contents": "returned goods, sent back to their sender" if of.is_return else "merchandise",
+        "given": "" if of.is_return else "Given away free of charge; the value is what it would be sold for.",
         "signer": of.customs.signer,
     }
 

@@ -62,13 +62,15 @@ class CustomsLine:
 class Customs:
     """A declaration: what is in the parcel, who answers for it, and why its export needs no filing.
 
-    `exemption` may also be the number of a filing; empty when the parcel does not leave the US.
+    `exemption` may also be the number of a filing; empty when the parcel does not leave the US. `contents` is
+    the vendor's word for what kind of goods they are.
     """
 
     lines: Sequence[CustomsLine]
     signer: str
     incoterm: str
     exemption: str = "NOEEI 30.37(a)"
+    contents: str = "merchandise"
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,7 +88,10 @@ class Party:
 
 @dataclass(frozen=True)
 class Rate:
-    """What one service of one carrier would cost, and in how many days it promises to be there."""
+    """What one service of one carrier would cost, and in how many days it promises to be there.
+
+    `carrier_account` is the vendor's id of our account at that carrier.
+    """
 
     id: str
     carrier: str
@@ -94,6 +99,7 @@ class Rate:
     amount_cents: int
     currency: str
     delivery_days: int | None
+    carrier_account: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,7 @@ class BoughtLabel:
     cost_cents: int
     currency: str
     premium_cents: int = 0
+    carrier_account: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,9 +202,19 @@ class CarrierGateway(Protocol):
         ...
 
     def create_shipment(
-        self, *, to: Party, from_: Party, parcel: Parcel, customs: Customs | None, reference: str
+        self,
+        *,
+        to: Party,
+        from_: Party,
+        parcel: Parcel,
+        customs: Customs | None,
+        reference: str,
+        is_return: bool = False,
     ) -> CreatedShipment:
-        """Register a shipment and ask for rates. Costs nothing and may be repeated."""
+        """Register a shipment and ask for rates. Costs nothing and may be repeated.
+
+        Args: is_return: the label is for the way back; `to` and `from_` are still those of the way out.
+        """
         ...
 
     def rerate(self, shipment_id: str) -> CreatedShipment:

@@ -92,9 +92,19 @@ class EasyPostGateway:
         return timedelta(seconds=self._timeout_s)
 
     def create_shipment(
-        self, *, to: Party, from_: Party, parcel: Parcel, customs: Customs | None, reference: str
+        self,
+        *,
+        to: Party,
+        from_: Party,
+        parcel: Parcel,
+        customs: Customs | None,
+        reference: str,
+        is_return: bool = False,
     ) -> CreatedShipment:
-        """https://docs.easypost.com/docs/shipments#create-a-shipment"""
+        """https://docs.easypost.com/docs/shipments#create-a-shipment
+
+        The vendor itself swaps the ends of a return: https://docs.easypost.com/docs/shipments/returns
+        """
         fields: Json = {
             "to_address": _address(to),
             "from_address": _address(from_),
@@ -106,6 +116,7 @@ class EasyPostGateway:
             },
             "options": {"label_format": "PNG"},
             "reference": reference,
+            **({"is_return": True} if is_return else {}),
         }
         if customs is not None:
             fields["customs_info"] = _customs(customs)
@@ -370,7 +381,7 @@ def _address(party: Party) -> Json:
 
 def _customs(customs: Customs) -> Json:
     return {
-        "contents_type": "merchandise",
+        "contents_type": customs.contents,
         "customs_certify": True,
         "customs_signer": customs.signer,
         "restriction_type": "none",

@@ -91,6 +91,7 @@ def read_rate(body: Json) -> Rate:
         amount_cents=read_cents(body["rate"]),
         currency=str(body["currency"]),
         delivery_days=int(days) if days is not None else None,
+        carrier_account=str(body.get("carrier_account_id") or "")[:40],
     )
 
 
@@ -126,6 +127,7 @@ def read_label(body: Json) -> BoughtLabel | None:
             for fee in body.get("fees") or []
             if fee["type"] == "InsuranceFee" and fee.get("charged", True)
         ),
+        carrier_account=chosen.carrier_account,
     )
 
 

@@ -120,6 +120,16 @@ class ParcelUnit(models.Model):
         ]
 
 
+class LabelPurchaseQuerySet(models.QuerySet["LabelPurchase"]):
+    def outbound(self) -> "LabelPurchaseQuerySet":
+        """Labels that parcels leave with; not those that bring keys back."""
+        return self.filter(is_return=False)
+
+    def returns(self) -> "LabelPurchaseQuerySet":
+        """Return labels: given to maintainers, who send their keys back with them."""
+        return self.filter(is_return=True)
+
+
 class LabelPurchase(models.Model):
     """The intent to buy one label and what became of it (the protocol of docs/decisions on purchases).
 
@@ -130,11 +140,17 @@ class LabelPurchase(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="purchases")
     generation = models.PositiveSmallIntegerField(default=1)
+    is_return = models.BooleanField(
+        default=False, help_text="Whether it brings the parcel's keys back instead of sending them."
+    )
     state = models.CharField(max_length=20, choices=PurchaseState, default=PurchaseState.PLANNED)
     mode = models.CharField(max_length=20)
     vendor_shipment_id = models.CharField(max_length=40, null=True, unique=True)  # noqa: DJ001 - unique
     rate_id = models.CharField(max_length=40, blank=True)
     carrier = models.CharField(max_length=40, blank=True)
+    carrier_account = models.CharField(
+        max_length=40, blank=True, help_text="The vendor's id of our account there; a form is of one account."
+    )
     service = models.CharField(max_length=60, blank=True)
     rate_cents = models.PositiveIntegerField(null=True)
     price_cap_cents = models.PositiveIntegerField()
@@ -162,10 +178,12 @@ class LabelPurchase(models.Model):
     created_at = models.DateTimeField()
     bought_at = models.DateTimeField(null=True)
 
+    objects = LabelPurchaseQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["shipment"],
+                fields=["shipment", "is_return"],
                 condition=~Q(state__in=sorted(DEAD_PURCHASE_STATES)),
                 name="one_live_purchase_per_shipment",
             ),

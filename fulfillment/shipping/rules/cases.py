@@ -25,6 +25,7 @@ class CaseReason(models.TextChoices):
     WRONG_KEYS = "wrong_keys", "the maintainer says the keys are not those"
     SEAL_BROKEN = "seal_broken", "the maintainer says the seal was broken"
     TRACKING_REVERSED = "tracking_reversed", "the carrier took back what it said"
+    NO_RETURN = "no_return", "the return label could not be bought, or was never used"
 
 
 _WITHIN_A_DAY = timedelta(days=1)
@@ -138,6 +139,7 @@ class CaseAction(models.TextChoices):
     FIX_ADDRESS = "fix_address", "correct the address and send"
     RESEND = "resend", "try the label again"
     APPROVE_POSTAGE = "approve_postage", "approve dearer postage and send"
+    RETURN_LABEL = "return_label", "give the maintainer a return label"
     GIVE_CUSTOMS_DATA = "give_customs_data", "give customs what they want and send"
     REDIRECT = "redirect", "have the carrier redirect it"
     CLAIM_INSURANCE = "claim_insurance", "claim the insured value"
@@ -179,9 +181,11 @@ _PLAYBOOK: Mapping[CaseReason, tuple[CaseAction, ...]] = {
     _R.RETURNED: (_A.REPLACE, _A.WRITE_OFF),
     _R.LOST: (_A.REPLACE, _A.CLAIM_INSURANCE, _A.WRITE_OFF),
     _R.NOT_ARRIVED: _UNDER_WAY,
-    _R.DAMAGED: (_A.REPLACE, _A.CLAIM_INSURANCE),
-    _R.WRONG_KEYS: (_A.REPLACE,),
-    _R.SEAL_BROKEN: (_A.REPLACE,),
+    _R.DAMAGED: (_A.RETURN_LABEL, _A.REPLACE, _A.CLAIM_INSURANCE),
+    _R.WRONG_KEYS: (_A.RETURN_LABEL, _A.REPLACE),
+    # Keys that somebody may have tampered with are worth looking at.
+    _R.SEAL_BROKEN: (_A.RETURN_LABEL, _A.REPLACE),
+    _R.NO_RETURN: (_A.RETURN_LABEL, _A.REPLACE, _A.WRITE_OFF),
     _R.TRACKING_REVERSED: (_A.REDIRECT, _A.REPLACE),
 }
 

@@ -38,7 +38,8 @@ VENDOR_ZONE = ZoneInfo("America/Los_Angeles")
 class Candidate:
     """A parcel that might go onto a manifest.
 
-    `origin` is the door it leaves from, `label_dated` when its label was bought.
+    `origin` is the door it leaves from, `label_dated` when its label was bought, `account` which one of ours
+    at the carrier it was bought on.
     """
 
     code: str
@@ -51,6 +52,7 @@ class Candidate:
     is_sealed: bool
     is_held: bool
     label_dated: datetime | None
+    account: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,12 @@ def left_out(
     The carrier's six rules: bought and not refunded, one origin, one carrier account, a label dated today
     or later, each parcel once; the sixth, that a form never changes, is kept by the states. And ours: a
     parcel leaves sealed, and not while its claim is held back. A label of yesterday needs no form, for the
-    vendor made one of it overnight.
+    vendor made one of it overnight. The account of a form is that of the first parcel that may go on it.
 
     Source: INTEGRATIONS § 2.6; FACTS.md D6.
     """
-    found = []
+    found: list[LeftOut] = []
+    account: str | None = None
     for one in candidates:
         rules = (
             ("not_sealed", one.is_sealed, "it is not packed and sealed. Do that first."),
@@ -95,10 +98,17 @@ def left_out(
                 not has_form or _is_of_today(one.label_dated, now),
                 "its label is of an earlier day. Hand it over on a list without a form.",
             ),
+            (
+                "other_account",
+                not has_form or account in (None, one.account),
+                f"its label was bought on another of our accounts at {carrier}. Make another manifest of it.",
+            ),
         )
         broken = next(((code, why) for code, holds, why in rules if not holds), None)
         if broken:
             found.append(LeftOut(one.code, *broken))
+        elif account is None:
+            account = one.account
     return found
 
 

@@ -19,6 +19,11 @@ def window(carrier: str) -> timedelta:
     return WINDOWS.get(carrier, OTHER_WINDOW)
 
 
+def good_until(*, carrier: str, bought_at: datetime) -> datetime:
+    """Until when a label may lie unused: then its money is asked back, while it can be had."""
+    return bought_at + window(carrier) - IN_GOOD_TIME
+
+
 def may_ask_again(
     *, carrier: str, bought_at: datetime, requests: int, is_unscanned: bool, now: datetime
 ) -> bool:

@@ -34,6 +34,11 @@ SHIPMENT_TRANSITIONS: Mapping[ShipmentState, frozenset[ShipmentState]] = {
 # Handed over and not at a door yet: carriers still have something to say.
 UNDER_WAY_STATES = frozenset({_T.LABELLED, _T.IN_TRANSIT, _T.RETURNING})
 
+# They have left, and can come back through our door.
+OUT_STATES = frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.RETURNING, _T.LOST})
+# Somebody may hold its keys who could send them back.
+RETURNABLE_STATES = frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.LOST})
+
 
 class PurchaseState(models.TextChoices):
     PLANNED = "planned", "to be created at the vendor"

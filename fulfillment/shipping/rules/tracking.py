@@ -141,6 +141,40 @@ def change(current: ShipmentState, meaning: Meaning) -> Change:
     return Change(target, counts=True, case=case, problem=meaning.problem)
 
 
+def change_by_return(current: ShipmentState, status: str, detail: str) -> Change:
+    """What a word about a return label does: its first scan puts the parcel on its way back to us.
+
+    "Delivered" then means our door, where somebody has yet to scan it in; till then it is a case.
+    """
+    meaning = read_status(status, detail)
+    if current == _T.BACK:
+        return Change(None, counts=False)
+    if meaning.state == _T.LOST:
+        is_news = current != _T.LOST
+        return Change(
+            _T.LOST if is_news else None, counts=True, case=meaning.case if is_news else None, problem=_LOST
+        )
+    if meaning.state == _T.RETURNING:
+        # The carrier takes it to the maintainer again, who could not have meant that.
+        return Change(None, counts=True, case=CaseReason.DELIVERY_PROBLEM)
+    is_moving = meaning.state is not None and current != _T.RETURNING
+    case = CaseReason.RETURNED if meaning.state == _T.DELIVERED else meaning.case
+    return Change(_T.RETURNING if is_moving else None, counts=True, case=case, problem=meaning.problem)
+
+
+def placed_by(status: str, detail: str, *, is_return: bool) -> ShipmentState | None:
+    """Where a word that counts puts a parcel; None: where it is."""
+    state = read_status(status, detail).state
+    if not is_return or state in (None, _T.LOST):
+        return state
+    return None if state == _T.RETURNING else _T.RETURNING
+
+
+def is_scan(status: str) -> bool:
+    """Whether this word means that the carrier has the parcel, so that its label is used."""
+    return status not in ("unknown", "pre_transit", "cancelled", "error")
+
+
 # Where the units of a parcel in this state stand. On the way back they are still with the carrier: only
 # a scan at our own door makes them returned.
 ACCOUNT_OF: Mapping[ShipmentState, Account] = {

@@ -25,7 +25,7 @@ def open_case(*, shipment: Shipment, reason: CaseReason, now: datetime, detail: 
     """
     if Case.objects.filter(shipment=shipment, reason=reason, closed_at=None).exists():
         return False
-    newest = LabelPurchase.objects.filter(shipment=shipment).order_by("-generation")
+    newest = LabelPurchase.objects.outbound().filter(shipment=shipment).order_by("-generation")
     _, is_new = Case.objects.get_or_create(
         shipment=shipment,
         reason=reason,

@@ -24,14 +24,15 @@ from fulfillment.shipping.errors import (
     BadCaseData,
     CaseTaken,
     NotInThePlaybook,
+    ReturnUnderWay,
     UnknownCase,
 )
 from fulfillment.shipping.models import Case, ParcelUnit, Shipment
 from fulfillment.shipping.rules.cases import CaseAction, CaseOutcome, CaseReason, playbook
 from fulfillment.shipping.rules.customs import is_filing_number
-from fulfillment.shipping.rules.states import ShipmentState
+from fulfillment.shipping.rules.states import RETURNABLE_STATES, ShipmentState
 from fulfillment.shipping.services.cases import close, enter
-from fulfillment.shipping.services.planning import plan_again
+from fulfillment.shipping.services.planning import plan_again, plan_return
 from fulfillment.shipping.services.siblings import others_of
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import Purpose, open_address, seal_address
@@ -169,6 +170,32 @@ def give_customs_data(
             close(case, outcome=_O.CUSTOMS_GIVEN, actor=actor, note=note, now=now)
             _send(case)
     _plan_left(case, now=now)
+    return case
+
+
+def give_return_label(
+    *,
+    code: str,
+    actor: str,
+    now: datetime,
+    cents: int | None = None,
+    note: str = "",
+    record: Record = unrecorded,
+) -> Case:
+    """Have a return label bought for the maintainer, who is told when it can be printed. The case stays open.
+
+    Args:   cents: US cents of postage that are approved; None for what the way out was allowed to cost.
+    Raises: TooLate: the parcel has not left, or comes back. ReturnUnderWay: they have one, or soon.
+    """
+    with _working(code, _A.RETURN_LABEL, actor=actor, record=record) as case:
+        shipment = Shipment.objects.select_for_update(no_key=True).get(pk=case.shipment_id)
+        if shipment.state not in RETURNABLE_STATES:
+            raise TooLate(case.shipment.claim.code)
+        if plan_return(shipment, approved_cents=cents or 0, now=now) is None:
+            raise ReturnUnderWay(shipment.code)
+        enter(case, _A.RETURN_LABEL, actor=actor, note=note, now=now, **({"cents": cents} if cents else {}))
+        if case.reason == CaseReason.NO_RETURN:
+            close(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
     return case
 
 

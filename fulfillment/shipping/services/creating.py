@@ -28,7 +28,6 @@ from fulfillment.shipping.rules.rates import RateChoice, choose_rate
 from fulfillment.shipping.rules.states import PurchaseState
 from fulfillment.shipping.selectors import serving_region
 from fulfillment.shipping.services import outcomes
-from fulfillment.shipping.services.cases import open_case
 from fulfillment.shipping.services.describing import CannotBeDescribed, Description, describe
 from fulfillment.shipping.services.express import paid_express
 from fulfillment.shipping.services.pausing import pause_for
@@ -77,17 +76,15 @@ def create(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now
         if error.failure is not Failure.PERMANENT:
             raise
         if not is_about_us:
-            open_case(
-                shipment=purchase.shipment, reason=CaseReason.PURCHASE_REFUSED, detail=error.code, now=now
-            )
+            outcomes.open_case_of(purchase, CaseReason.PURCHASE_REFUSED, detail=error.code, now=now)
     else:
         outcomes.make_ready(
             purchase,
             vendor_shipment_id=created.id,
-            insured_cents=insured_cents(
-                described.value_cents,
-                from_cents=settings.ENVIRONMENT.insure_from_cents,
-            ),
+            # What comes back goes into quarantine, so losing it would cost nothing more.
+            insured_cents=0
+            if purchase.is_return
+            else insured_cents(described.value_cents, from_cents=settings.ENVIRONMENT.insure_from_cents),
             **as_fields(choice),
         )
 
@@ -115,7 +112,11 @@ def _open(purchase: LabelPurchase, *, now: datetime) -> PostalAddress:
 
 
 def _describe(purchase: LabelPurchase, address: PostalAddress, *, now: datetime) -> Description:
-    if serving_region(country=address.country, subdivision=address.state, now=now) is None:
+    # A country that is closed by now takes in no keys, and still lets them out.
+    if (
+        not purchase.is_return
+        and serving_region(country=address.country, subdivision=address.state, now=now) is None
+    ):
         raise _Obstacle(CaseReason.NO_RATE, "destination closed")
     try:
         return describe(purchase, address)
@@ -133,6 +134,7 @@ def _register(purchase: LabelPurchase, described: Description, *, gateway: Carri
             parcel=described.parcel,
             customs=described.customs,
             reference=purchase.reference,
+            is_return=purchase.is_return,
         )
     except GatewayError as error:
         if error.failure is not Failure.PERMANENT or is_about_our_account(error.code):
@@ -184,6 +186,7 @@ def as_fields(choice: RateChoice) -> dict[str, Any]:
         "rate_why": choice.why[:300],
         "rate_id": rate.id,
         "carrier": rate.carrier,
+        "carrier_account": rate.carrier_account,
         "service": rate.service,
         "rate_cents": rate.amount_cents,
     }

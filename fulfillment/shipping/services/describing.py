@@ -30,6 +30,8 @@ class Description:
 def describe(purchase: LabelPurchase, address: PostalAddress) -> Description:
     """The parcel of a purchase as carriers and customs are told of it.
 
+    A return is described as the parcel went out: the vendor swaps the ends itself.
+
     Args:   address: as the claimant gave it; carriers are given its Latin parts.
     Raises: CannotBeDescribed: too much for one parcel, or an export filing is needed and not there.
     """
@@ -84,6 +86,15 @@ def _customs(
     if not needs_customs(to=address, from_country=origin):
         return None
     lines = customs_lines(contents)
+    if purchase.is_return:
+        # It is exported by whoever has it, under the rules of where they live.
+        return Customs(
+            lines=lines,
+            signer=for_carriers(address).name,
+            incoterm=purchase.incoterm,
+            exemption="",
+            contents="returned_goods",
+        )
     filing = exemption(
         lines, from_country=origin, to_country=address.country, filing=purchase.shipment.export_filing
     )

@@ -131,6 +131,7 @@ def _candidates(
             is_sealed=row.shipment.sealed_at is not None,
             is_held=row.shipment.claim.held_at is not None,
             label_dated=row.bought_at,
+            account=row.carrier_account,
         )
         for row in rows.select_for_update(of=("self", "shipment"), no_key=True)
     }

@@ -6,8 +6,11 @@ from uuid import UUID
 
 from django.db import transaction
 
+from fulfillment.notices.models import Notice
+from fulfillment.notices.services import queue_notice
 from fulfillment.shipping.gateways.base import CarrierGateway, Failure, GatewayError, LabelFile
 from fulfillment.shipping.models import LabelPurchase
+from fulfillment.shipping.rules.refunds import good_until
 from fulfillment.shipping.rules.states import LABEL_STATES
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import seal_label
@@ -23,6 +26,7 @@ def fetch_label(*, purchase_id: UUID | str, gateway: CarrierGateway, now: dateti
 
     Raises: GatewayError: the file is not there (yet), or is no label.
     Locks:  none held; the hash is written only where none is.
+    After commit: the maintainer is told of a return label, which is theirs to print.
     """
     purchase = LabelPurchase.objects.select_related("shipment__claim").get(pk=purchase_id)
     if purchase.state not in LABEL_STATES or purchase.label_sha256:
@@ -44,7 +48,27 @@ def fetch_label(*, purchase_id: UUID | str, gateway: CarrierGateway, now: dateti
         except Shredded:
             # The address is gone, so its label must not be kept; the hash stays to say it was seen.
             return False
+        if purchase.is_return:
+            _give(purchase, now=now)
     return True
+
+
+def _give(purchase: LabelPurchase, *, now: datetime) -> None:
+    """Tell the maintainer that their return label can be printed, and until when it is good."""
+    assert purchase.bought_at is not None
+    claim = purchase.shipment.claim
+    queue_notice(
+        account_id=claim.account_id,
+        template=Notice.Template.RETURN_LABEL,
+        claim_code=claim.code,
+        context={
+            "carrier": purchase.carrier,
+            "until": good_until(carrier=purchase.carrier, bought_at=purchase.bought_at).isoformat(),
+        },
+        once=f"return_label:{purchase.pk}",
+        now=now,
+        country=claim.country,
+    )
 
 
 def _fetch(purchase: LabelPurchase, *, gateway: CarrierGateway) -> LabelFile:

@@ -61,7 +61,8 @@ def record_bought(*, purchase_id: UUID | str, label: BoughtLabel, now: datetime)
         if not _is_first_to_write(purchase_id, label, now=now):
             _compare(purchase_id, label)
             return False
-        _label_parcel(purchase.shipment, now=now)
+        if not purchase.is_return:
+            _label_parcel(purchase.shipment, now=now)
         record_label_bought(
             claim,
             data={
@@ -70,6 +71,7 @@ def record_bought(*, purchase_id: UUID | str, label: BoughtLabel, now: datetime)
                 "cost_cents": label.cost_cents,
                 "premium_cents": label.premium_cents,
                 "currency": label.currency,
+                **({"is_return": True} if purchase.is_return else {}),
             },
             now=now,
         )
@@ -94,6 +96,7 @@ def _is_first_to_write(purchase_id: UUID | str, label: BoughtLabel, *, now: date
             state=_P.BOUGHT,
             rate_id=label.rate_id,
             carrier=label.carrier,
+            carrier_account=label.carrier_account,
             service=label.service,
             rate_cents=label.rate_cents,
             cost_cents=label.cost_cents,
@@ -144,17 +147,25 @@ def need_operator(purchase: LabelPurchase, *, detail: str, now: datetime) -> Non
 def fail(purchase: LabelPurchase, *, case: CaseReason, detail: str, now: datetime, **changes: Any) -> bool:
     """No label, and none will come of this purchase; whether that was still open.
 
-    After commit: the claimant can change the claim again, and a person has a case.
+    After commit: the claimant can change the claim again, unless it is a return, and a person has a case.
     """
     with transaction.atomic(durable=True):
         claim = Claim.objects.select_for_update(no_key=True).get(pk=purchase.shipment.claim_id)
         if not _attempt(purchase).update(state=_P.FAILED, **_FREE, **changes):
             return False
-        give_up_label(claim, purchase.shipment, now=now)
-        open_case(shipment=purchase.shipment, reason=case, detail=detail, now=now)
-        if case in _TOLD:
-            report_problem(claim, problem=_TOLD[case], now=now)
+        if not purchase.is_return:
+            give_up_label(claim, purchase.shipment, now=now)
+            if case in _TOLD:
+                report_problem(claim, problem=_TOLD[case], now=now)
+        open_case_of(purchase, case, detail=detail, now=now)
     return True
+
+
+def open_case_of(purchase: LabelPurchase, reason: CaseReason, *, detail: str, now: datetime) -> bool:
+    """Open the case of a label that cannot be had; of a return label it is always the same one."""
+    if purchase.is_return:
+        reason, detail = CaseReason.NO_RETURN, f"{reason}: {detail}"
+    return open_case(shipment=purchase.shipment, reason=reason, detail=detail, now=now)
 
 
 def _attempt(purchase: LabelPurchase) -> Any:

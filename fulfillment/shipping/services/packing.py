@@ -293,7 +293,9 @@ def _locked(found: QuerySet[ParcelUnit]) -> list[ParcelUnit]:
 
     The rows must be locked as well: what is not locked is read as it was before the wait.
     """
-    label = LabelPurchase.objects.filter(shipment=OuterRef("shipment"), state__in=sorted(LABEL_STATES))
+    label = LabelPurchase.objects.outbound().filter(
+        shipment=OuterRef("shipment"), state__in=sorted(LABEL_STATES)
+    )
     return list(
         found.select_related("shipment__claim", "unit__key_model")
         .annotate(label_state=Subquery(label.values("state")[:1]))

@@ -110,7 +110,8 @@ def _slips(codes: Collection[str]) -> dict[str, Slip]:
 
 def _papers(codes: Collection[str], *, actor: str, now: datetime, with_declaration: bool) -> Iterator[Papers]:
     bought = (
-        LabelPurchase.objects.filter(shipment__code__in=codes, state=PurchaseState.BOUGHT)
+        LabelPurchase.objects.outbound()
+        .filter(shipment__code__in=codes, state=PurchaseState.BOUGHT)
         .exclude(label_sha256="")
         .select_related("shipment__claim", "shipment__warehouse")
     )
@@ -129,27 +130,34 @@ def _papers(codes: Collection[str], *, actor: str, now: datetime, with_declarati
             )
         except Shredded:
             raise NoPapers([code]) from None
-        declaration = _declaration(purchase, actor=actor, now=now) if with_declaration else None
+        declaration = (
+            declaration_of(purchase, purpose=Purpose.PACKING, actor=actor, now=now)
+            if with_declaration
+            else None
+        )
         yield Papers(slip, label, declaration)
 
 
-def _declaration(purchase: LabelPurchase, *, actor: str, now: datetime) -> Declaration | None:
+def declaration_of(
+    purchase: LabelPurchase, *, purpose: Purpose, actor: str, now: datetime
+) -> Declaration | None:
     """What customs are told, for a parcel that needs telling; domestic ones are not opened for it."""
     if not purchase.shipment.has_customs:
         return None
-    address = open_address(
-        subject=purchase.shipment.claim.code, purpose=Purpose.PACKING, actor=actor, now=now
-    )
+    address = open_address(subject=purchase.shipment.claim.code, purpose=purpose, actor=actor, now=now)
     try:
         described = describe(purchase, address)
     except CannotBeDescribed:
         return None
     if described.customs is None:
         return None
+    # A return is described as the parcel went out.
+    sender, to = (described.from_, described.to)[:: -1 if purchase.is_return else 1]
     return Declaration(
         number=purchase.shipment.code,
         date=f"{now:%Y-%m-%d}",
-        sender=described.from_,
-        to=described.to,
+        sender=sender,
+        to=to,
         customs=described.customs,
+        is_return=purchase.is_return,
     )

@@ -17,8 +17,8 @@ from fulfillment.shipping.errors import NotToLabel, UnknownShipment
 from fulfillment.shipping.models import LabelPurchase, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.parcels import split
-from fulfillment.shipping.rules.rates import Terms, terms_for
-from fulfillment.shipping.rules.states import DEAD_PURCHASE_STATES, ShipmentState
+from fulfillment.shipping.rules.rates import UNPROMISED_DAYS, Terms, terms_for
+from fulfillment.shipping.rules.states import DEAD_PURCHASE_STATES, LABEL_STATES, ShipmentState
 from fulfillment.shipping.selectors import serving_region, warehouse_of
 from fulfillment.shipping.services.cases import open_case
 from fulfillment.shipping.services.express import paid_express
@@ -64,6 +64,35 @@ def plan_purchase(shipment: Shipment, *, region: Region, now: datetime) -> Label
         price_cap_cents=max(terms.ceiling_cents, shipment.approved_cents or 0),
         promised_days=terms.promised_days,
         incoterm=region.incoterm,
+        created_at=now,
+    )
+    defer(BUY_LABEL, purchase_id=str(purchase.pk))
+    return purchase
+
+
+def plan_return(shipment: Shipment, *, approved_cents: int = 0, now: datetime) -> LabelPurchase | None:
+    """Plan to buy a label that brings the keys of a parcel back, unless one is planned or bought.
+
+    It may cost what the way out was allowed to, or what a person approved, and take four weeks.
+
+    Returns:      None when there is a live one.
+    Locks:        none; the caller holds the parcel's case, and the constraint lets one through.
+    After commit: the job buys it, by the same steps as any label.
+    """
+    live = shipment.purchases.returns().exclude(state__in=sorted(DEAD_PURCHASE_STATES))
+    out = shipment.purchases.outbound().filter(state__in=sorted(LABEL_STATES)).order_by("generation").last()
+    assert out is not None, "a parcel that left has a label"
+    if live.exists():
+        return None
+    newest = shipment.purchases.aggregate(newest=Max("generation"))["newest"]
+    purchase = LabelPurchase.objects.create(
+        shipment=shipment,
+        generation=newest + 1,
+        is_return=True,
+        mode=settings.ENVIRONMENT.easypost_mode,
+        price_cap_cents=max(out.price_cap_cents, approved_cents),
+        promised_days=max(out.promised_days, UNPROMISED_DAYS),
+        incoterm=out.incoterm,
         created_at=now,
     )
     defer(BUY_LABEL, purchase_id=str(purchase.pk))

@@ -17,10 +17,11 @@ from fulfillment.shipping.rules.refunds import (
     GRANTED,
     IN_GOOD_TIME,
     WINDOWS,
+    good_until,
     may_ask_again,
-    window,
 )
 from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
+from fulfillment.shipping.rules.tracking import is_scan
 from fulfillment.shipping.services import outcomes
 from fulfillment.shipping.services.cases import open_case
 from fulfillment.shipping.services.siblings import give_up_label
@@ -33,44 +34,57 @@ _P = PurchaseState
 def request_refund(*, purchase_id: UUID | str, gateway: CarrierGateway, now: datetime) -> str:
     """Ask for the money of a label back whose parcel is still here; the refund's status.
 
-    Raises: NotRefundable: no bought label, or its parcel has left.
+    Raises: NotRefundable: no bought label, its parcel has left or is on a manifest, or the return was posted.
             GatewayError: the request is on record, and `check_refunds` asks again.
-    Locks:  none held while the vendor is asked; the conditional update says who asks.
+    Locks:  the purchase's row and the parcel's, as whoever puts parcels on a manifest does.
     """
-    purchase = LabelPurchase.objects.select_related("shipment").get(pk=purchase_id)
-    asked = (
-        purchase.shipment.state == ShipmentState.LABELLED
-        and purchase.shipment.handed_over_at is None
-        # By the purchase's own columns alone: a condition on another table is not looked at again by an
-        # update that waited for somebody else's.
-        and LabelPurchase.objects.filter(pk=purchase_id, state=_P.BOUGHT).update(
-            state=_P.REFUND_REQUESTED, refund_attempts=1, checked_at=now
+    with transaction.atomic(durable=True):
+        purchase = (
+            # Not its manifest: what is joined and not locked is read as it was before the wait.
+            LabelPurchase.objects.select_related("shipment")
+            .select_for_update(of=("self", "shipment"), no_key=True)
+            .get(pk=purchase_id)
         )
-    )
-    purchase.refresh_from_db(fields=["state", "refund_attempts", "checked_at"])
-    if not asked:
-        raise NotRefundable(purchase.shipment.code)
+        shipment = purchase.shipment
+        if purchase.state != _P.BOUGHT or not _is_unused(purchase):
+            raise NotRefundable(shipment.code)
+        if shipment.manifest is not None and not purchase.is_return:
+            raise NotRefundable(shipment.code, manifest=shipment.manifest.code)
+        purchase.state, purchase.refund_attempts, purchase.checked_at = _P.REFUND_REQUESTED, 1, now
+        purchase.save(update_fields=["state", "refund_attempts", "checked_at"])
     assert purchase.vendor_shipment_id, "a bought label has the vendor's id"
     status = gateway.request_refund(purchase.vendor_shipment_id)
     settle(purchase=purchase, status=status, now=now)
     return status
 
 
+def _is_unused(purchase: LabelPurchase) -> bool:
+    """Whether no carrier has scanned the label, as far as we know."""
+    if purchase.is_return:
+        words = purchase.tracking_updates.values_list("status", flat=True)
+        return purchase.shipment.state != ShipmentState.BACK and not any(map(is_scan, words))
+    return purchase.shipment.state == ShipmentState.LABELLED and purchase.shipment.handed_over_at is None
+
+
 def refund_unused(*, gateway: CarrierGateway, now: datetime) -> int:
     """Give labels back that nobody used before their carrier takes them no more; how many were asked for.
 
-    Their claims get new labels. Somebody should know why parcels wait for weeks, so each makes a case.
+    Claims of parcels get new labels. Somebody should know why parcels wait for weeks, or why keys do not come
+    back, so each makes a case.
     """
-    idle = LabelPurchase.objects.select_related("shipment").filter(
-        state=_P.BOUGHT, shipment__state=ShipmentState.LABELLED
-    )
+    here = Q(is_return=False, shipment__state=ShipmentState.LABELLED)
+    given = Q(is_return=True) & ~Q(shipment__state=ShipmentState.BACK)
+    idle = LabelPurchase.objects.select_related("shipment").filter(here | given, state=_P.BOUGHT)
     asked = 0
     for purchase in idle.filter(bought_at__lte=now - min(WINDOWS.values()) + IN_GOOD_TIME):
         assert purchase.bought_at is not None
         # A label that was given back in vain before is known as a loss, and has its case.
-        if purchase.refund_attempts or now < purchase.bought_at + window(purchase.carrier) - IN_GOOD_TIME:
+        if purchase.refund_attempts or not _is_unused(purchase):
             continue
-        open_case(shipment=purchase.shipment, reason=CaseReason.SILENT, detail="label never used", now=now)
+        if now < good_until(carrier=purchase.carrier, bought_at=purchase.bought_at):
+            continue
+        reason = CaseReason.NO_RETURN if purchase.is_return else CaseReason.SILENT
+        open_case(shipment=purchase.shipment, reason=reason, detail="label never used", now=now)
         try:
             request_refund(purchase_id=purchase.pk, gateway=gateway, now=now)
         except (GatewayError, NotRefundable) as error:
@@ -116,7 +130,7 @@ def _may_ask_again(purchase: LabelPurchase, *, now: datetime) -> bool:
         carrier=purchase.carrier,
         bought_at=purchase.bought_at,
         requests=purchase.refund_attempts,
-        is_unscanned=purchase.shipment.state == ShipmentState.LABELLED,
+        is_unscanned=_is_unused(purchase),
         now=now,
     )
 
@@ -126,7 +140,8 @@ def settle(*, purchase: LabelPurchase, status: str, now: datetime) -> None:
 
     A rejection is a loss only when asking again cannot help; till then it is asked again day by day.
 
-    After commit: a refunded parcel is unpacked, and its claim can be changed, cancelled or sent again.
+    After commit: a refunded parcel is unpacked, and its claim can be changed, cancelled or sent again. A
+    return label is simply gone.
     """
     if status == "submitted" or (status not in GRANTED and _may_ask_again(purchase, now=now)):
         return
@@ -142,6 +157,8 @@ def settle(*, purchase: LabelPurchase, status: str, now: datetime) -> None:
             return
         if mine.update(state=_P.REFUNDED):
             _book(purchase, now=now)
+            if purchase.is_return:
+                return
             _unpack(purchase.shipment, claim, now=now)
 
 

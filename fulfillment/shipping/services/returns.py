@@ -11,7 +11,7 @@ from fulfillment.claims.services.progress import record_returning
 from fulfillment.shipping.errors import NotExpectedBack
 from fulfillment.shipping.models import Case, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
-from fulfillment.shipping.rules.states import ShipmentState
+from fulfillment.shipping.rules.states import OUT_STATES, ShipmentState
 from fulfillment.shipping.services.cases import open_case
 from fulfillment.shipping.services.packing import lock_parcel
 from fulfillment.shipping.services.siblings import others_of
@@ -19,7 +19,6 @@ from inventory.rules import Account
 from inventory.services.quarantine import quarantine
 from inventory.services.scanning import clean_scanned
 
-_OUT = (ShipmentState.IN_TRANSIT, ShipmentState.DELIVERED, ShipmentState.RETURNING, ShipmentState.LOST)
 _WITH_CARRIER = (Account.IN_TRANSIT, Account.DELIVERED, Account.LOST)
 
 
@@ -56,7 +55,7 @@ def take_in(
         wanted = {row.unit.serial: row.unit for row in rows}
         if shipment.state == ShipmentState.BACK:
             return Intake(shipment, [], [], [])
-        if shipment.state not in _OUT:
+        if shipment.state not in OUT_STATES:
             raise NotExpectedBack(shipment.code, ShipmentState(shipment.state).label)
         if found:
             quarantine(serials=found, actor=actor, now=now, reference=shipment.code, bin_label=bin_label)

@@ -63,12 +63,14 @@ def tell_of_one(
     problem: str,
     carrier: dict[str, Any],
     now: datetime,
+    is_asked_for: bool = False,
 ) -> None:
     """Tell a claim what one of its several parcels did.
 
     The claim is shipped with the first, delivered with the last, and returned when all come back.
 
     Args: carrier: `carrier` and `tracking_code` of this parcel.
+          is_asked_for: it comes back with the return label that the maintainer was given.
     """
     states = set(others_of(shipment).values_list("state", flat=True))
     first_scan = claim.state == ClaimState.ACCEPTED
@@ -77,7 +79,7 @@ def tell_of_one(
     if state == _T.DELIVERED and states == {_T.DELIVERED}:
         record_delivered(claim, now=now)
     elif state == _T.RETURNING and states <= {_T.RETURNING, _T.BACK}:
-        record_returning(claim, problem=problem, now=now)
+        record_returning(claim, problem=problem, is_asked_for=is_asked_for, now=now)
     elif not (first_scan and state == _T.IN_TRANSIT):
         record(
             claim,
@@ -89,7 +91,7 @@ def tell_of_one(
         )
         if state == _T.IN_TRANSIT:
             _announce(claim, shipment, carrier, now=now)
-        elif state == _T.RETURNING:
+        elif state == _T.RETURNING and not is_asked_for:
             report_problem(claim, problem=problem, now=now)
 
 

@@ -37,7 +37,7 @@ def open_silent_cases(*, now: datetime) -> int:
 def silent_parcels(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[tuple[Shipment, str]]:
     """Parcels quiet for longer than they may be, without an open case; and how long, in days."""
     heard = TrackingUpdate.objects.filter(purchase__shipment=OuterRef("pk")).order_by("-recorded_at")
-    promise = LabelPurchase.objects.filter(shipment=OuterRef("pk")).order_by("-generation")
+    promise = LabelPurchase.objects.outbound().filter(shipment=OuterRef("pk")).order_by("-generation")
     open_ones = Case.objects.filter(shipment=OuterRef("pk"), closed_at=None)
     quiet = (
         Shipment.objects.filter(~Exists(open_ones), state__in=sorted(WATCHED_STATES))

@@ -56,7 +56,9 @@ def _take_off_manifests(claim: Claim) -> None:
 
 def _retire_unbought(claim: Claim, *, now: datetime) -> None:
     """Purchases of which nothing was asked that could have cost money are not made."""
-    unbought = LabelPurchase.objects.filter(shipment__claim=claim, state__in=sorted(UNBOUGHT_STATES))
+    unbought = LabelPurchase.objects.outbound().filter(
+        shipment__claim=claim, state__in=sorted(UNBOUGHT_STATES)
+    )
     for purchase in list(unbought.select_related("shipment").order_by("pk")):
         mine = LabelPurchase.objects.filter(pk=purchase.pk, state__in=sorted(UNBOUGHT_STATES))
         if mine.update(state=PurchaseState.RETIRED, lease_owner="", lease_until=None):

@@ -13,6 +13,7 @@ from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.paying import STOP_PARCELS
 from fulfillment.claims.services.submission import SHIP_CLAIM
 from fulfillment.shipping.models import Case, LabelPurchase, Shipment
+from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.states import (
     DEAD_PURCHASE_STATES,
     LABEL_STATES,
@@ -105,8 +106,10 @@ def _unplanned(now: datetime) -> Iterable[int]:
 
 def _unbought(now: datetime) -> Iterable[object]:
     open_case = Case.objects.filter(shipment=OuterRef("shipment"), closed_at__isnull=True)
+    # A return label is bought because there is a case; only one about itself says that it waits.
+    is_due = ~Exists(open_case) | Q(is_return=True) & ~Exists(open_case.filter(reason=CaseReason.NO_RETURN))
     idle = LabelPurchase.objects.filter(
-        ~Exists(open_case),
+        is_due,
         state__in=sorted(UNBOUGHT_STATES),
         created_at__lte=now - IDLE,
         shipment__claim__held_at__isnull=True,

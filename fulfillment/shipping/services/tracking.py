@@ -38,6 +38,8 @@ from fulfillment.shipping.rules.tracking import (
     Weight,
     Word,
     change,
+    change_by_return,
+    is_scan,
     moves_between,
     read_status,
     weigh,
@@ -208,7 +210,8 @@ def _apply(
         weight = weigh(
             Word(state.status, said_at),
             newest=_newest(purchase),
-            current=ShipmentState(shipment.state),
+            # A return takes nothing back of what the way out came to.
+            current=ShipmentState.RETURNING if purchase.is_return else ShipmentState(shipment.state),
             detail=state.detail,
         )
         if weight is Weight.DOUBTFUL and not is_confirmed:
@@ -242,11 +245,13 @@ def _newest(purchase: LabelPurchase) -> Word | None:
 
 
 def _effect(purchase: LabelPurchase, shipment: Shipment, state: TrackerState) -> Change:
-    meaning = read_status(state.status, state.detail)
     if purchase.state in (_P.FAILED, _P.RETIRED):
         # We hold it for unbought, and perhaps bought another: money is at stake, the parcel is not.
         return Change(None, counts=False, case=CaseReason.PURCHASE_UNKNOWN)
-    return change(ShipmentState(shipment.state), meaning)
+    current = ShipmentState(shipment.state)
+    if purchase.is_return:
+        return change_by_return(current, state.status, state.detail)
+    return change(current, read_status(state.status, state.detail))
 
 
 def _take_effect(
@@ -285,14 +290,22 @@ def _tell_claim(
     """Carriers leave steps out, claims do not: whatever comes after the hand-over implies it."""
     carrier: dict[str, Any] = {"carrier": purchase.carrier, "tracking_code": purchase.tracking_code}
     if others_of(shipment).exists():
-        tell_of_one(claim, shipment, state=effect.state, problem=effect.problem, carrier=carrier, now=now)
+        tell_of_one(
+            claim,
+            shipment,
+            state=effect.state,
+            problem=effect.problem,
+            carrier=carrier,
+            is_asked_for=purchase.is_return,
+            now=now,
+        )
         return
     if claim.state == ClaimState.ACCEPTED or effect.state == ShipmentState.IN_TRANSIT:
         record_shipped(claim, **carrier, now=now)
     if effect.state == ShipmentState.DELIVERED:
         record_delivered(claim, now=now)
     if effect.state == ShipmentState.RETURNING:
-        record_returning(claim, problem=effect.problem, now=now)
+        record_returning(claim, problem=effect.problem, is_asked_for=purchase.is_return, now=now)
 
 
 def ask_silent_trackers(*, gateway: CarrierGateway, now: datetime, silent_for: timedelta = ASK_AFTER) -> int:
@@ -315,9 +328,11 @@ def ask_silent_trackers(*, gateway: CarrierGateway, now: datetime, silent_for: t
 
 def _silent(now: datetime, silent_for: timedelta) -> Any:
     heard = TrackingUpdate.objects.filter(purchase=OuterRef("pk"), recorded_at__gt=now - silent_for)
+    on_its_way = Q(is_return=False, shipment__state__in=sorted(UNDER_WAY_STATES))
+    given = Q(is_return=True) & ~Q(shipment__state=ShipmentState.BACK)
     return (
         LabelPurchase.objects.select_related("shipment")
-        .filter(~Exists(heard), state=_P.BOUGHT, shipment__state__in=sorted(UNDER_WAY_STATES))
+        .filter(on_its_way | given, ~Exists(heard), state=_P.BOUGHT)
         .filter(Q(checked_at__isnull=True) | Q(checked_at__lte=now - silent_for))
         .filter(bought_at__lte=now - silent_for)
         .exclude(tracker_id="")
@@ -331,6 +346,9 @@ def _hear(purchase: LabelPurchase, state: TrackerState, *, now: datetime) -> Non
         # The tracker's own time lags behind the events that tell of it, so it must not make this stale.
         said_at = max(state.changed_at, newest.said_at) if newest else state.changed_at
         _apply(purchase, state, said_at=said_at, webhook=None, now=now, is_confirmed=True)
+        return
+    if purchase.is_return and not is_scan(state.status):
+        # It lies at the maintainer's, who posts it or not; `refund_unused` counts the days.
         return
     last_word = max(newest.said_at, purchase.bought_at or newest.said_at)
     if now - last_word > SILENT_AFTER + timedelta(days=purchase.promised_days):

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 
+from config.invariants import verify
 from fulfillment.shipping import errors
 from fulfillment.shipping.gateways.base import GatewayError
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
@@ -24,8 +26,10 @@ from fulfillment.shipping.services.handing_over import (
     take_off,
 )
 from fulfillment.shipping.services.planning import ship_claim
+from fulfillment.shipping.services.refunds import request_refund
 from fulfillment.vault.addresses import PostalAddress
 from sandbox.client import Control
+from sandbox.easypost.rates import ACCOUNTS
 from tests.fulfillment.shipping.conftest import Buy
 from tests.fulfillment.shipping.floor import PACKER, Floor, people, serials, tracking_code
 
@@ -160,6 +164,58 @@ def test_a_parcel_can_be_taken_off_until_the_hand_over(
         take_off(label=parcels[1].code, actor=PACKER, now=now)
     # It can be undone, and go another time.
     packing.undo(key="undo-0001", scan_key=f"{parcels[0].code}.seal", actor=PACKER, now=now)
+
+
+def test_a_label_whose_money_is_asked_back_goes_on_no_manifest(
+    sealed: Callable[[int], list[Shipment]], gateway: EasyPostGateway, now: datetime
+) -> None:
+    parcels = sealed(2)
+    label = LabelPurchase.objects.get(shipment=parcels[0])
+    request_refund(purchase_id=label.pk, gateway=gateway, now=now)
+    for chosen in (None, [parcel.code for parcel in parcels]):
+        made = make_manifest(carrier="USPS", actor=PACKER, now=now, with_form=False, parcels=chosen)
+        assert [(one.parcel, one.code) for one in made.left_out] == [(parcels[0].code, "refunded")]
+        assert "Take it out of the bag" in made.left_out[0].why
+        take_off(label=parcels[1].code, actor=PACKER, now=now)
+    with pytest.raises(errors.NothingToHandOver):
+        make_manifest(carrier="USPS", actor=PACKER, now=now, parcels=[parcels[0].code])
+    assert verify().violations == []
+
+
+def test_a_parcel_on_a_manifest_keeps_its_label_until_it_is_taken_off(
+    sealed: Callable[[int], list[Shipment]], gateway: EasyPostGateway, vendor: Control, now: datetime
+) -> None:
+    (parcel,) = sealed(1)
+    label = LabelPurchase.objects.get(shipment=parcel)
+    made = make_manifest(carrier="USPS", actor=PACKER, now=now, with_form=False)
+    with pytest.raises(errors.NotRefundable, match=f"on manifest {made.manifest.code}. Take it off"):
+        request_refund(purchase_id=label.pk, gateway=gateway, now=now)
+    label.refresh_from_db()
+    assert (label.state, vendor.labels()[0]["refund_status"]) == ("bought", None)
+    take_off(label=parcel.code, actor=PACKER, now=now)
+    assert request_refund(purchase_id=label.pk, gateway=gateway, now=now) == "submitted"
+
+
+def test_a_form_is_of_one_account(now: datetime) -> None:
+    ours = [
+        Candidate(**{**vars(GOOD), "code": f"S-{number}", "account": f"ca_{number % 2}"})
+        for number in range(4)
+    ]
+    refused = Candidate(**{**vars(GOOD), "account": "ca_9", "is_sealed": False})
+    chosen: dict[str, Any] = {"origin": 1, "carrier": "USPS", "mode": "test", "now": now}
+    found = left_out([refused, *ours], has_form=True, **chosen)
+    assert [(one.parcel, one.code) for one in found] == [
+        ("S-1", "not_sealed"),
+        ("S-1", "other_account"),
+        ("S-3", "other_account"),
+    ]
+    # A list of ours goes to the driver, who does not ask for accounts.
+    assert len(left_out(ours, has_form=False, **chosen)) == 0
+
+
+def test_the_account_of_a_label_is_kept(sealed: Callable[[int], list[Shipment]]) -> None:
+    sealed(1)
+    assert LabelPurchase.objects.get().carrier_account == ACCOUNTS["USPS"]
 
 
 GOOD = Candidate(

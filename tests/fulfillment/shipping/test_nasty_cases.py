@@ -1,8 +1,11 @@
-"""What is left of INTEGRATIONS § 7 and its "more worth a test", each named after its case."""
+"""What is left of the nasty cases, each named after its case; docs/nasty-cases.md has them all."""
 
+import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import settings
 
 from fulfillment.shipping.gateways.base import GatewayError, Rate
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
@@ -17,6 +20,7 @@ from fulfillment.shipping.services.recovery import resolve_purchases
 from fulfillment.shipping.services.refunds import request_refund, settle
 from fulfillment.shipping.services.tracking import work_webhook
 from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.services import Purpose, open_address
 from sandbox.client import Control
 
 from .conftest import SETTLE, WORKER, Buy, Plan, cases_of, fresh, labels_bought
@@ -157,3 +161,29 @@ def test_case_14_when_a_rejected_refund_is_asked_for_again(
         now=at,
     )
     assert answer is again
+
+
+def test_case_16_what_the_vendor_makes_of_an_address_does_not_replace_what_was_typed(
+    plan: Plan, buy: Buy, address: PostalAddress, gateway: EasyPostGateway, now: datetime
+) -> None:
+    typed = replace(address, street2="floor 3")
+    bought = buy(plan(address=typed))
+    seen = gateway._client().shipment.retrieve(bought.vendor_shipment_id).to_dict()["to_address"]
+    assert (seen["name"], seen["street2"] or "") == (typed.name.upper(), "")
+    kept = open_address(
+        subject=bought.shipment.claim.code, purpose=Purpose.SUPPORT, actor="staff:ada", now=now
+    )
+    assert (kept.name, kept.street1, kept.street2) == (typed.name, typed.street1, "floor 3")
+
+
+def test_every_nasty_case_names_tests_that_are_there() -> None:
+    page = (settings.BASE_DIR / "docs" / "nasty-cases.md").read_text()
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == list(range(1, 26))
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert len(named) > 50
+    missing = [
+        f"{file}::{test}"
+        for file, test in named
+        if f"def {test}(" not in (settings.BASE_DIR / file).read_text()
+    ]
+    assert missing == []

@@ -9,8 +9,10 @@ import pytest
 from django.db import connection
 
 from fulfillment.shipping.errors import ParcelTaken
-from fulfillment.shipping.models import FloorScan, ParcelUnit, Shipment
-from fulfillment.shipping.services import packing
+from fulfillment.shipping.invariants import labels_given_back_stay_here
+from fulfillment.shipping.models import FloorScan, LabelPurchase, ParcelUnit, Shipment
+from fulfillment.shipping.rules.manifests import left_out
+from fulfillment.shipping.services import handing_over, packing, refunds
 from fulfillment.shipping.services.scans import Answer
 from inventory.models import Movement
 from inventory.services import movements
@@ -106,3 +108,57 @@ def test_without_the_parcels_lock_both_would_pack_it(
     results = two_packers(parcel, now=now)
     assert [type(result).__name__ for result in results] == ["Answer", "Answer"]
     assert set(ParcelUnit.objects.values_list("packed_by", flat=True)) == {PACKER, OTHER}
+
+
+class _Vendor:
+    """Takes every refund; the race is over before it is asked."""
+
+    def request_refund(self, shipment_id: str) -> str:
+        return "submitted"
+
+
+def leaves_while_its_refund_is_asked_for(
+    parcel: Shipment, monkeypatch: pytest.MonkeyPatch, *, now: datetime
+) -> tuple[str, bool]:
+    """What became of a label, and whether its parcel is on a manifest, when both were asked for at once."""
+    for number, serial in enumerate(serials(parcel)):
+        packing.pack(key=f"scan-{number:04}", label=parcel.code, serial=serial, actor=PACKER, now=now)
+    packing.seal(key="scan-seal", label=parcel.code, seal_number="SEAL-0001", actor=PACKER, now=now)
+    looked, asked = threading.Event(), threading.Event()
+    check = left_out
+
+    def held(*args: Any, **given: Any) -> Any:
+        looked.set()
+        asked.wait(2)
+        return check(*args, **given)
+
+    monkeypatch.setattr(handing_over, "left_out", held)
+    purchase_id = LabelPurchase.objects.get(shipment=parcel).pk
+
+    def ask() -> Any:
+        looked.wait(10)
+        try:
+            return refunds.request_refund(purchase_id=purchase_id, gateway=_Vendor(), now=now)  # type: ignore[arg-type]
+        finally:
+            asked.set()
+
+    at_once(
+        lambda: handing_over.make_manifest(carrier="USPS", actor=PACKER, now=now, with_form=False),  # type: ignore[arg-type, return-value]
+        ask,
+    )
+    parcel.refresh_from_db()
+    return LabelPurchase.objects.get(shipment=parcel).state, parcel.manifest_id is not None
+
+
+def test_a_parcel_does_not_leave_with_a_label_that_is_given_back_at_the_same_moment(
+    parcel: Shipment, monkeypatch: pytest.MonkeyPatch, now: datetime
+) -> None:
+    assert leaves_while_its_refund_is_asked_for(parcel, monkeypatch, now=now) == ("bought", True)
+
+
+def test_without_the_lock_it_would(parcel: Shipment, monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
+    from django.db.models import QuerySet
+
+    monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **_: self)
+    assert leaves_while_its_refund_is_asked_for(parcel, monkeypatch, now=now) == ("refund_requested", True)
+    assert [one.ids for one in labels_given_back_stay_here()[1]] == [[parcel.code]]

@@ -9,12 +9,14 @@ from fulfillment.shipping.gateways.verifying import Finding, question, read_veri
 from fulfillment.vault.addresses import PostalAddress
 
 
-def test_capitals_and_nine_digits_are_no_difference(gateway: EasyPostGateway, address: PostalAddress) -> None:
+def test_case_16_capitals_and_nine_digits_are_no_difference(
+    gateway: EasyPostGateway, address: PostalAddress
+) -> None:
     found = gateway.verify_address(replace(address, street2="Floor 3"))
     assert (found.finding, found.suggestion, found.is_incomplete) == (Finding.KNOWN, None, False)
 
 
-def test_a_correction_is_a_suggestion_in_ordinary_letters(
+def test_case_16_a_correction_is_a_suggestion_in_ordinary_letters(
     gateway: EasyPostGateway, address: PostalAddress
 ) -> None:
     found = gateway.verify_address(replace(address, street1="417 Misspelt Montgomery Street"))
@@ -40,6 +42,14 @@ def test_what_the_carrier_says(
 ) -> None:
     found = gateway.verify_address(replace(address, street1=street1))
     assert (found.finding, found.is_incomplete) == (finding, is_incomplete)
+
+
+def test_case_17_deliverable_without_the_right_apartment_is_to_be_confirmed(
+    gateway: EasyPostGateway, address: PostalAddress
+) -> None:
+    """`success: true` comes with an error then; neither a failure nor clean."""
+    found = gateway.verify_address(replace(address, street1="417 Bad-Apt Street"))
+    assert (found.finding, found.is_incomplete) == (Finding.KNOWN, True)
 
 
 def test_nobody_there_is_no_answer(address: PostalAddress) -> None:

@@ -1,0 +1,86 @@
+"""What a person does outside this desk about a case, in plain words: the vendor's API offers no such call.
+
+EasyPost has no call that redirects a parcel (each carrier has its own service), and its insurance is claimed
+with photographs and papers that only people have; what came of it is then written down here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fulfillment.shipping.rules.cases import CaseAction
+
+# The carriers' services that turn a parcel round or send it elsewhere.
+_REDIRECTS: Mapping[str, str] = {
+    "USPS": "USPS Package Intercept on usps.com. It works within the US only, and until the parcel is out "
+    "for delivery.",
+    "UPS": "UPS Delivery Intercept on ups.com, with the account that the label was bought on.",
+    "FedEx": "FedEx Delivery Manager on fedex.com, or FedEx's customer service by phone.",
+    "DHLExpress": "DHL On Demand Delivery, or DHL Express's customer service by phone.",
+}
+
+
+_RETURN = (
+    "Postage is bought, and the maintainer is told by mail that the label can be printed from the claim's page.",
+    "If nobody posts it, the money is asked back before the carrier keeps it, and a case says so.",
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The parcel that a case is about, as those outside know it. Nothing of the recipient.
+
+    `insured_cents` is what was insured with the label, in US cents; 0 for nothing.
+    """
+
+    carrier: str
+    tracking_code: str
+    vendor_shipment_id: str
+    insured_cents: int
+    value_cents: int
+
+
+def advice(action: CaseAction, about: Subject | None) -> Sequence[str]:
+    """What to do before this action is written down, step by step; none where the desk does it itself."""
+    if action is CaseAction.RETURN_LABEL:
+        return _RETURN
+    if about is None:
+        return ()
+    if action is CaseAction.REDIRECT:
+        return _redirect(about)
+    return _insurance(about) if action is CaseAction.CLAIM_INSURANCE else ()
+
+
+def _redirect(about: Subject) -> Sequence[str]:
+    service = _REDIRECTS.get(about.carrier, f"{about.carrier}'s customer service.")
+    return (
+        "This desk cannot tell a carrier to redirect a parcel; ask the carrier yourself.",
+        f"Use {service}",
+        f"The tracking code is {about.tracking_code}. The recipient's address is on the claim's page, and "
+        "opening it is logged.",
+        "Write down below the number that the carrier gives you. The maintainer is then told, and the case "
+        "is due again in a week.",
+    )
+
+
+def _insurance(about: Subject) -> Sequence[str]:
+    worth = f"The keys are worth {_dollars(about.value_cents)}."
+    if about.insured_cents:
+        return (
+            f"The parcel is insured with EasyPost for {_dollars(about.insured_cents)}. {worth}",
+            "In EasyPost's dashboard open Insurance, File a claim, and give the tracking code "
+            f"{about.tracking_code} (shipment {about.vendor_shipment_id}).",
+            "Attach the parcel's customs page or invoice and, for damage, the maintainer's photographs.",
+            "Write down below the number of the claim (clm_…) and the amount. The case stays open until it "
+            "is paid or refused: then close it.",
+        )
+    return (
+        f"The parcel was not insured with its label: it is worth too little for that. {worth}",
+        f"What {about.carrier} itself owes for a lost or damaged parcel is claimed from {about.carrier}, by "
+        f"the tracking code {about.tracking_code}. If its service includes nothing, there is nothing to "
+        "claim: replace the keys, or write the parcel off.",
+        f"Write down below the number that {about.carrier} gives you, and the amount.",
+    )
+
+
+def _dollars(cents: int) -> str:
+    return f"US$ {cents // 100}.{cents % 100:02d}"
