@@ -20,7 +20,8 @@ _REDIRECTS: Mapping[str, str] = {
 
 
 _RETURN = (
-    "Postage is bought, and the maintainer is told by mail that the label can be printed from the claim's page.",
+    "Postage is bought, and the maintainer is told by mail that the label can be printed from the claim's "
+    "page.",
     "If nobody posts it, the money is asked back before the carrier keeps it, and a case says so.",
 )
 

@@ -6,6 +6,7 @@ reads commands, one JSON object a line, and answers each with one:
 
     {"start": JOB, "later": SECONDS, …}  a worker is forked and works one job → {"pid"}
     {"wait": PID}                        → {"status"}: its exit status, negative for the signal that ended it
+    {"look": PID}                        → {"status"}: the same, or null while it is at work
 
 Jobs: `queue` what waits in the queue; `tick` the periodic look at what lies idle or is in doubt; `buy` one
 purchase's, named by `purchase`. With `point` (crash_matrix.POINTS) and `marker`, the worker stops the first time
@@ -27,6 +28,7 @@ import django
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 django.setup()
 
+from django.db import connection  # noqa: E402
 from procrastinate.contrib.django import app  # noqa: E402
 
 from config import clock  # noqa: E402
@@ -69,6 +71,9 @@ def work(api_base: str, command: dict[str, Any]) -> None:
     with points_of(doomed), clock.reading(now):  # type: ignore[arg-type]
         match command["start"]:
             case "tick":
+                with connection.cursor() as cursor:
+                    # The queue's clock is the wall's: what waits to be tried again has waited by now.
+                    cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo'")
                 jobs.sweep(timestamp=0)
                 jobs.resolve_purchases(timestamp=0)
             case "buy":
@@ -89,9 +94,13 @@ def serve(api_base: str) -> None:
     app.perform_import_paths()  # type: ignore[no-untyped-call]
     for line in sys.stdin:
         command = json.loads(line)
+        answer: dict[str, int | None]
         if "wait" in command:
             _, status = os.waitpid(command["wait"], 0)
             answer = {"status": os.waitstatus_to_exitcode(status)}
+        elif "look" in command:
+            ended, status = os.waitpid(command["look"], os.WNOHANG)
+            answer = {"status": os.waitstatus_to_exitcode(status) if ended else None}
         else:
             pid = os.fork()
             if pid == 0:
