@@ -7,6 +7,7 @@ less changes nobody else.
 import random
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 
 from fulfillment.vault.addresses import PostalAddress
 
@@ -68,9 +69,20 @@ _VOWELS = ("a", "e", "i", "o", "u", "ae", "ei", "ou")
 _ENDS = ("n", "l", "r", "s", "th", "nd", "rn", "ck", "m")
 
 
+class Pays(Enum):
+    """What somebody does on the page to pay on."""
+
+    AT_ONCE = "at once"
+    AT_SECOND_TRY = "after a card that is declined"
+    NOT = "not at all"
+
+
 @dataclass(frozen=True)
 class Person:
-    """How one maintainer behaves. `claims_after` None means they never come."""
+    """How one maintainer behaves. `claims_after` None means they never come.
+
+    Few pay for anything: `extra_keys` beyond the allotment, or express shipping.
+    """
 
     username: str
     country: str
@@ -78,11 +90,19 @@ class Person:
     wants: str
     cancels: bool
     enrols_after: timedelta | None
+    extra_keys: int
+    is_express: bool
+    pays: Pays
+
+    @property
+    def is_to_pay(self) -> bool:
+        """Whether what they want may cost something."""
+        return self.is_express or self.extra_keys > 0
 
 
 def person(seed: int, username: str, *, claim_share: float, weeks: int) -> Person:
     """Draw a maintainer's behaviour: most who come do so in the first weeks, some remember late."""
-    draw = random.Random(f"{seed}/{username}")
+    draw, purse = random.Random(f"{seed}/{username}"), random.Random(f"{seed}/{username}/pays")
     country = draw.choices(list(COUNTRIES), weights=list(COUNTRIES.values()))[0]
     comes = draw.random() < claim_share * (1 if country in SERVED else TRIES_ANYWAY)
     day = min(draw.expovariate(1 / (weeks * 1.6)), weeks * 7 - 1.5)
@@ -94,6 +114,10 @@ def person(seed: int, username: str, *, claim_share: float, weeks: int) -> Perso
         wants=draw.choices(["pair", "usb_c", "usb_a"], weights=[60, 30, 10])[0],
         cancels=draw.random() < 0.012,
         enrols_after=timedelta(days=draw.uniform(1, 21)) if draw.random() < 0.7 else None,
+        # About one in ten; by a draw of their own, which leaves the others as they were.
+        extra_keys=purse.choice([1, 1, 2]) if purse.random() < 0.05 else 0,
+        is_express=purse.random() < 0.05,
+        pays=purse.choices(list(Pays), weights=[75, 10, 15])[0],
     )
 
 

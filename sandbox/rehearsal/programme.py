@@ -16,7 +16,7 @@ from config.commands import Steps
 from config.management.commands.verify import as_document
 from fulfillment.claims.errors import Ineligible
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent
-from fulfillment.claims.rules import WantedItem
+from fulfillment.claims.rules import ClaimState, WantedItem
 from fulfillment.claims.services.changes import cancel_claim, review_claim
 from fulfillment.claims.services.previewing import preview_draft
 from fulfillment.claims.services.prices import publish_prices
@@ -40,9 +40,11 @@ from roster.services.policies import draft_policy, publish_draft, publish_policy
 from roster.services.roles import import_roles
 from sandbox.client import Control
 from sandbox.rehearsal.clock import VirtualClock
+from sandbox.rehearsal.payers import Payers
 from sandbox.rehearsal.people import Person, address_of, person
 from sandbox.rehearsal.plan import Plan
 from sandbox.rehearsal.workers import Workers
+from sandbox.stripe.client import StripeControl
 from sandbox.synthetic import generate_index
 
 ACTOR = "system:rehearsal"
@@ -67,7 +69,7 @@ POLICY = {
 OPEN_AFTER_THE_END = timedelta(weeks=8)
 
 
-# What a visitor of the demo may buy. The rehearsed maintainers take what is free.
+# What the few who want more than is free may buy, and every visitor of the demo.
 PRICES = {
     "version": "rehearsal-1",
     "currency": "USD",
@@ -96,6 +98,7 @@ class Programme:
         self.clock = time_now
         self.vendor = vendor
         self.workers = workers
+        self.payers = Payers(StripeControl(vendor))
         self.say = say
         self.tally: Counter[str] = Counter()
         # What the reports said of moments, when these had just passed; asked again at the end (I11).
@@ -208,8 +211,12 @@ class Programme:
             self.workers.finish()
             if self.plan.faults != "none":
                 resolve_purchases(timestamp=0)
+            # Before the vendor's day passes, so that it is we who end what nobody paid, and not its time.
+            self.payers.end_what_nobody_paid()
+            self.workers.work(evening)
             with self.workers.working(evening):
                 self.vendor.advance_to(evening)
+            self.payers.fetch_books()
             if number % 7 == 6:
                 # Asking after every parcel that was quiet for hours is a week's work at this pace.
                 periodic_chores(now=evening)
@@ -233,12 +240,18 @@ class Programme:
     def _claim(self, one: Person, evening: datetime) -> None:
         assert one.claims_after is not None
         self.clock.move_to(self.plan.start + one.claims_after)
-        if not one.cancels:
+        if not one.cancels and not one.is_to_pay:
             self._submit(one)
             return
-        # Whether a claim can be cancelled, and who gets its keys, must not depend on how fast workers are.
+        # Whether a claim can be cancelled, when it is paid, and who gets its keys, must not depend on how
+        # fast workers are.
         self.workers.finish()
-        if claim := self._submit(one):
+        claim = self._submit(one)
+        if claim and claim.state == ClaimState.AWAITING_PAYMENT:
+            # Sessions are good for a day of the vendor's own clock.
+            self.vendor.set_clock(self.clock())
+            self.payers.visit(claim, one, self.tally)
+        if claim and one.cancels:
             self.clock.move_to(self.clock() + timedelta(minutes=10))
             cancel_claim(code=claim.code, actor="claimant", now=clock.now())
             self.tally["cancelled"] += 1
@@ -246,17 +259,15 @@ class Programme:
         self.workers.start(evening)
 
     def _submit(self, one: Person) -> Claim | None:
-        items = {
-            "pair": [],
-            "usb_a": [WantedItem("KD-A-NFC", 2)],
-            "usb_c": [WantedItem("KD-C-NFC", 2)],
-        }[one.wants]
+        sku = {"pair": None, "usb_a": "KD-A-NFC", "usb_c": "KD-C-NFC"}[one.wants]
+        items = [WantedItem(sku, 2 + one.extra_keys)] if sku or one.extra_keys else []
         try:
             claim = submit_claim(
                 campaign=self.campaign,
                 username=one.username,
                 items=items,
                 address=address_of(self.plan.seed, one),
+                service="express" if one.is_express else "standard",
                 actor="claimant",
                 now=clock.now(),
             )
@@ -356,6 +367,7 @@ class Programme:
                 ),
             },
             "vendor": self._compare_books(),
+            "payments": self.payers.books(),
             "verify": verdict,
         }
 

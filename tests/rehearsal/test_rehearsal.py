@@ -28,6 +28,14 @@ def test_the_vendors_books_agree_with_ours(run: Run) -> None:
     assert vendor["labels_ours"] == vendor["labels_theirs"] > 0
 
 
+def test_some_pay_and_the_books_of_money_agree_to_the_cent(run: Run) -> None:
+    payments, came = run.summary["payments"], run.summary["came"]
+    assert payments["agree"] is True
+    assert payments["ours"] == payments["theirs"]
+    assert payments["ours"]["payments"] == came["paid"] > 0
+    assert payments["ours"]["net_cents"] > 0
+
+
 def test_the_same_seed_gives_the_same_summary_to_the_byte(run: Run) -> None:
     again = rehearse(
         f"--seed={PLAN.seed}",
