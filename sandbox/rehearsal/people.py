@@ -90,9 +90,9 @@ class Person:
     wants: str
     cancels: bool
     enrols_after: timedelta | None
-    extra_keys: int
-    is_express: bool
-    pays: Pays
+    extra_keys: int = 0
+    is_express: bool = False
+    pays: Pays = Pays.AT_ONCE
 
     @property
     def is_to_pay(self) -> bool:
