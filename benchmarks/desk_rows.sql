@@ -25,14 +25,14 @@ INSERT INTO claims_invitation (campaign_id, wave_id, account_id, invited_at, was
     JOIN claims_wave wave ON wave.name = 'Wave ' || 1 + (n - 1) * 10 / @rows;
 
 INSERT INTO claims_claim (id, code, campaign_id, account_id, decision_id, state, country, service,
-            created_at, updated_at, waitlisted_at, policy_id, wave_id)
+            created_at, updated_at, waitlisted_at, policy_id, wave_id, in_part)
         SELECT n, 'C-' || n, campaign.id, n, n, CASE
     WHEN n > @rows - 300 THEN (ARRAY['in_review', 'waitlisted', 'accepted'])[1 + n % 3]
     WHEN n % 50 = 0 THEN 'cancelled' WHEN n % 97 = 0 THEN 'rejected' WHEN n % 211 = 0 THEN 'returned'
     ELSE 'delivered' END,
             CASE WHEN n % 2000 = 7 THEN 'NZ' ELSE (ARRAY['US', 'DE', 'FR', 'JP'])[1 + n % 4] END,
                 'standard',
-            @when, @when, @when, decision.policy_id, invitation.wave_id
+            @when, @when, @when, decision.policy_id, invitation.wave_id, false
         FROM generate_series(1, @rows) AS n CROSS JOIN claims_campaign campaign JOIN roster_decision
             decision ON decision.id = n
         JOIN claims_invitation invitation ON invitation.account_id = n;
@@ -95,11 +95,11 @@ INSERT INTO shipping_labelpurchase (id, shipment_id, generation, state, mode, ve
             rate_why,
         insured_cents, buy_attempts, lease_owner, label_id, label_url, label_sha256, tracking_code,
             tracker_id,
-        refund_attempts, last_error, created_at, bought_at)
+        refund_attempts, last_error, created_at, bought_at, premium_cents)
     SELECT gen_random_uuid(), n, 1, 'bought', 'test', 'shp_' || n, '', 'USPS', 'Ground', 500, 500, 900,
         'USD', 5, 'DDP', '', 0,
-        1, '', 'lbl_' || n, '', '', 'T' || n, 'trk_' || n, 0, '', @when, @when FROM generate_series(1, @rows) AS
-            n;
+        1, '', 'lbl_' || n, '', '', 'T' || n, 'trk_' || n, 0, '', @when, @when, 0
+        FROM generate_series(1, @rows) AS n;
 
 INSERT INTO shipping_shipment_units (shipment_id, unit_id, picked_by, packed_by)
     SELECT n, 1000 + n, '', '' FROM generate_series(1, @rows) AS n;

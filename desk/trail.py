@@ -15,9 +15,9 @@ from django.db.models import Model, Q, QuerySet
 
 from desk.models import AuditEntry
 from fulfillment.claims.models import ClaimEvent
-from fulfillment.vault.models import Opening
+from fulfillment.vault.models import Opening, SealedDocument
 from inventory.models import Movement
-from inventory.rules import Account
+from inventory.rules import Account, Reason
 
 # Read at once from each source while a file is written.
 _CHUNK = 1_000
@@ -73,8 +73,12 @@ class Source:
     action: str
     subject: str
     line: Callable[[Any], Line]
+    # What can be done in it, where that is a closed list: for anything else it need not be searched.
+    actions: frozenset[str] | None = None
 
     def find(self, asked: Asked) -> QuerySet[Any]:
+        if asked.action and self.actions is not None and asked.action not in self.actions:
+            return self.rows().none()
         wanted = {"actor": asked.actor, self.action: asked.action, self.subject: asked.subject}
         rows = self.rows().filter(**{name: value for name, value in wanted.items() if value})
         if asked.since:
@@ -194,6 +198,7 @@ SOURCES = (
         "name",
         "claim__code",
         _of_a_claim,
+        frozenset(ClaimEvent.Name.values),
     ),
     Source(
         "ledger",
@@ -203,7 +208,17 @@ SOURCES = (
         "reason",
         "unit__serial",
         _of_the_ledger,
+        frozenset(map(str, Reason)),
     ),
-    Source("vault", "Opened addresses", Opening.objects.all, "opened_at", "kind", "subject", _of_the_vault),
+    Source(
+        "vault",
+        "Opened addresses",
+        Opening.objects.all,
+        "opened_at",
+        "kind",
+        "subject",
+        _of_the_vault,
+        frozenset(SealedDocument.Kind.values),
+    ),
 )
 _RANKS = {source.name: rank for rank, source in enumerate(SOURCES)}
