@@ -29,7 +29,7 @@ from reports.tables import Report
 from tests.browser import WIDTHS, Scheme, Visitor, launched
 from tests.desk.test_floor_browser import cookie_of
 from tests.flushing import _flush_past_the_triggers  # noqa: F401
-from tests.played import connected_to
+from tests.played import Run, connected_to
 from tests.reports.conftest import MOMENTS
 from tests.reports.papers import pages_of, sheets_as_page
 
@@ -60,9 +60,9 @@ def test_a_small_programme(browser: Browser, live_server: Any, programme: Campai
 
 
 @pytest.fixture
-def rehearsed(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
+def rehearsed(run: Run) -> Iterator[LiveServer]:
     """The site over a rehearsed programme's own database."""
-    name = os.environ.get("KEYDESK_LOOK_AT") or request.getfixturevalue("run").database
+    name = os.environ.get("KEYDESK_LOOK_AT") or run.database
     with copied(name) as copy, connected_to(copy):
         server = LiveServer("127.0.0.1")
         try:

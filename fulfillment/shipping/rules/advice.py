@@ -1,7 +1,8 @@
-"""What a person does outside this desk about a case, in plain words: the vendor's API offers no such call.
+"""What a person does outside this desk about a case, in plain words.
 
-EasyPost has no call that redirects a parcel (each carrier has its own service), and its insurance is claimed
-with photographs and papers that only people have; what came of it is then written down here.
+EasyPost has no call that redirects a parcel (each carrier has its own service). Insurance is claimed with
+photographs and papers that only people have, so a person does that too, though the vendor has a call for it;
+what came of it is then written down here.
 """
 
 from collections.abc import Mapping, Sequence
