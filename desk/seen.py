@@ -1,9 +1,11 @@
 """What somebody had before them when a form was opened, signed into it, so that nobody is overwritten."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.core import signing
+from django.db.models import QuerySet
 
 from config.errors import KeydeskError
 
@@ -15,6 +17,20 @@ class ChangedMeanwhile(KeydeskError):
 
     def __init__(self) -> None:
         super().__init__("Somebody changed this meanwhile. Load the page again, look, then decide.")
+
+
+WORKED_MEANWHILE = "Somebody worked this case meanwhile. What they did is below; decide again."
+
+
+def refuse_unseen(entries: QuerySet[Any], seen: int, *, actor: str, now: datetime) -> None:
+    """Binding when called last in the action's own transaction, which holds the case's row.
+
+    Raises: ChangedMeanwhile: somebody wrote into the case after the page was opened with `seen` entries
+        and before this action, by this actor at this time, held it.
+    """
+    first = entries.order_by("id")[seen : seen + 1].values_list("actor", "at").first()
+    if first is not None and first != (actor, now):
+        raise ChangedMeanwhile
 
 
 class SeenField(forms.CharField):

@@ -1,7 +1,6 @@
 """One case: its clock, what was done about it, and what the playbook offers."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -16,7 +15,7 @@ from config.errors import BadRequest, KeydeskError
 from desk import audit
 from desk.gate import actor_of, allowed
 from desk.roles import Action
-from desk.seen import ChangedMeanwhile
+from desk.seen import WORKED_MEANWHILE, ChangedMeanwhile, refuse_unseen
 from desk.shell import desk_page
 from fulfillment.shipping.models import Case
 from fulfillment.shipping.rules.advice import advice
@@ -37,7 +36,6 @@ FIELDS: Mapping[CaseAction, tuple[str, ...]] = {
     CaseAction.CLAIM_INSURANCE: ("reference", "cents"),
     CaseAction.CLOSE: ("outcome",),
 }
-MEANWHILE = "Somebody worked this case meanwhile. What they did is below; decide again."
 _REQUIRED = {*_ADDRESS, "cents", "outcome"} - {"street2", "state", "postal_code", "phone"}
 # A return label may cost what the way out was allowed to, unless somebody says more.
 _OPTIONAL = {(CaseAction.RETURN_LABEL, "cents")}
@@ -109,14 +107,11 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, found, form=form, status=422)
     done = form.cleaned_data
-    if done["seen"] != found.entries.count():
-        return _page(request, found, refusal=MEANWHILE, status=409)
     actor, now = actor_of(request), clock.now()
 
     def record() -> None:
         """The last thing in the action's own transaction, which holds the case's row."""
-        if _unseen(found, done["seen"], actor=actor, now=now):
-            raise ChangedMeanwhile
+        refuse_unseen(found.entries, done["seen"], actor=actor, now=now)
         audit.record(
             actor=actor,
             action=f"case_{action}",
@@ -131,20 +126,15 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
 
     given: dict[str, Any] = {"code": code, "actor": actor, "now": now, "record": record}
     try:
+        refuse_unseen(found.entries, done["seen"], actor=actor, now=now)
         _do(found, action, done, given, take_over="take_over" in request.POST)
     except ChangedMeanwhile:
-        return _page(request, _case(code), refusal=MEANWHILE, status=409)
+        return _page(request, _case(code), refusal=WORKED_MEANWHILE, status=409)
     except (KeydeskError, Shredded) as refusal:
         _name_fields(form, refusal)
         return _page(request, found, form=form, refusal=str(refusal), status=409)
     messages.success(request, f"Case {code}: {action.label}. Done.")
     return HttpResponseRedirect(reverse("desk:case", args=[code]))
-
-
-def _unseen(found: Case, seen: int, *, actor: str, now: datetime) -> bool:
-    """Whether somebody wrote into the case after the page was opened and before this action held it."""
-    first = found.entries.order_by("id")[seen : seen + 1].values_list("actor", "at").first()
-    return first is not None and first != (actor, now)
 
 
 def _do(

@@ -1,7 +1,6 @@
 """Cases about money: the list, one case with its evidence, and what the playbook offers."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -17,6 +16,7 @@ from desk.evidence import evidence_for
 from desk.gate import actor_of, allowed, may
 from desk.paging import page_of
 from desk.roles import ALLOWED, Action
+from desk.seen import WORKED_MEANWHILE, ChangedMeanwhile, refuse_unseen
 from desk.shell import desk_page
 from fulfillment.payments.errors import BadMoneyData, PaymentsError
 from fulfillment.payments.models import PaymentCase
@@ -95,23 +95,27 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, found, form=form, status=422)
     done = form.cleaned_data
-    if done["seen"] != found.entries.count():
-        refusal = "Somebody worked this case meanwhile. What they did is below; decide again."
-        return _page(request, found, refusal=refusal, status=409)
     actor, now = actor_of(request), clock.now()
-    record = partial(
-        audit.record,
-        actor=actor,
-        action=f"money_{action}",
-        subject_kind="payment_case",
-        subject=code,
-        reason=done["note"],
-        now=now,
-        after={name: done[name] for name in ("outcome", "reference") if done.get(name)},
-    )
+
+    def record() -> None:
+        """The last thing in the action's own transaction, which holds the case's row."""
+        refuse_unseen(found.entries, done["seen"], actor=actor, now=now)
+        audit.record(
+            actor=actor,
+            action=f"money_{action}",
+            subject_kind="payment_case",
+            subject=code,
+            reason=done["note"],
+            now=now,
+            after={name: done[name] for name in ("outcome", "reference") if done.get(name)},
+        )
+
     given: dict[str, Any] = {"code": code, "actor": actor, "now": now, "record": record}
     try:
+        refuse_unseen(found.entries, done["seen"], actor=actor, now=now)
         _do(action, done, given, take_over="take_over" in request.POST)
+    except ChangedMeanwhile:
+        return _page(request, _case(code), refusal=WORKED_MEANWHILE, status=409)
     except PaymentsError as refusal:
         if isinstance(refusal, BadMoneyData) and refusal.field in form.fields:
             form.add_error(refusal.field, str(refusal))

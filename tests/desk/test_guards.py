@@ -21,6 +21,9 @@ from config import clock
 from desk.models import AuditEntry
 from desk.roles import Role
 from fulfillment.claims.models import Campaign, Claim
+from fulfillment.payments.models import PaymentCase
+from fulfillment.payments.rules.states import PaymentCaseReason
+from fulfillment.payments.services.cases import open_payment_case
 from fulfillment.shipping.models import Case, PickList
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.services.cases import open_case
@@ -131,7 +134,7 @@ def test_a_case(
     open_case(shipment=parcel, reason=CaseReason.NOT_ARRIVED, now=now)
     case = Case.objects.get()
     if not is_guarded:
-        monkeypatch.setattr("desk.views.cases._unseen", lambda *_, **__: False)
+        monkeypatch.setattr("desk.views.cases.refuse_unseen", lambda *_, **__: None)
 
     def work(client: Client, action: str, **more: str) -> int:
         form = {"action": action, "seen": 0, **more}
@@ -147,6 +150,32 @@ def test_a_case(
         assert (answers, case.closed_at, told()) == ((409, 302), None, ["staff:kim"])
     else:
         # Robin closes it without having read what kim was told.
+        assert answers == (302, 302)
+        assert case.closed_by == "staff:robin"
+
+
+@WITH_AND_WITHOUT
+def test_a_case_about_money(
+    is_guarded: bool, robin: Client, kim: Client, race: Race, now: datetime, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    open_payment_case(about="po_unknown", reason=PaymentCaseReason.UNKNOWN_MONEY, now=now)
+    case = PaymentCase.objects.get()
+    if not is_guarded:
+        monkeypatch.setattr("desk.views.payment_cases.refuse_unseen", lambda *_, **__: None)
+
+    def work(client: Client, action: str, **more: str) -> int:
+        form = {"action": action, "seen": 0, **more}
+        return client.post(f"/desk/cases/money/{case.code}/work/", form).status_code
+
+    answers = race(
+        "desk.views.payment_cases._do",
+        lambda: work(robin, "close", outcome="no_fault"),
+        lambda: work(kim, "note", note="It is a payment of the other campaign."),
+    )
+    case.refresh_from_db()
+    if is_guarded:
+        assert (answers, case.closed_at, told()) == ((409, 302), None, ["staff:kim"])
+    else:
         assert answers == (302, 302)
         assert case.closed_by == "staff:robin"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from desk.models import AuditEntry
 from desk.roles import Role
@@ -99,7 +99,7 @@ def test_each_queues_main_action(at: At, floor: Floor, tmp_path: Path, address: 
     # One claim, with its decision beside the form; then two at once, looked at first.
     page = at("claims/?state=in_review")
     press(page, held[0].code)
-    assert page.get_by_text("not_organization_account: review").is_visible()
+    expect(page.get_by_text("not_organization_account: review")).to_be_visible()
     fill(page, "Reason", "The project is known to us.")
     press(page, "Approve")
     for box in page.get_by_label("Choose ").all():

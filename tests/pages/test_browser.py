@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import transaction
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.changes import review_claim
@@ -166,7 +166,7 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     page.get_by_label("USB-C: the small oval one").check()
     page.get_by_role("button", name="Suggest keys").click()
     page.get_by_text("These fit your ports.").wait_for()
-    assert page.get_by_label("Security key, USB-C and NFC").input_value() == "2"
+    expect(page.get_by_label("Security key, USB-C and NFC")).to_have_value("2")
     look_both(visitor, "claim-2-keys")
     page.get_by_label("Security key, USB-A and NFC").select_option("1")
     go_on(page)
@@ -180,7 +180,7 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     go_on(page)
     page.get_by_role("alert").wait_for()
     look_both(visitor, "claim-3-address-error")
-    assert page.get_by_label("Full name").input_value() == "Robin Example"
+    expect(page.get_by_label("Full name")).to_have_value("Robin Example")
     fill_address(page)
     look_both(visitor, "claim-3-address")
     go_on(page)
@@ -200,7 +200,7 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     look_both(visitor, "claim-accepted")
 
     page.get_by_role("link", name="Change the address").click()
-    assert page.get_by_label("Street and number").input_value() == "417 Montgomery Street"
+    expect(page.get_by_label("Street and number")).to_have_value("417 Montgomery Street")
     look_both(visitor, "claim-change-address")
     page.get_by_label("Street and number").fill("500 Montgomery Street")
     page.get_by_role("button", name="Send it there").click()
@@ -209,8 +209,8 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     sealed_and_sent(claim, now=now + timedelta(days=1))
     page.reload()
     page.get_by_text("On its way").first.wait_for()
-    assert page.get_by_text(TRACKING_CODE).is_visible()
-    assert page.get_by_text(SEAL).is_visible()
+    expect(page.get_by_text(TRACKING_CODE)).to_be_visible()
+    expect(page.get_by_text(SEAL)).to_be_visible()
     look_both(visitor, "claim-shipped")
     record_delivered(claim, now=now + timedelta(days=5))
     page.reload()
@@ -246,7 +246,7 @@ def test_each_refusal_gives_every_reason(
         page = visitor.go("/claim/")
         sign_in(visitor, email)
         page.get_by_role("heading", name="You cannot claim at the moment").wait_for()
-        assert page.get_by_text(reason).is_visible()
+        expect(page.get_by_text(reason)).to_be_visible()
         assert page.get_by_role("button", name="Go on").count() == 0
         look_both(visitor, f"refused-{email.partition('@')[0]}")
     visitor.context.clear_cookies()
@@ -254,7 +254,7 @@ def test_each_refusal_gives_every_reason(
     sign_in(visitor, "owner@example.org")
     page.get_by_label("Country the keys go to").select_option("KP")
     go_on(page)
-    assert page.get_by_text("restricted by sanctions law").is_visible()
+    expect(page.get_by_text("restricted by sanctions law")).to_be_visible()
     look_both(visitor, "refused-country")
     # There is a way on: another country.
     page.get_by_label("Country the keys go to").select_option("US")
@@ -304,7 +304,7 @@ def test_one_now_one_later(visit: Visit, width: int, scheme: Scheme, javascript:
     fill_address(page)
     go_on(page)
     page.get_by_role("heading", name="Look it over").wait_for()
-    assert page.get_by_label("In two parcels: 1 now, 1 as soon as there is stock").is_checked()
+    expect(page.get_by_label("In two parcels: 1 now, 1 as soon as there is stock")).to_be_checked()
     look_both(visitor, "claim-4-review-short")
     page.get_by_role("button", name="Claim these keys").click()
     page.get_by_role("heading", name="Your keys are reserved").wait_for()
@@ -368,12 +368,12 @@ def test_reviewed_then_approved_and_cancelled(
     claim = Claim.objects.get()
     review_claim(code=claim.code, approve=True, note="Named.", reviewer="staff:rita", now=now)
     page.get_by_role("link", name="See your claim").click()
-    assert page.get_by_text("A person has looked at your claim and approved it.").is_visible()
+    expect(page.get_by_text("A person has looked at your claim and approved it.")).to_be_visible()
     look_both(visitor, "claim-approved")
     page.get_by_role("link", name="Cancel this claim").click()
     look_both(visitor, "claim-cancel")
     page.get_by_role("button", name="Cancel the claim").click()
-    assert page.get_by_text("Your claim is cancelled.").is_visible()
+    expect(page.get_by_text("Your claim is cancelled.")).to_be_visible()
     look_both(visitor, "claim-cancelled")
 
 
@@ -393,17 +393,17 @@ def test_the_carriers_word_is_accepted_or_overruled(
     page.get_by_role("heading", name="The carrier writes it differently").wait_for()
     look_both(visitor, "address-difference")
     page.get_by_role("button", name="Use the carrier’s version").click()
-    assert page.get_by_text("417 Montgomery Street").is_visible()
+    expect(page.get_by_text("417 Montgomery Street")).to_be_visible()
     page.get_by_role("link", name="Change the address").click()
     page.get_by_label("Street and number").fill("417 Undeliverable Road")
     go_on(page)
     page.get_by_role("heading", name="The carrier does not know this address").wait_for()
     look_both(visitor, "address-unknown")
     page.get_by_role("button", name="Change it").click()
-    assert page.get_by_label("Street and number").input_value() == "417 Undeliverable Road"
+    expect(page.get_by_label("Street and number")).to_have_value("417 Undeliverable Road")
     go_on(page)
     page.get_by_role("button", name="Use mine, it is right").click()
-    assert page.get_by_text("417 Undeliverable Road").is_visible()
+    expect(page.get_by_text("417 Undeliverable Road")).to_be_visible()
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(PHONE, "light"), (DESK, "light")])
@@ -429,7 +429,7 @@ def test_a_latin_version_is_asked_for_where_the_label_needs_it(
     page.get_by_label("Street and number, in Latin letters").fill("1-1 Chiyoda")
     go_on(page)
     page.get_by_role("heading", name="Look it over").wait_for()
-    assert page.get_by_text("千代田 1-1").is_visible()
+    expect(page.get_by_text("千代田 1-1")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
@@ -488,7 +488,7 @@ def test_without_cookies_nothing_is_stored_and_it_says_why(visit: Visit) -> None
     visitor.context.clear_cookies()
     page.get_by_label("Email").fill("owner@example.org")
     page.get_by_role("button", name="Send me a code").click()
-    assert page.get_by_text("your browser refuses cookies").is_visible()
+    expect(page.get_by_text("your browser refuses cookies")).to_be_visible()
 
 
 def test_the_keyboard_alone_is_enough(visit: Visit) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,18 @@ from playwright.sync_api import Browser, Page
 
 from config import clock
 from fulfillment.claims.models import Campaign, Claim, Region
-from fulfillment.claims.rules import WantedItem
 from fulfillment.claims.services.prices import publish_prices
-from fulfillment.claims.services.submission import submit_claim
 from fulfillment.payments import gateways
 from fulfillment.payments.models import Payment, Refund
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
 from fulfillment.shipping.services.planning import ship_claim
 from fulfillment.shipping.services.purchasing import buy_label
 from fulfillment.shipping.services.tracking import work_webhooks
-from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Unit
 from inventory.services.reservations import Wanted, reserve
 from sandbox.server import Sandbox
 from tests.browser import WIDTHS, Scheme, Visitor, mailed_code
-from tests.conftest import USB_A, USB_C, import_roster, open_campaign, receive
+from tests.conftest import import_roster, open_campaign, receive
 from tests.fulfillment.payments.conftest import PRICES, Desk, gateway_to
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -112,24 +108,10 @@ def claim_dearly(visitor: Visitor) -> Page:
     page = visitor.go("/claim/")
     sign_in(visitor, "owner@example.org")
     page.get_by_role("heading", name="You may claim, m-owner").wait_for()
-    if _has_steps():
-        _through_the_steps(visitor)
-    else:
-        _without_the_steps()
-    claim = Claim.objects.get()
-    if (link := page.get_by_role("link", name="Pay now")).count():
-        link.click()
-    else:
-        visitor.go(f"/claims/{claim.code}/pay/")
+    _through_the_steps(visitor)
+    page.get_by_role("link", name="Pay now").click()
     page.get_by_role("heading", name="Pay for your claim").wait_for()
     return page
-
-
-def _has_steps() -> bool:
-    try:
-        return find_spec("pages.forms.keys") is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def _through_the_steps(visitor: Visitor) -> None:
@@ -152,26 +134,6 @@ def _through_the_steps(visitor: Visitor) -> None:
     page.get_by_role("button", name="Claim these keys and pay").click()
     page.get_by_role("heading", name="Your keys are held until you have paid").wait_for()
     look_both(visitor, "pay-3-made")
-
-
-def _without_the_steps() -> None:
-    """The one-page form knows no extras; what it would make is made by its service."""
-    submit_claim(
-        campaign=Campaign.objects.select_related("policy").get(),
-        username="m-owner",
-        items=[WantedItem(USB_A, 2), WantedItem(USB_C, 1)],
-        address=PostalAddress(
-            name="Robin Example",
-            street1="417 Montgomery Street",
-            city="San Francisco",
-            state="CA",
-            postal_code="94104",
-            country="US",
-        ),
-        service="express",
-        actor="maintainer:1",
-        now=START,
-    )
 
 
 def to_the_vendors_page(page: Page) -> None:

@@ -5,6 +5,7 @@ database, the stand-in's address, mail that goes nowhere.
 """
 
 import gc
+import logging
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -49,6 +50,8 @@ class Command(KeydeskCommand):
             downloads=options["downloads"],
             faults=options["faults"],
         )
+        # What the vendor refuses is told at the level of information, and is part of the play.
+        logging.getLogger("keydesk").setLevel(logging.WARNING)
         # They take some seconds to start, in which the tables are made.
         with workers() as staff:
             self.say("Making the tables")

@@ -26,6 +26,8 @@ class Command(KeydeskCommand):
             raise CommandError(f"{name} is not a rehearsal's database; use rehearse.", returncode=2)
         # A worker says a line for every job; a rehearsal has thousands.
         logging.getLogger("procrastinate").setLevel(logging.WARNING)
+        # So does the gateway for what the vendor refuses, as it does a session that is to end and has ended.
+        logging.getLogger("keydesk").setLevel(logging.WARNING)
         # Thousands of short transactions leave no garbage worth looking for after each.
         gc.set_threshold(100_000, 50, 50)
         worker = Worker()
