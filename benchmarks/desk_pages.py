@@ -194,15 +194,19 @@ def fill(rows: int) -> None:
     """So many claims and keys, straight into the tables: what is measured is reading them."""
     from django.db import connection
 
-    _few()
-    with connection.cursor() as cursor, _without_indexes(cursor):
-        cursor.execute("SET session_replication_role = replica")
-        cursor.execute("SET synchronous_commit = off")
-        for statement in _statements(rows):
-            cursor.execute(statement)
-        cursor.execute("SET session_replication_role = origin")
     with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+        with _without_indexes(cursor):
+            insert(cursor, rows)
         cursor.execute("VACUUM ANALYZE")
+
+
+def insert(cursor: Any, rows: int) -> None:
+    _few()
+    cursor.execute("SET session_replication_role = replica")
+    for statement in _statements(rows):
+        cursor.execute(statement)
+    cursor.execute("SET session_replication_role = origin")
 
 
 @contextmanager

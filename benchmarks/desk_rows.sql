@@ -95,10 +95,10 @@ INSERT INTO shipping_labelpurchase (id, shipment_id, generation, state, mode, ve
             rate_why,
         insured_cents, buy_attempts, lease_owner, label_id, label_url, label_sha256, tracking_code,
             tracker_id,
-        refund_attempts, last_error, created_at, bought_at, premium_cents)
+        refund_attempts, last_error, created_at, bought_at, premium_cents, carrier_account, is_return)
     SELECT gen_random_uuid(), n, 1, 'bought', 'test', 'shp_' || n, '', 'USPS', 'Ground', 500, 500, 900,
         'USD', 5, 'DDP', '', 0,
-        1, '', 'lbl_' || n, '', '', 'T' || n, 'trk_' || n, 0, '', @when, @when, 0
+        1, '', 'lbl_' || n, '', '', 'T' || n, 'trk_' || n, 0, '', @when, @when, 0, '', false
         FROM generate_series(1, @rows) AS n;
 
 INSERT INTO shipping_shipment_units (shipment_id, unit_id, picked_by, packed_by)

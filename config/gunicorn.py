@@ -1,6 +1,8 @@
 """How the web process runs: two processes of a few threads; the database pool is per process."""
 
 workers = 2
+# The application is loaded once and shared; nothing in it opens a connection before a request comes.
+preload_app = True
 threads = 8
 worker_class = "gthread"
 timeout = 60
