@@ -19,6 +19,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from procrastinate.contrib.django import app  # noqa: E402
 
 from config import clock  # noqa: E402
 from fulfillment.shipping import gateways, jobs  # noqa: E402
+from fulfillment.shipping.gateways.base import GatewayError  # noqa: E402
 from fulfillment.shipping.services.purchasing import buy_label  # noqa: E402
 from tests.fulfillment.shipping.crash_matrix import Scenario, StruckGateway, points_of  # noqa: E402
 
@@ -77,12 +79,14 @@ def work(api_base: str, command: dict[str, Any]) -> None:
                 jobs.sweep(timestamp=0)
                 jobs.resolve_purchases(timestamp=0)
             case "buy":
-                buy_label(
-                    purchase_id=command["purchase"],
-                    gateway=gateways.from_environment(),
-                    worker=str(os.getpid()),
-                    now=now(),
-                )
+                # The queue would try again, later, what the vendor was too busy for.
+                with suppress(GatewayError):
+                    buy_label(
+                        purchase_id=command["purchase"],
+                        gateway=gateways.from_environment(),
+                        worker=str(os.getpid()),
+                        now=now(),
+                    )
             case "queue":
                 worker = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
                 worker.run_worker(wait=False, listen_notify=False, install_signal_handlers=False)
