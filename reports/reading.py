@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 
 import pandas as pd
@@ -47,18 +48,25 @@ def copy(query: str, columns: Columns, *, as_of: datetime) -> pd.DataFrame:
             day=sql.SQL("({} AT TIME ZONE 'UTC')::date").format(sql.Literal(as_of)),
         )
     )
-    with connection.cursor() as cursor, cursor.copy(statement) as rows:
-        content = b"".join(rows)
-    frame: pd.DataFrame = _table(content, columns).to_pandas()
+    # The text, Arrow's columns and pandas' stand in memory one after the other, never all three.
+    table = _table(_copied(statement), columns)
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     return frame
 
 
-def _table(rows: bytes, columns: Columns) -> Any:
+def _copied(statement: sql.Composed) -> memoryview:
+    text = BytesIO()
+    with connection.cursor() as cursor, cursor.copy(statement) as rows:
+        text.writelines(rows)
+    return text.getbuffer()
+
+
+def _table(text: memoryview, columns: Columns) -> Any:
     """Read CSV into Arrow; its reader refuses an empty text, which here is a table without rows."""
-    if not rows:
+    if not text:
         return pa.table({name: pa.array([], kind) for name, kind in columns.items()})
     return csv.read_csv(
-        pa.BufferReader(rows),
+        pa.BufferReader(text),
         read_options=csv.ReadOptions(column_names=list(columns)),
         convert_options=csv.ConvertOptions(
             column_types=dict(columns), true_values=["t"], false_values=["f"], strings_can_be_null=False
