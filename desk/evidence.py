@@ -10,7 +10,8 @@ from datetime import datetime
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimQuote
 from fulfillment.claims.quotes import QuoteLine
 from fulfillment.payments.models import Dispute, Payment, Refund
-from fulfillment.shipping.models import LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipping.models import Case, LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.states import LABEL_STATES
 
 
@@ -21,6 +22,8 @@ class Carried:
     parcel: Shipment
     label: LabelPurchase | None
     scans: Sequence[TrackingUpdate]
+    # What somebody has to do before its label no longer holds up the claim.
+    kept_by: Case | None = None
 
     @property
     def shipped_at(self) -> datetime | None:
@@ -77,4 +80,9 @@ def _carried(claim: Claim) -> list[Carried]:
     applied = TrackingUpdate.objects.filter(purchase__in=labels.values(), is_applied=True)
     for scan in applied.exclude(status__in=_NOT_SCANNED).select_related("purchase").order_by("said_at", "pk"):
         scans.setdefault(scan.purchase.shipment_id, []).append(scan)
-    return [Carried(parcel, labels.get(parcel.pk), scans.get(parcel.pk, ())) for parcel in parcels]
+    refused = Case.objects.filter(shipment__in=parcels, reason=CaseReason.REFUND_REFUSED, closed_at=None)
+    kept_by = {case.shipment_id: case for case in refused}
+    return [
+        Carried(parcel, labels.get(parcel.pk), scans.get(parcel.pk, ()), kept_by.get(parcel.pk))
+        for parcel in parcels
+    ]

@@ -83,6 +83,7 @@ _SERVICES: Mapping[CaseAction, Do] = {
     CaseAction.CLAIM_INSURANCE: casework.claim_insurance,
     CaseAction.REPLACE: casework.replace_keys,
     CaseAction.WRITE_OFF: casework.write_off,
+    CaseAction.GIVE_UP_LABEL: casework.give_up_label,
 }
 
 

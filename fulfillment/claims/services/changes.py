@@ -79,17 +79,22 @@ def change_address(*, code: str, address: PostalAddress, actor: str, now: dateti
             BadRequest: the address lacks what its region or the label needs.
     """
     with transaction.atomic(durable=True):
-        claim = _locked(code)
-        if claim.label_started_at is not None or claim.state not in CANCELLABLE_STATES:
-            raise TooLate(code)
-        if address.country != claim.country:
-            raise TooLate(code)
-        address = fitted(address, region=region_for(country=address.country, now=now))
-        seal_address(subject=code, address=address, now=now, scope=claim.campaign.slug)
-        _note_address(claim, actor=actor, now=now)
-        for rest in rests_of(claim).select_for_update(no_key=True):
-            seal_address(subject=rest.code, address=address, now=now)
-            _note_address(rest, actor=actor, now=now)
+        return readdress(code=code, address=address, actor=actor, now=now)
+
+
+def readdress(*, code: str, address: PostalAddress, actor: str, now: datetime) -> Claim:
+    """`change_address` as a part of the caller's transaction."""
+    claim = _locked(code)
+    if claim.label_started_at is not None or claim.state not in CANCELLABLE_STATES:
+        raise TooLate(code)
+    if address.country != claim.country:
+        raise TooLate(code)
+    address = fitted(address, region=region_for(country=address.country, now=now))
+    seal_address(subject=code, address=address, now=now, scope=claim.campaign.slug)
+    _note_address(claim, actor=actor, now=now)
+    for rest in rests_of(claim).select_for_update(no_key=True):
+        seal_address(subject=rest.code, address=address, now=now)
+        _note_address(rest, actor=actor, now=now)
     return claim
 
 
@@ -137,7 +142,7 @@ def review_claim(*, code: str, approve: bool, note: str, reviewer: str, now: dat
 def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
     wanted: Sequence[Wanted] = wanted_by(claim)
     rest: Sequence[Wanted] = ()
-    among = offered_models(claim.campaign).values()
+    among = offered_models(claim.campaign, country=claim.country, now=now).values()
     if claim.in_part:
         wanted, rest, state = reserve_part_or_wait(
             code=claim.code,

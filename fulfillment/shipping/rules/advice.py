@@ -25,6 +25,11 @@ _RETURN = (
     "page.",
     "If nobody posts it, the money is asked back before the carrier keeps it, and a case says so.",
 )
+_GIVE_UP = (
+    "Take the label off the parcel and destroy it: a carrier would still take a parcel that shows it.",
+    "Take the keys out and put them back into their bin. They stay reserved for the claim; should it be "
+    "cancelled, they can be claimed by others.",
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,8 @@ def advice(action: CaseAction, about: Subject | None) -> Sequence[str]:
     """What to do before this action is written down, step by step; none where the desk does it itself."""
     if action is CaseAction.RETURN_LABEL:
         return _RETURN
+    if action is CaseAction.GIVE_UP_LABEL:
+        return _GIVE_UP
     if about is None:
         return ()
     if action is CaseAction.REDIRECT:

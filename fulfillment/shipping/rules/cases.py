@@ -145,6 +145,7 @@ class CaseAction(models.TextChoices):
     CLAIM_INSURANCE = "claim_insurance", "claim the insured value"
     REPLACE = "replace", "send replacements"
     WRITE_OFF = "write_off", "write the parcel off"
+    GIVE_UP_LABEL = "give_up_label", "destroy the label and keep the parcel here"
     CLOSE = "close", "close it"
 
 
@@ -160,6 +161,7 @@ class CaseOutcome(models.TextChoices):
     INSURANCE_CLAIMED = "insurance_claimed", "insured value claimed"
     WRITTEN_OFF = "written_off", "written off"
     REFUNDED = "refunded", "label refunded"
+    LABEL_LOST = "label_lost", "label destroyed, its postage lost"
     NOT_SENT = "not_sent", "not sent after all"
     NO_FAULT = "no_fault", "nothing was wrong"
 
@@ -185,6 +187,7 @@ _PLAYBOOK: Mapping[CaseReason, tuple[CaseAction, ...]] = {
     _R.WRONG_KEYS: (_A.RETURN_LABEL, _A.REPLACE),
     # Keys that somebody may have tampered with are worth looking at.
     _R.SEAL_BROKEN: (_A.RETURN_LABEL, _A.REPLACE),
+    _R.REFUND_REFUSED: (_A.GIVE_UP_LABEL,),
     _R.NO_RETURN: (_A.RETURN_LABEL, _A.REPLACE, _A.WRITE_OFF),
     _R.TRACKING_REVERSED: (_A.REDIRECT, _A.REPLACE),
 }

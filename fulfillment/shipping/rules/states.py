@@ -49,6 +49,7 @@ class PurchaseState(models.TextChoices):
     RETIRED = "retired", "given up, proved unbought"
     REFUND_REQUESTED = "refund_requested", "refund asked for"
     REFUNDED = "refunded", "refunded"
+    WRITTEN_OFF = "written_off", "destroyed unused, its postage lost"
     NEEDS_OPERATOR = "needs_operator", "cannot be found out without a person"
 
 
@@ -59,14 +60,15 @@ PURCHASE_TRANSITIONS: Mapping[PurchaseState, frozenset[PurchaseState]] = {
     _P.CREATED: frozenset({_P.CREATED, _P.BUYING, _P.FAILED, _P.RETIRED}),
     _P.BUYING: frozenset({_P.BUYING, _P.CREATED, _P.BOUGHT, _P.FAILED, _P.NEEDS_OPERATOR}),
     _P.NEEDS_OPERATOR: frozenset({_P.BUYING, _P.BOUGHT, _P.FAILED, _P.RETIRED}),
-    _P.BOUGHT: frozenset({_P.REFUND_REQUESTED}),
+    _P.BOUGHT: frozenset({_P.REFUND_REQUESTED, _P.WRITTEN_OFF}),
     _P.REFUND_REQUESTED: frozenset({_P.REFUND_REQUESTED, _P.REFUNDED, _P.BOUGHT}),
     _P.FAILED: frozenset(),
     _P.RETIRED: frozenset({_P.BOUGHT}),  # the audit found that it was bought after all
     _P.REFUNDED: frozenset(),
+    _P.WRITTEN_OFF: frozenset(),
 }
 # A shipment has at most one purchase in any other state (I5).
-DEAD_PURCHASE_STATES = frozenset({_P.FAILED, _P.RETIRED, _P.REFUNDED})
+DEAD_PURCHASE_STATES = frozenset({_P.FAILED, _P.RETIRED, _P.REFUNDED, _P.WRITTEN_OFF})
 # The label is ours and can be stuck on a parcel. One whose refund is asked for may yet be refused it.
 LABEL_STATES = frozenset({_P.BOUGHT, _P.REFUND_REQUESTED})
 # Nothing has been asked of the vendor that could have cost money.

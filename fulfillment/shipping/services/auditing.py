@@ -21,7 +21,7 @@ _P = PurchaseState
 # Longer than a carrier takes labels back, so that each is looked at while its money can be had.
 LOOK_BACK = timedelta(days=35)
 _EDGE = timedelta(hours=1)
-_CLAIMED = frozenset({_P.BOUGHT, _P.REFUND_REQUESTED, _P.REFUNDED})
+_CLAIMED = frozenset({_P.BOUGHT, _P.REFUND_REQUESTED, _P.REFUNDED, _P.WRITTEN_OFF})
 _UNDECIDED = frozenset({_P.CREATED, _P.BUYING, _P.NEEDS_OPERATOR})
 
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from config.jobs import defer
 from fulfillment.claims.errors import NothingToReplace, TooLate
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.changes import cancel_claim, change_address
+from fulfillment.claims.services.changes import cancel_claim, readdress
 from fulfillment.claims.services.paying import cannot_deliver
 from fulfillment.claims.services.progress import report_problem
 from fulfillment.claims.services.replacements import grant_replacement
@@ -33,6 +33,7 @@ from fulfillment.shipping.rules.customs import is_filing_number
 from fulfillment.shipping.rules.states import RETURNABLE_STATES, ShipmentState
 from fulfillment.shipping.services.cases import close, enter
 from fulfillment.shipping.services.planning import plan_again, plan_return
+from fulfillment.shipping.services.refunds import write_label_off
 from fulfillment.shipping.services.siblings import others_of
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import Purpose, open_address, seal_address
@@ -82,8 +83,11 @@ def close_case(
 
     One that is not sent after all is the end of its claim, if that has nothing else under way: its keys go to
     the next in line, and what was paid goes back.
+
+    Raises: BadCaseData: the claim is held back with a label that nobody would then take off.
     """
     with _working(code, _A.CLOSE, actor=actor, record=record) as case:
+        _refuse_to_forget(case)
         close(case, outcome=outcome, actor=actor, note=note, now=now)
     if outcome == _O.NOT_SENT:
         _give_up(case, actor=actor, now=now)
@@ -97,10 +101,8 @@ def fix_address(
 
     Raises: TooLate: a label of the claim is bought, or it is closed or would go to another country.
     """
-    claim_code = _claim_of(code)
-    _locked_check(code, _A.FIX_ADDRESS, actor=actor)
-    change_address(code=claim_code, address=address, actor=actor, now=now)
-    with _working(code, _A.FIX_ADDRESS, actor=actor, record=record) as case:
+    with _working(code, _A.FIX_ADDRESS, actor=actor, record=record, claim_first=True) as case:
+        readdress(code=case.shipment.claim.code, address=address, actor=actor, now=now)
         enter(case, _A.FIX_ADDRESS, actor=actor, now=now)
         close(case, outcome=_O.ADDRESS_FIXED, actor=actor, note="", now=now)
         _send(case)
@@ -289,10 +291,37 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: R
     return case
 
 
+def give_up_label(
+    *, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+) -> Case:
+    """Destroy a label whose refund was refused: its postage is lost, the parcel is unpacked and stays here.
+
+    Raises: NotRefundable: the parcel has left, or is on a manifest.
+    After commit: a claim that is held back is looked at, for a lost dispute only waits for this and ends it;
+                  any other gets a new label.
+    """
+    with _working(code, _A.GIVE_UP_LABEL, actor=actor, record=record, claim_first=True) as case:
+        claim = case.shipment.claim
+        lost = write_label_off(claim=claim, shipment_id=case.shipment_id, now=now)
+        enter(case, _A.GIVE_UP_LABEL, actor=actor, note=note, now=now, cents=lost.cost_cents or 0)
+        close(case, outcome=_O.LABEL_LOST, actor=actor, note=note, now=now)
+        if claim.held_at is None:
+            _send(case)
+    return case
+
+
 @contextmanager
-def _working(code: str, action: CaseAction, *, actor: str, record: Record) -> Iterator[Case]:
-    """An open case, its row locked, in a transaction; whoever acts on it becomes its owner."""
+def _working(
+    code: str, action: CaseAction, *, actor: str, record: Record, claim_first: bool = False
+) -> Iterator[Case]:
+    """An open case, its row locked, in a transaction; whoever acts on it becomes its owner.
+
+    Args: claim_first: lock the claim's row before, as those do who change a claim and then its cases.
+    """
     with transaction.atomic(durable=True):
+        if claim_first:
+            about = Case.objects.filter(code=code).values_list("shipment__claim", flat=True)
+            Claim.objects.select_for_update(no_key=True).filter(pk__in=list(about)).first()
         case = _locked(code, actor=actor, action=action)
         if not case.owner:
             case.owner = actor
@@ -317,18 +346,17 @@ def _locked(code: str, *, actor: str | None, action: CaseAction, take_over: bool
     return case
 
 
-def _locked_check(code: str, action: CaseAction, *, actor: str) -> None:
-    """Refuse before another room's own transaction does its part."""
-    with transaction.atomic():
-        _locked(code, actor=actor, action=action)
-
-
-def _claim_of(code: str) -> str:
-    found = Case.objects.filter(code=code, closed_at=None).values_list("shipment__claim__code", flat=True)
-    claim = found.first()
-    if claim is None:
-        raise UnknownCase(code)
-    return claim
+def _refuse_to_forget(case: Case) -> None:
+    """A label that keeps a held claim from its end is somebody's to destroy until it is, or may be used."""
+    shipment = case.shipment
+    if (
+        case.reason == CaseReason.REFUND_REFUSED
+        and shipment.claim.held_at is not None
+        and shipment.state == ShipmentState.LABELLED
+    ):
+        raise BadCaseData(
+            "outcome", "The claim is held back, and this label would keep it so. Destroy the label first."
+        )
 
 
 def _give_up(case: Case, *, actor: str, now: datetime) -> None:

@@ -58,6 +58,33 @@ def request_refund(*, purchase_id: UUID | str, gateway: CarrierGateway, now: dat
     return status
 
 
+def write_label_off(*, claim: Claim, shipment_id: int, now: datetime) -> LabelPurchase:
+    """Give up the label of a parcel that is still here; its money stays with the carrier.
+
+    Part of the caller's transaction, which has locked the claim. The parcel is unpacked as after a refund,
+    and its claim can be changed, cancelled or sent again.
+
+    Raises: NotRefundable: no bought label, or its parcel has left or is on a manifest.
+    Locks:  the purchase's row and the parcel's.
+    """
+    purchase = (
+        LabelPurchase.objects.outbound()
+        .select_related("shipment")
+        .select_for_update(of=("self", "shipment"), no_key=True)
+        .filter(shipment=shipment_id, state=_P.BOUGHT)
+        .first()
+    )
+    if purchase is None or not _is_unused(purchase):
+        raise NotRefundable(Shipment.objects.get(pk=shipment_id).code)
+    shipment = purchase.shipment
+    if shipment.manifest is not None:
+        raise NotRefundable(shipment.code, manifest=shipment.manifest.code)
+    purchase.state = _P.WRITTEN_OFF
+    purchase.save(update_fields=["state"])
+    _unpack(shipment, claim, now=now)
+    return purchase
+
+
 def _is_unused(purchase: LabelPurchase) -> bool:
     """Whether no carrier has scanned the label, as far as we know."""
     if purchase.is_return:

@@ -22,7 +22,7 @@ from fulfillment.payments.services import casework
 from fulfillment.payments.services.cases import close_payment_case, open_payment_case
 from fulfillment.payments.services.refunds import refund_undeliverable
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
-from fulfillment.shipping.models import LabelPurchase, Shipment
+from fulfillment.shipping.models import Case, LabelPurchase, Shipment
 from fulfillment.shipping.rules.cases import CaseOutcome, CaseReason
 from fulfillment.shipping.services import casework as parcel_cases
 from fulfillment.shipping.services.cases import open_case
@@ -119,6 +119,49 @@ class TestADisputeStopsTheParcel:
         assert claim.state == "cancelled"
         assert {one.state for one in LabelPurchase.objects.all()} == {"refunded"}
         assert PaymentCase.objects.get().outcome == "decided: lost"
+        assert verify().violations == []
+
+    def test_labels_whose_money_the_carrier_keeps_are_destroyed_from_the_case_and_the_lost_claim_ends(
+        self,
+        desk: Desk,
+        paid: Payment,
+        labelled: LabelPurchase,
+        carrier: EasyPostGateway,
+        staff_with: StaffWith,
+    ) -> None:
+        desk.stand_in.control.settings(journey="realistic", refund_days=0, refund_outcome="rejected")
+        made = dispute(desk, paid)
+        assert stop(desk, carrier) == 2
+        desk.vendor.close_dispute(made, "lost")
+        desk.hear()
+        for _ in range(4):
+            desk.pass_time(days=2)
+            desk.stand_in.control.advance_to(desk.now)
+            check_refunds(gateway=carrier, now=desk.now)
+        desk.work()
+        claim, client = Claim.objects.get(), staff_with(Role.REVIEWER)
+        assert (claim.state, claim.held_at is None) == ("accepted", False)
+        money = PaymentCase.objects.get()
+        refused = list(Case.objects.filter(reason="refund_refused", closed_at=None))
+        page = client.get(f"/desk/cases/money/{money.code}/").content.decode()
+        assert len(refused) == 2
+        for case in refused:
+            url = f"/desk/cases/{case.code}/"
+            assert url in page, "the case about money leads to what keeps it open"
+            offered = client.get(url).content.decode()
+            assert "Destroy the label and keep the parcel here" in offered
+            assert "Take the label off the parcel" in offered
+            closing = {"action": "close", "seen": 0, "outcome": "no_fault"}
+            answer = client.post(f"{url}work/", closing)
+            assert (answer.status_code, "Destroy the label first" in answer.content.decode()) == (409, True)
+            sent = client.post(f"{url}work/", {"action": "give_up_label", "seen": 0, "note": "torn up"})
+            assert sent.status_code == 302
+        desk.work()
+        claim.refresh_from_db()
+        assert claim.state == "cancelled"
+        money.refresh_from_db()
+        assert money.outcome == "decided: lost"
+        assert told() == [("case_give_up_label", case.code) for case in refused]
         assert verify().violations == []
 
     def test_one_that_is_won_goes_on_with_a_new_label(

@@ -34,7 +34,7 @@ from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import Purpose, open_address
 from inventory.models import Unit
 from tests.conftest import MakeClaim
-from tests.fulfillment.shipping.conftest import waiting_jobs
+from tests.fulfillment.shipping.conftest import forget_jobs, waiting_jobs
 from tests.fulfillment.shipping.floor import OTHER, PACKER, Floor, serials, tracking_code
 
 pytestmark = pytest.mark.django_db
@@ -157,6 +157,44 @@ def test_a_corrected_address_is_sent_to(claim: Claim, address: PostalAddress, no
     assert kept.street1 == "418 Montgomery Street"
     assert {"claim_id": claim.pk} in waiting_jobs("shipping.ship_claim")
     assert "418" not in str(list(CaseEntry.objects.values()))
+
+
+def test_an_address_is_corrected_with_its_line_in_the_trail_or_not_at_all(
+    claim: Claim, address: PostalAddress, now: datetime
+) -> None:
+    case = refused(claim, reason=CaseReason.ADDRESS, now=now)
+    forget_jobs()
+
+    def record() -> None:
+        raise OSError("the trail cannot be written")
+
+    with pytest.raises(OSError, match="trail"):
+        casework.fix_address(
+            code=case.code,
+            address=replace(address, street1="418 Montgomery Street"),
+            actor=PACKER,
+            now=now,
+            record=record,
+        )
+    kept = open_address(subject=claim.code, purpose=Purpose.SUPPORT, actor=PACKER, now=now)
+    assert kept.street1 == address.street1
+    assert not claim.events.filter(name="address_changed").exists()
+    case.refresh_from_db()
+    assert (case.closed_at, case.owner, case.entries.count()) == (None, "", 0)
+    assert waiting_jobs("shipping.ship_claim") == []
+
+
+def test_an_address_of_a_case_that_somebody_else_works_stays(
+    claim: Claim, address: PostalAddress, now: datetime
+) -> None:
+    case = refused(claim, reason=CaseReason.ADDRESS, now=now)
+    casework.take_case(code=case.code, actor="staff:kim", now=now)
+    corrected = replace(address, street1="418 Montgomery Street")
+    with pytest.raises(errors.CaseTaken):
+        casework.fix_address(code=case.code, address=corrected, actor=PACKER, now=now)
+    with pytest.raises(errors.UnknownCase):
+        casework.fix_address(code="CS-NONE", address=corrected, actor=PACKER, now=now)
+    assert not claim.events.filter(name="address_changed").exists()
 
 
 def test_dearer_postage_is_approved_by_a_person(claim: Claim, now: datetime) -> None:

@@ -6,12 +6,15 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import transaction
 
+from config import invariants
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.paying import hold_back, let_go_on
 from fulfillment.shipping import errors
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
-from fulfillment.shipping.models import LabelPurchase, Manifest, Shipment
-from fulfillment.shipping.services import packing
+from fulfillment.shipping.models import Case, LabelPurchase, Manifest, ParcelCharge, Shipment
+from fulfillment.shipping.rules.cases import CaseOutcome
+from fulfillment.shipping.services import casework, packing
+from fulfillment.shipping.services.auditing import audit_labels
 from fulfillment.shipping.services.handing_over import hand_over, make_manifest
 from fulfillment.shipping.services.picking import make_pick_list
 from fulfillment.shipping.services.planning import plan_again, ship_claim
@@ -74,6 +77,18 @@ def wait_for_the_refund(
     later = now + timedelta(days=16)
     vendor.advance_to(later)
     check_refunds(gateway=gateway, now=later)
+    return later
+
+
+def refuse_the_refund(stop: Stop, *, gateway: EasyPostGateway, vendor: Control, now: datetime) -> datetime:
+    """The label is asked back until the carrier has refused for good; the moment then."""
+    vendor.settings(refund_days=0, refund_outcome="rejected")
+    assert stop() == 1
+    later = now
+    for _ in range(4):
+        later += timedelta(days=1, hours=1)
+        vendor.advance(90_000)
+        check_refunds(gateway=gateway, now=later)
     return later
 
 
@@ -237,14 +252,8 @@ class TestOnTheFloor:
     def test_a_label_whose_refund_was_refused_is_not_used_while_it_is_held(
         self, bought: LabelPurchase, stop: Stop, gateway: EasyPostGateway, vendor: Control, now: datetime
     ) -> None:
-        vendor.settings(refund_days=0, refund_outcome="rejected")
         hold(bought, now=now)
-        assert stop() == 1
-        later = now
-        for _ in range(4):
-            later += timedelta(days=1, hours=1)
-            vendor.advance(90_000)
-            check_refunds(gateway=gateway, now=later)
+        later = refuse_the_refund(stop, gateway=gateway, vendor=vendor, now=now)
         assert (fresh(bought).state, cases_of(bought)) == ("bought", ["refund_refused"])
         forget_jobs()
         sweep(now=later)
@@ -257,3 +266,70 @@ class TestOnTheFloor:
                 actor=PACKER,
                 now=later,
             )
+
+
+class TestALabelThatIsWrittenOff:
+    """Its refund was refused; a person destroys it, so that it no longer keeps the claim as it is."""
+
+    @pytest.fixture
+    def refused(
+        self, bought: LabelPurchase, stop: Stop, gateway: EasyPostGateway, vendor: Control, now: datetime
+    ) -> Case:
+        pack_and_seal(bought.shipment, now=now)
+        hold(bought, now=now)
+        refuse_the_refund(stop, gateway=gateway, vendor=vendor, now=now)
+        forget_jobs()
+        return Case.objects.get(reason="refund_refused")
+
+    def test_the_keys_are_the_claims_again_and_its_hold_is_looked_at(
+        self, refused: Case, bought: LabelPurchase, vendor: Control, gateway: EasyPostGateway, now: datetime
+    ) -> None:
+        later = now + timedelta(days=9)
+        casework.give_up_label(code=refused.code, actor=PACKER, now=later)
+        assert (fresh(bought).state, fresh(bought).shipment.state) == ("written_off", "cancelled")
+        claim = Claim.objects.get()
+        assert (claim.state, claim.label_started_at) == ("accepted", None)
+        assert accounts_of(claim) == ["reserved", "reserved"]
+        assert waiting_jobs("payments.settle_claim") == [{"claim_id": claim.pk}]
+        assert waiting_jobs("shipping.ship_claim") == []
+        refused.refresh_from_db()
+        assert (refused.outcome, refused.closed_by) == ("label_lost", PACKER)
+        assert not ParcelCharge.objects.exists(), "nothing came back"
+        # Nothing is disputed here: that a claim is held is the tests' own doing.
+        assert {one.invariant for one in invariants.verify().violations} <= {"I10"}
+        # The vendor lists a label that we paid for and used for nothing; it is nobody's loss but ours.
+        assert audit_labels(gateway=gateway, now=later).is_clean
+
+    def test_a_claim_that_goes_on_gets_another_label(
+        self, refused: Case, bought: LabelPurchase, vendor: Control, gateway: EasyPostGateway, now: datetime
+    ) -> None:
+        later = now + timedelta(days=9)
+        with transaction.atomic():
+            assert let_go_on(Claim.objects.get(), now=later)
+        casework.give_up_label(code=refused.code, actor=PACKER, now=later)
+        claim = Claim.objects.get()
+        assert waiting_jobs("shipping.ship_claim") == [{"claim_id": claim.pk}]
+        again = ship_claim(claim_id=claim.pk, now=later)
+        assert again is not None
+        vendor.settings(refund_outcome="refunded")
+        assert buy_label(purchase_id=again.pk, gateway=gateway, worker=WORKER, now=later) == "bought"
+        assert invariants.verify().violations == []
+
+    def test_it_cannot_be_closed_and_forgotten_while_the_claim_is_held(
+        self, refused: Case, now: datetime
+    ) -> None:
+        with pytest.raises(errors.BadCaseData, match="Destroy the label first"):
+            casework.close_case(code=refused.code, outcome=CaseOutcome.NO_FAULT, actor=PACKER, now=now)
+        refused.refresh_from_db()
+        assert refused.closed_at is None
+        with transaction.atomic():
+            let_go_on(Claim.objects.get(), now=now)
+        casework.close_case(code=refused.code, outcome=CaseOutcome.NO_FAULT, actor=PACKER, now=now)
+
+    def test_what_has_left_keeps_its_label(self, refused: Case, bought: LabelPurchase, now: datetime) -> None:
+        Shipment.objects.update(state="in_transit")
+        with pytest.raises(errors.NotRefundable):
+            casework.give_up_label(code=refused.code, actor=PACKER, now=now)
+        assert fresh(bought).state == "bought"
+        refused.refresh_from_db()
+        assert (refused.closed_at, refused.owner) == (None, "")
