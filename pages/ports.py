@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -9,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from fulfillment.claims.models import Campaign, Claim
+from fulfillment.claims.selectors import models_for
 from inventory.models import Connector, Unit
 
 # Nobody asks for more at once, so no more are counted.
@@ -37,12 +39,12 @@ class OfferedModel:
     available: int
 
 
-def offered_by(campaign: Campaign) -> list[OfferedModel]:
-    """What the campaign gives out, with its stock; one query."""
+def offered_by(campaign: Campaign, *, country: str, now: datetime) -> list[OfferedModel]:
+    """What the campaign gives out in a country, with its stock; one query."""
     in_stock = Unit.objects.available().filter(key_model=OuterRef("pk")).values("pk")[:COUNTED]
     in_line = Claim.objects.waitlist().filter(campaign=campaign)
     line = in_line.filter(Q(items__key_model=None) | Q(items__key_model=OuterRef("pk")))
-    models = campaign.key_models.filter(is_active=True).annotate(
+    models = models_for(campaign, country=country, now=now).annotate(
         in_stock=ArraySubquery(in_stock), is_waited_for=Exists(line)
     )
     return [

@@ -20,7 +20,7 @@ from fulfillment.claims.errors import UnknownCampaign, UnknownClaim
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.prices import most_keys
 from fulfillment.claims.rules import check_items
-from fulfillment.claims.selectors import campaign_by_slug, region_for
+from fulfillment.claims.selectors import campaign_by_slug, models_for, region_for
 from fulfillment.claims.services.changes import cancel_claim, change_address, review_claim
 from fulfillment.claims.services.regions import check_address
 from fulfillment.claims.services.submission import submit_claim
@@ -73,16 +73,18 @@ def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress]:
         problems.append(
             FieldError("maintainer", "unknown_maintainer", "There is no such account on the roster.")
         )
-    if campaign and "items" not in bad:
-        offered = campaign.key_models.filter(is_active=True).values_list("sku", flat=True)
-        wanted = [item.as_wanted() for item in claim.items]
-        most = most_keys(campaign, wanted, now)
-        problems += check_items(wanted, per_claim=most, offered_skus=sorted(offered))
-    address = None
+    address, of_the_address = None, []
     try:
         address = _address(claim.shipping_address, now=now)
     except BadRequest as error:
-        problems += error.errors
+        of_the_address = error.errors
+    if campaign and "items" not in bad:
+        country = address.country if address else ""
+        offered = models_for(campaign, country=country, now=now).values_list("sku", flat=True)
+        wanted = [item.as_wanted() for item in claim.items]
+        most = most_keys(campaign, wanted, now)
+        problems += check_items(wanted, per_claim=most, offered_skus=sorted(offered))
+    problems += of_the_address
     if problems or campaign is None or address is None:
         raise BadRequest(problems)
     return campaign, address

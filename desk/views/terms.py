@@ -1,7 +1,6 @@
-"""What the programme gives on what terms: price lists, regions, key models."""
+"""What the programme gives on what terms: price lists, key models."""
 
 import re
-from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -10,21 +9,20 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from config import clock
-from config.errors import BadRequest, InputErrors, KeydeskError, Problem
+from config.errors import BadRequest, InputErrors, KeydeskError
 from desk import audit
 from desk.gate import actor_of, allowed
+from desk.problems import name_problems
 from desk.roles import Action
 from desk.seen import ChangedMeanwhile, SeenField, sign
 from desk.shell import desk_page
-from fulfillment.claims.models import Campaign, PriceList, Region
+from fulfillment.claims.models import Campaign, PriceList
 from fulfillment.claims.money import CURRENCIES
 from fulfillment.claims.quotes import ANYWHERE, MOST_EXTRA_KEYS, TAX_BEHAVIORS
 from fulfillment.claims.services.prices import publish_prices
-from fulfillment.claims.services.region_tables import export_regions
-from fulfillment.claims.services.regions import FIELDS, load_regions, region_in_force
 from inventory.models import KeyModel
 from inventory.services.key_models import CHANGEABLE, add_key_model, change_key_model, plain
 
@@ -124,7 +122,7 @@ def prices(request: HttpRequest, slug: str) -> HttpResponse:
                 now=now,
             )
     except InputErrors as refusal:
-        _name_problems(form, refusal.problems)
+        name_problems(form, refusal.problems)
         return _prices_page(request, campaign, newest, form, 422)
     except KeydeskError as refusal:
         form.add_error(None, str(refusal))
@@ -157,102 +155,6 @@ def _prices_page(
     lists = PriceList.objects.filter(campaign=campaign).order_by("-valid_from")[:20]
     context = {"campaign": campaign, "newest": newest, "lists": lists, "form": form}
     return desk_page(request, "desk/prices.html", context, status=status)
-
-
-# ── Regions ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-class RegionForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A row of the region table as it should be from now on; `seen`: the row there was, 0 for none."""
-
-    seen = SeenField()
-
-    class Meta:
-        model = Region
-        fields = ("country", "subdivision", *FIELDS)
-        labels = {
-            "is_sponsored": "Standard shipping is sponsored",
-            "keys_per_parcel": "Keys in a parcel, at most",
-            "po_box_allowed": "PO boxes are reached",
-            "phone_required": "A phone number is needed",
-            "tax_id_required": "A tax or personal number is needed",
-            "promised_days": "Promised days",
-            "ceiling_cents": "Dearest postage, in US cents",
-        }
-
-    def __init__(self, *args: Any, **given: Any) -> None:
-        super().__init__(*args, **given)
-        self.fields["country"].help_text = "Two letters, such as DE."
-        self.fields["reason"].help_text = "Claimants read it where keys cannot be sent."
-        self.fields["source"].help_text = "Where this is known from."
-
-    def row(self) -> dict[str, Any]:
-        given = self.cleaned_data
-        return {name: given[name] for name in ("country", "subdivision", *FIELDS)} | {
-            "country": given["country"].upper()
-        }
-
-
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@allowed(Action.RUN_PROGRAMME)
-def region(request: HttpRequest, place: str = "") -> HttpResponse:
-    """Change what holds for a country (`DE`) or a part of one (`US-HI`), or add one. What held is kept."""
-    country, _, subdivision = place.partition("-")
-    now = clock.now()
-    standing = region_in_force(country=country, subdivision=subdivision, now=now) if place else None
-    if place and standing is None:
-        raise Http404("No row of the region table holds for this place.")
-    history = Region.objects.filter(country=country, subdivision=subdivision, key_model=None)
-    context = {"place": place, "history": history.order_by("-valid_from")[:20]}
-    if request.method != "POST":
-        form = RegionForm(instance=standing, initial={"seen": sign(standing.pk if standing else 0)})
-        return desk_page(request, "desk/region.html", context | {"form": form})
-    # Of no instance: the row that holds is ended, and never changed.
-    form = RegionForm(request.POST)
-    status = 422
-    if form.is_valid():
-        try:
-            _load_region(request, form, now=now)
-        except InputErrors as refusal:
-            _name_problems(form, refusal.problems)
-        except KeydeskError as refusal:
-            form.add_error(None, str(refusal))
-            status = 409
-        else:
-            messages.success(request, f"{form.row()['country']}: changed from now on.")
-            return HttpResponseRedirect(reverse("desk:programme"))
-    return desk_page(request, "desk/region.html", context | {"form": form}, status=status)
-
-
-def _load_region(request: HttpRequest, form: RegionForm, *, now: datetime) -> None:
-    row, actor = form.row(), actor_of(request)
-    where = {"country": row["country"], "subdivision": row["subdivision"]}
-    with transaction.atomic():
-        before = region_in_force(**where, now=now, lock=True)
-        if form.cleaned_data["seen"] != (before.pk if before else 0):
-            raise ChangedMeanwhile
-        said = {name: getattr(before, name) for name in FIELDS} if before else {}
-        if load_regions(document={"regions": [row]}, now=now, source="region"):
-            changed = [name for name in FIELDS if row[name] != said.get(name)]
-            audit.record(
-                actor=actor,
-                action="region_changed",
-                subject_kind="region",
-                subject=f"{row['country']}-{row['subdivision']}".rstrip("-"),
-                before={name: said[name] for name in changed if name in said},
-                after={name: row[name] for name in changed},
-                now=now,
-            )
-
-
-@require_safe
-@allowed(Action.RUN_PROGRAMME)
-def regions_csv(request: HttpRequest) -> HttpResponse:
-    """The whole table with its past, as `manage.py regions --import` reads it."""
-    answer = HttpResponse(export_regions(), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = 'attachment; filename="regions.csv"'
-    return answer
 
 
 # ── Key models ───────────────────────────────────────────────────────────────────────────────────────
@@ -342,11 +244,3 @@ def _change_key_model(request: HttpRequest, form: KeyModelForm, sku: str) -> Non
 
 def _plain_model(model: KeyModel) -> dict[str, Any]:
     return {name: plain(getattr(model, name)) for name in CHANGEABLE}
-
-
-def _name_problems(form: forms.BaseForm, problems: list[Problem]) -> None:
-    """Each problem at its field; those of no field at the top."""
-    for one in problems:
-        name = (one.field or "").partition(".")[0]
-        sentence = " ".join(part for part in (one.problem, one.remedy) if part)
-        form.add_error(name if name in form.fields else None, sentence)

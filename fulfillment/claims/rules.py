@@ -82,7 +82,7 @@ def check_items(
 ) -> list[FieldError]:
     """What is wrong with the keys a claim asks for; empty when nothing is.
 
-    Args: per_claim: the most keys a claim may hold. offered_skus: what the campaign gives out.
+    Args: per_claim: the most keys a claim may hold. offered_skus: what the campaign gives out there.
     """
     problems = []
     for number, item in enumerate(items):
@@ -91,7 +91,8 @@ def check_items(
                 FieldError(
                     f"items.{number}.sku",
                     "unknown_sku",
-                    f"This campaign has no key model {item.sku!r}. It gives out {', '.join(offered_skus)}.",
+                    f"Key model {item.sku!r} is not given out, or not to this country. "
+                    f"Choose of {', '.join(offered_skus)}.",
                 )
             )
         if item.quantity < 1:

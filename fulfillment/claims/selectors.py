@@ -14,6 +14,7 @@ from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.waves import invited_accounts
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.households import household_of, lock_household, subjects_sharing
+from inventory.models import KeyModel
 from inventory.selectors import available_count
 from roster import selectors as roster_selectors
 from roster.models import Account
@@ -46,6 +47,13 @@ def region_for(*, country: str, now: datetime, subdivision: str = "") -> Region 
     rows = Region.objects.in_force(now).filter(country=country, key_model__isnull=True)
     rows = rows.filter(subdivision__in=["", subdivision]).order_by("-subdivision", "-valid_from")
     return rows.first()
+
+
+def models_for(campaign: Campaign, *, country: str, now: datetime) -> QuerySet[KeyModel]:
+    """The key models the campaign gives out there; the region table may close a country to one of them."""
+    closed = Region.objects.in_force(now).filter(country=country, key_model__isnull=False)
+    closed = closed.exclude(status=Region.Status.OPEN)
+    return campaign.key_models.filter(is_active=True).exclude(pk__in=closed.values("key_model"))
 
 
 def facts_for(

@@ -155,7 +155,7 @@ def keys(visit: Visit) -> HttpResponse:
     """Which keys, with the helper that asks which ports there are."""
     if not visit.draft.country:
         return redirect("claims:start")
-    offered = ports.offered_by(visit.campaign)
+    offered = ports.offered_by(visit.campaign, country=visit.draft.country, now=visit.now)
     prices = prices_in_force(visit.campaign, visit.now)
     asked = [port for port in visit.request.GET.getlist("port") if port in ports.PORTS]
     chosen = {item.sku: item.quantity for item in drafts.items_of(visit.draft) if item.sku}
@@ -314,7 +314,10 @@ def _show_review(
     is_dearer: bool = False,
     status: int = 200,
 ) -> HttpResponse:
-    offered = {model.sku: model for model in ports.offered_by(visit.campaign)}
+    offered = {
+        model.sku: model
+        for model in ports.offered_by(visit.campaign, country=visit.draft.country, now=visit.now)
+    }
     wanted = [(offered[sku], quantity) for sku, quantity in visit.draft.wanted.items() if sku in offered]
     failed = [verdict for verdict in decision.verdicts if verdict.outcome == "fail"]
     short = [model for model, quantity in wanted if model.available < quantity]

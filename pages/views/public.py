@@ -18,6 +18,7 @@ from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.selectors import current_campaign, open_regions, region_for
 from fulfillment.claims.services.drafts import KEEP_DRAFT_FOR
 from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
+from fulfillment.claims.services.regions import models_closed
 from fulfillment.notices.models import Notice
 from fulfillment.vault.services import LONGEST_KEPT
 from pages import verdicts
@@ -71,6 +72,7 @@ def countries(request: HttpRequest) -> HttpResponse:
             "asked": asked,
             "asked_name": country_name(asked) if asked else "",
             "answer": region_for(country=asked, now=now) if asked else None,
+            "closed": list(models_closed(country=asked, now=now).values()) if asked else [],
             "regions": sorted(((country_name(one.country), one) for one in regions), key=itemgetter(0)),
             "elsewhere": _not_open(now),
         },

@@ -83,6 +83,7 @@ POSTS = {
     "/desk/programme/campaigns/none/prices/": Action.RUN_PROGRAMME,
     "/desk/programme/regions/": Action.RUN_PROGRAMME,
     "/desk/programme/regions/XX/": Action.RUN_PROGRAMME,
+    "/desk/programme/regions/XX/key-models/": Action.RUN_PROGRAMME,
     "/desk/programme/key-models/": Action.RUN_PROGRAMME,
     "/desk/programme/key-models/NONE/": Action.RUN_PROGRAMME,
     "/desk/programme/words/home.lead/": Action.RUN_PROGRAMME,

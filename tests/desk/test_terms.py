@@ -1,19 +1,25 @@
 """Prices, regions, key models and new campaigns from the desk: each change with its before and after."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import cast
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from config import clock
+from config.errors import BadRequest
 from desk.models import AuditEntry
 from desk.roles import Role
 from fulfillment.claims.models import Campaign, PriceList, Region
+from fulfillment.vault.addresses import PostalAddress
 from inventory.catalogue import ensure_catalogue
-from inventory.models import KeyModel
+from inventory.models import KeyModel, Unit
+from pages.ports import offered_by
 from roster.models import Policy
-from tests.conftest import USB_A
+from tests.conftest import USB_A, USB_C, MakeClaim
 from tests.desk.conftest import StaffWith
 from tests.desk.forms import form_at
 
@@ -119,6 +125,83 @@ class TestRegions:
         assert client.post(url, form | {"country": "XX"}).status_code == 422
         assert client.get("/desk/programme/regions/XX/").status_code == 404
         assert "NZ," in client.get("/desk/programme/regions.csv").content.decode()
+
+
+class TestOneKeyModelInACountry:
+    URL = "/desk/programme/regions/DE/"
+    CLOSED = {
+        "key_model": USB_C, "status": "blocked", "reason": "Its radio has no licence there.",
+        "source": "Bundesnetzagentur",
+    }  # fmt: skip
+
+    def close(self, client: Client, **changed: str) -> HttpResponse:
+        form = form_at(client, self.URL, form=2) | self.CLOSED | changed
+        return cast(HttpResponse, client.post(f"{self.URL}key-models/", form))
+
+    def test_it_is_given_out_there_no_more_from_now_on_and_again_later(
+        self,
+        campaign: Campaign,
+        client: Client,
+        now: datetime,
+        address: PostalAddress,
+        make_claim: MakeClaim,
+        stock: None,
+    ) -> None:
+        german = replace(address, country="DE", city="Berlin", state="", postal_code="10115")
+        assert self.close(client).status_code == 302
+        entry = AuditEntry.objects.get()
+        assert (entry.action, entry.subject, entry.before) == (
+            "region_changed", f"DE {USB_C}", {"status": "open"},
+        )  # fmt: skip
+        assert entry.after == {"status": "blocked", "reason": "Its radio has no licence there."}
+        shown = client.get(self.URL).content.decode()
+        assert "Its radio has no licence there." in shown
+        with pytest.raises(BadRequest, match="not to this country"):
+            make_claim(address=german)
+        # Whoever takes any gets the other; elsewhere nothing has changed.
+        claim = make_claim(items=[], address=german)
+        skus = Unit.objects.held_by(claim.code).values_list("key_model__sku", flat=True)
+        assert (claim.state, set(skus)) == ("accepted", {USB_A})
+        assert make_claim("m-second").state == "accepted"
+        with clock.reading(lambda: now + timedelta(days=1)):
+            assert self.close(client, status="open").status_code == 302
+            assert self.close(client, status="open").status_code == 302, "said twice"
+        assert AuditEntry.objects.count() == 2
+        row = Region.objects.get(country="DE", key_model__sku=USB_C)
+        assert row.valid_until == now + timedelta(days=1)
+
+    def test_the_form_and_the_api_offer_it_there_no_more(
+        self, campaign: Campaign, client: Client, now: datetime
+    ) -> None:
+        self.close(client)
+        offered = {
+            country: {model.sku for model in offered_by(campaign, country=country, now=now)}
+            for country in ("DE", "FR")
+        }
+        page = Client().get("/countries/", {"country": "DE"}).content.decode()
+        assert "is not sent there: Its radio has no licence there." in page
+        assert USB_C not in offered["DE"]
+        assert offered["FR"] == offered["DE"] | {USB_C}
+
+    @pytest.mark.parametrize(
+        "wrong", [{"reason": ""}, {"source": " "}, {"status": "waitlist"}, {"key_model": "NOPE"}]
+    )
+    def test_what_cannot_be_used_changes_nothing(
+        self, campaign: Campaign, client: Client, wrong: dict[str, str]
+    ) -> None:
+        assert self.close(client, **wrong).status_code == 422
+        assert not Region.objects.filter(key_model__isnull=False).exists()
+        assert not AuditEntry.objects.exists()
+
+    def test_a_form_of_yesterday_is_refused(
+        self, campaign: Campaign, client: Client, staff_with: StaffWith
+    ) -> None:
+        mine = form_at(client, self.URL, form=2)
+        assert self.close(staff_with(Role.MANAGER, username="kim")).status_code == 302
+        answer = client.post(f"{self.URL}key-models/", mine | self.CLOSED | {"status": "paused"})
+        assert (answer.status_code, "meanwhile" in answer.content.decode()) == (409, True)
+        assert Region.objects.get(key_model__isnull=False).status == "blocked"
+        assert client.post("/desk/programme/regions/XX/key-models/", mine).status_code == 404
 
 
 class TestKeyModels:

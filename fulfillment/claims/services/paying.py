@@ -10,6 +10,7 @@ from typing import Any
 from config.jobs import defer
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ClaimQuote
 from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.selectors import models_for
 from fulfillment.claims.services.history import record, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
@@ -94,7 +95,7 @@ def revive_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
     wanted = [Wanted(item.key_model_id, item.quantity) for item in items]
     if _others_wait(claim, {item.key_model_id for item in wanted}):
         return False
-    among = list(claim.campaign.key_models.filter(is_active=True).values_list("id", flat=True))
+    among = list(models_for(claim.campaign, country=claim.country, now=now).values_list("id", flat=True))
     try:
         reserve(holder=claim.code, wanted=wanted, among=among, actor=ACTOR, now=now)
     except InsufficientStock:

@@ -13,6 +13,7 @@ from config.errors import BadRequest, FieldError, InputErrors, Problem
 from fulfillment.claims.countries import is_country
 from fulfillment.claims.models import Region
 from fulfillment.vault.addresses import LATIN, PostalAddress, is_po_box
+from inventory.models import KeyModel
 
 # What a row of the document says; the rest has the model's defaults.
 FIELDS = {
@@ -83,6 +84,64 @@ def region_in_force(*, country: str, subdivision: str, now: datetime, lock: bool
     return rows.order_by("-valid_from").first()
 
 
+# What can be said of one key model in a country that keys go to.
+MODEL_STATUSES = (Region.Status.OPEN, Region.Status.PAUSED, Region.Status.BLOCKED)
+
+
+def models_closed(*, country: str, now: datetime) -> dict[str, Region]:
+    """The rows that close a country to one key model, by SKU."""
+    rows = Region.objects.in_force(now).filter(country=country, subdivision="", key_model__isnull=False)
+    rows = rows.exclude(status=Region.Status.OPEN).select_related("key_model").order_by("valid_from")
+    return {row.key_model.sku: row for row in rows if row.key_model}
+
+
+@transaction.atomic
+def close_to_model(
+    *, country: str, key_model: KeyModel, status: str, reason: str, source: str, now: datetime
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Say from now on whether keys of one model go to a country that keys go to; what held stays on record.
+
+    Claims made before keep their keys. `open` says that what holds for the country holds for the model.
+
+    Returns: what held of status, reason and source, and what holds now; both empty when nothing changed.
+    Raises:  BadRequest: another status, no reason, or no row of the table for the country.
+    Locks:   the table against others who change it.
+    """
+    general = region_in_force(country=country, subdivision="", now=now, lock=True)
+    problems = []
+    if general is None:
+        problems.append(FieldError("country", "unknown_region", "Write the country's own row first."))
+    if status not in MODEL_STATUSES:
+        problems.append(FieldError("status", "unknown_status", f"One of {', '.join(MODEL_STATUSES)}."))
+    if status != Region.Status.OPEN:
+        for name, value in (("reason", reason), ("source", source)):
+            if not value.strip():
+                problems.append(FieldError(name, "required", "Say why keys of this model do not go there."))
+    if problems or general is None:
+        raise BadRequest(problems)
+    standing = models_closed(country=country, now=now).get(key_model.sku)
+    before = {"status": standing.status, "reason": standing.reason} if standing else {"status": "open"}
+    after = {"status": status} if status == Region.Status.OPEN else {"status": status, "reason": reason}
+    if before == after:
+        return {}, {}
+    if standing is not None:
+        _end(standing, now=now)
+    if status != Region.Status.OPEN:
+        terms = {name: getattr(general, name) for name in FIELDS}
+        terms |= {"status": status, "reason": reason, "source": source}
+        Region.objects.create(country=country, key_model=key_model, valid_from=now, **terms)
+    return before, after
+
+
+def _end(row: Region, *, now: datetime) -> None:
+    """A row that began this very moment never held."""
+    if row.valid_from == now:
+        row.delete()
+        return
+    row.valid_until = now
+    row.save(update_fields=["valid_until"])
+
+
 @transaction.atomic
 def load_regions(*, document: Mapping[str, Any], now: datetime, source: str = "regions") -> int:
     """Bring the region table to what the document says; how many rows changed or are new.
@@ -126,11 +185,7 @@ def _bring_up_to_date(
     if before is not None:
         if all(getattr(before, name) == getattr(wanted, name) for name in FIELDS):
             return False
-        if before.valid_from == now:
-            before.delete()
-        else:
-            before.valid_until = now
-            before.save(update_fields=["valid_until"])
+        _end(before, now=now)
     wanted.valid_from = now if before is not None else first_since
     wanted.save()
     return True

@@ -99,7 +99,7 @@ def _create(
         code=new,
         campaign_id=claim.campaign_id,
         wanted=wanted,
-        among=offered_models(claim.campaign).values(),
+        among=offered_models(claim.campaign, country=claim.country, now=now).values(),
         is_free=True,
         actor=actor,
         now=now,

@@ -68,7 +68,7 @@ def submit_claim(
     After commit: the notice is mailed, and an accepted claim becomes a parcel.
     """
     wanted = list(items) or [WantedItem(sku=None, quantity=campaign.per_claim)]
-    offered = offered_models(campaign)
+    offered = offered_models(campaign, country=address.country, now=now)
     if problems := check_items(
         wanted, per_claim=most_keys(campaign, wanted, now), offered_skus=sorted(offered)
     ):
@@ -258,6 +258,7 @@ def wanted_by(claim: Claim) -> list[Wanted]:
     return [Wanted(item.key_model_id, item.quantity) for item in claim.items.all()]
 
 
-def offered_models(campaign: Campaign) -> dict[str, int]:
-    """What the campaign gives out, by SKU."""
-    return dict(campaign.key_models.filter(is_active=True).values_list("sku", "id"))
+def offered_models(campaign: Campaign, *, country: str, now: datetime) -> dict[str, int]:
+    """What the campaign gives out in a country, by SKU."""
+    models = selectors.models_for(campaign, country=country, now=now)
+    return dict(models.values_list("sku", "id"))

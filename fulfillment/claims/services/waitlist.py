@@ -71,7 +71,7 @@ def _promote(claim: Claim, wanted: Sequence[Wanted], *, now: datetime) -> bool:
     if waiting.select_for_update(no_key=True, skip_locked=True).first() is None:
         return False
     try:
-        among = offered_models(claim.campaign).values()
+        among = offered_models(claim.campaign, country=claim.country, now=now).values()
         reserve(holder=claim.code, wanted=wanted, actor=ACTOR, now=now, among=among)
     except InsufficientStock:
         return False
