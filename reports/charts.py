@@ -115,7 +115,11 @@ def people_by_week(document: dict[str, Any], theme: Theme) -> Drawing:
         {"on": week["release"], "step": step, "keys": week[step] or 0} for week in weeks for step in steps
     ]
     highest = max(*(point["keys"] for point in points), 1)
-    standing = {"standing": {step: weeks[-1][step] or 0 for step in steps}}
+    least = document["smallest_group"]
+    standing = {
+        "standing": {step: weeks[-1][step] or 0 for step in steps},
+        "texts": {step: f"{step} under {least}" for step in steps if weeks[-1][step] is None},
+    }
     return _styled(_lines(points, standing, highest, theme, of="people"), theme)
 
 
@@ -197,11 +201,19 @@ def _points(weeks: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _labels(last: dict[str, Any], on: str, highest: int) -> list[dict[str, Any]]:
     """The words at the lines' ends, moved apart where lines end close together."""
-    standing = last["standing"]
+    standing, texts = last["standing"], last.get("texts", {})
     in_order = sorted(STEPS, key=lambda step: (standing[step], -STEPS.index(step)))
-    heights = spread([standing[step] for step in in_order], pitch=highest * _LABEL_PITCH / HEIGHT)
+    pitch = highest * _LABEL_PITCH / HEIGHT
+    heights = spread([standing[step] for step in in_order], pitch=pitch)
+    # None below the axis, where the dates stand.
+    heights = [max(height, (place + 0.3) * pitch) for place, height in enumerate(heights)]
     return [
-        {"on": on, "step": step, "keys": round(height, 3), "text": f"{step} {standing[step]:,}"}
+        {
+            "on": on,
+            "step": step,
+            "keys": round(height, 3),
+            "text": texts.get(step) or f"{step} {standing[step]:,}",
+        }
         for step, height in zip(in_order, heights, strict=True)
     ]
 

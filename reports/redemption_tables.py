@@ -6,6 +6,7 @@ from typing import Any
 from reports.steps import STEPS
 from reports.tables import (
     Column,
+    Kind,
     Report,
     Table,
     cents,
@@ -357,7 +358,7 @@ def _forecast(forecast: Mapping[str, Any]) -> Table:
         (
             count("available", "keys that can still be claimed"),
             count("window_days", "days looked back on"),
-            count("per_day_milli", "keys a day, in thousandths"),
+            Column("per_day_milli", Kind.MILLI, "keys taken a day, less those put back, in thousandths"),
             count("days", "days left at that rate"),
             count("earliest_days", "days left at the high end of the range"),
             count("latest_days", "days left at the low end; empty: perhaps never"),
@@ -388,7 +389,9 @@ def published(document: dict[str, Any]) -> Report:
         title=f"Keys redeemed: {document['campaign']}",
         as_of=document["as_of"],
         summary=(
-            f"{shown} of {keys['total']:,} keys were redeemed.",
+            f"{shown} of {keys['total']:,} keys were redeemed."
+            if keys["total"]
+            else "No keys have come in yet.",
             document["method"],
         ),
         tables=tuple(_published_tables(document)),

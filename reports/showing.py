@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from reports.exports import FORMATS
 from reports.pictures import pictures_of
-from reports.tables import Kind, Report, Table, printed
+from reports.tables import Report, Table, printed
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def _says_something(table: Table) -> bool:
         value
         for row in table.rows
         for column, value in zip(table.columns, row, strict=True)
-        if column.kind not in (Kind.TEXT, Kind.DAY, Kind.MOMENT)
+        if column.is_number
     ]
     return bool(table.rows) and (not numbers or any(number is not None for number in numbers))
 

@@ -13,11 +13,24 @@ class Kind(StrEnum):
 
     TEXT = "text"
     COUNT = "count"
+    MILLI = "milli"  # thousandths of what is counted
     CENTS = "cents"  # minor units; the row's `currency` says of what
     PERMILLE = "permille"
     SECONDS = "seconds"
     DAY = "day"  # a date, ISO 8601
     MOMENT = "moment"  # RFC 3339, UTC, Z
+    DIGEST = "digest"  # SHA-256 in hexadecimal
+
+
+_TEXTS = frozenset({Kind.TEXT, Kind.DAY, Kind.MOMENT, Kind.DIGEST})
+# Where the name in files, without its unit, is no word for people.
+_TITLES = {
+    "sku": "key model",
+    "sha256": "SHA-256",
+    "p90_s": "90th percentile",
+    "per_day_milli": "keys a day",
+    "taken_at": "came at (UTC)",
+}
 
 
 @dataclass(frozen=True)
@@ -30,7 +43,13 @@ class Column:
 
     @property
     def title(self) -> str:
+        if self.name in _TITLES:
+            return _TITLES[self.name]
         return self.name.removesuffix("_cents").removesuffix("_permille").removesuffix("_s").replace("_", " ")
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind not in _TEXTS
 
 
 @dataclass(frozen=True)
@@ -99,7 +118,13 @@ def in_words(value: Value, kind: Kind) -> str:
     if value is None:
         return "–"
     if isinstance(value, str):
-        return value.replace("_", " ") if kind == Kind.TEXT else value
+        return _text_in_words(value, kind)
+    return _number_in_words(value, kind)
+
+
+def _number_in_words(value: int, kind: Kind) -> str:
+    if kind == Kind.MILLI:
+        return f"{value / 1_000:,.1f}"
     if kind == Kind.CENTS:
         return f"{'-' if value < 0 else ''}{abs(value) // 100:,}.{abs(value) % 100:02}"
     if kind == Kind.PERMILLE:
@@ -109,11 +134,20 @@ def in_words(value: Value, kind: Kind) -> str:
     return f"{value:,}"
 
 
+def _text_in_words(value: str, kind: Kind) -> str:
+    if kind == Kind.MOMENT:
+        return value[:16].replace("T", " ")
+    # Enough to tell lists apart; files have all of it.
+    if kind == Kind.DIGEST:
+        return f"{value[:12]}…"
+    return value.replace("_", " ") if kind == Kind.TEXT else value
+
+
 def printed(table: Table) -> list[list[tuple[str, bool]]]:
     """The rows in words, and which of them are numbers."""
     return [
         [
-            (in_words(value, column.kind), column.kind not in (Kind.TEXT, Kind.DAY, Kind.MOMENT))
+            (in_words(value, column.kind), column.is_number)
             for column, value in zip(table.columns, row, strict=True)
         ]
         for row in table.rows

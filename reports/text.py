@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reports.steps import STEPS
-from reports.tables import Kind, Report, Table, in_words
+from reports.tables import Report, Table, in_words
 
 _BAR_WIDTH = 22
 # What parcels cost or bring back besides postage.
@@ -151,13 +151,16 @@ def render_tables(report: Report) -> str:
 
 
 def _text_table(table: Table) -> Iterator[str]:
-    kinds = [column.kind for column in table.columns]
-    rows = [[in_words(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in table.rows]
+    columns = table.columns
+    rows = [
+        [in_words(value, column.kind) for value, column in zip(row, columns, strict=True)]
+        for row in table.rows
+    ]
     heads = [column.title for column in table.columns]
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     for cells in (heads, *rows):
         padded = (
-            cell.ljust(width) if kind in (Kind.TEXT, Kind.DAY, Kind.MOMENT) else cell.rjust(width)
-            for cell, width, kind in zip(cells, widths, kinds, strict=True)
+            cell.rjust(width) if column.is_number else cell.ljust(width)
+            for cell, width, column in zip(cells, widths, columns, strict=True)
         )
         yield ("  " + "  ".join(padded)).rstrip()

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import typst
 
 from reports.pictures import pictures_of
-from reports.tables import Kind, Report, printed
+from reports.tables import Report, printed
 
 _TEMPLATE = Path(__file__).parent.parent / "typst" / "report.typ"
 
@@ -39,8 +39,7 @@ def _content(report: Report, pictures: dict[str, dict[str, str]]) -> dict[str, o
                 "about": table.about,
                 "picture": pictures.get(table.name),
                 "columns": [
-                    {"title": column.title, "is_text": column.kind in (Kind.TEXT, Kind.DAY, Kind.MOMENT)}
-                    for column in table.columns
+                    {"title": column.title, "is_text": not column.is_number} for column in table.columns
                 ],
                 "rows": [[text for text, _ in row] for row in printed(table)],
             }

@@ -12,6 +12,7 @@ from reports.tables import Kind, Report, Table, Value
 _NAME_LENGTH = 31
 _FORMATS = {
     Kind.COUNT: "#,##0",
+    Kind.MILLI: "#,##0.0",
     Kind.CENTS: "#,##0.00",
     Kind.PERMILLE: "0.0%",
     Kind.SECONDS: "[h]:mm:ss",
@@ -99,5 +100,5 @@ def _cell(sheet: Any, at: tuple[int, int], kind: Kind, value: Value, looks: dict
             sheet.write_string(*at, value)
         return
     # Units a spreadsheet shows: amounts with decimals, shares of one, days.
-    divisor = {Kind.CENTS: 100, Kind.PERMILLE: 1000, Kind.SECONDS: 86_400}.get(kind, 1)
+    divisor = {Kind.MILLI: 1000, Kind.CENTS: 100, Kind.PERMILLE: 1000, Kind.SECONDS: 86_400}.get(kind, 1)
     sheet.write_number(*at, value / divisor if divisor > 1 else value, look)

@@ -3,7 +3,7 @@
 table   which table
 row     its row, from 1
 column  its column
-kind    what the column holds: text, count, cents, permille, seconds, day, moment
+kind    what the column holds: text, count, milli, cents, permille, seconds, day, moment, digest
 number  the value, if it is a number
 text    the value, if it is a text
 about   what the column means

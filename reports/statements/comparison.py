@@ -1,58 +1,66 @@
 """Two dates, or two campaigns, side by side."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from reports.tables import Report, count, table, text
+from reports.tables import Column, Kind, Report, cents, count, in_words, table, text
 
 Number = int | None
 
 
 def comparison(first: Mapping[str, Any], second: Mapping[str, Any]) -> Report:
-    """The headline numbers of two redemption reports, both exact or both published, and what differs.
-
-    Returns: `change` is the second less the first; None where one of them is not shown.
-    """
+    """The headline numbers of two redemption reports, both exact or both published, and what differs."""
     titles = [
-        f"{document['campaign'] or 'all campaigns'}, {document['as_of']}" for document in (first, second)
+        f"{document['campaign'] or 'all campaigns'}, {in_words(document['as_of'], Kind.MOMENT)} UTC"
+        for document in (first, second)
     ]
-    numbers: dict[str, tuple[Number, Number]] = {name: (before, None) for name, before in _numbers(first)}
-    for name, after in _numbers(second):
-        numbers[name] = (numbers.get(name, (None, None))[0], after)
-    rows = [
-        {
-            "number": name,
-            "first": before,
-            "second": after,
-            "change": None if before is None or after is None else after - before,
-        }
-        for name, (before, after) in numbers.items()
-    ]
-    documents = {"first": titles[0], "second": titles[1]}
-    made = table(
-        "comparison",
-        "Side by side",
-        f"First: {titles[0]}. Second: {titles[1]}.",
-        (
-            text("number", "what is counted"),
-            count("first", titles[0]),
-            count("second", titles[1]),
-            count("change", "second less first"),
-        ),
-        rows,
-    )
+    about = f"First: {titles[0]}. Second: {titles[1]}."
+    counts = _side_by_side(dict(_counts(first)), dict(_counts(second)))
+    amounts = _side_by_side(dict(_amounts(first)), dict(_amounts(second)))
+    for row in amounts:
+        row["number"], _, row["currency"] = row["number"].rpartition(" ")
+    columns = text("number", "what is counted")
     return Report(
         name="comparison",
         title="Comparison",
         as_of=second["as_of"],
-        summary=(made.about,),
-        tables=(made,),
-        document={"report": "comparison", **documents, "numbers": rows},
+        summary=(about,),
+        tables=(
+            table("comparison", "Side by side", about, (columns, *_sides(count, titles)), counts),
+            table(
+                "amounts",
+                "Costs side by side",
+                about,
+                (columns, text("currency", "ISO 4217"), *_sides(cents, titles)),
+                amounts,
+            ),
+        ),
+        document={
+            "report": "comparison",
+            "first": titles[0],
+            "second": titles[1],
+            "numbers": counts,
+            "amounts": amounts,
+        },
     )
 
 
-def _numbers(document: Mapping[str, Any]) -> Iterable[tuple[str, Number]]:
-    """The numbers of a report that can be compared, by a name that says where they stand."""
+def _sides(kind: Callable[[str, str], Column], titles: Sequence[str]) -> tuple[Column, ...]:
+    return kind("first", titles[0]), kind("second", titles[1]), kind("change", "second less first")
+
+
+def _side_by_side(first: Mapping[str, Number], second: Mapping[str, Number]) -> list[dict[str, Any]]:
+    """Each number of either; `change` is None where one of them is not shown."""
+    rows = []
+    for name in dict.fromkeys((*first, *second)):
+        before, after = first.get(name), second.get(name)
+        change = None if before is None or after is None else after - before
+        rows.append({"number": name, "first": before, "second": after, "change": change})
+    return rows
+
+
+def _counts(document: Mapping[str, Any]) -> Iterable[tuple[str, Number]]:
+    """The counts of a report that can be compared, by a name that says where they stand."""
     states = document["two_factor"]
     groups: dict[str, Mapping[str, Number]] = {
         "keys": document["keys"],
@@ -63,16 +71,18 @@ def _numbers(document: Mapping[str, Any]) -> Iterable[tuple[str, Number]]:
         "critical projects, WebAuthn": document["projects"]["now"]["webauthn"],
         "waitlist": _only(document.get("waitlist", {}), "waiting", "promoted"),
         "cases": _only(document.get("cases", {}), "open", "overdue"),
-        "parcels, minor units": {
-            row["currency"]: row["net_cents"] for row in document["costs"].get("sending", [])
-        },
-        "postage, minor units": {
-            row["currency"]: row["cents"] for row in document["costs"].get("postage", [])
-        },
     }
     for group, numbers in groups.items():
         for name, value in numbers.items():
             yield f"{group}: {name.replace('_', ' ')}", value
+
+
+def _amounts(document: Mapping[str, Any]) -> Iterable[tuple[str, Number]]:
+    """The sums of a report, in minor units, by what they are and their currency."""
+    for row in document["costs"].get("sending", []):
+        yield f"parcels {row['currency']}", row["net_cents"]
+    for row in document["costs"].get("postage", []):
+        yield f"postage {row['currency']}", row["cents"]
 
 
 def _only(numbers: Mapping[str, Any], *names: str) -> dict[str, Number]:

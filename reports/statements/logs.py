@@ -37,7 +37,7 @@ def roster_changes(as_of: datetime) -> Report:
                     Column("taken_at", Kind.MOMENT, "when it came"),
                     text("kind", "what it lists"),
                     count("rows", "rows in it"),
-                    text("sha256", "of its bytes"),
+                    Column("sha256", Kind.DIGEST, "of its bytes"),
                 ),
                 [
                     {

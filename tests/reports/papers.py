@@ -2,7 +2,7 @@
 
 import io
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -93,6 +93,8 @@ def shown(value: object, pattern: str) -> str:
         return ""
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S" if "h" in pattern else "%Y-%m-%d")
+    if isinstance(value, timedelta):
+        value = value / timedelta(days=1)
     if isinstance(value, int | float):
         if pattern == "0.0%":
             return f"{100 * value:.1f}%"

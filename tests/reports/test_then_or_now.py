@@ -7,17 +7,23 @@ report may look at it.
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config.environment import ROOT
 from reports import catalogue
 from reports.exports import FORMATS
+from reports.moments import in_words
 from reports.tables import Report
 from sandbox.rehearsal.plan import DEFAULT_START
 from tests.played import PLAN, Run, connected_to
@@ -117,6 +123,42 @@ def test_any_moment_is_told_the_same(rehearsed: None, seconds: int, microsecond:
 def test_every_format_is_the_same_bytes(rehearsed: None) -> None:
     moment = DEFAULT_START + timedelta(days=17, hours=9)
     assert differences(moment.astimezone(UTC), forms=sorted(FORMATS)) == []
+
+
+_WRITE_ALL = """
+import sys, django
+django.setup()
+from django.core.management import call_command
+from reports.exports import FORMATS
+moment, folder, *names = sys.argv[1:]
+for name in names:
+    which = ["--campaign", "security-keys"] if name in ("redemption", "published") else []
+    for form in FORMATS:
+        call_command("report", name, *which, "--as-of", moment, "--format", form, "--output", f"{folder}/{name}.{form}")
+"""
+
+
+def test_another_process_writes_the_same_bytes(rehearsed: None, run: Run, tmp_path: Path) -> None:
+    """Of every report in every format, by the command; with other hashes, and in another time zone."""
+    moment = (DEFAULT_START + timedelta(days=17, hours=9)).astimezone(UTC)
+    here = reports_of(moment)
+    reports = {"redemption": here["exact"], **{name: here[name] for name in catalogue.STATEMENTS}}
+    reports["published"] = catalogue.published_redemption(
+        campaign_slug=CAMPAIGN, as_of=moment, smallest_group=django_settings.ENVIRONMENT.smallest_group
+    )
+    variables = {
+        **os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_NAME": run.database,
+        "PYTHONHASHSEED": "20220711", "TZ": "Asia/Tokyo",
+    }  # fmt: skip
+    command = [sys.executable, "-c", _WRITE_ALL, in_words(moment), str(tmp_path), *reports]
+    done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [
+        f"{name}.{form}"
+        for name, report in reports.items()
+        for form, writing in FORMATS.items()
+        if (tmp_path / f"{name}.{form}").read_bytes() != writing.write(report)
+    ] == []
 
 
 def test_the_test_would_see_a_row_that_came_later(rehearsed: None) -> None:
