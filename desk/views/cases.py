@@ -112,7 +112,7 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
 
     def record() -> None:
         """The last thing in the action's own transaction, which holds the case's row."""
-        refuse_unseen(found.entries, done["seen"], actor=actor, now=now)
+        refuse_unseen(found.entries.all(), done["seen"], actor=actor, now=now)
         audit.record(
             actor=actor,
             action=f"case_{action}",
@@ -127,7 +127,7 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
 
     given: dict[str, Any] = {"code": code, "actor": actor, "now": now, "record": record}
     try:
-        refuse_unseen(found.entries, done["seen"], actor=actor, now=now)
+        refuse_unseen(found.entries.all(), done["seen"], actor=actor, now=now)
         _do(found, action, done, given, take_over="take_over" in request.POST)
     except ChangedMeanwhile:
         return _page(request, _case(code), refusal=WORKED_MEANWHILE, status=409)

@@ -71,7 +71,12 @@ def write_parquet(table: pa.Table) -> bytes:
 
 def arrow_of(table: Table) -> pa.Table:
     """One table, typed: texts, whole numbers, dates and times, with what each column means as metadata."""
-    kinds = {"text": pa.string(), "day": pa.date32(), "moment": pa.timestamp("us", tz="UTC")}
+    kinds = {
+        "text": pa.string(),
+        "digest": pa.string(),
+        "day": pa.date32(),
+        "moment": pa.timestamp("us", tz="UTC"),
+    }
     fields, arrays = [], []
     for place, column in enumerate(table.columns):
         kind = kinds.get(str(column.kind), pa.int64())

@@ -147,7 +147,9 @@ class TestOneKeyModelInACountry:
         make_claim: MakeClaim,
         stock: None,
     ) -> None:
-        german = replace(address, country="DE", city="Berlin", state="", postal_code="10115")
+        german = replace(
+            address, country="DE", city="Berlin", state="", postal_code="10115", phone="+4915550100"
+        )
         assert self.close(client).status_code == 302
         entry = AuditEntry.objects.get()
         assert (entry.action, entry.subject, entry.before) == (
