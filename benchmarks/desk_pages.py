@@ -42,13 +42,16 @@ def main(arguments: list[str] | None = None) -> int:
     for name, (before, _) in small.items():
         after, queries = large[name]
         ratio = max(after, FLOOR_MS) / max(before, FLOOR_MS)
-        most = SCAN_QUERIES if name.startswith("scan") else QUERIES
-        is_slow = ratio > AT_MOST or queries > most
+        is_slow = ratio > AT_MOST or queries > most_queries(name)
         slow += is_slow
         mark = "  over" if is_slow else ""
         print(f"{name:44} {before:6.1f} ms {after:8.1f} ms {ratio:7.2f} {queries:8}{mark}")
     print(f"{len(small)} pages, {slow} over {AT_MOST} x or {QUERIES} queries ({SCAN_QUERIES} a scan)")
     return 1 if slow else 0
+
+
+def most_queries(name: str) -> int:
+    return SCAN_QUERIES if name.startswith("scan") else QUERIES
 
 
 def measured(rows: int, options: argparse.Namespace) -> dict[str, tuple[float, int]]:
@@ -70,14 +73,8 @@ def measured(rows: int, options: argparse.Namespace) -> dict[str, tuple[float, i
 
 
 def _time(ask: Callable[[], Any], options: argparse.Namespace) -> tuple[float, int]:
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
     ask()
-    with CaptureQueriesContext(connection) as context:
-        ask()
-    # The log is emptied by the next request.
-    captured = list(context.captured_queries)
+    captured = asked(ask)
     if options.explain:
         slowest = max(captured, key=lambda query: float(query["time"]))
         if float(slowest["time"]) > 0.02:
@@ -87,10 +84,21 @@ def _time(ask: Callable[[], Any], options: argparse.Namespace) -> tuple[float, i
         started = time.perf_counter()
         ask()
         took.append((time.perf_counter() - started) * 1000)
-    return median(took), len(_of_the_page(captured))
+    return median(took), len(of_the_page(captured))
 
 
-def _of_the_page(captured: list[dict[str, str]]) -> list[str]:
+def asked(ask: Callable[[], Any]) -> list[dict[str, str]]:
+    """The queries a page makes."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    with CaptureQueriesContext(connection) as context:
+        ask()
+    # The log is emptied by the next request.
+    return list(context.captured_queries)
+
+
+def of_the_page(captured: list[dict[str, str]]) -> list[str]:
     """Without marks of transactions and, as for a scan, who asks: session, user and roles."""
     who = ('"django_session"', '"config_user"', '"desk_appointment"')
     marks = ("SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "COMMIT")

@@ -142,7 +142,7 @@ def _beside(step: Step, station: Station) -> dict[str, Any]:
     if station.hand:
         return {}
     if step is Step.PICK:
-        return {"waiting": floor.waiting()}
+        return {"to_pick": floor.to_pick()}
     if step is Step.RECEIVE:
         return {"form": DeliveryForm()}
     return {}

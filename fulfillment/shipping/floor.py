@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Count, Q
 
 from fulfillment.shipping.errors import NotExpectedBack, UnknownLabel, UnknownPickList
@@ -30,7 +31,6 @@ class Line:
 class Walk:
     """A pick list as it is walked: its keys in the order of their bins."""
 
-    pick_list: PickList
     lines: Sequence[Line]
 
     @property
@@ -39,15 +39,14 @@ class Walk:
 
 
 def walk(code: str) -> Walk:
-    """A pick list with its lines by bin, then model, then serial. Three queries. Raises: UnknownPickList."""
-    pick_list = PickList.objects.select_related("warehouse").filter(code=code).first()
-    if pick_list is None:
-        raise UnknownPickList(code)
+    """A pick list's lines by bin, then model, then serial. Two queries. Raises: UnknownPickList."""
     rows = list(
-        ParcelUnit.objects.filter(shipment__pick_list=pick_list)
+        ParcelUnit.objects.filter(shipment__pick_list__code=code)
         .exclude(shipment__state=ShipmentState.CANCELLED)
         .select_related("shipment", "unit__key_model")
     )
+    if not rows and not PickList.objects.filter(code=code).exists():
+        raise UnknownPickList(code)
     bins = _bins([row.unit_id for row in rows])
     lines = [
         Line(
@@ -60,7 +59,7 @@ def walk(code: str) -> Walk:
         )
         for row in rows
     ]
-    return Walk(pick_list, sorted(lines, key=lambda line: (line.bin, line.sku, line.serial)))
+    return Walk(sorted(lines, key=lambda line: (line.bin, line.sku, line.serial)))
 
 
 def _bins(unit_ids: Sequence[int]) -> dict[int, str]:
@@ -206,20 +205,60 @@ class ToHandOver:
 
 @dataclass(frozen=True)
 class Waiting:
-    """How much waits at each step of the floor, with the lists and manifests that are open."""
+    """How much waits at each step of the floor, with the manifests that are open."""
 
     to_pick: int
     to_pack: int
     to_hand_over: Sequence[ToHandOver]
     coming_back: int
-    lists: Sequence[PickList]
     manifests: Sequence[Manifest]
 
 
-def waiting() -> Waiting:
-    """What waits now: labelled parcels on no list, parcels begun or listed, sealed ones. Four queries.
+@dataclass(frozen=True)
+class OpenList:
+    """A pick list that somebody walks with or may walk with."""
 
-    Each list has `parcels` and `sealed` parcels counted, each manifest its `parcels`.
+    code: str
+    picker: str
+    parcels: int
+    sealed: int
+
+
+@dataclass(frozen=True)
+class ToPick:
+    """How many parcels are on no list, and the lists there are, oldest first."""
+
+    parcels: int
+    lists: Sequence[OpenList]
+
+
+def to_pick() -> ToPick:
+    """What waits for whoever has no list in hand; one query, for it is part of a scan's answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TO_PICK, {"labelled": ShipmentState.LABELLED})
+        rows = cursor.fetchall()
+    return ToPick(rows[0][0], [OpenList(*row[1:]) for row in rows if row[1] is not None])
+
+
+# One row at least, so that the number is there without any list.
+_TO_PICK = """
+    SELECT (
+            SELECT count(*) FROM shipping_shipment
+            WHERE state = %(labelled)s AND manifest_id IS NULL AND sealed_at IS NULL AND pick_list_id IS NULL
+        ),
+        list.code, list.picker, count(parcel.id), count(parcel.id) FILTER (WHERE parcel.sealed_at IS NOT NULL)
+    FROM (VALUES (true)) AS here
+        LEFT JOIN shipping_picklist AS list ON list.closed_at IS NULL
+        LEFT JOIN shipping_shipment AS parcel ON parcel.pick_list_id = list.id
+    GROUP BY list.id
+    ORDER BY list.created_at
+"""
+
+
+def waiting() -> Waiting:
+    """What waits now: labelled parcels on no list, parcels begun or listed, sealed ones. Three queries.
+
+    Each manifest has its `parcels` counted.
     """
     here = Q(state=ShipmentState.LABELLED, manifest=None, sealed_at=None)
     returning = Q(state=ShipmentState.RETURNING)
@@ -239,14 +278,6 @@ def waiting() -> Waiting:
         .annotate(parcels=Count("pk"))
         .order_by("carrier", "shipment__warehouse__code")
     )
-    lists = (
-        PickList.objects.filter(closed_at=None)
-        .annotate(
-            parcels=Count("shipments"),
-            sealed=Count("shipments", filter=Q(shipments__sealed_at__isnull=False)),
-        )
-        .order_by("created_at")
-    )
     manifests = (
         Manifest.objects.exclude(state__in=[ManifestState.HANDED_OVER, ManifestState.FAILED])
         .defer("form")
@@ -258,6 +289,5 @@ def waiting() -> Waiting:
         to_pack=counts["to_pack"],
         coming_back=counts["coming_back"],
         to_hand_over=[ToHandOver(carrier, door or "", parcels) for carrier, door, parcels in sealed],
-        lists=list(lists),
         manifests=list(manifests),
     )

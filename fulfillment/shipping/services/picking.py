@@ -71,7 +71,7 @@ def make_pick_list(
     return made
 
 
-def take_pick_list(*, code: str, actor: str, now: datetime, take_over: bool = False) -> PickList:
+def take_pick_list(*, code: str, actor: str, now: datetime, take_over: bool = False) -> None:
     """Walk with a pick list. One person has it at a time.
 
     Args:   take_over: from whoever has it.
@@ -79,8 +79,8 @@ def take_pick_list(*, code: str, actor: str, now: datetime, take_over: bool = Fa
     Locks:  none; the conditional update says who got it.
     """
     free = Q() if take_over else Q(picker="") | Q(picker=actor)
-    PickList.objects.filter(free, code=code, closed_at=None).update(picker=actor, taken_at=now)
-    return _mine(code, actor)
+    if not PickList.objects.filter(free, code=code, closed_at=None).update(picker=actor, taken_at=now):
+        _mine(code, actor)
 
 
 def put_back_pick_list(*, code: str, actor: str, now: datetime) -> PickList:
