@@ -12,4 +12,4 @@ application = get_wsgi_application()
 # Before the first request that defers one.
 app.perform_import_paths()  # type: ignore[no-untyped-call]
 # Every room's pages are loaded now: some seconds of work that would else fall into somebody's first request.
-get_resolver()._populate()  # type: ignore[attr-defined]  # compiles the routes as well
+get_resolver()._populate()  # compiles the routes as well
