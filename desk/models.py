@@ -45,6 +45,51 @@ class Appointment(models.Model):
         triggers = [pgtrigger.Protect(name="appointments_stay", operation=pgtrigger.Delete)]
 
 
+class LostKey(models.Model):
+    """Somebody of the staff lost their security keys: who vouched for them, and who took them off.
+
+    Until then nothing changes. Settled once, never deleted.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="lost_keys")
+    reason = models.CharField(max_length=300, help_text="How it is known that it is them who ask.")
+    reported_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reported_at = models.DateTimeField()
+    settled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    settled_at = models.DateTimeField(null=True, blank=True)
+    keys_taken_off = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="Empty where it was refused."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(settled_at=None), name="one_lost_key_waits_per_person"
+            ),
+            models.CheckConstraint(
+                condition=~Q(user=F("reported_by"))
+                & (Q(settled_by=None) | (~Q(settled_by=F("user")) & ~Q(settled_by=F("reported_by")))),
+                name="a_lost_key_takes_two_others",
+            ),
+            models.CheckConstraint(
+                condition=Q(settled_by=None, settled_at=None, keys_taken_off=None)
+                | Q(settled_by__isnull=False, settled_at__isnull=False),
+                name="a_lost_key_is_settled_by_somebody",
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="a_lost_key_has_a_reason"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="lost_keys_stay", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="lost_keys_are_settled_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__settled_at__isnull=False),
+            ),
+        ]
+
+
 class AuditEntry(models.Model):
     """One thing that was done at the desk: who, what, to what, when, why, and how it was before and after.
 

@@ -147,7 +147,7 @@ def contact(request: HttpRequest) -> HttpResponse:
     if request.POST.get("wanted") == "no":
         _leave_out(account)
         messages.success(request, _("We write to you no more, except about a claim you have."))
-    else:
+    elif request.POST.get("wanted") == "yes":
         actor = f"maintainer:{account.pk}"
         opt_in(account=account, actor=actor, now=now)
         allow_contact(account=account, actor=actor, now=now)

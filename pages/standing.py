@@ -18,11 +18,13 @@ from config import clock
 from config.errors import BadRequest
 from config.models import User
 from fulfillment.claims.selectors import current_campaign, explain
+from pages.forms.country import named
+from pages.forms.written import printable
 from pages.verdicts import title_of
 from roster.errors import AlreadyAsked, DelegationRefused, RosterError, UnknownPaper
 from roster.models import Account
 from roster.papers import LONGEST_TEXT, Appeal, Disclaimer
-from roster.rules import NEVER_LIFTED
+from roster.rules import COUNTRIES, NEVER_LIFTED
 from roster.selectors import Standing, standing_of
 from roster.services.appeals import make_appeal, withdraw_appeal
 from roster.services.delegations import delegable_projects, delegate, end_delegation
@@ -38,6 +40,7 @@ class AppealForm(forms.Form):
         max_length=LONGEST_TEXT,
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text=gettext_lazy("A person reads it. Please leave out addresses and phone numbers."),
+        validators=[printable],
         error_messages={"required": gettext_lazy("Tell us in a few words what we should know.")},
     )
 
@@ -60,6 +63,44 @@ class DelegationForm(forms.Form):
     def __init__(self, data: Any = None, *, projects: list[str]) -> None:
         super().__init__(data)
         self.fields["project"].choices = [(name, name) for name in projects]  # type: ignore[attr-defined]
+
+
+class WhereForm(forms.Form):
+    """Where somebody lives, as far as they tell."""
+
+    country = forms.ChoiceField(
+        label=gettext_lazy("Country"),
+        required=False,
+        widget=forms.Select(attrs={"autocomplete": "country"}),
+        error_messages={"invalid_choice": gettext_lazy("Choose a country from the list.")},
+    )
+    time_zone = forms.CharField(
+        label=gettext_lazy("Time zone, like Europe/Berlin"),
+        required=False,
+        max_length=64,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+    )
+
+    def __init__(self, data: Any = None, *, account: Account) -> None:
+        super().__init__(data, initial={"country": account.country, "time_zone": account.time_zone})
+        choices = [("", gettext_lazy("Choose a country")), *named(COUNTRIES)]
+        self.fields["country"].choices = choices  # type: ignore[attr-defined]
+
+
+# Why a person cannot be named, by the refusal's code.
+_NOT_NAMED = {
+    "not_yours": gettext_lazy("You do not own a critical project of this name."),
+    "unknown_maintainer": gettext_lazy(
+        "No account of this name is known here. Ask them for their name on the index."
+    ),
+    "yourself": gettext_lazy("You cannot name yourself; name the people behind the account."),
+    "organization": gettext_lazy("This is an organisation’s account. Name people."),
+    "has_a_role": gettext_lazy("They have a role on the project already and need no naming."),
+    "named_already": gettext_lazy("They are named for the project already."),
+    "cap_reached": gettext_lazy(
+        "The project has named as many people as it may. Take one back to name another."
+    ),
+}
 
 
 def _account(request: HttpRequest) -> Account:
@@ -88,6 +129,7 @@ def _show(
     *,
     appeal: AppealForm | None = None,
     delegation: DelegationForm | None = None,
+    where: WhereForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     now = clock.now()
@@ -103,6 +145,7 @@ def _show(
             "kinds": Disclaimer.Kind,
             "appeal_form": appeal or (AppealForm(rules=rules) if rules else None),
             "delegation_form": delegation or (DelegationForm(projects=projects) if projects else None),
+            "where_form": where or WhereForm(account=account),
         },
         status=status,
     )
@@ -179,7 +222,9 @@ def name_person(request: HttpRequest) -> HttpResponse:
             now=now,
         )
     except DelegationRefused as error:
-        form.add_error("project" if error.why in ("not_yours", "cap_reached") else "username", str(error))
+        form.add_error(
+            "project" if error.why in ("not_yours", "cap_reached") else "username", _NOT_NAMED[error.why]
+        )
         return _show(request, account, delegation=form, status=422)
     messages.success(
         request,
@@ -232,17 +277,19 @@ def disclaim(request: HttpRequest, project_id: int) -> HttpResponse:
 @require_POST
 def where(request: HttpRequest) -> HttpResponse:
     account = _account(request)
+    form = WhereForm(request.POST, account=account)
+    if not form.is_valid():
+        return _show(request, account, where=form, status=422)
     try:
         say_where(
             account=account,
-            country=request.POST.get("country", "").strip().upper(),
-            time_zone=request.POST.get("time_zone", "").strip(),
+            country=form.cleaned_data["country"],
+            time_zone=form.cleaned_data["time_zone"],
             actor=_actor(account),
             now=clock.now(),
         )
-    except BadRequest as error:
-        for problem in error.errors:
-            messages.error(request, problem.message)
-    else:
-        messages.success(request, _("Noted. Mail reaches you in working hours there."))
+    except BadRequest:
+        form.add_error("time_zone", _("Choose a time zone like Europe/Berlin."))
+        return _show(request, account, where=form, status=422)
+    messages.success(request, _("Noted. Mail reaches you in working hours there."))
     return redirect("standing:page")

@@ -78,6 +78,11 @@ def before_country(decision: Decision) -> list[Verdict]:
     return [verdict for verdict in decision.verdicts if not _waits_for_country(verdict)]
 
 
+def refusals_first(verdicts: list[Verdict]) -> list[Verdict]:
+    """In the policy's order, but what stands against the person before what does not."""
+    return sorted(verdicts, key=lambda verdict: ("fail", "review", "pass").index(verdict.outcome))
+
+
 def _waits_for_country(verdict: Verdict) -> bool:
     return verdict.rule == "region" and "country" in verdict.evidence.get("missing", ())
 

@@ -25,6 +25,7 @@ from fulfillment.notices.services import send_notices
 Scheme = Literal["light", "dark"]
 # A phone, and a laptop.
 WIDTHS = {"phone": 390, "desk": 1280}
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -32,6 +33,23 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+# What a page of the claimant's may weigh at its first load, all of it together and unpacked.
+MOST_BYTES = 100_000
+_BYTES = """
+performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource"))
+    .reduce((sum, entry) => sum + entry.decodedBodySize, 0)
+"""
+# Keeps every jump of the layout that nobody's click or key brought about; from before the first paint on.
+_WATCH_JUMPS = """
+window.jumps = [];
+window.jumpsSeen = new PerformanceObserver((seen) => jumps.push(...seen.getEntries()));
+jumpsSeen.observe({ type: "layout-shift", buffered: true });
+"""
+_JUMPS = """
+jumps.concat(jumpsSeen.takeRecords()).filter((jump) => !jump.hadRecentInput && jump.value > 0)
+    .map((jump) => `${jump.value.toFixed(4)}: ${jump.sources.map((one) => one.node?.outerHTML?.slice(0, 80))}`)
+"""
 
 # What sticks out of the window on the right, the innermost elements first.
 _TOO_WIDE = """
@@ -66,6 +84,7 @@ class Visitor:
 
     Whatever the page complains about (scripts, the content security policy, addresses elsewhere) is
     collected in `complaints`. `also` is another address that pages may lead to: a vendor's stand-in.
+    `claims` holds the site's pages to what the claimant's promise: 100 kB in all, and nothing that jumps.
     """
 
     def __init__(
@@ -77,9 +96,11 @@ class Visitor:
         scheme: Scheme = "light",
         javascript: bool = True,
         also: str = "",
+        claims: bool = False,
     ) -> None:
         self.site, self.width, self.scheme = site, width, scheme
         self.also = also
+        self.claims = claims
         self.javascript = javascript
         self.complaints: list[str] = []
         self.context: BrowserContext = browser.new_context(
@@ -90,6 +111,8 @@ class Visitor:
             reduced_motion="reduce",
         )
         self.context.set_default_timeout(15_000)
+        if claims:
+            self.context.add_init_script(_WATCH_JUMPS)
         self.page: Page = self.context.new_page()
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -112,7 +135,23 @@ class Visitor:
         """Look at the page as it stands in a window of another size and colour scheme."""
         self.width, self.scheme = width, scheme
         self.page.set_viewport_size({"width": width, "height": 844 if width < 600 else 900})
-        self.page.emulate_media(color_scheme=scheme)
+        self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+
+    def look_both(self, name: str) -> None:
+        """Check the page as it stands in light and in dark; without scripts nothing can measure it."""
+        if not self.javascript:
+            return
+        for scheme in SCHEMES:
+            self.turn(width=self.width, scheme=scheme)
+            self.look(name)
+
+    def look_all(self, name: str) -> None:
+        """Check the page as it stands on a phone and on a laptop, in light and in dark."""
+        before = self.width
+        for width in WIDTHS.values():
+            self.turn(width=width, scheme=self.scheme)
+            self.look_both(name)
+        self.turn(width=before, scheme="light")
 
     def look(self, name: str) -> None:
         """Check the page as it stands, and keep an image of it when asked to."""
@@ -135,7 +174,15 @@ class Visitor:
             assert overflow <= 0, f"{name} is {overflow} px wider than the window: {too_wide}"
             violations = axe_violations(self.page)
             assert not violations, "\n".join([name, *violations])
+            if self.claims and self.page.url.startswith(self.site):
+                self._weigh(name)
         assert self.complaints == [], name
+
+    def _weigh(self, name: str) -> None:
+        size = self.page.evaluate(_BYTES)
+        assert 3_000 < size <= MOST_BYTES, f"{name} is {size} bytes in all"
+        jumps = self.page.evaluate(_JUMPS)
+        assert not jumps, f"{name} jumps: {jumps}"
 
     def close(self) -> None:
         self.context.close()

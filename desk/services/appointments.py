@@ -2,7 +2,11 @@
 
 from datetime import datetime
 
+from allauth.account.models import EmailAddress
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from config.errors import KeydeskError
 from config.models import User
@@ -15,6 +19,24 @@ class NotAppointed(KeydeskError):
     """An appointment, or the end of one, that is refused."""
 
     code = "not_appointed"
+
+
+def add_staff(*, username: str, email: str) -> User:
+    """Make the sign-in of somebody of the staff: without a password, by a code by mail and their key.
+
+    Raises: NotAppointed: no such address, or a sign-in by this name or address is there.
+    """
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise NotAppointed("This is no mail address.") from None
+    if User.objects.filter(Q(username=username) | Q(email__iexact=email)).exists():
+        raise NotAppointed("A sign-in by this name or address is there already. Leave the address out.")
+    user = User(username=username, email=email, is_staff=True)
+    user.set_unusable_password()
+    user.save()
+    EmailAddress.objects.create(user=user, email=email, primary=True, verified=True)
+    return user
 
 
 def appoint(*, user: User, role: Role, by: User | None, now: datetime) -> None:

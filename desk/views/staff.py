@@ -1,4 +1,4 @@
-"""Who holds which role, and changing it."""
+"""Who holds which role, and changing it; whose security keys are lost."""
 
 from typing import cast
 
@@ -6,14 +6,15 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from config import clock
 from config.models import User
 from desk.gate import allowed
-from desk.models import Appointment
+from desk.models import Appointment, LostKey
 from desk.roles import ALLOWED, Action, Role
 from desk.services.appointments import NotAppointed, appoint, end_appointment
+from desk.services.lost_keys import LostKeyRefused, report_lost_key, settle_lost_key
 from desk.shell import desk_page
 
 
@@ -23,6 +24,21 @@ class AppointmentForm(forms.Form):
     user = forms.ModelChoiceField(User.objects.filter(is_staff=True, is_active=True).order_by("username"))
     role = forms.ChoiceField(choices=Role.choices)
     change = forms.ChoiceField(choices=[("appoint", "Appoint"), ("end", "End")], widget=forms.HiddenInput)
+
+
+class LostKeyForm(forms.Form):
+    """Whose keys are lost, and how one knows that it is them."""
+
+    user = forms.ModelChoiceField(
+        User.objects.filter(is_staff=True, is_active=True).order_by("username"),
+        widget=forms.Select(attrs={"id": "id_lost_user"}),
+        error_messages={"required": "Choose whose keys are lost."},
+    )
+    reason = forms.CharField(
+        max_length=300,
+        widget=forms.TextInput(attrs={"id": "id_lost_reason", "autocomplete": "off"}),
+        error_messages={"required": "Say how you know that it is them."},
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,12 +53,62 @@ def staff(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, "Done. It is in the audit trail.")
             return HttpResponseRedirect(reverse("desk:staff"))
+    return _page(request, form, LostKeyForm(), status=422 if form.errors else 200)
+
+
+def _page(
+    request: HttpRequest, form: AppointmentForm, lost_form: LostKeyForm, *, refusal: str = "", status: int
+) -> HttpResponse:
     live = (
         Appointment.objects.live().select_related("user", "appointed_by").order_by("user__username", "role")
     )
     table = [(action.label, [role.label for role in Role if role in ALLOWED[action]]) for action in Action]
-    context = {"form": form, "appointments": live, "table": table}
-    return desk_page(request, "desk/staff.html", context, status=422 if form.errors else 200)
+    lost = LostKey.objects.filter(settled_at=None).select_related("user", "reported_by")
+    context = {
+        "form": form,
+        "appointments": live,
+        "table": table,
+        "lost_form": lost_form,
+        "lost_keys": lost.order_by("reported_at"),
+        "me": request.user,
+        "refusal": refusal,
+    }
+    return desk_page(request, "desk/staff.html", context, status=status)
+
+
+@require_POST
+@allowed(Action.APPOINT)
+def report_lost(request: HttpRequest) -> HttpResponse:
+    """Somebody's security keys are lost; another administrator's name takes them off."""
+    form = LostKeyForm(request.POST)
+    if form.is_valid():
+        user, reason = form.cleaned_data["user"], form.cleaned_data["reason"]
+        try:
+            report_lost_key(user=user, reason=reason, by=cast(User, request.user), now=clock.now())
+        except LostKeyRefused as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, "Reported. It takes effect by another administrator's name.")
+            return HttpResponseRedirect(reverse("desk:staff"))
+    return _page(request, AppointmentForm(initial={"change": "appoint"}), form, status=422)
+
+
+@require_POST
+@allowed(Action.APPOINT)
+def settle_lost(request: HttpRequest, lost_id: int) -> HttpResponse:
+    """The second name: take the keys off, or refuse."""
+    takes_off = request.POST.get("verdict") == "take_off"
+    try:
+        lost = settle_lost_key(
+            lost_id=lost_id, takes_off=takes_off, by=cast(User, request.user), now=clock.now()
+        )
+    except LostKeyRefused as refusal:
+        form = AppointmentForm(initial={"change": "appoint"})
+        return _page(request, form, LostKeyForm(), refusal=str(refusal), status=409)
+    name = lost.user.get_username()
+    told = f"Done: {name} signs in by a code now, and adds a new key." if takes_off else "Refused."
+    messages.success(request, told)
+    return HttpResponseRedirect(reverse("desk:staff"))
 
 
 def _change(form: AppointmentForm, *, by: User) -> None:

@@ -49,8 +49,11 @@ def pay(request: HttpRequest, code: str) -> HttpResponse:
         except NothingToPay:
             messages.info(request, _("There is nothing left to pay for this claim."))
             return redirect("claims:claim", code)
-        except CheckoutNotReady as error:
-            problem = str(error)
+        except CheckoutNotReady:
+            problem = _(
+                "The payment page could not be opened just now, and nothing was charged. "
+                "Try again in a minute."
+            )
     if claim.state != ClaimState.AWAITING_PAYMENT:
         return redirect("claims:claim", code)
     quote = get_object_or_404(ClaimQuote, claim=claim)

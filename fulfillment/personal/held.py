@@ -9,10 +9,11 @@ from django.apps import apps
 from django.utils.functional import Promise
 
 from fulfillment.claims.models import Claim, Draft
-from fulfillment.personal.sections import ADDRESSES, OPENINGS, SECTIONS, Section, Table
+from fulfillment.personal.sections import ADDRESSES, KEYS, OPENINGS, SECTIONS, Section, Table
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.models import DataKey, Opening
 from fulfillment.vault.services import open_address
+from inventory.models import Unit
 from roster.models import Account
 
 
@@ -23,6 +24,7 @@ def everything_about(account: Account, *, now: datetime) -> dict[str, Any]:
     """
     codes = claim_codes(account)
     sections = [_document(section, _rows_of(section, account)) for section in SECTIONS]
+    sections.append(_document(KEYS, {"keys": _keys(codes)}))
     sections.append(_document(ADDRESSES, {"addresses": list(_addresses(account, codes, now=now))}))
     sections.append(_document(OPENINGS, {"openings": [_plain(row) for row in access_log(codes)]}))
     return {
@@ -75,6 +77,19 @@ class HeldAddress:
 def held_addresses(codes: Sequence[str]) -> list[HeldAddress]:
     keys = DataKey.objects.filter(subject__in=codes).order_by("created_at")
     return [HeldAddress(key.subject, key.shred_after, key.shredded_at is not None) for key in keys]
+
+
+def _keys(codes: Sequence[str]) -> list[dict[str, Any]]:
+    held = Unit.objects.filter(held_for__in=codes).order_by("held_for", "serial")
+    return [
+        {
+            "claim": unit["held_for"],
+            "serial": unit["serial"],
+            "model": unit["key_model__sku"],
+            "is": unit["account"],
+        }
+        for unit in held.values("held_for", "serial", "key_model__sku", "account")
+    ]
 
 
 def _addresses(account: Account, codes: Sequence[str], *, now: datetime) -> Iterator[dict[str, Any]]:

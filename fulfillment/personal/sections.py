@@ -8,7 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
+
+from fulfillment.claims.services.drafts import KEEP_DRAFT_FOR
+from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
+from fulfillment.vault.services import LONGEST_KEPT
 
 
 @dataclass(frozen=True)
@@ -231,7 +236,10 @@ SECTIONS: Sequence[Section] = (
         "drafts",
         _("A claim you have begun"),
         _("So that you can go on where you were, on any device."),
-        _("Until you have your data erased; the address in it is destroyed after a short while."),
+        format_lazy(
+            _("Until you have your data erased; the address in it is destroyed after {days} days."),
+            days=KEEP_DRAFT_FOR.days,
+        ),
         True,
         (
             Table(
@@ -280,12 +288,30 @@ SECTIONS: Sequence[Section] = (
     ),
 )
 
+# The ledger knows no persons, only claims' codes.
+KEYS = Section(
+    "keys",
+    _("Serial numbers of your keys"),
+    _("To reach you if a key is recalled, and to prove where each one went."),
+    _("They stay: the ledger of the keys is never changed."),
+    False,
+)
 # These two are read out of the vault, not as rows.
 ADDRESSES = Section(
     "addresses",
     _("Your name, address and phone"),
-    _("To send the parcel. They are encrypted, each claim's under a key of its own."),
-    _("Until the claim is cancelled or refused, or 90 days after the parcel arrived; 400 days at most."),
+    _(
+        "To send the parcel, and to see whether several claims go to one home. They are encrypted, each "
+        "claim's under a key of its own."
+    ),
+    format_lazy(
+        _(
+            "Until the claim is cancelled or refused, or {days} days after the parcel arrived; "
+            "{longest} days at most."
+        ),
+        days=KEEP_ADDRESS_FOR.days,
+        longest=LONGEST_KEPT.days,
+    ),
     True,
 )
 OPENINGS = Section(
@@ -295,7 +321,7 @@ OPENINGS = Section(
     _("It stays: a date, a purpose and who, and no part of the address."),
     False,
 )
-ALL_SECTIONS: Sequence[Section] = (*SECTIONS, ADDRESSES, OPENINGS)
+ALL_SECTIONS: Sequence[Section] = (*SECTIONS, KEYS, ADDRESSES, OPENINGS)
 
 # Tables with a way to an account that hold nothing about a person beyond what is shown already.
 NOT_SHOWN = {

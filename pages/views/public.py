@@ -16,11 +16,10 @@ from config import clock, health
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.selectors import current_campaign, open_regions, region_for
-from fulfillment.claims.services.drafts import KEEP_DRAFT_FOR
 from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
 from fulfillment.claims.services.regions import models_closed
 from fulfillment.notices.models import Notice
-from fulfillment.vault.services import LONGEST_KEPT
+from fulfillment.personal.sections import ALL_SECTIONS
 from pages import verdicts
 from pages.forms.country import CountryForm
 from pages.visitors import account_of
@@ -128,16 +127,8 @@ def _range(days: list[int]) -> tuple[int, int] | None:
 
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
-    """Each datum: what, why, how long."""
-    return render(
-        request,
-        "pages/privacy.html",
-        {
-            "address_kept_days": KEEP_ADDRESS_FOR.days,
-            "draft_kept_days": KEEP_DRAFT_FOR.days,
-            "longest_kept_days": LONGEST_KEPT.days,
-        },
-    )
+    """Each datum: what, why, how long; the same list that a person's own page and export go by."""
+    return render(request, "pages/privacy.html", {"sections": ALL_SECTIONS})
 
 
 @require_safe

@@ -92,6 +92,8 @@ POSTS = {
     "/desk/programme/policies/none/preview/": Action.RUN_PROGRAMME,
     "/desk/programme/policies/none/publish/": Action.PUBLISH_POLICY,
     "/desk/staff/": Action.APPOINT,
+    "/desk/staff/lost-keys/": Action.APPOINT,
+    "/desk/staff/lost-keys/0/": Action.APPOINT,
 }
 # These can be looked at as well.
 LOOKED_AT = (
@@ -210,3 +212,17 @@ class TestAppointments:
         assert "chief is now administrator." in out.getvalue()
         with pytest.raises(CommandError, match="Nobody signs in as nobody"):
             call_command("appoint", "nobody", "viewer")
+
+    def test_the_command_makes_the_sign_in_of_somebody_new(self, db: None) -> None:
+        call_command("appoint", "robin", "packer", "--email", "robin@example.org", stdout=StringIO())
+        user = User.objects.get()
+        assert (user.is_staff, user.is_superuser, user.has_usable_password()) == (True, False, False)
+        assert live_roles(user_id=user.pk) == {Role.PACKER}
+        for name, address, said in (
+            ("robin", "other@example.org", "is there already"),
+            ("alex", "ROBIN@example.org", "is there already"),
+            ("alex", "nonsense", "no mail address"),
+        ):
+            with pytest.raises(CommandError, match=said):
+                call_command("appoint", name, "packer", "--email", address)
+        assert User.objects.count() == 1

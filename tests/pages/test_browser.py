@@ -1,6 +1,7 @@
 """The claimant's way in a real browser: on a phone and on a laptop, light and dark, with and without scripts."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,20 +9,26 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import transaction
+from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
-from fulfillment.claims.models import Claim
+from config import clock
+from config.models import User
+from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.services.changes import review_claim
 from fulfillment.claims.services.progress import record_delivered
 from fulfillment.claims.services.waitlist import serve_waitlists
+from fulfillment.notices.secrets import token_of
 from fulfillment.notices.services import send_notices
 from fulfillment.shipping import gateways
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
 from inventory.models import KeyModel
 from inventory.services.reservations import Wanted, release, reserve
-from roster.papers import Appeal
+from roster.models import Account, ProjectRole
+from roster.papers import Appeal, Disclaimer
 from roster.services.appeals import grant_appeal
 from roster.services.exceptions import grant_exception
+from roster.services.wishes import disclaim_role, opt_in, opt_out, take_back_disclaimer
 from sandbox.server import Sandbox
 from tests.browser import WIDTHS, Scheme, Visitor, mailed_code
 from tests.conftest import USB_A, import_roster, open_campaign, receive
@@ -72,7 +79,14 @@ def visit(browser: Browser, live_server: Any) -> Iterator[Visit]:
 
     def make(width: int = DESK, scheme: Scheme = "light", *, javascript: bool = True) -> Visitor:
         visitors.append(
-            Visitor(browser, site=live_server.url, width=width, scheme=scheme, javascript=javascript)
+            Visitor(
+                browser,
+                site=live_server.url,
+                width=width,
+                scheme=scheme,
+                javascript=javascript,
+                claims=True,
+            )
         )
         # The day's first look at the first page makes the published figures.
         visitors[-1].page.set_default_navigation_timeout(60_000)
@@ -87,27 +101,14 @@ def sign_in(visitor: Visitor, email: str, *, look: bool = False) -> None:
     """From wherever the visitor was sent to sign in."""
     page = visitor.page
     if look:
-        look_both(visitor, "sign-in")
+        visitor.look_both("sign-in")
     page.get_by_label("Email").fill(email)
     page.get_by_role("button", name="Send me a code").click()
     page.get_by_role("heading", name="Enter your code").wait_for()
     if look:
-        look_both(visitor, "sign-in-code")
+        visitor.look_both("sign-in-code")
     page.get_by_label("Code").fill(mailed_code())
     page.get_by_role("button", name="Sign in").click()
-
-
-def look_both(visitor: Visitor, name: str) -> None:
-    """Look at the page as it stands: on a phone in light and in dark, on a laptop in light.
-
-    Colours do not depend on the width; and without scripts it is the same page, which nothing can measure.
-    """
-    if not visitor.javascript:
-        return
-    for scheme in ("light", "dark") if visitor.width == PHONE else ("light",):
-        visitor.scheme = scheme
-        visitor.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        visitor.look(name)
 
 
 def fill_address(page: Page, street: str = "417 Montgomery Street") -> None:
@@ -149,15 +150,15 @@ def test_eligible_claimed_tracked_delivered_confirmed(
 ) -> None:
     visitor = visit(width, scheme, javascript=javascript)
     page = visitor.go("/")
-    look_both(visitor, "home")
+    visitor.look_both("home")
     page.get_by_role("link", name="Sign in to check and claim").click()
     sign_in(visitor, "owner@example.org", look=True)
     page.get_by_role("heading", name="You may claim, m-owner").wait_for()
     page.get_by_text("Why, rule by rule").click()
-    look_both(visitor, "claim-1-start")
+    visitor.look_both("claim-1-start")
     go_on(page)
     page.get_by_role("alert").wait_for()
-    look_both(visitor, "claim-1-start-error")
+    visitor.look_both("claim-1-start-error")
     page.get_by_label("Country the keys go to").select_option("US")
     go_on(page)
 
@@ -167,11 +168,11 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     page.get_by_role("button", name="Suggest keys").click()
     page.get_by_text("These fit your ports.").wait_for()
     expect(page.get_by_label("Security key, USB-C and NFC")).to_have_value("2")
-    look_both(visitor, "claim-2-keys")
+    visitor.look_both("claim-2-keys")
     page.get_by_label("Security key, USB-A and NFC").select_option("1")
     go_on(page)
     page.get_by_role("alert").wait_for()
-    look_both(visitor, "claim-2-keys-error")
+    visitor.look_both("claim-2-keys-error")
     page.get_by_label("Security key, USB-C and NFC").select_option("1")
     go_on(page)
 
@@ -179,29 +180,29 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     page.get_by_label("Full name").fill("Robin Example")
     go_on(page)
     page.get_by_role("alert").wait_for()
-    look_both(visitor, "claim-3-address-error")
+    visitor.look_both("claim-3-address-error")
     expect(page.get_by_label("Full name")).to_have_value("Robin Example")
     fill_address(page)
-    look_both(visitor, "claim-3-address")
+    visitor.look_both("claim-3-address")
     go_on(page)
 
     page.get_by_role("heading", name="Look it over").wait_for()
-    look_both(visitor, "claim-4-review")
+    visitor.look_both("claim-4-review")
     assert not Claim.objects.exists()
     page.get_by_role("button", name="Claim these keys").click()
     page.get_by_role("heading", name="Your keys are reserved").wait_for()
-    look_both(visitor, "made-accepted")
+    visitor.look_both("made-accepted")
     # Back is back to the claim, not to a form that was sent already.
     page.go_back()
     page.get_by_role("heading", name="Your claim", exact=True).wait_for()
     claim = Claim.objects.get()
     send_notices(now=now)
     page.reload()
-    look_both(visitor, "claim-accepted")
+    visitor.look_both("claim-accepted")
 
     page.get_by_role("link", name="Change the address").click()
     expect(page.get_by_label("Street and number")).to_have_value("417 Montgomery Street")
-    look_both(visitor, "claim-change-address")
+    visitor.look_both("claim-change-address")
     page.get_by_label("Street and number").fill("500 Montgomery Street")
     page.get_by_role("button", name="Send it there").click()
     page.get_by_role("status").get_by_text("The parcel goes to the new address.").wait_for()
@@ -211,51 +212,115 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     page.get_by_text("On its way").first.wait_for()
     expect(page.get_by_text(TRACKING_CODE)).to_be_visible()
     expect(page.get_by_text(SEAL)).to_be_visible()
-    look_both(visitor, "claim-shipped")
+    visitor.look_both("claim-shipped")
     record_delivered(claim, now=now + timedelta(days=5))
     page.reload()
-    look_both(visitor, "claim-delivered")
+    visitor.look_both("claim-delivered")
     page.get_by_role("button", name="I have my keys").click()
     page.get_by_role("heading", name="Add your keys to your account").wait_for()
-    look_both(visitor, "claim-enrol")
+    visitor.look_both("claim-enrol")
     page.get_by_role("link", name="Back to my claim").click()
     page.get_by_text("Confirmed by you").wait_for()
     page.get_by_role("link", name="Report a problem").click()
     page.get_by_role("button", name="Tell us").click()
     page.get_by_role("alert").wait_for()
-    look_both(visitor, "claim-report-error")
+    visitor.look_both("claim-report-error")
     page.get_by_label("The seal is broken").check()
     page.get_by_role("button", name="Tell us").click()
     page.get_by_role("status").get_by_text("A person looks into it").wait_for()
-    look_both(visitor, "claim-reported")
+    visitor.look_both("claim-reported")
     page.get_by_role("link", name="All messages we ever sent you").click()
     page.get_by_role("heading", name="Every message we sent you").wait_for()
-    look_both(visitor, "messages")
+    visitor.look_both("messages")
+
+
+@contextmanager
+def roster_of_three_days_ago(owner: Account, now: datetime) -> Iterator[None]:
+    with clock.reading(lambda: now + timedelta(days=3)):
+        yield
+
+
+@contextmanager
+def no_longer_maintaining(owner: Account, now: datetime) -> Iterator[None]:
+    project, actor = ProjectRole.objects.get(account=owner).project_id, f"maintainer:{owner.pk}"
+    kind = Disclaimer.Kind.NO_LONGER
+    disclaim_role(account=owner, project_id=project, kind=kind, actor=actor, now=now)
+    yield
+    take_back_disclaimer(account=owner, project_id=project, actor=actor, now=now)
+
+
+@contextmanager
+def left_out(owner: Account, now: datetime) -> Iterator[None]:
+    opt_out(account=owner, actor=f"maintainer:{owner.pk}", now=now)
+    yield
+    opt_in(account=owner, actor=f"maintainer:{owner.pk}", now=now)
+
+
+@contextmanager
+def campaign_closed(owner: Account, now: datetime) -> Iterator[None]:
+    closes_at = Campaign.objects.get().closes_at
+    Campaign.objects.update(closes_at=now - timedelta(days=1))
+    yield
+    Campaign.objects.update(closes_at=closes_at)
+
+
+# What becomes of somebody who could claim: the reason they then read, and what can be done about it.
+BECOMES = {
+    "stale-roster": (roster_of_three_days_ago, "too long ago to decide by", "Please try again tomorrow"),
+    "no-longer": (no_longer_maintaining, "not Owner or Maintainer", "ask its owners to add your account"),
+    "opted-out": (left_out, "You asked to be left out of the programme.", "take that back"),
+    "closed": (campaign_closed, "The programme is over: it closed on", "A later programme may be open"),
+}
+
+
+def is_refused(visitor: Visitor, name: str, reason: str, remedy: str) -> None:
+    page = visitor.page
+    page.get_by_role("heading", name="You cannot claim at the moment").wait_for()
+    refusal = page.locator(".verdict-fail").filter(has_text=reason)
+    expect(refusal).to_be_visible()
+    expect(refusal).to_contain_text(remedy)
+    expect(page.get_by_role("button", name="Go on")).to_have_count(0)
+    expect(page.get_by_role("link", name="Ask for another look")).to_be_visible()
+    visitor.look_both(f"refused-{name}")
 
 
 @pytest.mark.parametrize(("width", "scheme", "javascript"), WAYS)
-def test_each_refusal_gives_every_reason(
+def test_each_refusal_gives_every_reason_and_what_to_do(
     visit: Visit, width: int, scheme: Scheme, javascript: bool, now: datetime
 ) -> None:
     visitor = visit(width, scheme, javascript=javascript)
-    for email, reason in {
-        "guarded@example.org": "already protected by a security key",
-        "bystander@example.org": "not Owner or Maintainer of a project",
-    }.items():
+    for who, reason, remedy in (
+        ("guarded", "already protected by a security key", "There is nothing you need to do."),
+        ("bystander", "not Owner or Maintainer of a project", "ask its owners to add your account"),
+    ):
         visitor.context.clear_cookies()
-        page = visitor.go("/claim/")
-        sign_in(visitor, email)
-        page.get_by_role("heading", name="You cannot claim at the moment").wait_for()
-        expect(page.get_by_text(reason)).to_be_visible()
-        assert page.get_by_role("button", name="Go on").count() == 0
-        look_both(visitor, f"refused-{email.partition('@')[0]}")
+        visitor.go("/claim/")
+        sign_in(visitor, f"{who}@example.org")
+        is_refused(visitor, who, reason, remedy)
+
     visitor.context.clear_cookies()
     page = visitor.go("/claim/")
     sign_in(visitor, "owner@example.org")
+    page.get_by_role("heading", name="You may claim, m-owner").wait_for()
+    owner = Account.objects.get(username="m-owner")
+    for name, (become, reason, remedy) in BECOMES.items():
+        with become(owner, now):
+            page.reload()
+            is_refused(visitor, name, reason, remedy)
+    with left_out(owner, now):
+        page.reload()
+        # Each remedy that lies with the person is one click away, and leads back.
+        page.get_by_role("link", name="Take part again").click()
+        page.get_by_role("button", name="Take part again").click()
+        page.get_by_role("status").get_by_text("you can take part again").wait_for()
+        page.goto("/claim/")
+        page.get_by_role("heading", name="You may claim, m-owner").wait_for()
+
     page.get_by_label("Country the keys go to").select_option("KP")
     go_on(page)
-    expect(page.get_by_text("restricted by sanctions law")).to_be_visible()
-    look_both(visitor, "refused-country")
+    refusal = page.locator(".verdict-fail").filter(has_text="restricted by sanctions law")
+    expect(refusal).to_contain_text("If you have an address in another country, use that.")
+    visitor.look_both("refused-country")
     # There is a way on: another country.
     page.get_by_label("Country the keys go to").select_option("US")
     go_on(page)
@@ -270,20 +335,20 @@ def test_waitlisted_then_promoted(
         reserve(holder="elsewhere", wanted=[Wanted(None, 20)], actor="staff", now=now)
     visitor = visit(width, scheme, javascript=javascript)
     page = to_review(visitor, "owner@example.org")
-    look_both(visitor, "claim-4-review-waitlist")
+    visitor.look_both("claim-4-review-waitlist")
     page.get_by_role("button", name="Join the waitlist").click()
     page.get_by_role("heading", name="You are number 1 in line").wait_for()
-    look_both(visitor, "made-waitlisted")
+    visitor.look_both("made-waitlisted")
     page.get_by_role("link", name="See your claim").click()
-    look_both(visitor, "claim-waitlisted")
+    visitor.look_both("claim-waitlisted")
     with transaction.atomic():
         release(holder="elsewhere", actor="staff", now=now, reason="cancelled")
     assert serve_waitlists(now=now) == 1
     page.reload()
     page.get_by_role("heading", name="Keys came free for you").wait_for()
-    look_both(visitor, "claim-offered")
+    visitor.look_both("claim-offered")
     page.get_by_role("link", name="No, thank you").click()
-    look_both(visitor, "claim-decline")
+    visitor.look_both("claim-decline")
     page.get_by_role("link", name="Keep it").click()
     page.get_by_role("button", name="Yes, send them").click()
     page.get_by_role("heading", name="Your keys are reserved").wait_for()
@@ -299,22 +364,22 @@ def test_one_now_one_later(visit: Visit, width: int, scheme: Scheme, javascript:
     # What is in stock is suggested; this person wants one of each all the same.
     page.get_by_label("Security key, USB-A and NFC").select_option("1")
     page.get_by_label("Security key, USB-C and NFC").select_option("1")
-    look_both(visitor, "claim-2-keys-short")
+    visitor.look_both("claim-2-keys-short")
     go_on(page)
     fill_address(page)
     go_on(page)
     page.get_by_role("heading", name="Look it over").wait_for()
     expect(page.get_by_label("In two parcels: 1 now, 1 as soon as there is stock")).to_be_checked()
-    look_both(visitor, "claim-4-review-short")
+    visitor.look_both("claim-4-review-short")
     page.get_by_role("button", name="Claim these keys").click()
     page.get_by_role("heading", name="Your keys are reserved").wait_for()
-    look_both(visitor, "made-in-part")
+    visitor.look_both("made-in-part")
     page.get_by_role("link", name="See your claim").click()
     page.get_by_text("1 more key comes in a parcel of its own.").wait_for()
-    look_both(visitor, "claim-in-part")
+    visitor.look_both("claim-in-part")
     page.get_by_role("link", name="See claim").click()
     page.get_by_text("This is the second parcel of a claim of yours.").wait_for()
-    look_both(visitor, "claim-the-rest")
+    visitor.look_both("claim-the-rest")
 
 
 @pytest.mark.parametrize(("width", "scheme", "javascript"), WAYS)
@@ -328,12 +393,12 @@ def test_refused_appealed_and_admitted(
     page.get_by_role("heading", name="My standing").wait_for()
     page.get_by_role("button", name="Ask for another look").click()
     page.get_by_text("Tell us in a few words what we should know.").first.wait_for()
-    look_both(visitor, "standing-error")
+    visitor.look_both("standing-error")
     page.get_by_label("What should we look at again?").select_option("two_factor")
     page.get_by_label("What should we know?").fill("My only key broke.")
     page.get_by_role("button", name="Ask for another look").click()
     page.get_by_role("status").get_by_text("A person looks at it").wait_for()
-    look_both(visitor, "standing-asked")
+    visitor.look_both("standing-asked")
     appeal = Appeal.objects.get()
     until = now + timedelta(days=30)
     grant_appeal(appeal_id=appeal.pk, answer="We are sorry.", expires_at=until, actor="staff:1", now=now)
@@ -342,10 +407,10 @@ def test_refused_appealed_and_admitted(
     grant_exception(exception_id=appeal.exception_id, actor="staff:2", now=now)
     page.goto("/me/standing/")
     page.get_by_text("We are sorry.").first.wait_for()
-    look_both(visitor, "standing-answered")
+    visitor.look_both("standing-answered")
     page.goto("/claim/")
     page.get_by_role("heading", name="You may claim, m-guarded").wait_for()
-    look_both(visitor, "claim-1-start-exception")
+    visitor.look_both("claim-1-start-exception")
 
 
 @pytest.mark.parametrize(("width", "scheme", "javascript"), WAYS)
@@ -356,7 +421,7 @@ def test_reviewed_then_approved_and_cancelled(
     page = visitor.go("/claim/")
     sign_in(visitor, "org@example.org")
     page.get_by_role("heading", name="You may claim; a person looks at it first").wait_for()
-    look_both(visitor, "claim-1-start-review")
+    visitor.look_both("claim-1-start-review")
     page.get_by_label("Country the keys go to").select_option("US")
     go_on(page)
     go_on(page)
@@ -364,17 +429,17 @@ def test_reviewed_then_approved_and_cancelled(
     go_on(page)
     page.get_by_role("button", name="Claim these keys").click()
     page.get_by_role("heading", name="A person looks at your claim").wait_for()
-    look_both(visitor, "made-in-review")
+    visitor.look_both("made-in-review")
     claim = Claim.objects.get()
     review_claim(code=claim.code, approve=True, note="Named.", reviewer="staff:rita", now=now)
     page.get_by_role("link", name="See your claim").click()
     expect(page.get_by_text("A person has looked at your claim and approved it.")).to_be_visible()
-    look_both(visitor, "claim-approved")
+    visitor.look_both("claim-approved")
     page.get_by_role("link", name="Cancel this claim").click()
-    look_both(visitor, "claim-cancel")
+    visitor.look_both("claim-cancel")
     page.get_by_role("button", name="Cancel the claim").click()
     expect(page.get_by_text("Your claim is cancelled.")).to_be_visible()
-    look_both(visitor, "claim-cancelled")
+    visitor.look_both("claim-cancelled")
 
 
 @pytest.mark.parametrize(("width", "scheme", "javascript"), WAYS[:2])
@@ -391,14 +456,14 @@ def test_the_carriers_word_is_accepted_or_overruled(
     fill_address(page, "417 Misspelt Montgomery Street")
     go_on(page)
     page.get_by_role("heading", name="The carrier writes it differently").wait_for()
-    look_both(visitor, "address-difference")
+    visitor.look_both("address-difference")
     page.get_by_role("button", name="Use the carrier’s version").click()
     expect(page.get_by_text("417 Montgomery Street")).to_be_visible()
     page.get_by_role("link", name="Change the address").click()
     page.get_by_label("Street and number").fill("417 Undeliverable Road")
     go_on(page)
     page.get_by_role("heading", name="The carrier does not know this address").wait_for()
-    look_both(visitor, "address-unknown")
+    visitor.look_both("address-unknown")
     page.get_by_role("button", name="Change it").click()
     expect(page.get_by_label("Street and number")).to_have_value("417 Undeliverable Road")
     go_on(page)
@@ -421,10 +486,10 @@ def test_a_latin_version_is_asked_for_where_the_label_needs_it(
     page.get_by_label("Prefecture").select_option("東京都")
     page.get_by_label("Street and number").fill("千代田 1-1")
     page.get_by_label("Phone").fill("+81 3 5555 0100")
-    look_both(visitor, "address-japan")
+    visitor.look_both("address-japan")
     go_on(page)
     page.get_by_role("alert").wait_for()
-    look_both(visitor, "address-japan-latin")
+    visitor.look_both("address-japan-latin")
     page.get_by_label("Full name, in Latin letters").fill("Hanako Yamada")
     page.get_by_label("Street and number, in Latin letters").fill("1-1 Chiyoda")
     go_on(page)
@@ -432,25 +497,106 @@ def test_a_latin_version_is_asked_for_where_the_label_needs_it(
     expect(page.get_by_text("千代田 1-1")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [PHONE, DESK])
-def test_the_public_pages_are_in_order(visit: Visit, width: int) -> None:
-    visitor = visit(width)
+PUBLIC = {
+    "/countries/": "countries",
+    "/countries/?country=JP": "countries-open",
+    "/countries/?country=IR": "countries-closed",
+    "/countries/?country=BR": "countries-not-yet",
+    "/countries/?country=XX": "countries-error",
+    "/eligibility/": "eligibility",
+    "/questions/": "questions",
+    "/privacy/": "privacy",
+    "/our-mail/": "our-mail",
+    "/status/": "status",
+    "/projects/": "projects",
+    "/projects/?q=key": "projects-found",
+    "/projects/?q=zzz": "projects-none",
+    "/projects/keystone-lib/": "project",
+    "/projects/quiet-lib/": "project-not-critical",
+    "/api/v1/docs": "api-docs",
+    "/no-such-page": "not-found",
+    "/sign-in/login/": "sign-in-key",
+}
+
+
+def test_the_public_pages_are_in_order(visit: Visit, now: datetime) -> None:
+    visitor = visit(PHONE)
+    for path, name in PUBLIC.items():
+        visitor.go(path)
+        visitor.look_all(name)
+    for days, name in ((-5, "home-before"), (90, "home-over")):
+        with clock.reading(lambda days=days: now + timedelta(days=days)):
+            visitor.go("/")
+            visitor.look_all(name)
+    token = token_of(Account.objects.get(username="m-second").pk)
+    page = visitor.go(f"/me/no-thanks/{token}/")
+    visitor.look_all("no-thanks")
+    page.get_by_role("button", name="No thanks, leave me out").click()
+    page.get_by_role("heading", name="You hear nothing more from us").wait_for()
+    visitor.look_all("no-thanks-done")
+    Campaign.objects.all().delete()
+    for path, name in {"/": "home", "/questions/": "questions", "/eligibility/": "eligibility"}.items():
+        visitor.go(path)
+        visitor.look_all(f"{name}-no-programme")
+
+
+def test_the_other_pages_of_somebody_signed_in_are_in_order(visit: Visit) -> None:
+    visitor = visit(PHONE)
+    page = visitor.go("/messages/")
+    page.get_by_label("Email").fill("nonsense")
+    page.get_by_role("button", name="Send me a code").click()
+    page.locator("#id_email_error").wait_for()
+    visitor.look_all("sign-in-error")
+    page.get_by_label("Email").fill("owner@example.org")
+    page.get_by_role("button", name="Send me a code").click()
+    page.get_by_label("Code").fill("12")
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("#id_code_error").wait_for()
+    visitor.look_all("sign-in-code-error")
+    page.get_by_label("Code").fill(mailed_code())
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="Every message we sent you").wait_for()
+    visitor.look_all("messages-few")
     for path, name in {
-        "/countries/": "countries",
-        "/countries/?country=JP": "countries-open",
-        "/countries/?country=IR": "countries-closed",
-        "/countries/?country=BR": "countries-not-yet",
-        "/eligibility/": "eligibility",
-        "/questions/": "questions",
-        "/privacy/": "privacy",
-        "/our-mail/": "our-mail",
-        "/status/": "status",
-        "/api/v1/docs": "api-docs",
-        "/no-such-page": "not-found",
-        "/sign-in/login/": "sign-in-key",
+        "/me/data/": "my-data-without-claim",
+        "/me/standing/": "standing",
+        "/claims/C-000000000000/": "claim-unknown",
+        "/sign-in/logout/": "sign-out",
     }.items():
         visitor.go(path)
-        look_both(visitor, name)
+        visitor.look_all(name)
+    visitor.go("/me/data/")
+    page.get_by_label("Phrase").fill("short")
+    page.get_by_role("button", name="Use this phrase").click()
+    page.locator("#id_phrase_error").wait_for()
+    visitor.look_all("my-data-error")
+    visitor.go("/me/standing/")
+    page.get_by_label("Time zone, like Europe/Berlin").fill("Atlantis")
+    page.get_by_role("button", name="Keep this").click()
+    page.get_by_role("alert").wait_for()
+    visitor.look_all("standing-where-error")
+
+    # Somebody of the staff, who has nothing to claim.
+    client = Client()
+    client.force_login(User.objects.create(username="robin", is_staff=True))
+    cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": visitor.site}
+    visitor.context.clear_cookies()
+    visitor.context.add_cookies([cookie])  # type: ignore[list-item]
+    visitor.go("/claim/")
+    page.get_by_role("heading", name="There is nothing to claim").wait_for()
+    visitor.look_all("nothing-to-claim")
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es", "ja"])
+def test_longer_words_have_room_on_a_phone(visit: Visit, language: str) -> None:
+    visitor = visit(PHONE)
+    to_review(visitor, "owner@example.org")
+    visitor.context.set_extra_http_headers({"Accept-Language": language})
+    steps = ("/claim/", "/claim/keys/", "/claim/address/", "/claim/review/")
+    for path in ("/", "/questions/", *steps, "/me/data/", "/me/standing/", "/messages/"):
+        page = visitor.go(path)
+        expect(page.locator("html")).to_have_attribute("lang", language)
+        visitor.look(f"{language}-{path.strip('/').replace('/', '-') or 'home'}")
 
 
 @pytest.mark.parametrize(("width", "scheme", "javascript"), WAYS)
@@ -459,14 +605,14 @@ def test_exported_then_erased(visit: Visit, width: int, scheme: Scheme, javascri
     page = to_review(visitor, "owner@example.org")
     page.get_by_role("button", name="Claim these keys").click()
     page.goto("/me/data/")
-    look_both(visitor, "my-data")
+    visitor.look_both("my-data")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download everything (JSON)").click()
     assert "Montgomery" in Path(download.value.path()).read_text()
     page.get_by_role("link", name="Have my data erased").click()
-    look_both(visitor, "erase")
+    visitor.look_both("erase")
     page.get_by_role("button").get_by_text("Erase").first.click()
-    look_both(visitor, "erased")
+    visitor.look_both("erased")
     assert Claim.objects.get().state == "cancelled"
 
 
@@ -515,26 +661,36 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
 
 def test_at_twice_the_size_on_the_smallest_screen_nothing_is_lost(visit: Visit) -> None:
     # 320 px wide at 200 %: what a browser makes of that is a window of 160 px and twice the pixels.
-    visitor = visit(160)
-    for path in ("/", "/countries/?country=JP", "/questions/", "/privacy/"):
+    visitor = visit(DESK)
+    page = to_review(visitor, "owner@example.org")
+    visitor.turn(width=160, scheme="light")
+    steps = ("/claim/?country=DE", "/claim/keys/", "/claim/address/", "/claim/review/")
+    own = ("/me/data/", "/me/data/erase/", "/me/standing/", "/messages/", "/sign-in/logout/")
+    for path in ("/", *PUBLIC, *steps, *own):
         visitor.go(path)
-        visitor.look(f"zoomed-{path.strip('/').partition('/')[0] or 'home'}")
+        visitor.look(f"zoomed-{path.strip('/').replace('/', '-').partition('?')[0] or 'home'}")
+    visitor.go("/claim/review/")
+    page.get_by_role("button", name="Claim these keys").click()
+    page.get_by_role("heading", name="Your keys are reserved").wait_for()
+    visitor.look("zoomed-made")
+    page.get_by_role("link", name="See your claim").click()
+    page.get_by_role("heading", name="Your claim", exact=True).wait_for()
+    visitor.look("zoomed-claim")
 
 
-def test_a_first_visit_is_light_and_nothing_jumps(visit: Visit, live_server: Any) -> None:
+def test_what_jumps_or_weighs_too_much_is_found(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The measures that every look at a page takes: without them the rest of this file would prove nothing."""
     visitor = visit(PHONE)
-    for path in ("/", "/questions/", "/countries/?country=JP"):
-        visitor.page.goto("about:blank")
-        visitor.page.goto(live_server.url + path)
-        visitor.page.wait_for_function("document.readyState === 'complete'")
-        sizes = visitor.page.evaluate(
-            "performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource'))"
-            ".reduce((sum, entry) => sum + entry.decodedBodySize, 0)"
-        )
-        assert 5_000 < sizes <= 100_000, path
-        shift = visitor.page.evaluate(
-            "new Promise(done => { let sum = 0; new PerformanceObserver(list => list.getEntries()"
-            ".forEach(entry => sum += entry.value)).observe({type: 'layout-shift', buffered: true});"
-            " requestAnimationFrame(() => setTimeout(() => done(sum), 50)) })"
-        )
-        assert shift == 0, path
+    page = visitor.go("/our-mail/")
+    visitor.look("our-mail")
+    monkeypatch.setattr("tests.browser.MOST_BYTES", 10_000)
+    with pytest.raises(AssertionError, match="bytes in all"):
+        visitor.look("our-mail")
+    monkeypatch.undo()
+    page.evaluate(
+        "const late = document.createElement('p'); late.textContent = 'Late'; late.style.padding = '9rem';"
+        "document.querySelector('main').prepend(late)"
+    )
+    page.wait_for_timeout(100)
+    with pytest.raises(AssertionError, match="our-mail jumps"):
+        visitor.look("our-mail")

@@ -1,5 +1,6 @@
 """My data: everything held is shown and handed out, what may go goes, and nobody learns about anybody else."""
 
+import html
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from django.conf import settings
 from django.core import mail
 from django.db import DatabaseError, models, transaction
 from django.test import Client
+from django.utils import translation
 
 from config.invariants import verify
 from config.models import User
@@ -115,6 +117,8 @@ class TestTheExport:
         assert account["email"] == "owner@example.org"
         (address,) = rows(document, "addresses", "addresses")
         assert (address["claim"], address["street1"]) == (claim.code, "417 Montgomery Street")
+        assert [key["model"] for key in rows(document, "keys", "keys")] == ["KD-A-NFC", "KD-C-NFC"]
+        assert {key["claim"] for key in rows(document, "keys", "keys")} == {claim.code}
         (message,) = rows(document, "messages", "notices.Notice")
         assert "reserved for you" in message["body"]
         assert rows(document, "claims", "claims.Claim")[0]["code"] == claim.code
@@ -147,6 +151,16 @@ class TestTheExport:
         assert Client().get("/me/data/export/").status_code == 302
         assert Client().get("/api/v1/me/data").status_code == 401
         assert Client().delete("/api/v1/me/data").status_code == 401
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es", "ja"])
+def test_the_public_page_on_privacy_goes_by_the_same_list(client: Client, language: str) -> None:
+    page = html.unescape(client.get("/privacy/", headers={"Accept-Language": language}).content.decode())
+    with translation.override(language):
+        for section in ALL_SECTIONS:
+            for words in (section.title, section.why, section.until):
+                assert str(words) in page
+    assert "400" in page
 
 
 def test_every_table_with_a_way_to_a_person_is_shown_or_says_why_not() -> None:
@@ -271,6 +285,9 @@ class TestNoThanks:
         client.post("/me/data/contact/", {"wanted": "no"})
         assert Account.objects.get(username="m-owner").opted_out_at == now
         assert "Take part again" in client.get("/me/data/").content.decode()
+        # Nothing but the word of the button brings somebody back.
+        client.post("/me/data/contact/", {"wanted": "maybe"})
+        assert Account.objects.get(username="m-owner").opted_out_at == now
         client.post("/me/data/contact/", {"wanted": "yes"})
         assert Account.objects.get(username="m-owner").opted_out_at is None
 

@@ -22,7 +22,7 @@ from fulfillment.shipping.services.tracking import work_webhooks
 from inventory.models import Unit
 from inventory.services.reservations import Wanted, reserve
 from sandbox.server import Sandbox
-from tests.browser import WIDTHS, Scheme, Visitor, mailed_code
+from tests.browser import WIDTHS, Visitor, mailed_code
 from tests.conftest import import_roster, open_campaign, receive
 from tests.fulfillment.payments.conftest import PRICES, Desk, gateway_to
 
@@ -66,7 +66,7 @@ def desk(
 
 @pytest.fixture
 def visitor(browser: Browser, live_server: Any, desk: Desk) -> Iterator[Visitor]:
-    one = Visitor(browser, site=live_server.url, also=desk.stand_in.url)
+    one = Visitor(browser, site=live_server.url, also=desk.stand_in.url, claims=True)
     one.context.set_default_timeout(60_000)
     yield one
     one.close()
@@ -80,15 +80,6 @@ def sign_in(visitor: Visitor, email: str) -> None:
     page.get_by_role("heading", name="Enter your code").wait_for()
     page.get_by_label("Code").fill(mailed_code())
     page.get_by_role("button", name="Sign in").click()
-
-
-def look_both(visitor: Visitor, name: str) -> None:
-    """Look at the page as it stands in light and in dark."""
-    schemes: tuple[Scheme, ...] = ("light", "dark")
-    for scheme in schemes:
-        visitor.scheme = scheme
-        visitor.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        visitor.look(name)
 
 
 def go_on(page: Page) -> None:
@@ -122,18 +113,18 @@ def _through_the_steps(visitor: Visitor) -> None:
     page.get_by_label("Security key, USB-A and NFC").select_option("2")
     page.get_by_label("Security key, USB-C and NFC").select_option("1")
     page.get_by_label("Express").check()
-    look_both(visitor, "pay-1-keys")
+    visitor.look_all("pay-1-keys")
     go_on(page)
     page.get_by_role("heading", name="Where to?").wait_for()
     fill_address(page)
     go_on(page)
     page.get_by_role("heading", name="Look it over").wait_for()
     page.get_by_text("$54.00 in all").wait_for()
-    look_both(visitor, "pay-2-review")
+    visitor.look_all("pay-2-review")
     assert not Claim.objects.exists()
     page.get_by_role("button", name="Claim these keys and pay").click()
     page.get_by_role("heading", name="Your keys are held until you have paid").wait_for()
-    look_both(visitor, "pay-3-made")
+    visitor.look_all("pay-3-made")
 
 
 def to_the_vendors_page(page: Page) -> None:
@@ -143,17 +134,17 @@ def to_the_vendors_page(page: Page) -> None:
 
 def test_declined_then_paid_accepted_and_shipped(visitor: Visitor, desk: Desk) -> None:
     page = claim_dearly(visitor)
-    look_both(visitor, "pay-4-pay")
+    visitor.look_all("pay-4-pay")
     to_the_vendors_page(page)
-    look_both(visitor, "pay-5-stand-in")
+    visitor.look_all("pay-5-stand-in")
     page.get_by_role("button", name="Pay with a card that is declined").click()
     page.get_by_text("Your card was declined").wait_for()
-    look_both(visitor, "pay-5-stand-in-declined")
+    visitor.look_all("pay-5-stand-in-declined")
     assert desk.vendor.ledger() == []
     assert Payment.objects.get().state == "open"
     page.get_by_role("button", name="Pay USD 54.00").click()
     page.get_by_role("heading", name="Paid. Your keys are reserved.").wait_for()
-    look_both(visitor, "pay-6-paid")
+    visitor.look_all("pay-6-paid")
     # Nobody had to wait for a webhook, and back again changes nothing.
     page.reload()
     page.get_by_role("heading", name="Paid. Your keys are reserved.").wait_for()
@@ -161,7 +152,7 @@ def test_declined_then_paid_accepted_and_shipped(visitor: Visitor, desk: Desk) -
     assert claim.state == "accepted"
     page.get_by_role("link", name="Receipt").click()
     page.get_by_text("Paid $54.00").wait_for()
-    look_both(visitor, "pay-7-receipt")
+    visitor.look_all("pay-7-receipt")
 
     purchase = ship_claim(claim_id=claim.pk, now=desk.now)
     assert purchase is not None
@@ -180,7 +171,7 @@ def test_declined_then_paid_accepted_and_shipped(visitor: Visitor, desk: Desk) -
     assert claim.state in ("shipped", "delivered")
     visitor.go(f"/claims/{claim.code}/")
     page.get_by_text("Paid $54.00").first.wait_for()
-    look_both(visitor, "pay-8-shipped")
+    visitor.look_all("pay-8-shipped")
     page.get_by_role("link", name="Receipt").click()
     page.get_by_role("heading", name="Receipt").wait_for()
 
@@ -195,7 +186,7 @@ def test_left_and_the_keys_go_back(visitor: Visitor, desk: Desk) -> None:
     desk.sweep()
     page.reload()
     page.get_by_role("heading", name="Your claim", exact=True).wait_for()
-    look_both(visitor, "pay-lapsed")
+    visitor.look_all("pay-lapsed")
     assert Claim.objects.get().state == "expired"
     assert Unit.objects.available().count() == 20
 
@@ -212,19 +203,19 @@ def test_cancelled_and_refunded(visitor: Visitor, desk: Desk) -> None:
     assert [(one.state, one.amount) for one in Refund.objects.all()] == [("succeeded", 5400)]
     visitor.go(f"/claims/{Claim.objects.get().code}/receipt/")
     page.get_by_text("Refund of $54.00").wait_for()
-    look_both(visitor, "pay-receipt-refunded")
+    visitor.look_all("pay-receipt-refunded")
 
 
 @pytest.mark.parametrize("width", [WIDTHS["phone"]])
 def test_paid_too_late(browser: Browser, live_server: Any, desk: Desk, width: int) -> None:
     """By a bank that takes longer than keys can be held; meanwhile they went to others."""
-    visitor = Visitor(browser, site=live_server.url, also=desk.stand_in.url, width=width)
+    visitor = Visitor(browser, site=live_server.url, also=desk.stand_in.url, width=width, claims=True)
     desk.vendor.settings(async_days=20)
     page = claim_dearly(visitor)
     to_the_vendors_page(page)
     page.get_by_role("button", name="Pay by a bank that takes days").click()
     page.get_by_role("heading", name="Your payment is under way").wait_for()
-    look_both(visitor, "pay-under-way")
+    visitor.look_all("pay-under-way")
     desk.pass_time(days=8)
     desk.sweep()
     assert Claim.objects.get().state == "expired"
@@ -236,7 +227,7 @@ def test_paid_too_late(browser: Browser, live_server: Any, desk: Desk, width: in
     if page.get_by_label("Email").count():
         sign_in(visitor, "owner@example.org")
     page.get_by_role("heading", name="Your money is on its way back").wait_for()
-    look_both(visitor, "pay-too-late")
+    visitor.look_all("pay-too-late")
     desk.work()
     assert [(one.reason, one.state) for one in Refund.objects.all()] == [("too_late", "succeeded")]
     visitor.close()
@@ -249,7 +240,7 @@ def test_the_page_that_waits_invents_nothing(visitor: Visitor, desk: Desk) -> No
     payment = Payment.objects.get()
     visitor.go(f"/claims/{payment.claim.code}/paid/?session_id={payment.session_id}")
     page.get_by_role("heading", name="Waiting for your payment").wait_for()
-    look_both(visitor, "pay-waiting")
+    visitor.look_all("pay-waiting")
     # The vendor does not answer: the page says no more than it knows.
     desk.vendor.add_fault("html", path="/checkout/sessions/*", count=3)
     page.reload()

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 from config.models import User
 from desk.models import Appointment
 from desk.roles import Role
+from desk.services.lost_keys import report_lost_key, settle_lost_key
 from tests.browser import Visitor, code_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -80,18 +81,18 @@ def enrol(visitor: Visitor) -> None:
     page = visitor.go("/desk/")
     sign_in_by_code(visitor)
     page.wait_for_url("**/webauthn/add/**")
-    visitor.look("security-key-add")
+    visitor.look_all("security-key-add")
     page.get_by_label("Name").fill("The blue one")
     page.get_by_role("button", name="Add").click()
     page.get_by_role("link", name="Rename The blue one").wait_for()
-    visitor.look("security-keys")
+    visitor.look_all("security-keys")
 
 
 def touch(visitor: Visitor) -> None:
     """Say who is there with the key."""
     page = visitor.page
     page.wait_for_url("**/webauthn/reauthenticate/**")
-    visitor.look("security-key-use")
+    visitor.look_all("security-key-use")
     page.get_by_role("button", name="Use a security key").click()
 
 
@@ -108,7 +109,7 @@ def test_staff_enrol_a_key_and_sign_in_with_it(visitor: Visitor, staff: User) ->
     # The next time the key alone is enough, without a code.
     page.context.clear_cookies()
     visitor.go("/sign-in/login/?next=/desk/")
-    visitor.look("sign-in-key")
+    visitor.look_all("sign-in-key")
     page.get_by_role("button", name="Use a security key").click()
     page.get_by_role("heading", name="Today").wait_for()
 
@@ -131,6 +132,29 @@ def test_the_mailbox_alone_opens_no_desk(visitor: Visitor, staff: User) -> None:
         # Nor can they enrol a key of their own to get in by.
         assert page.get_by_role("button", name="Add").count() == 0
     assert Authenticator.objects.count() == 1
+
+
+def test_who_lost_the_only_key_is_let_in_again_by_two_others(
+    visitor: Visitor, staff: User, now: datetime
+) -> None:
+    page = visitor.page
+    devtools, key = plug_in(page)
+    enrol(visitor)
+    devtools.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": key})
+    first, second = (User.objects.create(username=name, is_staff=True) for name in ("first", "second"))
+    lost = report_lost_key(user=staff, reason="We met.", by=first, now=now)
+    settle_lost_key(lost_id=lost.pk, takes_off=True, by=second, now=now)
+
+    # The session of before is over: there is no adding a key from a laptop left behind.
+    visitor.go("/sign-in/2fa/webauthn/add/")
+    page.get_by_label("Email").wait_for()
+    cache.clear()
+    plug_in(page)
+    enrol(visitor)
+    page.get_by_role("link", name="Go to the desk").click()
+    touch(visitor)
+    page.get_by_role("heading", name="Today").wait_for()
+    assert Authenticator.objects.get().user == staff
 
 
 def test_a_session_that_never_used_a_key_is_sent_to_add_one(visitor: Visitor, staff: User) -> None:

@@ -1,15 +1,16 @@
-"""`appoint USERNAME ROLE`: give a member of staff a role; the first administrator is made so."""
+"""`appoint USERNAME ROLE [--email ADDRESS]`: give a member of staff a role; staff are made so."""
 
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import transaction
 
 from config import clock
 from config.commands import KeydeskCommand
 from config.errors import KeydeskError
 from config.models import User
 from desk.roles import Role
-from desk.services.appointments import appoint, end_appointment
+from desk.services.appointments import add_staff, appoint, end_appointment
 
 
 class UnknownStaff(KeydeskError):
@@ -26,14 +27,25 @@ class Command(KeydeskCommand):
         parser.add_argument("username")
         parser.add_argument("role", choices=Role.values)
         parser.add_argument("--end", action="store_true", help="take the role away")
+        parser.add_argument("--email", help="somebody new: make their sign-in, by a code to this address")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        if options["email"] and not options["end"]:
+            return self._new(options)
         user = User.objects.filter(username=options["username"]).first()
         if user is None:
-            raise UnknownStaff(f"Nobody signs in as {options['username']}.")
+            raise UnknownStaff(
+                f"Nobody signs in as {options['username']}. Give --email to make their sign-in."
+            )
         change = end_appointment if options["end"] else appoint
         change(user=user, role=Role(options["role"]), by=None, now=clock.now())
         return {"username": user.username, "role": options["role"], "ended": options["end"]}
+
+    def _new(self, options: dict[str, Any]) -> dict[str, Any]:
+        with transaction.atomic():
+            user = add_staff(username=options["username"], email=options["email"])
+            appoint(user=user, role=Role(options["role"]), by=None, now=clock.now())
+        return {"username": user.username, "role": options["role"], "ended": False}
 
     def show(self, document: dict[str, Any]) -> None:
         verb = "is no longer" if document["ended"] else "is now"

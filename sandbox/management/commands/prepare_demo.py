@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 
@@ -12,7 +11,7 @@ from config import clock
 from config.commands import KeydeskCommand
 from config.models import User
 from desk.roles import Role
-from desk.services.appointments import appoint
+from desk.services.appointments import add_staff, appoint
 from fulfillment.claims import selectors
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
@@ -55,15 +54,11 @@ class Command(KeydeskCommand):
 
 
 def _make_staff(username: str, address: str, roles: Iterable[Role]) -> None:
-    user, is_new = User.objects.get_or_create(
-        username=username, defaults={"email": address, "is_staff": True}
-    )
-    if is_new:
-        user.set_unusable_password()
-        user.save(update_fields=["password"])
-        EmailAddress.objects.create(user=user, email=address, primary=True, verified=True)
-        for role in roles:
-            appoint(user=user, role=role, by=None, now=clock.now())
+    if User.objects.filter(username=username).exists():
+        return
+    user = add_staff(username=username, email=address)
+    for role in roles:
+        appoint(user=user, role=role, by=None, now=clock.now())
 
 
 def _who_may_claim() -> Account:

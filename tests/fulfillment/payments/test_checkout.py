@@ -1,12 +1,17 @@
 """A claim is paid: once, whatever the browser does; refused; left; too late."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 
+from config import clock
 from config.invariants import verify
+from config.models import User
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.services.changes import cancel_claim
 from fulfillment.claims.services.waitlist import promote_waitlist
@@ -371,3 +376,21 @@ def test_the_database_keeps_a_claim_from_being_served_twice(desk: Desk, paid: Pa
         Fulfilment.objects.create(
             payment=other, claim=paid.claim, outcome="accepted", amount=1, currency="USD", at=desk.now
         )
+
+
+def test_the_pages_of_paying_take_few_queries(
+    desk: Desk, dear_claim: Claim, sign_in_of: Callable[[str], User], django_assert_max_num_queries: Any
+) -> None:
+    client = Client()
+    client.force_login(sign_in_of("m-owner"))
+
+    def looks_at(*pages: str) -> None:
+        for page in pages:
+            with django_assert_max_num_queries(15), clock.reading(lambda: desk.now):
+                assert client.get(f"/claims/{dear_claim.code}/{page}").status_code == 200, page
+
+    looks_at("", "made/", "pay/")
+    payment = desk.offer(dear_claim)
+    desk.act(payment, "pay")
+    desk.hear()
+    looks_at("", "paid/", "paid/standing/", "receipt/")

@@ -3,7 +3,7 @@
 import pytest
 
 from config.errors import BadRequest
-from fulfillment.vault.addresses import PostalAddress, is_latin, parse_address
+from fulfillment.vault.addresses import PostalAddress, is_latin, lines_of, parse_address
 
 GOOD = {
     "name": "Ada Example",
@@ -131,3 +131,32 @@ def test_addresses_of_the_rehearsal_are_addresses(country: str) -> None:
 
 def test_its_repr_shows_no_more_than_the_country() -> None:
     assert repr(parse_address(GOOD)) == "PostalAddress(country='US')"
+
+
+@pytest.mark.parametrize(
+    ("country", "given", "lines"),
+    [
+        (
+            "US",
+            {"city": "Portland", "state": "OR", "postal_code": "97205", "street2": "Flat 2"},
+            ["Ada", "1 Way", "Flat 2", "Portland, OR 97205"],
+        ),
+        (
+            "DE",
+            {"city": "Berlin", "postal_code": "10115", "company": "Beispiel"},
+            ["Ada", "Beispiel", "1 Way", "10115 Berlin"],
+        ),
+        ("GB", {"city": "London", "postal_code": "SW1A 1AA"}, ["Ada", "1 Way", "London", "SW1A 1AA"]),
+        (
+            "JP",
+            {"city": "千代田区", "state": "東京都", "postal_code": "100-0001"},
+            ["〒100-0001", "東京都", "千代田区", "1 Way", "Ada"],
+        ),
+        ("SG", {"city": "Singapore", "postal_code": "238880"}, ["Ada", "1 Way", "SINGAPORE 238880"]),
+        # What a country's post has no place for is shown all the same.
+        ("DE", {"city": "Berlin", "state": "BE"}, ["Ada", "1 Way", "Berlin", "BE"]),
+        ("IE", {}, ["Ada", "1 Way"]),
+    ],
+)
+def test_it_is_written_as_in_its_country(country: str, given: dict[str, str], lines: list[str]) -> None:
+    assert lines_of(PostalAddress(name="Ada", street1="1 Way", country=country, **given)) == lines

@@ -1,0 +1,84 @@
+"""Take the security keys off the sign-in of somebody who lost them: two others of the staff do it."""
+
+from datetime import datetime
+
+from allauth.mfa.models import Authenticator
+from django.db import IntegrityError, transaction
+
+from config.errors import KeydeskError
+from config.models import User
+from desk import audit
+from desk.models import LostKey
+
+
+class LostKeyRefused(KeydeskError):
+    """A report of lost keys, or its second name, that is refused."""
+
+    code = "lost_key_refused"
+
+
+def report_lost_key(*, user: User, reason: str, by: User, now: datetime) -> LostKey:
+    """Say that somebody lost their keys, and how one knows that it is them. Nothing changes yet.
+
+    Raises: LostKeyRefused: it is oneself, it is no staff, nothing is said, or it waits already.
+    """
+    if by.pk == user.pk:
+        raise LostKeyRefused("Nobody reports their own keys. Ask another administrator.")
+    if not user.is_staff:
+        raise LostKeyRefused("Only staff use security keys here. This is a maintainer's sign-in.")
+    if not reason.strip():
+        raise LostKeyRefused("Say how you know that it is them: that you met, or that you called them back.")
+    try:
+        with transaction.atomic():
+            lost = LostKey.objects.create(
+                user=user, reason=reason.strip()[:300], reported_by=by, reported_at=now
+            )
+            _record("lost_key_reported", lost, by=by, now=now)
+    except IntegrityError:
+        raise LostKeyRefused(
+            "Their keys are reported already. The second name is another person's."
+        ) from None
+    return lost
+
+
+def settle_lost_key(*, lost_id: int, takes_off: bool, by: User, now: datetime) -> LostKey:
+    """Give the second name: every key is taken off and every session ended; or refuse, and all stays.
+
+    After it the person signs in by a code and is asked for a new key before they see the desk.
+    Locks:  the report's row, so that one of two second names counts.
+    Raises: LostKeyRefused: none waits, or it is the name that reported it, or the person's own.
+    """
+    with transaction.atomic():
+        waiting = LostKey.objects.select_for_update(of=("self",)).select_related("user")
+        lost = waiting.filter(pk=lost_id, settled_at=None).first()
+        if lost is None:
+            raise LostKeyRefused("Nothing waits here any more. Somebody else has settled it.")
+        if by.pk in (lost.user_id, lost.reported_by_id):
+            raise LostKeyRefused("The second name is another person's. Ask another administrator.")
+        lost.keys_taken_off = _shut_out(lost.user) if takes_off else None
+        lost.settled_by, lost.settled_at = by, now
+        lost.save(update_fields=["keys_taken_off", "settled_by", "settled_at"])
+        _record("keys_taken_off" if takes_off else "lost_key_refused", lost, by=by, now=now)
+    return lost
+
+
+def _shut_out(user: User) -> int:
+    """Take every key off, and end every session: who found the laptop with the key adds none of their own."""
+    _, deleted = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.WEBAUTHN).delete()
+    # Sessions hold a hash of the password; a new one that nobody can use ends them all.
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+    return int(deleted.get(Authenticator._meta.label, 0))
+
+
+def _record(action: str, lost: LostKey, *, by: User, now: datetime) -> None:
+    audit.record(
+        actor=f"staff:{by.get_username()}",
+        action=action,
+        subject_kind="staff",
+        subject=lost.user.get_username(),
+        reason=lost.reason,
+        before={"reported_by": f"staff:{lost.reported_by.get_username()}"},
+        after={} if lost.keys_taken_off is None else {"keys_taken_off": lost.keys_taken_off},
+        now=now,
+    )

@@ -1,0 +1,25 @@
+"""What people write in their own words."""
+
+import unicodedata
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+_LINE_BREAKS = "\n\r\t"
+# They join letters in some scripts, and persons in emoji; what other format characters do cannot be seen.
+_JOINERS = "\u200c\u200d"
+
+
+def printable(text: str) -> None:
+    """A validator: control characters and direction overrides could show staff another text than was sent.
+
+    Raises: ValidationError.
+    """
+    if any(
+        unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn")
+        for letter in text
+        if letter not in _LINE_BREAKS + _JOINERS
+    ):
+        raise ValidationError(
+            _("This holds a character that cannot be printed; type it by hand."), "bad_character"
+        )
