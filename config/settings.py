@@ -125,6 +125,7 @@ PROCRASTINATE_IMPORT_PATHS = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "config.formats"
 USE_I18N = True
 # The languages the claimant's side is complete in; a test holds the catalogues under locale/ to it.
 LANGUAGES = [

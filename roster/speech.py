@@ -1,12 +1,11 @@
 """What the rules say, in the language that is active: they are pure and know English only."""
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time, get_datetime_format
 from babel.lists import format_list
 from babel.numbers import format_decimal
 from django.utils.translation import get_language, gettext
@@ -61,7 +60,9 @@ def _shown(value: object) -> str:
     elif isinstance(value, Countries):
         shown = ", ".join(country_name(code) for code in value.codes)
     elif isinstance(value, datetime):
-        shown = format_datetime(value, format="long", tzinfo=ZoneInfo("UTC"), locale=_locale())
+        time = format_time(value, format="short", tzinfo=UTC, locale=_locale())
+        both = get_datetime_format("short", locale=_locale())
+        shown = f"{both.format(time, _shown(value.astimezone(UTC).date()))} UTC"
     elif isinstance(value, date):
         shown = format_date(value, format="long", locale=_locale())
     elif isinstance(value, int):

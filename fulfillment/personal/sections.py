@@ -326,6 +326,7 @@ ALL_SECTIONS: Sequence[Section] = (*SECTIONS, KEYS, ADDRESSES, OPENINGS)
 # Tables with a way to an account that hold nothing about a person beyond what is shown already.
 NOT_SHOWN = {
     "desk.Appointment": "roles of staff, who have no account on the index",
+    "desk.LostKey": "lost security keys of staff, who have no account on the index",
     "account.EmailConfirmation": "links of the sign-in library, which we never send",
     "socialaccount.SocialAccount": "sign-ins through the index leave no row",
     "socialaccount.SocialToken": "no token of the index is stored",

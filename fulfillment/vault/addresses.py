@@ -16,6 +16,9 @@ REQUIRED = ("name", "street1", "country")
 # Parts that stand on the label, where carriers read Latin letters only. Each has a twin, `latin_…`.
 LABEL_PARTS = ("name", "company", "street1", "street2", "city", "state")
 LATIN = "latin_"
+# An extension is written "ext. 12" or "x12"; the long marks are those of Japanese keyboards.
+_IN_PHONES = "+()./-#*,ext\u2010\u2011\u2012\u2013\u2014\u2212\u30fc\uff08\uff09\uff0b\uff0d"
+_FEWEST_DIGITS = 5
 # What the address library calls a part, and what we call it.
 _PARTS = {
     "street_address": "street1",
@@ -133,6 +136,9 @@ def parse_address(given: object, *, field: str = "shipping_address") -> PostalAd
             problems.append(FieldError(f"{field}.{part}", *problem))
         elif part.startswith(LATIN) and not is_latin(text):
             problems.append(FieldError(f"{field}.{part}", "not_latin", "Write this in Latin letters."))
+    if values["phone"] and not _could_be_called(values["phone"]):
+        message = "This does not look like a phone number; write it as you would dial it."
+        problems.append(FieldError(f"{field}.phone", "invalid_phone", message))
     values["country"] = values["country"].upper()
     bad = {problem.field for problem in problems}
     for part in REQUIRED:
@@ -156,6 +162,15 @@ def _clean(value: object) -> tuple[str, tuple[str, str] | None]:
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn") for character in text):
         return "", ("bad_character", "This holds a character that cannot be printed; type it by hand.")
     return text, None
+
+
+def _could_be_called(phone: str) -> bool:
+    """Whether it is digits, with what people and keyboards of other scripts put between them."""
+    digits = sum(character.isdecimal() for character in phone)
+    return digits >= _FEWEST_DIGITS and all(
+        character.isdecimal() or character.isspace() or character in _IN_PHONES
+        for character in phone.casefold()
+    )
 
 
 def _check_by_country(values: Mapping[str, str], field: str) -> list[FieldError]:

@@ -76,6 +76,7 @@ _SAID = {
     "latin_required": _("Carriers read Latin letters only. Write this in Latin letters too."),
     "po_box": _("Carriers cannot deliver to a PO box in this country. Give a street address."),
     "required": _("Addresses in this country need it."),
+    "invalid_phone": _("This does not look like a phone number; write it as you would dial it."),
     "invalid": _("This does not look like one in the chosen country."),
 }
 

@@ -208,7 +208,7 @@ class TestTheAddress:
             "city": "Berlin",
             "postal_code": "10117",
             "country": "DE",
-            "phone": "1",
+            "phone": "5555550100",
         }
         answer = caller.put(f"/claims/{claim.code}/shipping-address", german)
         document = assert_problem(answer, 422, "invalid")

@@ -566,7 +566,7 @@ def test_the_other_pages_of_somebody_signed_in_are_in_order(visit: Visit) -> Non
         visitor.go(path)
         visitor.look_all(name)
     visitor.go("/me/data/")
-    page.get_by_label("Phrase").fill("short")
+    page.get_by_role("textbox", name="Phrase").fill("short")
     page.get_by_role("button", name="Use this phrase").click()
     page.locator("#id_phrase_error").wait_for()
     visitor.look_all("my-data-error")
@@ -596,7 +596,7 @@ def test_longer_words_have_room_on_a_phone(visit: Visit, language: str) -> None:
     for path in ("/", "/questions/", *steps, "/me/data/", "/me/standing/", "/messages/"):
         page = visitor.go(path)
         expect(page.locator("html")).to_have_attribute("lang", language)
-        visitor.look(f"{language}-{path.strip('/').replace('/', '-') or 'home'}")
+        assert not visitor.sticks_out(f"{language}-{path.strip('/').replace('/', '-') or 'home'}"), path
 
 
 @pytest.mark.parametrize(("width", "scheme", "javascript"), WAYS)
@@ -637,6 +637,16 @@ def test_without_cookies_nothing_is_stored_and_it_says_why(visit: Visit) -> None
     expect(page.get_by_text("your browser refuses cookies")).to_be_visible()
 
 
+def tab_to(page: Page, what: str) -> None:
+    """Press Tab until what has the focus is labelled so, or says so."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        focused = page.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).textContent")
+        if str(focused).strip().startswith(what):
+            return
+    pytest.fail(f"The keyboard does not come to {what}.")
+
+
 def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     visitor = visit()
     page = visitor.go("/")
@@ -648,15 +658,37 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     assert focused == "Sign in to check and claim"
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
+
+    def typed(what: str, text: str, heading: str = "") -> None:
+        tab_to(page, what)
+        page.keyboard.type(text)
+        if heading:
+            page.keyboard.press("Enter")
+            page.get_by_role("heading", name=heading).wait_for()
+
+    def pressed(what: str, heading: str) -> None:
+        tab_to(page, what)
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name=heading).wait_for()
+
     page.keyboard.press("Enter")
-    sign_in(visitor, "owner@example.org")
-    page.get_by_role("heading", name="You may claim, m-owner").wait_for()
-    page.get_by_label("Country the keys go to").focus()
-    # Past the open countries' other U: typing chooses, Enter in the next control goes on.
-    page.keyboard.type("United States")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    page.get_by_role("heading", name="Which keys?").wait_for()
+    page.get_by_role("heading", name="Sign in").wait_for()
+    typed("Email", "owner@example.org", "Enter your code")
+    typed("Code", mailed_code(), "You may claim, m-owner")
+    # Past the open countries' other U: typing chooses.
+    typed("Country the keys go to", "United States")
+    pressed("Go on", "Which keys?")
+    pressed("Go on", "Where to?")
+    typed("Full name", "Robin Example")
+    typed("Street and number", "417 Montgomery Street")
+    typed("Town or city", "San Francisco")
+    typed("State", "California")
+    typed("ZIP code", "94104", "Look it over")
+    pressed("Claim these keys", "Your keys are reserved")
+    pressed("See your claim", "Your claim")
+    pressed("Cancel this claim", "Cancel this claim?")
+    pressed("Cancel the claim", "Your claim")
+    expect(page.get_by_text("Your claim is cancelled.")).to_be_visible()
 
 
 def test_at_twice_the_size_on_the_smallest_screen_nothing_is_lost(visit: Visit) -> None:
@@ -666,16 +698,20 @@ def test_at_twice_the_size_on_the_smallest_screen_nothing_is_lost(visit: Visit) 
     visitor.turn(width=160, scheme="light")
     steps = ("/claim/?country=DE", "/claim/keys/", "/claim/address/", "/claim/review/")
     own = ("/me/data/", "/me/data/erase/", "/me/standing/", "/messages/", "/sign-in/logout/")
+    wide = {}
     for path in ("/", *PUBLIC, *steps, *own):
         visitor.go(path)
-        visitor.look(f"zoomed-{path.strip('/').replace('/', '-').partition('?')[0] or 'home'}")
+        wide[path] = visitor.sticks_out(
+            f"zoomed-{path.strip('/').replace('/', '-').partition('?')[0] or 'home'}"
+        )
     visitor.go("/claim/review/")
     page.get_by_role("button", name="Claim these keys").click()
     page.get_by_role("heading", name="Your keys are reserved").wait_for()
-    visitor.look("zoomed-made")
+    wide["made"] = visitor.sticks_out("zoomed-made")
     page.get_by_role("link", name="See your claim").click()
     page.get_by_role("heading", name="Your claim", exact=True).wait_for()
-    visitor.look("zoomed-claim")
+    wide["claim"] = visitor.sticks_out("zoomed-claim")
+    assert {path: found for path, found in wide.items() if found} == {}
 
 
 def test_what_jumps_or_weighs_too_much_is_found(visit: Visit, monkeypatch: pytest.MonkeyPatch) -> None:

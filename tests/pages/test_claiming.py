@@ -133,7 +133,7 @@ class TestWhereOneStands:
         page = owner.client.get("/claim/").content.decode()
         assert "You may claim, m-owner" in page
         assert "keystone-lib" in page
-        assert "critical since July 11, 2022" in page
+        assert "critical since 11 July 2022" in page
 
     @pytest.mark.parametrize("username", ["m-guarded", "m-bystander"])
     def test_who_may_not_claim_gets_no_form(self, signed_in: SignedIn, username: str) -> None:

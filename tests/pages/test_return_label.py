@@ -47,7 +47,7 @@ def label(claim: Claim, now: datetime) -> LabelPurchase:
 def test_the_page_says_how_and_until_when(label: LabelPurchase, claim: Claim, signed_in: SignedIn) -> None:
     page = signed_in("m-owner").get(f"/claims/{claim.code}/").content.decode()
     assert "Send your keys back" in page
-    assert "until <strong>Aug. 7, 2022</strong>" in " ".join(page.split())
+    assert "until <strong>7 August 2022</strong>" in " ".join(page.split())
     assert f"/claims/{claim.code}/return/{label.shipment.code}/" in page
     # The way out is another label's.
     assert "94001" not in page

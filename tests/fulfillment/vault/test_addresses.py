@@ -160,3 +160,24 @@ def test_its_repr_shows_no_more_than_the_country() -> None:
 )
 def test_it_is_written_as_in_its_country(country: str, given: dict[str, str], lines: list[str]) -> None:
     assert lines_of(PostalAddress(name="Ada", street1="1 Way", country=country, **given)) == lines
+
+
+@pytest.mark.parametrize(
+    ("phone", "is_one"),
+    [
+        ("+49 30 1234567", True),
+        ("(415) 555-0100 ext. 12", True),
+        ("０３ー５５５５ー０１００", True),
+        ("030/123-456", True),
+        ("1234", False),
+        ("call me", False),
+        ("=1+1", False),
+        ("<b>12345</b>", False),
+        ("🔑 12345", False),
+    ],
+)
+def test_a_phone_number_can_be_dialled(phone: str, is_one: bool) -> None:
+    if is_one:
+        assert parse_address(GOOD | {"phone": phone}).phone == phone
+    else:
+        assert errors_of(GOOD | {"phone": phone}) == {"shipping_address.phone": "invalid_phone"}
