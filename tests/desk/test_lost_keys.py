@@ -53,7 +53,7 @@ def test_two_others_take_every_key_off_and_end_every_session(
     assert laptop.get("/desk/").status_code == 200
     settle_lost_key(lost_id=lost.pk, takes_off=True, by=second, now=now)
     assert not Authenticator.objects.filter(user=robin).exists()
-    assert "/sign-in/" in laptop.get("/desk/").headers["Location"]
+    assert laptop.get("/desk/").headers["Location"] == "/sign-in/login/code/?next=/desk/"
     told = AuditEntry.objects.order_by("position").values_list(
         "action", "actor", "subject", "reason", "after"
     )

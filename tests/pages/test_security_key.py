@@ -147,7 +147,7 @@ def test_who_lost_the_only_key_is_let_in_again_by_two_others(
 
     # The session of before is over: there is no adding a key from a laptop left behind.
     visitor.go("/sign-in/2fa/webauthn/add/")
-    page.get_by_label("Email").wait_for()
+    page.wait_for_url("**/sign-in/login/**")
     cache.clear()
     plug_in(page)
     enrol(visitor)
