@@ -308,7 +308,7 @@ def standing_of(*, account: Account, now: datetime) -> Standing:
                 role.project.normalized_name,
                 role.role,
                 role.since,
-                str(Disclaimer.Kind(role.disclaimed).label) if role.disclaimed else "",
+                _in_words(role.disclaimed),  # type: ignore[attr-defined]  # the annotation
             )
             for role in roles
         ],
@@ -319,6 +319,10 @@ def standing_of(*, account: Account, now: datetime) -> Standing:
             PolicyException.objects.in_force(now).filter(account=account).order_by("expires_at", "pk")
         ),
     )
+
+
+def _in_words(said: str | None) -> str:
+    return str(Disclaimer.Kind(said).label) if said else ""
 
 
 def _appeal_shown(appeal: Appeal) -> StandingAppeal:

@@ -61,7 +61,7 @@ def _shown(value: object) -> str:
         shown = ", ".join(country_name(code) for code in value.codes)
     elif isinstance(value, datetime):
         time = format_time(value, format="short", tzinfo=UTC, locale=_locale())
-        both = get_datetime_format("short", locale=_locale())
+        both = str(get_datetime_format("short", locale=_locale()))
         shown = f"{both.format(time, _shown(value.astimezone(UTC).date()))} UTC"
     elif isinstance(value, date):
         shown = format_date(value, format="long", locale=_locale())
