@@ -88,6 +88,15 @@ SIMULATED = (
     "slow and lost",
     "HTML 502 after its effect",
 )
+# One fault for each way in which an answer is read (rules.purchases.Answer) times bought or not, beside those
+# above. The rest are read like one of these, which test_purchase_outcomes.py shows of each.
+OTHERWISE_READ = (
+    "429 after its effect",
+    "200 without a label",
+    "refused for good, yet bought",
+    "bought, but not shown at first",
+    "stale rate",
+)
 SLOW_FAULTS = ("slow beyond the timeout", "slow and lost")
 
 
@@ -140,8 +149,8 @@ class Trial:
             planning.ship_claim(claim_id=self.claim_id, now=self.now)
         self.work_queue()
         for _ in range(2 if scenario.is_slow else 1):
-            # Moments later: the settle interval has not passed.
-            self.tick(timedelta(seconds=1))
+            # Moments later: the settle interval has not passed, nor the five minutes between two sweeps.
+            self.tick(timedelta(seconds=1), is_swept=False)
         self.go_on()
 
     def go_on(self) -> None:
@@ -152,22 +161,20 @@ class Trial:
             time.sleep(max(0.0, self.vendor_busy_until - time.monotonic()))
             self.tick(settle_interval(self.gateway.timeout) + timedelta(seconds=1))
 
-    def tick(self, passed: timedelta) -> None:
+    def tick(self, passed: timedelta, *, is_swept: bool = True) -> None:
         self.now += passed
         with clock.reading(lambda: self.now):
-            sweeping.sweep(now=self.now)
+            if is_swept:
+                sweeping.sweep(now=self.now)
             self.look_in_doubt()
         self.work_queue()
 
     def work_queue(self) -> None:
         """Work every waiting job once. One whose worker dies is given to another, as the rescue does."""
-        for job in list(ProcrastinateJob.objects.filter(status="todo").order_by("id")):
-            if not ProcrastinateJob.objects.filter(pk=job.pk, status="todo").exists():
-                continue
-            if not job.task_name.startswith("shipping."):
-                continue
-            _remove(job.pk)
-            self.work(job.task_name, job.args)
+        waiting = ProcrastinateJob.objects.filter(status="todo", task_name__startswith="shipping.")
+        for job in list(waiting.order_by("id")):
+            if _remove(job.pk):
+                self.work(job.task_name, job.args)
 
     def work(self, task: str, arguments: dict[str, Any]) -> None:
         try:
@@ -402,8 +409,10 @@ def play(
     return [f"{scenario}: {one}" for one in found]
 
 
-def _remove(job_id: int) -> None:
+def _remove(job_id: int) -> bool:
+    """Take a waiting job out of the queue; whether nobody else had."""
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_jobs WHERE id = %s", [job_id])
+        cursor.execute("DELETE FROM procrastinate_jobs WHERE id = %s AND status = 'todo'", [job_id])
+        return bool(cursor.rowcount)

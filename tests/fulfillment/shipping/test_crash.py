@@ -98,9 +98,10 @@ class Workers:
         self._process.communicate(timeout=DEADLINE_S)
 
 
-@pytest.fixture
-def workers(stand_in: Sandbox) -> Iterator[Workers]:
-    started = Workers(stand_in.easypost_url)
+@pytest.fixture(scope="module")
+def workers(django_db_setup: None, vendor_process: Sandbox) -> Iterator[Workers]:
+    """One process that forks all workers of this module: it keeps nothing but what it imported."""
+    started = Workers(vendor_process.easypost_url)
     yield started
     started.close()
 

@@ -25,7 +25,7 @@ from sandbox.server import Sandbox
 from tests.conftest import MakeClaim
 
 from . import crash_matrix
-from .crash_matrix import ENDS, FAULTS, POINTS, SIMULATED, Scenario, play
+from .crash_matrix import ENDS, FAULTS, OTHERWISE_READ, POINTS, SIMULATED, Scenario, play
 
 pytestmark = pytest.mark.django_db
 
@@ -47,13 +47,15 @@ TELLING = ("none", "dropped before its effect", "dropped after its effect", "HTM
 
 def is_played(scenario: Scenario) -> bool:
     """All in the long run. Else § 4.5's faults wherever a worker dies, some of them after a lost creation;
-    the telling ones wherever it lives; and every answer around the purchase itself."""
+    the telling ones wherever it lives; and every way to read an answer around the purchase itself."""
     if IS_LONG:
         return True
     if scenario.create_lost:
         return scenario.end == "killed" and scenario.fault in ("none", "dropped after its effect")
     if scenario.point in AROUND_THE_PURCHASE:
-        return scenario.fault in SIMULATED or scenario.end != "raced"
+        dies = scenario.fault in SIMULATED or scenario.fault in OTHERWISE_READ
+        lives = scenario.fault in TELLING or scenario.fault in OTHERWISE_READ
+        return {"killed": dies, "stalled": lives, "raced": scenario.fault in SIMULATED}[scenario.end]
     return scenario.fault in (SIMULATED if scenario.end == "killed" else TELLING)
 
 

@@ -44,6 +44,25 @@ def test_the_database_refuses_a_second_live_purchase(bought: LabelPurchase, now:
         )
 
 
+def test_the_database_refuses_one_vendor_shipment_or_tracking_code_for_two_parcels(
+    bought: LabelPurchase, plan: Plan
+) -> None:
+    other = plan("m-second")
+    mine = LabelPurchase.objects.filter(pk=other.pk)
+    with pytest.raises(IntegrityError, match="vendor_shipment_id"), transaction.atomic():
+        mine.update(vendor_shipment_id=bought.vendor_shipment_id)
+    mine.update(state=PurchaseState.CREATED, vendor_shipment_id="shp_other")
+    mine.update(state=PurchaseState.BUYING)
+    with pytest.raises(IntegrityError, match="one_live_label_per_tracking_code"), transaction.atomic():
+        mine.update(
+            state=PurchaseState.BOUGHT,
+            carrier=bought.carrier,
+            tracking_code=bought.tracking_code,
+            label_id="pl_other",
+            cost_cents=1,
+        )
+
+
 @pytest.mark.parametrize("state", [PurchaseState.PLANNED, PurchaseState.BUYING, PurchaseState.FAILED])
 def test_the_database_refuses_to_unbuy_a_label(state: str, bought: LabelPurchase) -> None:
     with pytest.raises(DatabaseError, match="pgtrigger"), transaction.atomic():

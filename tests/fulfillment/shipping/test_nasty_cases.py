@@ -25,6 +25,7 @@ from sandbox.client import Control
 
 from .conftest import SETTLE, WORKER, Buy, Plan, cases_of, fresh, labels_bought
 from .events import stored, tracker_event
+from .test_crash_matrix import GUARDS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("fulfillment.shipping.urls")]
 
@@ -179,6 +180,8 @@ def test_case_16_what_the_vendor_makes_of_an_address_does_not_replace_what_was_t
 def test_every_nasty_case_names_tests_that_are_there() -> None:
     page = (settings.BASE_DIR / "docs" / "nasty-cases.md").read_text()
     assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == list(range(1, 26))
+    bracketed = set(re.findall(r"\[([^\]`|]+)\](?!\()", page.partition("## Guards")[2]))
+    assert bracketed == set(GUARDS)
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
     assert len(named) > 50
     missing = [
