@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
+from importlib.resources import files
 
 from barcode import Code128
 from PIL import Image, ImageDraw, ImageFont
@@ -18,6 +19,7 @@ WIDTH_IN, HEIGHT_IN = 4, 6
 CONTENT_TYPES = {"png": "image/png", "pdf": "application/pdf", "zpl": "text/plain; charset=utf-8"}
 
 _WHITE, _BLACK = 1, 0
+_ACCENTED = str(files("barcode") / "fonts" / "DejaVuSansMono.ttf")
 
 
 def draw(shipment: Json, file_format: str) -> bytes:
@@ -111,8 +113,9 @@ def _form(carrier: str, service: str, dpi: int) -> Image.Image:
 
 
 @lru_cache(maxsize=32)
-def _font(pixels: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size=pixels)
+def _font(pixels: int, is_ascii: bool) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Pillow's own font draws no accents; the one that comes with the bar codes draws all of Latin."""
+    return ImageFont.load_default(size=pixels) if is_ascii else ImageFont.truetype(_ACCENTED, pixels)
 
 
 def _write(
@@ -127,9 +130,9 @@ def _write(
     """Write lines from a point, all measures in inches; a line that is too wide is set smaller."""
     for number, line in enumerate(lines):
         pixels = int(height * dpi)
-        font = _font(pixels)
+        font = _font(pixels, line.isascii())
         if width is not None and (long := draw_on.textlength(line, font=font)) > width * dpi:
-            font = _font(max(int(0.06 * dpi), int(pixels * width * dpi / long)))
+            font = _font(max(int(0.05 * dpi), int(pixels * width * dpi / long)), line.isascii())
         draw_on.text((at[0] * dpi, (at[1] + number * height * 1.25) * dpi), line, fill=_BLACK, font=font)
 
 

@@ -99,3 +99,17 @@ def test_a_parcel_abroad_comes_with_an_invoice(client: Any, bought: Callable[...
 def test_a_file_that_was_never_made_is_not_there(client: Any, stand_in: Any) -> None:
     for name in ("nothing.png", "..%2f..%2fsecret.png"):
         assert fetch(client, f"{stand_in.url}/files/postage_label/20260105/{name}").status_code == 404
+
+
+def test_accents_are_drawn_each_as_itself(client: Any, quoted: Callable[..., Any]) -> None:
+    """A font without them would draw the same box for all."""
+    labels = []
+    for name in ("Zoë Ångström", "Zoé Ängström"):
+        address = {**ABROAD, "name": name}
+        shipment = quoted(to_address=address, customs_info=CUSTOMS)
+        label = client.shipment.buy(shipment.id, rate=shipment.rates[0]).postage_label
+        image = Image.open(io.BytesIO(fetch(client, label.label_url).content))
+        labels.append(
+            image.crop((0, int(image.height * 0.3), image.width, int(image.height * 0.6))).tobytes()
+        )
+    assert labels[0] != labels[1]

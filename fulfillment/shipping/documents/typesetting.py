@@ -1,6 +1,7 @@
 """Papers as PDF (or pictures of their pages), set by Typst with the fonts that it carries."""
 
 import json
+import re
 import struct
 from base64 import b64encode
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from inventory.tags import modules
 Json = dict[str, Any]
 
 _NOT_DRAWN = "(in letters this printer lacks; your page shows it)"
+_LONG_WORD = re.compile(r"\S{20}(?=\S)")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -91,11 +93,11 @@ def _slip(slip: Slip) -> Json:
     return {
         "parcel": slip.parcel,
         "parcel_bars": [int(bit) for bit in modules(slip.parcel)],
-        "campaign": _drawn(slip.campaign),
-        "items": [[quantity, _drawn(name)] for quantity, name in slip.items],
+        "campaign": _breakable(_drawn(slip.campaign)),
+        "items": [[quantity, _breakable(_drawn(name))] for quantity, name in slip.items],
         "seal": slip.seal_number or "—",
         "seal_bars": [int(bit) for bit in modules(slip.seal_number)] if slip.seal_number else None,
-        "phrase": _drawn(slip.phrase),
+        "phrase": _breakable(_drawn(slip.phrase)),
         "link": slip.link,
     }
 
@@ -152,7 +154,12 @@ def _lines(party: Party) -> list[str]:
     address = party.address.for_label()
     town = " ".join(part for part in (address.city, address.state, address.postal_code) if part)
     lines = [address.name, address.company, address.street1, address.street2, town, address.country]
-    return [_drawn(line) for line in (*lines, party.phone) if line]
+    return [_breakable(_drawn(line)) for line in (*lines, party.phone) if line]
+
+
+def _breakable(line: str) -> str:
+    """A line whose longest words may be broken: half a label's width holds so many letters, and no more."""
+    return _LONG_WORD.sub("\\g<0>\u200b", line)
 
 
 def _money(cents: int, currency: str) -> str:

@@ -18,7 +18,7 @@ from easypost.errors.general.easypost_error import EasyPostError
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from fulfillment.shipping.gateways import reading, verifying
+from fulfillment.shipping.gateways import files, reading, verifying
 from fulfillment.shipping.gateways.base import (
     BoughtLabel,
     BoughtPage,
@@ -42,7 +42,6 @@ Json = dict[str, Any]
 
 MAX_LABEL_BYTES = 5_000_000
 PAGE_SIZE = 100
-_MEDIA_TYPES = {b"\x89PNG\r\n\x1a\n": "image/png", b"%PDF-": "application/pdf", b"^XA": "application/zpl"}
 # Where EasyPost keeps label files, besides its API's own host.
 _LABEL_HOSTS = (
     "easypost.com",
@@ -216,10 +215,12 @@ class EasyPostGateway:
                 content = _read_up_to(answer, MAX_LABEL_BYTES)
         except requests.RequestException:
             raise GatewayError(Failure.RETRYABLE, "LABEL.NOT_FETCHED") from None
-        for start, media_type in _MEDIA_TYPES.items():
-            if content.lstrip().startswith(start):
-                return LabelFile(content, media_type)
-        raise GatewayError(Failure.PERMANENT, "LABEL.IS_NONE", status=200)
+        media_type = files.kind_of(content)
+        if media_type is None:
+            raise GatewayError(Failure.PERMANENT, "LABEL.IS_NONE", status=200)
+        if not files.is_whole(content, media_type):
+            raise GatewayError(Failure.PERMANENT, "LABEL.IS_TORN", status=200)
+        return LabelFile(content, media_type)
 
     def verify_address(self, address: PostalAddress) -> verifying.Verification:
         """https://docs.easypost.com/docs/addresses#create-a-verified-address

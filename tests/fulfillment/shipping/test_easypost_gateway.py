@@ -1,5 +1,6 @@
 """The real client, held to what the purchase protocol rests on, against a server that answers as told."""
 
+import io
 import json
 import logging
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from fulfillment.shipping.gateways import reading
 from fulfillment.shipping.gateways.base import Customs, CustomsLine, Failure, GatewayError, Parcel, Party
@@ -18,7 +20,15 @@ from fulfillment.vault.addresses import PostalAddress
 
 RECORDINGS = Path(__file__).parents[4] / "shared/data/easypost-recordings"
 SHP, RATE, TRK = (f"{prefix}_{'a' * 32}" for prefix in ("shp", "rate", "trk"))
-PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 100
+
+
+def _png() -> bytes:
+    target = io.BytesIO()
+    Image.new("1", (40, 60), 1).save(target, "PNG")
+    return target.getvalue()
+
+
+PNG = _png()
 
 recorded = pytest.mark.skipif(not RECORDINGS.exists(), reason="../shared/data is not here")
 
@@ -331,7 +341,7 @@ def test_no_address_and_no_key_gets_into_a_log_or_an_error(
 def test_a_label_is_fetched_and_its_kind_proved(canned: Canned, gateway: EasyPostGateway) -> None:
     for content, media_type in (
         (PNG, "image/png"),
-        (b"%PDF-1.7 ...", "application/pdf"),
+        (b"%PDF-1.7 ... %%EOF\n", "application/pdf"),
         (b"\n^XA^FO50^XZ", "application/zpl"),
     ):
         canned.answers(content)
@@ -346,6 +356,12 @@ def test_a_label_is_fetched_and_its_kind_proved(canned: Canned, gateway: EasyPos
     [
         (b"<html>", 200, "LABEL.IS_NONE", Failure.PERMANENT),
         (b"", 200, "LABEL.IS_NONE", Failure.PERMANENT),
+        (PNG[:-1], 200, "LABEL.IS_TORN", Failure.PERMANENT),
+        (PNG[: len(PNG) // 2], 200, "LABEL.IS_TORN", Failure.PERMANENT),
+        (PNG[:40] + bytes([PNG[40] ^ 1]) + PNG[41:], 200, "LABEL.IS_TORN", Failure.PERMANENT),
+        (b"\x89PNG\r\n\x1a\n", 200, "LABEL.IS_TORN", Failure.PERMANENT),
+        (b"%PDF-1.7 torn", 200, "LABEL.IS_TORN", Failure.PERMANENT),
+        (b"^XA^FO50", 200, "LABEL.IS_TORN", Failure.PERMANENT),
         (PNG + b"0" * MAX_LABEL_BYTES, 200, "LABEL.TOO_LARGE", Failure.PERMANENT),
         (PNG, 403, "LABEL.NOT_THERE", Failure.PERMANENT),
         (PNG, 404, "LABEL.NOT_THERE", Failure.PERMANENT),

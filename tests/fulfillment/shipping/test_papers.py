@@ -11,12 +11,14 @@ from PIL import Image
 
 from fulfillment.notices.models import Recipient
 from fulfillment.shipping import errors
-from fulfillment.shipping.documents.papers import Papers, Sheet, Slip, can_be_drawn
+from fulfillment.shipping.documents.papers import Declaration, Papers, Sheet, Slip, can_be_drawn
 from fulfillment.shipping.documents.typesetting import as_pdf, as_pictures
 from fulfillment.shipping.documents.zpl import DOTS_HIGH, DOTS_WIDE, as_zpl, slip_as_zpl
+from fulfillment.shipping.gateways.base import Customs, CustomsLine, Party
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
 from fulfillment.shipping.models import LabelPurchase
 from fulfillment.shipping.rules.lettering import for_carriers, printable
+from fulfillment.shipping.sender import SENDER
 from fulfillment.shipping.services import papers
 from fulfillment.shipping.services.labels import fetch_label
 from fulfillment.vault.addresses import PostalAddress
@@ -45,6 +47,18 @@ KYOTO = PostalAddress(
     postal_code="100-0004",
     country="JP",
     phone="+81312345678",
+)
+
+LONG = PostalAddress(
+    name="Maximiliane-Alexandrine Wolfeschlegelsteinhausenbergerdorff",
+    company="Gesellschaft zur Förderung quelloffener Programmbibliotheken und kryptographischer Verfahren",
+    street1="Hinter der Alten Kirche am Oberen Marktplatz 1234a, Hinterhaus, Aufgang 4",
+    street2="bei Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamten",
+    city="Hellschen-Heringsand-Unterschaar",
+    state="",
+    postal_code="25764",
+    country="DE",
+    phone="+4948331234567",
 )
 
 
@@ -93,8 +107,31 @@ def test_a_slip_fits_on_one_label_however_long_its_words_are() -> None:
         items=[(2, "Security key with a long name, USB-A and USB-C and NFC") for _ in range(4)],
         link="https://keys.a-very-long-host-name.example.org/claims/C-7K2M9QX4T0ZB",
     )
-    assert len(as_pictures([Papers(long)], sheet=Sheet.LABEL)) == 1
+    [page] = as_pictures([Papers(long)], sheet=Sheet.LABEL)
+    assert right_margin_mm(page) >= 4.5
     assert len(as_pictures([Papers(SLIP), Papers(SLIP)], sheet=Sheet.A4)) == 2
+
+
+def right_margin_mm(page: bytes, *, ppi: int = 110) -> float:
+    """How far the ink nearest to a page's right edge is from it."""
+    picture = Image.open(io.BytesIO(page)).convert("L").point(lambda light: 255 if light < 128 else 0)
+    ink = picture.getbbox()
+    assert ink is not None
+    return (picture.width - ink[2]) / ppi * 25.4
+
+
+@pytest.mark.parametrize("address", [KYOTO, LONG], ids=["Kyoto", "long words"])
+def test_a_declaration_fits_beside_the_label_however_long_the_address_is(address: PostalAddress) -> None:
+    line = CustomsLine(
+        description="Security key", quantity=1, value_cents=2900, weight_g=10, hs_code="8471.80",
+        origin_country="SE", currency="USD", code="YK5",
+    )  # fmt: skip
+    declaration = Declaration(
+        number="S-7K2M9QX4T0ZB", date="11 July 2022", sender=SENDER, to=Party(address, address.phone),
+        customs=Customs([line], signer="Desk", incoterm="DDP"),
+    )  # fmt: skip
+    _, page = as_pictures([Papers(SLIP, declaration=declaration)], sheet=Sheet.LABEL)
+    assert right_margin_mm(page) >= 4.5
 
 
 def test_hostile_words_stay_words() -> None:
