@@ -202,7 +202,10 @@ def _books(desk: Desk) -> Json:
         "labels_live": books.labels_bought - books.labels_refunded,
         "spent_cents": books.spent_cents,
         "refunded_cents": books.refunded_cents,
-        "wallet_cents": None if wallet is None else wallet - books.spent_cents + books.refunded_cents,
+        "compensated_cents": books.compensated_cents,
+        "wallet_cents": None
+        if wallet is None
+        else wallet - books.spent_cents + books.refunded_cents + books.compensated_cents,
         "trackers": dict(Counter(tracker.body["status"] for tracker in books.trackers.values())),
         "webhooks": [hook.body for hook in books.webhooks.values()],
         "calls": {

@@ -1,6 +1,6 @@
 """One case: its clock, what was done about it, and what the playbook offers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -13,15 +13,19 @@ from django.views.decorators.http import require_POST, require_safe
 from config import clock
 from config.errors import BadRequest, KeydeskError
 from desk import audit
+from desk.attachments import EvidenceField
 from desk.gate import actor_of, allowed
 from desk.roles import Action
 from desk.seen import WORKED_MEANWHILE, ChangedMeanwhile, refuse_unseen
 from desk.shell import desk_page
-from fulfillment.shipping.models import Case
-from fulfillment.shipping.rules.advice import advice
+from fulfillment.shipping import gateways
+from fulfillment.shipping.gateways.insurers import insurers_of
+from fulfillment.shipping.models import Case, CaseEntry, InsuranceClaim
+from fulfillment.shipping.rules.advice import Subject, advice, dollars
 from fulfillment.shipping.rules.cases import CaseAction, CaseOutcome, CaseReason, playbook
-from fulfillment.shipping.selectors import subject_of
-from fulfillment.shipping.services import casework
+from fulfillment.shipping.rules.claiming import DEAD_INSURANCE_STATES, LossKind, likely_kind
+from fulfillment.shipping.selectors import insurance_of, subject_of
+from fulfillment.shipping.services import casework, insurance
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 
@@ -33,10 +37,11 @@ FIELDS: Mapping[CaseAction, tuple[str, ...]] = {
     CaseAction.GIVE_CUSTOMS_DATA: ("filing", "tax_id"),
     CaseAction.RETURN_LABEL: ("cents",),
     CaseAction.REDIRECT: ("reference",),
+    CaseAction.FILE_CLAIM: ("kind", "cents", "letter", "picture"),
     CaseAction.CLAIM_INSURANCE: ("reference", "cents"),
     CaseAction.CLOSE: ("outcome",),
 }
-_REQUIRED = {*_ADDRESS, "cents", "outcome"} - {"street2", "state", "postal_code", "phone"}
+_REQUIRED = {*_ADDRESS, "cents", "outcome", "kind", "letter"} - {"street2", "state", "postal_code", "phone"}
 # A return label may cost what the way out was allowed to, unless somebody says more.
 _OPTIONAL = {(CaseAction.RETURN_LABEL, "cents")}
 
@@ -57,6 +62,9 @@ class CaseForm(forms.Form):
     filing = forms.CharField(max_length=20, label="Number of the export filing (ITN)")
     tax_id = forms.CharField(max_length=40, label="Recipient's tax id")
     reference = forms.CharField(max_length=80, label="Their reference")
+    kind = forms.ChoiceField(choices=LossKind.choices, label="What happened to the parcel")
+    letter = EvidenceField(label="What the maintainer or the carrier wrote (PDF or picture)")
+    picture = EvidenceField(label="A picture of the damage (needed for damage)")
     outcome = forms.ChoiceField(choices=CaseOutcome.choices, label="How it ended")
     note = forms.CharField(max_length=500, label="Note", help_text="No name and no address.")
 
@@ -69,7 +77,9 @@ class CaseForm(forms.Form):
                 del self.fields[name]
         for name, field in self.fields.items():
             field.required = name in _REQUIRED | {"action", "seen"} and (action, name) not in _OPTIONAL
-        self.fields["note"].required = action is CaseAction.NOTE
+        self.fields["note"].required = action in (CaseAction.NOTE, CaseAction.FILE_CLAIM)
+        if action is CaseAction.FILE_CLAIM:
+            self.fields["note"].label = "What happened, for the insurer"
 
 
 Do = Callable[..., object]
@@ -104,7 +114,7 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
         action = CaseAction(request.POST.get("action", ""))
     except ValueError:
         return _page(request, found, refusal="Choose one of the actions.", status=422)
-    form = CaseForm(action, request.POST)
+    form = CaseForm(action, request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, found, form=form, status=422)
     done = form.cleaned_data
@@ -121,7 +131,9 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
             reason=done["note"],
             now=now,
             after={
-                name: done[name] for name in ("outcome", "cents", "filing", "reference") if done.get(name)
+                name: done[name]
+                for name in ("outcome", "cents", "filing", "reference", "kind")
+                if done.get(name)
             },
         )
 
@@ -149,6 +161,16 @@ def _do(
         casework.fix_address(**given, address=address)
     elif action is CaseAction.CLOSE:
         casework.close_case(**given, outcome=CaseOutcome(done["outcome"]), note=done["note"])
+    elif action is CaseAction.FILE_CLAIM:
+        insurance.file_claim(
+            **given,
+            kind=LossKind(done["kind"]),
+            cents=done["cents"],
+            note=done["note"],
+            letters=[done["letter"]],
+            pictures=[done["picture"]] if done["picture"] else [],
+            insurers=insurers_of(gateways.from_environment()),
+        )
     else:
         asked = {name: done[name] for name in (*FIELDS.get(action, ()), "note")}
         _SERVICES[action](**given, **asked)
@@ -167,6 +189,20 @@ def _case(code: str) -> Case:
     return found
 
 
+def _can_claim(about: Subject | None, claimed: Sequence[InsuranceClaim]) -> bool:
+    """Whether there is insurance that nobody has claimed, or not with success."""
+    return bool(about and about.insured_cents) and all(one.state in DEAD_INSURANCE_STATES for one in claimed)
+
+
+def _initial(
+    found: Case, action: CaseAction, entries: Sequence[CaseEntry], about: Subject | None
+) -> dict[str, Any]:
+    initial: dict[str, Any] = {"action": action, "seen": len(entries)}
+    if action is CaseAction.FILE_CLAIM and about is not None:
+        initial |= {"kind": likely_kind(CaseReason(found.reason)), "cents": about.insured_cents}
+    return initial
+
+
 def _page(
     request: HttpRequest, found: Case, *, form: CaseForm | None = None, refusal: str = "", status: int = 200
 ) -> HttpResponse:
@@ -174,17 +210,23 @@ def _page(
     asked = CaseAction(form.data["action"]) if form is not None else None
     offered = playbook(CaseReason(found.reason)) if found.closed_at is None else ()
     about = subject_of(found.shipment) if offered else None
+    claimed = insurance_of(found.shipment)
     forms_of = [
         (
             action,
-            form if action == asked else CaseForm(action, initial={"action": action, "seen": len(entries)}),
+            form if action == asked else CaseForm(action, initial=_initial(found, action, entries, about)),
             advice(action, about),
         )
         for action in offered
+        if action is not CaseAction.FILE_CLAIM or action == asked or _can_claim(about, claimed)
     ]
     context = {
         "case": found,
         "entries": entries,
+        "claimed": [
+            (one, dollars(one.requested_cents), one.approved_cents and dollars(one.approved_cents))
+            for one in claimed
+        ],
         "forms": forms_of,
         "refusal": refusal,
         "now": clock.now(),

@@ -279,6 +279,53 @@ class BadCaseData(CaseError):
         super().__init__(remedy)
 
 
+class NotInsured(CaseError):
+    """Nothing was insured with the parcel's label."""
+
+    code = "not_insured"
+
+    def __init__(self, parcel: str) -> None:
+        super().__init__(
+            f"Parcel {parcel} was not insured with its label. Claim from its carrier, and write that down."
+        )
+
+
+class ClaimedAlready(CaseError):
+    """The insurer has a claim for the parcel, or has paid it."""
+
+    code = "claimed_already"
+
+    def __init__(self, parcel: str) -> None:
+        super().__init__(
+            f"The insured value of parcel {parcel} is claimed already. What came of it is written down in "
+            "the case it was claimed for."
+        )
+
+
+class InsurerRefused(CaseError):
+    """The insurer did not take a claim. That it was tried is written down."""
+
+    code = "insurer_refused"
+
+    def __init__(self, case: str, why: str) -> None:
+        super().__init__(
+            f"EasyPost did not take the claim of case {case} ({why}). Look at what you attached and file it "
+            "again, or file it in EasyPost's dashboard and write that down."
+        )
+
+
+class InsurerSilent(CaseError):
+    """Whether the insurer has a claim is being found out."""
+
+    code = "insurer_silent"
+
+    def __init__(self, case: str) -> None:
+        super().__init__(
+            f"EasyPost did not answer, so it may have the claim of case {case} or not. Do not file another: "
+            "within the hour the case says which."
+        )
+
+
 class ReturnUnderWay(CaseError):
     """The maintainer has a return label, or one is being bought."""
 

@@ -15,9 +15,11 @@ from fulfillment.shipping import (
     gateways,
 )
 from fulfillment.shipping.gateways.events import WORK_WEBHOOKS
+from fulfillment.shipping.gateways.insurers import insurers_of
 from fulfillment.shipping.gateways.scan_forms import forms_of
 from fulfillment.shipping.services import (
     handing_over,
+    insurance,
     labels,
     planning,
     purchasing,
@@ -85,10 +87,11 @@ def sweep(timestamp: int) -> None:
 @app.periodic(cron="23 * * * *")
 @app.task(name="shipping.ask_vendor", queueing_lock="shipping.ask_vendor")
 def ask_vendor(timestamp: int) -> None:
-    """Every hour: trackers nothing was heard of for long, and refunds under way."""
+    """Every hour: trackers nothing was heard of for long, refunds and insurance claims under way."""
     gateway = gateways.from_environment()
     tracking.ask_silent_trackers(gateway=gateway, now=clock.now())
     refunds.check_refunds(gateway=gateway, now=clock.now())
+    insurance.follow_claims(insurers=insurers_of(gateway), now=clock.now())
 
 
 @app.task(name=handing_over.MAKE_FORM, retry=BACK_OFF)
@@ -118,4 +121,5 @@ def periodic_chores(*, now: datetime) -> None:
     recovery.resolve_purchases(gateway=gateway, worker=worker_name(), now=now)
     tracking.ask_silent_trackers(gateway=gateway, now=now)
     refunds.check_refunds(gateway=gateway, now=now)
+    insurance.follow_claims(insurers=insurers_of(gateway), now=now)
     silence.open_silent_cases(now=now)

@@ -9,7 +9,7 @@ from django.db.models import Sum
 
 from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.selectors import region_for
-from fulfillment.shipping.models import Case, LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipping.models import Case, InsuranceClaim, LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipping.rules.advice import Subject
 from fulfillment.shipping.rules.states import LABEL_STATES, PurchaseState
 from inventory.models import Transfer, Unit
@@ -71,6 +71,11 @@ def subject_of(shipment: Shipment) -> Subject | None:
         insured_cents=label.insured_cents,
         value_cents=worth or 0,
     )
+
+
+def insurance_of(shipment: Shipment) -> list[InsuranceClaim]:
+    """The claims on a parcel's insurance, newest first; one query."""
+    return list(InsuranceClaim.objects.filter(purchase__shipment=shipment).order_by("-filed_at", "-pk"))
 
 
 def open_reports_of(claim: Claim) -> list[Case]:

@@ -16,6 +16,7 @@ from aiohttp import web
 from sandbox.clock import Agenda, Clock
 from sandbox.easypost import (
     addresses,
+    claims,
     events,
     labels,
     manifests,
@@ -58,6 +59,10 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/scan_forms", manifests.create),
     ("GET", "/scan_forms", manifests.list_forms),
     ("GET", "/scan_forms/{id}", manifests.retrieve),
+    ("POST", "/claims", claims.create),
+    ("GET", "/claims", claims.list_claims),
+    ("GET", "/claims/{id}", claims.retrieve),
+    ("POST", "/claims/{id}/cancel", claims.cancel),
     ("POST", "/refunds", purchases.create_refunds),
     ("GET", "/refunds", purchases.list_refunds),
     ("GET", "/refunds/{id}", purchases.retrieve_refund),

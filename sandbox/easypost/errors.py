@@ -27,6 +27,16 @@ def not_found() -> ApiError:
     return ApiError(404, "NOT_FOUND", "The requested resource could not be found.")
 
 
+def uninsured() -> ApiError:
+    # Recorded with a bare text among the errors, which no other refusal has.
+    return ApiError(
+        404,
+        "NOT_FOUND",
+        "The requested resource could not be found.",
+        ["No eligible insurance found with provided tracking code."],
+    )
+
+
 def no_api_key() -> ApiError:
     # Documented as 401; no recording has this case.
     return ApiError(401, "UNAUTHORIZED", "No API key was given. Send it as a bearer token or by basic auth.")

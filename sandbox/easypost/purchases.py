@@ -205,7 +205,8 @@ def _complete(desk: Desk, shipment: Shipment, rate: Json, *, base_url: str) -> N
 
 
 def _balance(desk: Desk, wallet_cents: int) -> int:
-    return wallet_cents - desk.books.spent_cents + desk.books.refunded_cents
+    books = desk.books
+    return wallet_cents - books.spent_cents + books.refunded_cents + books.compensated_cents
 
 
 def _label(desk: Desk) -> Json:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 JOURNEYS = ("test", "realistic")
+CLAIM_OUTCOMES = ("approved", "approved_partial", "rejected", "needs_action")
 
 
 class BadSetting(ValueError):
@@ -20,6 +21,8 @@ class Settings:
     share_lost, share_returned, share_held: of all parcels on realistic journeys.
     wallet_cents: prepaid money; None never runs out. blocked_countries: no carrier goes there.
     refund_days, refund_outcome: when a submitted refund settles, and how.
+    claim_days, claim_outcome: when an insurance claim is decided, and how: `approved`, `approved_partial`
+        (half of it), `rejected`, or `needs_action`, which waits for good.
     label_url_seconds: how long a label file can be fetched; None for ever.
     rate_seconds: how old a rate may be when it is bought; None any age.
     scan_form_seconds, scan_form_outcome: how long a scan form takes, and `created` or `failed`.
@@ -40,6 +43,8 @@ class Settings:
     reference_lookup: str = "newest"
     refund_days: int = 15
     refund_outcome: str = "refunded"
+    claim_days: int = 5
+    claim_outcome: str = "approved"
     label_dpi: int = 203
     label_url_seconds: int | None = None
     rate_seconds: int | None = None
@@ -71,6 +76,7 @@ class Settings:
             ("journey", self.journey in JOURNEYS),
             ("reference_lookup", self.reference_lookup in ("newest", "oldest")),
             ("refund_outcome", self.refund_outcome in ("refunded", "rejected")),
+            ("claim_outcome", self.claim_outcome in CLAIM_OUTCOMES),
             ("scan_form_outcome", self.scan_form_outcome in ("created", "failed")),
             ("label_dpi", self.label_dpi in (203, 300)),
             ("share_lost, share_returned, share_held", min(shares) >= 0 and sum(shares) <= 1),

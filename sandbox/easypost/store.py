@@ -100,6 +100,7 @@ class Books:
     trackers: dict[str, Tracker] = field(default_factory=dict)
     by_tracking_code: dict[tuple[str, str], str] = field(default_factory=dict)
     refunds: dict[str, Json] = field(default_factory=dict)
+    claims: dict[str, Json] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
     payloads: dict[str, list[Json]] = field(default_factory=dict)
     webhooks: dict[str, Webhook] = field(default_factory=dict)
@@ -110,4 +111,5 @@ class Books:
     labels_refunded: int = 0
     spent_cents: int = 0
     refunded_cents: int = 0
+    compensated_cents: int = 0
     tally: Counter[str] = field(default_factory=Counter)

@@ -5,6 +5,7 @@ And at the packing table what the floor's own test has no room for: a key exchan
 
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,22 @@ from fulfillment.claims.models import Claim
 from fulfillment.claims.waves import Wave
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
 from fulfillment.shipping.gateways.scan_forms import forms_of
-from fulfillment.shipping.models import Case, Manifest, Shipment
+from fulfillment.shipping.models import Case, InsuranceClaim, Manifest, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.services import outcomes
+from fulfillment.shipping.services.cases import open_case
 from fulfillment.shipping.services.handing_over import make_form
 from fulfillment.shipping.services.picking import make_pick_list
 from fulfillment.shipping.services.planning import ship_claim
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import Purpose, open_address
-from inventory.models import Count, Unit
+from inventory.models import Count, KeyModel, Unit
 from inventory.services.counts import count_bin
 from roster.models import Account, Policy
 from roster.papers import Appeal, PolicyException
 from roster.services.appeals import make_appeal
 from roster.services.exceptions import request_exception
-from tests.browser import Visitor
+from tests.browser import WIDTHS, Scheme, Visitor
 from tests.desk.test_floor_browser import Scanner, Visit, browser, cookie_of, floor, shelve, tab_to, visit
 from tests.fulfillment.shipping.conftest import Buy, buy, gateway, stand_in, vendor_process
 from tests.fulfillment.shipping.floor import Floor, people, serials, tracking_code
@@ -40,19 +42,26 @@ from tests.fulfillment.shipping.floor import Floor, people, serials, tracking_co
 __all__ = ["browser", "buy", "floor", "gateway", "stand_in", "vendor_process", "visit"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 At = Callable[[str], Page]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 
 @pytest.fixture
-def at(browser: Browser, live_server: Any, floor: Floor) -> Any:
-    """Somebody in every role, at a page of the desk."""
+def chief(browser: Browser, live_server: Any, floor: Floor) -> Any:
+    """Somebody in every role."""
     visitor = Visitor(browser, site=live_server.url)
     cookie = cookie_of("chief", *Role, now=floor.now)
     visitor.context.add_cookies(
         [{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}]
     )
-    yield lambda path: visitor.go(f"/desk/{path}")
+    yield visitor
     assert visitor.complaints == []
     visitor.close()
+
+
+@pytest.fixture
+def at(chief: Visitor) -> At:
+    """Them at a page of the desk."""
+    return lambda path: chief.go(f"/desk/{path}")
 
 
 def press(page: Page, name: str) -> None:
@@ -212,3 +221,41 @@ def test_a_key_is_exchanged_and_usps_gets_its_form(
     press(page, "The carrier has them")
     parcel.refresh_from_db()
     assert parcel.handed_over_at is not None
+
+
+def test_insurance_is_claimed_with_a_mail_attached(
+    chief: Visitor,
+    at: At,
+    floor: Floor,
+    buy: Buy,
+    gateway: EasyPostGateway,
+    tmp_path: Path,
+    address: PostalAddress,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = floor.now
+    monkeypatch.setattr("fulfillment.shipping.gateways.from_environment", lambda: gateway)
+    [name] = people(tmp_path, 1, now=now)
+    planned = ship_claim(claim_id=floor.claim(name, address).pk, now=now)
+    assert planned is not None
+    KeyModel.objects.update(customs_value_cents=6_000)
+    bought = buy(planned)
+    Shipment.objects.filter(pk=bought.shipment_id).update(state="in_transit")
+    open_case(shipment=bought.shipment, reason=CaseReason.LOST, detail="failure lost", now=now)
+    case = Case.objects.get(shipment=bought.shipment)
+
+    page = at(f"cases/{case.code}/")
+    page.get_by_text("Claim the insured value").first.click()
+    form = page.locator("form", has=page.locator("input[value=file_claim]"))
+    expect(form.get_by_label("US cents")).to_have_value("12000")
+    form.get_by_label("What the maintainer or the carrier wrote").set_input_files(
+        {"name": "mail.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 it never came"}
+    )
+    form.get_by_label("What happened, for the insurer").fill("Last scanned in Oakland two weeks ago.")
+    for width, scheme in product(WIDTHS.values(), SCHEMES):
+        chief.turn(width=width, scheme=scheme)
+        chief.look("desk-insurance-form")
+    press(page, "Claim the insured value")
+    expect(page.get_by_text("US$ 120.00 claimed: with the insurer")).to_be_visible()
+    chief.look("desk-insurance-filed")
+    assert InsuranceClaim.objects.get().state == "submitted"

@@ -118,6 +118,9 @@ def _kept(result: Mapping[str, Any]) -> dict[str, Any]:
         }
     if result.get("object") == "Refund":
         return {"shipment": _id(result, "shipment_id"), "status": kept_text(result, "status")[:40]}
+    if result.get("object") == "Claim":
+        # The money it is about is asked for, never taken from here.
+        return {"claim": _id(result, "id")}
     return {"object": _id(result, "id")}
 
 

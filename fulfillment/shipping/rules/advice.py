@@ -1,8 +1,8 @@
 """What a person does outside this desk about a case, in plain words.
 
-EasyPost has no call that redirects a parcel (each carrier has its own service). Insurance is claimed with
-photographs and papers that only people have, so a person does that too, though the vendor has a call for it;
-what came of it is then written down here.
+EasyPost has no call that redirects a parcel: each carrier has its own service. Insurance bought with a label
+is claimed from here, with mails and pictures that only people have; what carriers themselves owe is claimed
+from them. What came of either is written down here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,6 +56,8 @@ def advice(action: CaseAction, about: Subject | None) -> Sequence[str]:
         return ()
     if action is CaseAction.REDIRECT:
         return _redirect(about)
+    if action is CaseAction.FILE_CLAIM:
+        return _file(about)
     return _insurance(about) if action is CaseAction.CLAIM_INSURANCE else ()
 
 
@@ -71,13 +73,26 @@ def _redirect(about: Subject) -> Sequence[str]:
     )
 
 
+def _file(about: Subject) -> Sequence[str]:
+    return (
+        f"The parcel is insured with EasyPost for {dollars(about.insured_cents)}. "
+        f"The keys are worth {dollars(about.value_cents)}.",
+        "Attach what the maintainer or the carrier wrote: the mail saved as a PDF, or a picture of it. For "
+        "damage attach a picture of that too. Both go to the insurer and are not kept here.",
+        "A statement of what the keys are worth goes along by itself.",
+        "The insurer answers within days. Its answer is written down in this case, and what it pays in the "
+        "programme's costs; then decide how the case ends.",
+    )
+
+
 def _insurance(about: Subject) -> Sequence[str]:
-    worth = f"The keys are worth {_dollars(about.value_cents)}."
+    worth = f"The keys are worth {dollars(about.value_cents)}."
     if about.insured_cents:
         return (
-            f"The parcel is insured with EasyPost for {_dollars(about.insured_cents)}. {worth}",
-            "In EasyPost's dashboard open Insurance, File a claim, and give the tracking code "
-            f"{about.tracking_code} (shipment {about.vendor_shipment_id}).",
+            f"The parcel is insured with EasyPost for {dollars(about.insured_cents)}. {worth}",
+            "Use this only when the claim cannot be filed from here. In EasyPost's dashboard open Insurance, "
+            f"File a claim, and give the tracking code {about.tracking_code} "
+            f"(shipment {about.vendor_shipment_id}).",
             "Attach the parcel's customs page or invoice and, for damage, the maintainer's photographs.",
             "Write down below the number of the claim (clm_…) and the amount. The case stays open until it "
             "is paid or refused: then close it.",
@@ -91,5 +106,5 @@ def _insurance(about: Subject) -> Sequence[str]:
     )
 
 
-def _dollars(cents: int) -> str:
+def dollars(cents: int) -> str:
     return f"US$ {cents // 100}.{cents % 100:02d}"

@@ -26,6 +26,7 @@ class CaseReason(models.TextChoices):
     SEAL_BROKEN = "seal_broken", "the maintainer says the seal was broken"
     TRACKING_REVERSED = "tracking_reversed", "the carrier took back what it said"
     NO_RETURN = "no_return", "the return label could not be bought, or was never used"
+    INSURANCE = "insurance", "the insurer wants more, or does not pay"
 
 
 _WITHIN_A_DAY = timedelta(days=1)
@@ -142,7 +143,8 @@ class CaseAction(models.TextChoices):
     RETURN_LABEL = "return_label", "give the maintainer a return label"
     GIVE_CUSTOMS_DATA = "give_customs_data", "give customs what they want and send"
     REDIRECT = "redirect", "have the carrier redirect it"
-    CLAIM_INSURANCE = "claim_insurance", "claim the insured value"
+    FILE_CLAIM = "file_claim", "claim the insured value"
+    CLAIM_INSURANCE = "claim_insurance", "write down a claim made elsewhere"
     REPLACE = "replace", "send replacements"
     WRITE_OFF = "write_off", "write the parcel off"
     GIVE_UP_LABEL = "give_up_label", "destroy the label and keep the parcel here"
@@ -169,7 +171,8 @@ class CaseOutcome(models.TextChoices):
 _A, _R = CaseAction, CaseReason
 _ALWAYS = (_A.TAKE, _A.NOTE, _A.CLOSE)
 _BEFORE_SENDING = (_A.FIX_ADDRESS, _A.RESEND)
-_UNDER_WAY = (_A.REDIRECT, _A.CLAIM_INSURANCE, _A.REPLACE, _A.WRITE_OFF)
+_INSURANCE = (_A.FILE_CLAIM, _A.CLAIM_INSURANCE)
+_UNDER_WAY = (_A.REDIRECT, *_INSURANCE, _A.REPLACE, _A.WRITE_OFF)
 # The playbook: what is offered for which reason, the likeliest first.
 _PLAYBOOK: Mapping[CaseReason, tuple[CaseAction, ...]] = {
     _R.NO_RATE: (_A.RESEND, _A.FIX_ADDRESS, _A.APPROVE_POSTAGE),
@@ -177,18 +180,19 @@ _PLAYBOOK: Mapping[CaseReason, tuple[CaseAction, ...]] = {
     _R.ADDRESS: _BEFORE_SENDING,
     _R.CUSTOMS_DATA: (_A.GIVE_CUSTOMS_DATA, _A.RESEND),
     _R.PURCHASE_REFUSED: (_A.RESEND, _A.FIX_ADDRESS, _A.GIVE_CUSTOMS_DATA),
-    _R.DELIVERY_PROBLEM: (_A.REDIRECT, _A.GIVE_CUSTOMS_DATA, _A.REPLACE, _A.CLAIM_INSURANCE, _A.WRITE_OFF),
+    _R.DELIVERY_PROBLEM: (_A.REDIRECT, _A.GIVE_CUSTOMS_DATA, _A.REPLACE, *_INSURANCE, _A.WRITE_OFF),
     _R.UNKNOWN_STATUS: (_A.REDIRECT,),
-    _R.SILENT: (_A.CLAIM_INSURANCE, _A.REPLACE, _A.WRITE_OFF, _A.RESEND),
+    _R.SILENT: (*_INSURANCE, _A.REPLACE, _A.WRITE_OFF, _A.RESEND),
     _R.RETURNED: (_A.REPLACE, _A.WRITE_OFF),
-    _R.LOST: (_A.REPLACE, _A.CLAIM_INSURANCE, _A.WRITE_OFF),
+    _R.LOST: (_A.REPLACE, *_INSURANCE, _A.WRITE_OFF),
     _R.NOT_ARRIVED: _UNDER_WAY,
-    _R.DAMAGED: (_A.RETURN_LABEL, _A.REPLACE, _A.CLAIM_INSURANCE),
+    _R.DAMAGED: (_A.RETURN_LABEL, _A.REPLACE, *_INSURANCE),
     _R.WRONG_KEYS: (_A.RETURN_LABEL, _A.REPLACE),
     # Keys that somebody may have tampered with are worth looking at.
     _R.SEAL_BROKEN: (_A.RETURN_LABEL, _A.REPLACE),
     _R.REFUND_REFUSED: (_A.GIVE_UP_LABEL,),
     _R.NO_RETURN: (_A.RETURN_LABEL, _A.REPLACE, _A.WRITE_OFF),
+    _R.INSURANCE: _INSURANCE,
     _R.TRACKING_REVERSED: (_A.REDIRECT, _A.REPLACE),
 }
 

@@ -86,7 +86,7 @@ def close_case(
 
     Raises: BadCaseData: the claim is held back with a label that nobody would then take off.
     """
-    with _working(code, _A.CLOSE, actor=actor, record=record) as case:
+    with working(code, _A.CLOSE, actor=actor, record=record) as case:
         _refuse_to_forget(case)
         close(case, outcome=outcome, actor=actor, note=note, now=now)
     if outcome == _O.NOT_SENT:
@@ -101,7 +101,7 @@ def fix_address(
 
     Raises: TooLate: a label of the claim is bought, or it is closed or would go to another country.
     """
-    with _working(code, _A.FIX_ADDRESS, actor=actor, record=record, claim_first=True) as case:
+    with working(code, _A.FIX_ADDRESS, actor=actor, record=record, claim_first=True) as case:
         readdress(code=case.shipment.claim.code, address=address, actor=actor, now=now)
         enter(case, _A.FIX_ADDRESS, actor=actor, now=now)
         close(case, outcome=_O.ADDRESS_FIXED, actor=actor, note="", now=now)
@@ -112,7 +112,7 @@ def fix_address(
 
 def resend(*, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded) -> Case:
     """Try the label again, now. Raises: TooLate: the parcel is not here any more."""
-    with _working(code, _A.RESEND, actor=actor, record=record) as case:
+    with working(code, _A.RESEND, actor=actor, record=record) as case:
         _check_here(case)
         enter(case, _A.RESEND, actor=actor, note=note, now=now)
         close(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
@@ -128,7 +128,7 @@ def approve_postage(
 
     Raises: BadCaseData: no amount. TooLate.
     """
-    with _working(code, _A.APPROVE_POSTAGE, actor=actor, record=record) as case:
+    with working(code, _A.APPROVE_POSTAGE, actor=actor, record=record) as case:
         _check_here(case)
         if not 0 < cents <= 1_000_000:
             raise BadCaseData("cents", "Approve between 1 cent and 10,000 dollars.")
@@ -157,7 +157,7 @@ def give_customs_data(
 
     Raises: BadCaseData: neither, or a filing number that is none.
     """
-    with _working(code, _A.GIVE_CUSTOMS_DATA, actor=actor, record=record) as case:
+    with working(code, _A.GIVE_CUSTOMS_DATA, actor=actor, record=record) as case:
         if filing and not is_filing_number(filing):
             raise BadCaseData("filing", "A filing number is X and 14 digits, such as X20220711123456.")
         if not filing and not tax_id and not note:
@@ -189,7 +189,7 @@ def give_return_label(
     Args:   cents: US cents of postage that are approved; None for what the way out was allowed to cost.
     Raises: TooLate: the parcel has not left, or comes back. ReturnUnderWay: they have one, or soon.
     """
-    with _working(code, _A.RETURN_LABEL, actor=actor, record=record) as case:
+    with working(code, _A.RETURN_LABEL, actor=actor, record=record) as case:
         shipment = Shipment.objects.select_for_update(no_key=True).get(pk=case.shipment_id)
         if shipment.state not in RETURNABLE_STATES:
             raise TooLate(case.shipment.claim.code)
@@ -208,7 +208,7 @@ def redirect(
 
     Args: reference: the carrier's, of the request.
     """
-    with _working(code, _A.REDIRECT, actor=actor, record=record) as case:
+    with working(code, _A.REDIRECT, actor=actor, record=record) as case:
         enter(case, _A.REDIRECT, actor=actor, note=note, now=now, reference=reference[:80])
         case.due_at = now + REDIRECTED_FOR
         case.save(update_fields=["due_at"])
@@ -230,7 +230,7 @@ def claim_insurance(
 
     Args: reference: the insurer's, of the claim. cents: what was claimed, in US cents.
     """
-    with _working(code, _A.CLAIM_INSURANCE, actor=actor, record=record) as case:
+    with working(code, _A.CLAIM_INSURANCE, actor=actor, record=record) as case:
         if cents <= 0 or not reference.strip():
             raise BadCaseData("reference", "Give the insurer's reference and the amount.")
         enter(
@@ -250,7 +250,7 @@ def replace_keys(
     Returns: the case, and the claim that was granted.
     Raises:  NothingToReplace: its keys were replaced before, or are still here. Shredded: ask for an address.
     """
-    with _working(code, _A.REPLACE, actor=actor, record=record) as case:
+    with working(code, _A.REPLACE, actor=actor, record=record) as case:
         if case.shipment.state in (ShipmentState.PLANNED, ShipmentState.LABELLED, ShipmentState.CANCELLED):
             raise NothingToReplace(case.shipment.claim.code)
         rows = ParcelUnit.objects.filter(shipment=case.shipment_id).select_related("unit")
@@ -272,7 +272,7 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: R
 
     Raises: TooLate: it is still here.
     """
-    with _working(code, _A.WRITE_OFF, actor=actor, record=record) as case:
+    with working(code, _A.WRITE_OFF, actor=actor, record=record) as case:
         shipment = case.shipment
         if shipment.state in (ShipmentState.PLANNED, ShipmentState.LABELLED, ShipmentState.CANCELLED):
             raise TooLate(shipment.claim.code)
@@ -300,7 +300,7 @@ def give_up_label(
     After commit: a claim that is held back is looked at, for a lost dispute only waits for this and ends it;
                   any other gets a new label.
     """
-    with _working(code, _A.GIVE_UP_LABEL, actor=actor, record=record, claim_first=True) as case:
+    with working(code, _A.GIVE_UP_LABEL, actor=actor, record=record, claim_first=True) as case:
         claim = case.shipment.claim
         lost = write_label_off(claim=claim, shipment_id=case.shipment_id, now=now)
         enter(case, _A.GIVE_UP_LABEL, actor=actor, note=note, now=now, cents=lost.cost_cents or 0)
@@ -311,7 +311,7 @@ def give_up_label(
 
 
 @contextmanager
-def _working(
+def working(
     code: str, action: CaseAction, *, actor: str, record: Record, claim_first: bool = False
 ) -> Iterator[Case]:
     """An open case, its row locked, in a transaction; whoever acts on it becomes its owner.

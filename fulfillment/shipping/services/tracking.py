@@ -26,6 +26,7 @@ from fulfillment.claims.services.progress import (
 from fulfillment.models import Provider, Webhook, WebhookOutcome
 from fulfillment.shipping.gateways import events
 from fulfillment.shipping.gateways.base import CarrierGateway, Failure, GatewayError, TrackerState
+from fulfillment.shipping.gateways.insurers import insurers_of
 from fulfillment.shipping.models import LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipping.rules.cases import MOOT_ON_DELIVERY, CaseReason
 from fulfillment.shipping.rules.states import (
@@ -44,7 +45,7 @@ from fulfillment.shipping.rules.tracking import (
     read_status,
     weigh,
 )
-from fulfillment.shipping.services import outcomes, refunds
+from fulfillment.shipping.services import insurance, outcomes, refunds
 from fulfillment.shipping.services.cases import open_case, settle_cases
 from fulfillment.shipping.services.contents import keys_of, pack_unscanned
 from fulfillment.shipping.services.siblings import others_of, tell_of_one
@@ -143,13 +144,22 @@ def work_webhook(*, webhook_id: int, gateway: CarrierGateway, now: datetime) -> 
     if webhook.mode != gateway.mode:
         return _close(webhook, Result.WRONG_MODE, now=now)
     if not is_tracking and not is_refund:
-        return _close(webhook, Result.IGNORED, now=now)
+        return _close(webhook, _hear_insurer(webhook.body, gateway=gateway, now=now), now=now)
     if purchase is None:
         return _close(webhook, Result.UNKNOWN, now=now)
     if is_refund:
         refunds.settle(purchase=purchase, status=webhook.body["status"], now=now)
         return _close(webhook, Result.APPLIED, now=now)
     return _hear_event(purchase, webhook, gateway=gateway, now=now)
+
+
+def _hear_insurer(body: Mapping[str, Any], *, gateway: CarrierGateway, now: datetime) -> Result:
+    """What came of a webhook that may be about an insurance claim, which is asked after in any case."""
+    if "claim" not in body:
+        return Result.IGNORED
+    claim_id = str(body["claim"])
+    is_ours = insurance.hear_of_claim(vendor_claim_id=claim_id, insurers=insurers_of(gateway), now=now)
+    return Result.APPLIED if is_ours else Result.UNKNOWN
 
 
 def _hear_event(
