@@ -79,6 +79,8 @@ def _file(about: Subject) -> Sequence[str]:
         f"The keys are worth {dollars(about.value_cents)}.",
         "Attach what the maintainer or the carrier wrote: the mail saved as a PDF, or a picture of it. For "
         "damage attach a picture of that too. Both go to the insurer and are not kept here.",
+        "Cover the maintainer's mail address and whatever else the insurer has no need of: the privacy page "
+        "promises that.",
         "A statement of what the keys are worth goes along by itself.",
         "The insurer answers within days. Its answer is written down in this case, and what it pays in the "
         "programme's costs; then decide how the case ends.",
