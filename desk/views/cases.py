@@ -218,7 +218,7 @@ def _page(
             advice(action, about),
         )
         for action in offered
-        if action is not CaseAction.FILE_CLAIM or action == asked or _can_claim(about, claimed)
+        if action is not CaseAction.FILE_CLAIM or _can_claim(about, claimed)
     ]
     context = {
         "case": found,

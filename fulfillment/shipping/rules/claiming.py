@@ -56,6 +56,7 @@ _STATE_OF_WORD: Mapping[str, InsuranceState] = {
 
 # A claim whose answer was lost is looked for when it can no longer be under way.
 LOOK_FOR_AFTER = timedelta(minutes=5)
+CLOCKS_DIFFER = timedelta(hours=1)
 ASK_AGAIN_AFTER = timedelta(hours=6)
 PERSON_WITHIN = timedelta(days=1)
 

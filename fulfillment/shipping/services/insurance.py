@@ -32,6 +32,7 @@ from fulfillment.shipping.models import Case, InsuranceClaim, LabelPurchase, Par
 from fulfillment.shipping.rules.cases import CaseAction, CaseReason
 from fulfillment.shipping.rules.claiming import (
     ASK_AGAIN_AFTER,
+    CLOCKS_DIFFER,
     DEAD_INSURANCE_STATES,
     FOR_A_PERSON,
     LOOK_FOR_AFTER,
@@ -123,7 +124,7 @@ def follow_claim(claim: InsuranceClaim, *, insurers: InsuranceGateway, now: date
         learn(claim, insurers.retrieve_claim(claim.vendor_claim_id), now=now)
         return
     known = set(InsuranceClaim.objects.filter(purchase=claim.purchase_id).values_list("vendor_claim_id"))
-    for filed in insurers.claims_since(claim.filed_at.replace(microsecond=0)):
+    for filed in insurers.claims_since(claim.filed_at - CLOCKS_DIFFER):
         if filed.tracking_code == claim.purchase.tracking_code and (filed.id,) not in known:
             learn(claim, filed, now=now)
             return
