@@ -235,6 +235,7 @@ def test_insurance_is_claimed_with_a_mail_attached(
 ) -> None:
     now = floor.now
     monkeypatch.setattr("fulfillment.shipping.gateways.from_environment", lambda: gateway)
+    shelve(3, now=now)
     [name] = people(tmp_path, 1, now=now)
     planned = ship_claim(claim_id=floor.claim(name, address).pk, now=now)
     assert planned is not None
