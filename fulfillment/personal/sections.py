@@ -332,7 +332,7 @@ NOT_SHOWN = {
     "socialaccount.SocialToken": "no token of the index is stored",
     "shipping.ParcelUnit": "which key lay in which parcel: the custody of the key",
     "shipping.ParcelCharge": "what a parcel cost us: sums, and who on the staff noted them",
-    "shipping.InsuranceClaim": "what was claimed from a parcel's insurer: sums, and who on the staff claimed them",
+    "shipping.InsuranceClaim": "what was claimed from a parcel's insurer: sums, and by whom",
     "shipping.FloorScan": "what the packer scanned",
     "shipping.CaseEntry": "how staff worked a parcel's case, which is shown itself",
     "payments.Fulfilment": "that a payment was counted, once",
