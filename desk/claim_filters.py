@@ -27,6 +27,9 @@ class ClaimsForm(forms.Form):
         required=False,
         min_length=2,
         max_length=2,
+        error_messages=dict.fromkeys(
+            ("min_length", "max_length"), "Write the country's two letters, such as DE."
+        ),
         widget=forms.TextInput(attrs={"size": 2, "autocapitalize": "characters", "spellcheck": "false"}),
         help_text="Two letters, such as DE",
     )
