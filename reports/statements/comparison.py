@@ -16,7 +16,9 @@ def comparison(first: Mapping[str, Any], second: Mapping[str, Any]) -> Report:
     ]
     about = f"First: {titles[0]}. Second: {titles[1]}."
     counts = _side_by_side(dict(_counts(first)), dict(_counts(second)))
-    amounts = _side_by_side(dict(_amounts(first)), dict(_amounts(second)))
+    # Of an exact report, what has no row was none; of a published one it is not shown.
+    missing = 0 if "sending" in first["costs"] else None
+    amounts = _side_by_side(dict(_amounts(first)), dict(_amounts(second)), missing=missing)
     for row in amounts:
         row["number"], _, row["currency"] = row["number"].rpartition(" ")
     columns = text("number", "what is counted")
@@ -49,11 +51,13 @@ def _sides(kind: Callable[[str, str], Column], titles: Sequence[str]) -> tuple[C
     return kind("first", titles[0]), kind("second", titles[1]), kind("change", "second less first")
 
 
-def _side_by_side(first: Mapping[str, Number], second: Mapping[str, Number]) -> list[dict[str, Any]]:
+def _side_by_side(
+    first: Mapping[str, Number], second: Mapping[str, Number], *, missing: Number = None
+) -> list[dict[str, Any]]:
     """Each number of either; `change` is None where one of them is not shown."""
     rows = []
     for name in dict.fromkeys((*first, *second)):
-        before, after = first.get(name), second.get(name)
+        before, after = first.get(name, missing), second.get(name, missing)
         change = None if before is None or after is None else after - before
         rows.append({"number": name, "first": before, "second": after, "change": change})
     return rows

@@ -84,6 +84,14 @@ def test_its_numbers_are_those_of_the_two_reports(
     assert rows["parcels"] == ("USD", "16.58", "20.46", "3.88")
 
 
+def test_before_anything_was_paid_for_it_cost_nothing(
+    client_of: ClientOf, programme: Campaign, at_the_end: datetime
+) -> None:
+    asked = TWO_DATES | {"with_as_of": in_words(MOMENTS[0])}
+    rows = rows_of(client_of(Role.AUDITOR).get(PAGE, asked))
+    assert rows["parcels"] == ("USD", "0.00", "20.46", "20.46")
+
+
 def test_without_a_word_it_compares_four_weeks_ago_with_now(
     client_of: ClientOf, programme: Campaign, at_the_end: datetime
 ) -> None:
