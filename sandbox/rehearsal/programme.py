@@ -207,6 +207,8 @@ class Programme:
             for one in self.people.get(number, []):
                 self._claim(one, evening)
             self.clock.move_to(evening)
+            # Somebody may have come, and paid, in the day's last minute: time does not go back for the rest.
+            evening = self.clock()
             self._review_what_waits(evening)
             self.workers.finish()
             if self.plan.faults != "none":
