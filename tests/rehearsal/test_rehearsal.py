@@ -108,8 +108,11 @@ def test_people_are_drawn_one_by_one() -> None:
 
 
 def test_with_heavy_faults_every_label_is_still_bought_once_and_nothing_is_broken() -> None:
-    """And the same seed strikes the same parcels: the second run is left to KEYDESK_LONG."""
-    options = ["--seed=3", "--keys=60", "--maintainers=150", "--weeks=2", "--faults=heavy", "--json"]
+    """And the same seed strikes the same parcels: the second run is left to KEYDESK_LONG.
+
+    With this seed the last to come on the fourth day comes late at night, and pays.
+    """
+    options = ["--seed=41", "--keys=60", "--maintainers=150", "--weeks=2", "--faults=heavy", "--json"]
     done = rehearse(*options)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
