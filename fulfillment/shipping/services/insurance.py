@@ -227,7 +227,7 @@ def _insured(case: Case) -> LabelPurchase:
     purchase = bought.select_for_update(no_key=True).order_by("-generation").first()
     if purchase is None or not purchase.insured_cents:
         raise NotInsured(case.shipment.code)
-    live = purchase.insurance_claims.exclude(state__in=sorted(DEAD_INSURANCE_STATES))
+    live = InsuranceClaim.objects.filter(purchase=purchase).exclude(state__in=sorted(DEAD_INSURANCE_STATES))
     if live.exists():
         raise ClaimedAlready(case.shipment.code)
     return purchase
