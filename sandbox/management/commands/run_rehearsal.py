@@ -50,8 +50,6 @@ class Command(KeydeskCommand):
             downloads=options["downloads"],
             faults=options["faults"],
         )
-        # What the vendor refuses is told at the level of information, and is part of the play.
-        logging.getLogger("keydesk").setLevel(logging.WARNING)
         # They take some seconds to start, in which the tables are made.
         with workers() as staff:
             self.say("Making the tables")
@@ -70,6 +68,9 @@ class Command(KeydeskCommand):
         from sandbox.rehearsal.front_door import open_front_door
         from sandbox.rehearsal.programme import Programme
 
+        # Only now, for the front door is the site, which sets the log up once more. What the vendor refuses
+        # is told at the level of information, and is part of the play.
+        logging.getLogger("keydesk").setLevel(logging.WARNING)
         # Thousands of short transactions leave no garbage worth looking for after each.
         gc.set_threshold(100_000, 50, 50)
         time_now = VirtualClock(plan.start)
