@@ -1,5 +1,6 @@
 """What somebody had before them when a form was opened, signed into it, so that nobody is overwritten."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.core import signing
 from django.db.models import QuerySet
 
 from config.errors import KeydeskError
+from desk import audit
 
 
 class ChangedMeanwhile(KeydeskError):
@@ -31,6 +33,18 @@ def refuse_unseen(entries: QuerySet[Any], seen: int, *, actor: str, now: datetim
     first = entries.order_by("id")[seen : seen + 1].values_list("actor", "at").first()
     if first is not None and first != (actor, now):
         raise ChangedMeanwhile
+
+
+def audited(
+    entries: QuerySet[Any], seen: int, *, actor: str, now: datetime, **entry: Any
+) -> Callable[[], None]:
+    """What a case's action does last in its own transaction: `refuse_unseen`, then the audit entry."""
+
+    def record() -> None:
+        refuse_unseen(entries, seen, actor=actor, now=now)
+        audit.record(actor=actor, now=now, **entry)
+
+    return record
 
 
 class SeenField(forms.CharField):

@@ -12,11 +12,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from config import clock
 from config.errors import BadRequest, KeydeskError
-from desk import audit
 from desk.attachments import EvidenceField
 from desk.gate import actor_of, allowed
 from desk.roles import Action
-from desk.seen import WORKED_MEANWHILE, ChangedMeanwhile, refuse_unseen
+from desk.seen import WORKED_MEANWHILE, ChangedMeanwhile, audited, refuse_unseen
 from desk.shell import desk_page
 from fulfillment.shipping import gateways
 from fulfillment.shipping.gateways.insurers import insurers_of
@@ -119,27 +118,20 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
         return _page(request, found, form=form, status=422)
     done = form.cleaned_data
     actor, now = actor_of(request), clock.now()
-
-    def record() -> None:
-        """The last thing in the action's own transaction, which holds the case's row."""
-        refuse_unseen(found.entries.all(), done["seen"], actor=actor, now=now)
-        audit.record(
-            actor=actor,
-            action=f"case_{action}",
-            subject_kind="case",
-            subject=code,
-            reason=done["note"],
-            now=now,
-            after={
-                name: done[name]
-                for name in ("outcome", "cents", "filing", "reference", "kind")
-                if done.get(name)
-            },
-        )
-
+    unseen = {"entries": found.entries.all(), "seen": done["seen"], "actor": actor, "now": now}
+    record = audited(
+        **unseen,
+        action=f"case_{action}",
+        subject_kind="case",
+        subject=code,
+        reason=done["note"],
+        after={
+            name: done[name] for name in ("outcome", "cents", "filing", "reference", "kind") if done.get(name)
+        },
+    )
     given: dict[str, Any] = {"code": code, "actor": actor, "now": now, "record": record}
     try:
-        refuse_unseen(found.entries.all(), done["seen"], actor=actor, now=now)
+        refuse_unseen(**unseen)
         _do(found, action, done, given, take_over="take_over" in request.POST)
     except ChangedMeanwhile:
         return _page(request, _case(code), refusal=WORKED_MEANWHILE, status=409)

@@ -11,12 +11,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from config import clock
-from desk import audit
 from desk.evidence import evidence_for
 from desk.gate import actor_of, allowed, may
 from desk.paging import page_of
 from desk.roles import ALLOWED, Action
-from desk.seen import WORKED_MEANWHILE, ChangedMeanwhile, refuse_unseen
+from desk.seen import WORKED_MEANWHILE, ChangedMeanwhile, audited, refuse_unseen
 from desk.shell import desk_page
 from fulfillment.payments.errors import BadMoneyData, PaymentsError
 from fulfillment.payments.models import PaymentCase
@@ -96,23 +95,18 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
         return _page(request, found, form=form, status=422)
     done = form.cleaned_data
     actor, now = actor_of(request), clock.now()
-
-    def record() -> None:
-        """The last thing in the action's own transaction, which holds the case's row."""
-        refuse_unseen(found.entries.all(), done["seen"], actor=actor, now=now)
-        audit.record(
-            actor=actor,
-            action=f"money_{action}",
-            subject_kind="payment_case",
-            subject=code,
-            reason=done["note"],
-            now=now,
-            after={name: done[name] for name in ("outcome", "reference") if done.get(name)},
-        )
-
+    unseen = {"entries": found.entries.all(), "seen": done["seen"], "actor": actor, "now": now}
+    record = audited(
+        **unseen,
+        action=f"money_{action}",
+        subject_kind="payment_case",
+        subject=code,
+        reason=done["note"],
+        after={name: done[name] for name in ("outcome", "reference") if done.get(name)},
+    )
     given: dict[str, Any] = {"code": code, "actor": actor, "now": now, "record": record}
     try:
-        refuse_unseen(found.entries.all(), done["seen"], actor=actor, now=now)
+        refuse_unseen(**unseen)
         _do(action, done, given, take_over="take_over" in request.POST)
     except ChangedMeanwhile:
         return _page(request, _case(code), refusal=WORKED_MEANWHILE, status=409)

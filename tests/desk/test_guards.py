@@ -125,57 +125,46 @@ def test_a_review(
         assert (answers, state, sorted(told())) == ((302, 302), "rejected", ["staff:kim", "staff:robin"])
 
 
-@WITH_AND_WITHOUT
-def test_a_case(
-    is_guarded: bool, campaign: Campaign, stock: None, make_claim: MakeClaim, robin: Client, kim: Client,
-    race: Race, now: datetime, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+@pytest.fixture
+def a_case(campaign: Campaign, stock: None, make_claim: MakeClaim, now: datetime) -> Case:
     parcel = Floor(campaign, now).label(make_claim())
     open_case(shipment=parcel, reason=CaseReason.NOT_ARRIVED, now=now)
-    case = Case.objects.get()
+    return Case.objects.get()
+
+
+@pytest.fixture
+def a_case_about_money(now: datetime) -> PaymentCase:
+    open_payment_case(about="po_unknown", reason=PaymentCaseReason.UNKNOWN_MONEY, now=now)
+    return PaymentCase.objects.get()
+
+
+@WITH_AND_WITHOUT
+@pytest.mark.parametrize(
+    ("kind", "views", "place"),
+    [("a_case", "cases", "cases"), ("a_case_about_money", "payment_cases", "cases/money")],
+)
+def test_a_case(
+    kind: str, views: str, place: str, is_guarded: bool, robin: Client, kim: Client, race: Race,
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    case = request.getfixturevalue(kind)
     if not is_guarded:
-        monkeypatch.setattr("desk.views.cases.refuse_unseen", lambda *_, **__: None)
+        monkeypatch.setattr("desk.seen.refuse_unseen", lambda *_, **__: None)
 
     def work(client: Client, action: str, **more: str) -> int:
         form = {"action": action, "seen": 0, **more}
-        return client.post(f"/desk/cases/{case.code}/work/", form).status_code
+        return client.post(f"/desk/{place}/{case.code}/work/", form).status_code
 
     answers = race(
-        "desk.views.cases._do",
+        f"desk.views.{views}._do",
         lambda: work(robin, "close", outcome="no_fault"),
-        lambda: work(kim, "note", note="They called: it is lost after all."),
+        lambda: work(kim, "note", note="They called: it is another one after all."),
     )
     case.refresh_from_db()
     if is_guarded:
         assert (answers, case.closed_at, told()) == ((409, 302), None, ["staff:kim"])
     else:
         # Robin closes it without having read what kim was told.
-        assert answers == (302, 302)
-        assert case.closed_by == "staff:robin"
-
-
-@WITH_AND_WITHOUT
-def test_a_case_about_money(
-    is_guarded: bool, robin: Client, kim: Client, race: Race, now: datetime, monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    open_payment_case(about="po_unknown", reason=PaymentCaseReason.UNKNOWN_MONEY, now=now)
-    case = PaymentCase.objects.get()
-    if not is_guarded:
-        monkeypatch.setattr("desk.views.payment_cases.refuse_unseen", lambda *_, **__: None)
-
-    def work(client: Client, action: str, **more: str) -> int:
-        form = {"action": action, "seen": 0, **more}
-        return client.post(f"/desk/cases/money/{case.code}/work/", form).status_code
-
-    answers = race(
-        "desk.views.payment_cases._do",
-        lambda: work(robin, "close", outcome="no_fault"),
-        lambda: work(kim, "note", note="It is a payment of the other campaign."),
-    )
-    case.refresh_from_db()
-    if is_guarded:
-        assert (answers, case.closed_at, told()) == ((409, 302), None, ["staff:kim"])
-    else:
         assert answers == (302, 302)
         assert case.closed_by == "staff:robin"
 

@@ -29,24 +29,13 @@ from roster.services.exceptions import grant_exception, request_exception
 from tests.conftest import DOWNLOADS, ROLES, USB_A, MakeClaim, Roster, import_roster
 from tests.pages.claiming import Claimant
 from tests.pages.parcels import sealed_and_sent
+from tests.pages.public import PUBLIC_PAGES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("campaign", "stock")]
 
 SignedIn = Callable[[str], Client]
 MOST = 15
-PUBLIC = (
-    *(
-        "/",
-        "/countries/",
-        "/countries/?country=JP",
-        "/eligibility/",
-        "/questions/",
-        "/privacy/",
-        "/our-mail/",
-    ),
-    *("/status/", "/projects/", "/projects/?q=key", "/projects/keystone-lib/", "/stats/keys-2022/"),
-    *("/badge/keys-2022.svg", "/no-such-page/"),
-)
+PUBLIC = (*PUBLIC_PAGES, "/status/", "/no-such-page/")
 OF_STRANGERS = ("/sign-in/login/code/", "/sign-in/login/")
 OF_EVERYBODY = ("/me/data/", "/me/data/erase/", "/me/standing/", "/messages/", "/sign-in/logout/")
 STEPS = ("/claim/", "/claim/keys/", "/claim/keys/?port=usb_c", "/claim/address/", "/claim/review/")

@@ -22,23 +22,15 @@ from fulfillment.notices.services import send_notices
 from tests.browser import mailed_code
 from tests.conftest import ACCOUNTS, ROLES, MakeClaim, Roster, import_roster
 from tests.pages.parcels import sealed_and_sent
+from tests.pages.public import PUBLIC_PAGES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("campaign", "stock")]
 
 STRANGER = "m-stranger,stranger@example.org,true,2015-01-01T00:00:00Z,false,false,false\n"
 THEIR_ROLE = "keystone-lib,m-stranger,Owner,2016-01-01\n"
-PUBLIC = (
-    *(
-        "/",
-        "/countries/",
-        "/countries/?country=JP",
-        "/eligibility/",
-        "/questions/",
-        "/privacy/",
-        "/our-mail/",
-    ),
-    *("/projects/", "/projects/?q=key", "/projects/keystone-lib/", "/projects/quiet-lib/", "/me/standing/"),
-    *("/stats/keys-2022/", "/badge/keys-2022.svg", "/messages/", "/claim/", "/me/data/"),
+ASKED = (
+    *PUBLIC_PAGES,
+    *("/projects/quiet-lib/", "/me/standing/", "/messages/", "/claim/", "/me/data/"),
     *("/api/v1/campaigns/keys-2022", "/api/v1/stats/keys-2022", "/api/v1/regions", "/api/v1/regions/DE"),
     *("/api/v1/me/eligibility", "/api/v1/me/claims", "/api/v1/me/data"),
     "/api/v1/maintainers/m-stranger/eligibility",
@@ -65,7 +57,7 @@ def plain(answer: Any) -> tuple[int, str, str]:
 
 def everything_public(client: Client) -> dict[str, tuple[int, str, str]]:
     cache.clear()
-    seen = {path: plain(client.get(path)) for path in PUBLIC}
+    seen = {path: plain(client.get(path)) for path in ASKED}
     posted = client.post("/api/v1/claims", BODY, content_type="application/json")
     return seen | {"POST /api/v1/claims": plain(posted)}
 

@@ -1,0 +1,15 @@
+"""The pages that anybody may see."""
+
+PUBLIC_PAGES = (
+    *(
+        "/",
+        "/countries/",
+        "/countries/?country=JP",
+        "/eligibility/",
+        "/questions/",
+        "/privacy/",
+        "/our-mail/",
+    ),
+    *("/projects/", "/projects/?q=key", "/projects/keystone-lib/"),
+    *("/stats/keys-2022/", "/badge/keys-2022.svg"),
+)
