@@ -6,11 +6,12 @@ import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from api.errors import Unauthenticated
 from api.models import ApiToken
 from config.errors import BadRequest, FieldError
+from config.prepared import prepared
 
 PREFIX = "kd_"
 # What a token may be allowed, and what that means; the documentation page lists these.
@@ -71,10 +72,15 @@ def digest_of(secret: str) -> str:
 
 def authenticate(secret: str, *, now: datetime) -> ApiToken:
     """The token with this secret. Raises: Unauthenticated: unknown, expired or revoked; which is not said."""
-    token = ApiToken.objects.valid(now).filter(digest=digest_of(secret)).first()
+    token = next(iter(_valid(digest=digest_of(secret), now=now)), None)
     if token is None:
         raise Unauthenticated("This token is not known here, has expired or was revoked.")
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USE_IS_NOTED_EVERY)
     if token.last_used_at is None or token.last_used_at < now - USE_IS_NOTED_EVERY:
         ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
     return token
+
+
+@prepared
+def _valid(*, digest: str, now: datetime) -> QuerySet[ApiToken]:
+    return ApiToken.objects.valid(now).filter(digest=digest)

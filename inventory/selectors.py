@@ -68,10 +68,23 @@ def available_count(sku: str | None = None, *, at_most: int | None = None) -> in
 
     Args: at_most: stop counting there. "Is there any?" must not count a million units.
     """
-    units = Unit.objects.available()
-    if sku is not None:
-        units = units.filter(key_model__sku=sku)
-    return units[:at_most].count() if at_most is not None else units.count()
+    with connection.cursor() as cursor:
+        cursor.execute(_AVAILABLE if sku is None else _AVAILABLE_OF_MODEL, {"sku": sku, "at_most": at_most})
+        count: int = cursor.fetchone()[0]
+    return count
+
+
+_AVAILABLE = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM inventory_unit WHERE account = 'available' LIMIT %(at_most)s
+    ) AS counted
+"""
+_AVAILABLE_OF_MODEL = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM inventory_unit WHERE account = 'available'
+        AND key_model_id = (SELECT id FROM inventory_keymodel WHERE sku = %(sku)s) LIMIT %(at_most)s
+    ) AS counted
+"""
 
 
 def custody(serial: str) -> list[Movement]:

@@ -186,7 +186,11 @@ class AccountQuerySet(models.QuerySet["Account"]):
 
     def named(self, username: str) -> "AccountQuerySet":
         """The account of this name, however it is capitalised; at most one."""
-        return self.annotate(lower_username=Lower("username")).filter(lower_username=username.lower())
+        return self.of_lower_name(username.lower())
+
+    def of_lower_name(self, lower_username: str) -> "AccountQuerySet":
+        """`named`, for who has the name in small letters already."""
+        return self.annotate(lower_username=Lower("username")).filter(lower_username=lower_username)
 
     def with_address(self, email: str) -> "AccountQuerySet":
         """The accounts at this e-mail address, however it is capitalised."""

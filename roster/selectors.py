@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
 
+from config.prepared import IsAnyOf, prepared
 from roster.files.names import normalized
 from roster.models import Account, Designation, Policy, Project, ProjectRole, TwoFactorObservation
 from roster.papers import DELEGATES_PER_PROJECT, Appeal, Delegation, Disclaimer, PolicyException, ProjectEvent
@@ -48,12 +49,34 @@ def roster_taken_at() -> datetime | None:
     return current_snapshots().taken_at
 
 
-def facts_about(*, account: Account, now: datetime) -> Facts:
+def account_named(username: str) -> Account | None:
+    """The account of this name, however it is capitalised."""
+    return next(iter(_named(lower_username=username.lower())), None)
+
+
+def lock_account_named(username: str) -> Account | None:
+    """`account_named`, locked until the transaction ends: who asks for the same one waits."""
+    return next(iter(_named_and_locked(lower_username=username.lower())), None)
+
+
+@prepared
+def _named(*, lower_username: str) -> QuerySet[Account]:
+    return Account.objects.of_lower_name(lower_username)
+
+
+@prepared
+def _named_and_locked(*, lower_username: str) -> QuerySet[Account]:
+    return Account.objects.of_lower_name(lower_username).select_for_update(no_key=True)
+
+
+def facts_about(*, account: Account, now: datetime, snapshots: CurrentSnapshots | None = None) -> Facts:
     """The roster's part of the facts about an account; five queries, however many projects it has.
 
     Add the rest (keys, claims, country, region, campaign) with `dataclasses.replace`.
+
+    Args: snapshots: what the roster stands on, where the caller has asked already.
     """
-    return facts_of(accounts=[account], now=now)[0]
+    return facts_of(accounts=[account], now=now, snapshots=snapshots)[0]
 
 
 def facts_of(
@@ -89,7 +112,7 @@ def facts_of(
 def _roles_of(accounts: Sequence[Account]) -> dict[int, list[RoleFact]]:
     """Each account's roles, critical ones first: delegated ones as well, and none that it disclaims."""
     ids = [account.pk for account in accounts]
-    rows = [*_own_roles(ids), *_delegated_roles(ids)]
+    rows = [*_own_roles(accounts=ids), *_as_roles(_delegations(accounts=ids))]
     critical = {row["project_id"] for row in rows if row["project__critical_since"] is not None}
     reasons = _first_designations(critical) if critical else {}
     rows.sort(
@@ -136,22 +159,30 @@ def delegations_that_count() -> QuerySet[Delegation]:
     return Delegation.objects.live().filter(Exists(speaking))
 
 
-def _own_roles(accounts: Sequence[int]) -> Iterable[dict[str, Any]]:
-    live = roles_that_count().filter(account__in=accounts)
-    rows: Iterable[dict[str, Any]] = live.annotate(
-        recreated_on=_recreated_on(), delegated_by=Value(None, TextField())
-    ).values(*_OF_A_PROJECT, "project__critical_since", "role", "since", "recreated_on", "delegated_by")
+@prepared
+def _own_roles(*, accounts: Sequence[int]) -> QuerySet[ProjectRole, dict[str, Any]]:
+    rows: QuerySet[ProjectRole, dict[str, Any]] = (
+        roles_that_count()
+        .filter(IsAnyOf("account", accounts))
+        .annotate(recreated_on=_recreated_on(), delegated_by=Value(None, TextField()))
+        .values(*_OF_A_PROJECT, "project__critical_since", "role", "since", "recreated_on", "delegated_by")
+    )
     return rows
 
 
-def _delegated_roles(accounts: Sequence[int]) -> Iterable[dict[str, Any]]:
-    rows = (
+@prepared
+def _delegations(*, accounts: Sequence[int]) -> QuerySet[Delegation, dict[str, Any]]:
+    rows: QuerySet[Delegation, dict[str, Any]] = (
         delegations_that_count()
-        .filter(account__in=accounts)
+        .filter(IsAnyOf("account", accounts))
         .annotate(recreated_on=_recreated_on(), by=F("delegated_by__username"))
         .values(*_OF_A_PROJECT, "project__critical_since", "created_at", "recreated_on", "by")
     )
-    for row in rows:
+    return rows
+
+
+def _as_roles(delegations: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    for row in delegations:
         # A delegate stands for a maintainer.
         yield {
             **row,
@@ -168,20 +199,28 @@ def _recreated_on() -> Subquery:
 
 def _exceptions_of(accounts: Sequence[Account], now: datetime) -> dict[int, tuple[ExceptionFact, ...]]:
     found: dict[int, tuple[ExceptionFact, ...]] = {}
-    for one in PolicyException.objects.in_force(now).filter(account__in=accounts).order_by("pk"):
+    for one in _exceptions(accounts=[account.pk for account in accounts], now=now):
         fact = ExceptionFact(rule=one.rule, reason=one.reason, expires_at=one.expires_at)
         found[one.account_id] = (*found.get(one.account_id, ()), fact)
     return found
 
 
+@prepared
+def _exceptions(*, accounts: Sequence[int], now: datetime) -> QuerySet[PolicyException]:
+    return PolicyException.objects.in_force(now).filter(IsAnyOf("account", accounts)).order_by("pk")
+
+
 def _first_designations(projects: Iterable[int]) -> dict[int, str]:
     """Why each project is critical: its first reason, as a sentence's end."""
     reasons: dict[int, str] = {}
-    for designation in Designation.objects.filter(project__in=list(projects)).order_by(
-        "designated_on", "reason"
-    ):
+    for designation in _designations(projects=list(projects)):
         reasons.setdefault(designation.project_id, reason_of(designation))
     return reasons
+
+
+@prepared
+def _designations(*, projects: Sequence[int]) -> QuerySet[Designation]:
+    return Designation.objects.filter(IsAnyOf("project", projects)).order_by("designated_on", "reason")
 
 
 def reason_of(designation: Designation) -> str:

@@ -22,6 +22,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from config.models import User
+from config.prepared import forget
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.rules import WantedItem
 from fulfillment.claims.services import regions
@@ -88,6 +89,17 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 def _empty_cache() -> None:
     """What is kept for a day must not outlive the test whose rows it was made of."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _queries_written_anew(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that takes a guard out of a queryset must not meet, nor leave behind, SQL from before or of it."""
+    if "monkeypatch" not in request.fixturenames:
+        yield
+        return
+    forget()
+    yield
+    forget()
 
 
 @pytest.fixture(scope="session")

@@ -17,15 +17,15 @@ from api.schemas import AddressIn, ClaimIn, ClaimListOut, ClaimOut, ReviewIn
 from config import clock
 from config.errors import BadRequest, FieldError
 from fulfillment.claims.errors import UnknownCampaign, UnknownClaim
-from fulfillment.claims.models import Campaign, Claim
+from fulfillment.claims.models import Campaign, Claim, Region
 from fulfillment.claims.prices import most_keys
 from fulfillment.claims.rules import check_items
-from fulfillment.claims.selectors import campaign_by_slug, models_for, region_for
+from fulfillment.claims.selectors import Terms, campaign_by_slug, offered_models, region_for
 from fulfillment.claims.services.changes import cancel_claim, change_address, review_claim
 from fulfillment.claims.services.regions import check_address
 from fulfillment.claims.services.submission import submit_claim
 from fulfillment.vault.addresses import PostalAddress, parse_address
-from roster.models import Account
+from roster.selectors import account_named
 
 router = Router(tags=["claims"])
 
@@ -37,13 +37,14 @@ def create_claim(request: HttpRequest, response: HttpResponse, claim: ClaimIn) -
     403 `ineligible` carries the decision, 409 `already_claimed` the code of the claim there is.
     """
     now = clock.now()
-    campaign, address = _check(claim, now=now)
+    campaign, address, terms = _check(claim, now=now)
     made = submit_claim(
         campaign=campaign,
         username=claim.maintainer,
         items=[item.as_wanted() for item in claim.items],
         address=address,
         service=claim.service,
+        terms=terms,
         actor=token_of(request).actor,
         now=now,
     )
@@ -51,7 +52,7 @@ def create_claim(request: HttpRequest, response: HttpResponse, claim: ClaimIn) -
     return Status(201, claim_document(made.code))
 
 
-def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress]:
+def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress, Terms]:
     """Find everything that is wrong with a claim before saying any of it.
 
     Raises: BadRequest.
@@ -69,33 +70,36 @@ def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress]:
             campaign = campaign_by_slug(claim.campaign)
         except UnknownCampaign as error:
             problems.append(FieldError("campaign", error.code, str(error)))
-    if claim.maintainer and not Account.objects.named(claim.maintainer).exists():
+    if claim.maintainer and account_named(claim.maintainer) is None:
         problems.append(
             FieldError("maintainer", "unknown_maintainer", "There is no such account on the roster.")
         )
-    address, of_the_address = None, []
+    address, region, of_the_address, offered = None, None, [], {}
     try:
-        address = _address(claim.shipping_address, now=now)
+        address, region = _address(claim.shipping_address, now=now)
     except BadRequest as error:
         of_the_address = error.errors
     if campaign and "items" not in bad:
-        country = address.country if address else ""
-        offered = models_for(campaign, country=country, now=now).values_list("sku", flat=True)
+        offered = offered_models(campaign, country=address.country if address else "", now=now)
         wanted = [item.as_wanted() for item in claim.items]
         most = most_keys(campaign, wanted, now)
         problems += check_items(wanted, per_claim=most, offered_skus=sorted(offered))
     problems += of_the_address
     if problems or campaign is None or address is None:
         raise BadRequest(problems)
-    return campaign, address
+    return campaign, address, Terms(region, offered)
 
 
-def _address(given: object, *, now: datetime) -> PostalAddress:
-    """Raises: BadRequest: unusable, or lacks what its region asks for."""
+def _address(given: object, *, now: datetime) -> tuple[PostalAddress, Region | None]:
+    """The address and its country's row of the region table.
+
+    Raises: BadRequest: unusable, or lacks what its region asks for.
+    """
     address = parse_address(given)
-    if problems := check_address(address, region=region_for(country=address.country, now=now)):
+    region = region_for(country=address.country, now=now)
+    if problems := check_address(address, region=region):
         raise BadRequest(problems)
-    return address
+    return address, region
 
 
 @router.get(
@@ -119,7 +123,7 @@ def list_claims(
     shown, following = page(
         list(with_parts(claims)[: limit + 1]),
         limit=limit,
-        cursor_of=lambda claim: (claim.updated_at.isoformat(), claim.code),
+        cursor_of=lambda claim: (claim["updated_at"].isoformat(), claim["code"]),
     )
     return {"items": claim_documents(shown), "next": following}
 
@@ -164,7 +168,7 @@ def put_shipping_address(
     """The body is the address. It must stay in the same country; allowed until the label is bought."""
     now = clock.now()
     claim = _existing(code)
-    address = _address(shipping_address, now=now)
+    address, _ = _address(shipping_address, now=now)
     if address.country != claim.country:
         raise BadRequest(
             [

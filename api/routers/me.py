@@ -36,7 +36,7 @@ def my_claims(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, A
     shown, following = page(
         list(with_parts(claims)[: limit + 1]),
         limit=limit,
-        cursor_of=lambda claim: (claim.updated_at.isoformat(), claim.code),
+        cursor_of=lambda claim: (claim["updated_at"].isoformat(), claim["code"]),
     )
     return {"items": claim_documents(shown), "next": following}
 

@@ -1,6 +1,6 @@
 """Campaigns, where they send keys, and claims with all that ever happened to each."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from config.codes import new_code
+from config.prepared import IsAnyOf
 from config.triggers import append_only, fixed
 from fulfillment.claims.quotes import Quote, lines_from_json
 from fulfillment.claims.rules import CANCELLABLE_STATES, LIVE_STATES, TRANSITIONS, ClaimState
@@ -158,10 +159,17 @@ class ClaimQuerySet(models.QuerySet["Claim"]):
 
     def in_line_for(self, models: Collection[int | None], *, campaign_id: int) -> "ClaimQuerySet":
         """Those waiting for what a request for these key models would take; None is any model."""
-        line = self.waitlist().filter(campaign_id=campaign_id)
         if None in models:
-            return line
-        return line.filter(Q(items__key_model__isnull=True) | Q(items__key_model__in=models))
+            return self.in_line(campaign_id)
+        return self.in_line_for_named([model for model in models if model], campaign_id=campaign_id)
+
+    # The two parts of `in_line_for`, each of which can be prepared.
+    def in_line(self, campaign_id: int) -> "ClaimQuerySet":
+        return self.waitlist().filter(campaign_id=campaign_id)
+
+    def in_line_for_named(self, models: Sequence[int], *, campaign_id: int) -> "ClaimQuerySet":
+        wants_some = Q(items__key_model__isnull=True) | Q(IsAnyOf("items__key_model", models))
+        return self.in_line(campaign_id).filter(wants_some)
 
     def of(self, account_id: int) -> "ClaimQuerySet":
         """The claims of one maintainer: what their own pages may see."""

@@ -1,6 +1,6 @@
 """Reads that span the roster, the stock and the claims."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -8,6 +8,7 @@ from typing import Any, Literal
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils.translation import gettext_noop as _
 
+from config.prepared import prepared
 from fulfillment.claims.errors import UnknownCampaign
 from fulfillment.claims.models import Campaign, Claim, Region, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
@@ -26,10 +27,14 @@ ENOUGH_KEYS = 100
 
 def campaign_by_slug(slug: str) -> Campaign:
     """Raises: UnknownCampaign."""
-    try:
-        return Campaign.objects.select_related("policy").get(slug=slug)
-    except Campaign.DoesNotExist:
-        raise UnknownCampaign(slug) from None
+    for campaign in _campaigns(slug=slug):
+        return campaign
+    raise UnknownCampaign(slug)
+
+
+@prepared
+def _campaigns(*, slug: str) -> QuerySet[Campaign]:
+    return Campaign.objects.select_related("policy").filter(slug=slug)
 
 
 def current_campaign(now: datetime, *, among: QuerySet[Campaign] | None = None) -> Campaign | None:
@@ -44,16 +49,53 @@ def current_campaign(now: datetime, *, among: QuerySet[Campaign] | None = None) 
 
 def region_for(*, country: str, now: datetime, subdivision: str = "") -> Region | None:
     """The row in force for a country: its subdivision's own before the whole country's."""
+    return next(iter(_regions(country=country, subdivision=subdivision, now=now)), None)
+
+
+@prepared
+def _regions(*, country: str, subdivision: str, now: datetime) -> QuerySet[Region]:
     rows = Region.objects.in_force(now).filter(country=country, key_model__isnull=True)
-    rows = rows.filter(subdivision__in=["", subdivision]).order_by("-subdivision", "-valid_from")
-    return rows.first()
+    return rows.filter(subdivision__in=["", subdivision]).order_by("-subdivision", "-valid_from")[:1]
 
 
 def models_for(campaign: Campaign, *, country: str, now: datetime) -> QuerySet[KeyModel]:
     """The key models the campaign gives out there; the region table may close a country to one of them."""
     closed = Region.objects.in_force(now).filter(country=country, key_model__isnull=False)
     closed = closed.exclude(status=Region.Status.OPEN)
-    return campaign.key_models.filter(is_active=True).exclude(pk__in=closed.values("key_model"))
+    given_out = KeyModel.objects.filter(campaigns=campaign, is_active=True)
+    return given_out.exclude(pk__in=closed.values("key_model"))
+
+
+def offered_models(campaign: Campaign, *, country: str, now: datetime) -> dict[str, int]:
+    """`models_for`, by SKU."""
+    return dict(_offered(campaign=campaign, country=country, now=now))
+
+
+@prepared
+def _offered(*, campaign: Campaign, country: str, now: datetime) -> QuerySet[KeyModel, tuple[str, int]]:
+    return models_for(campaign, country=country, now=now).values_list("sku", "id")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a campaign sends keys to a country now: its region row and the key models, by SKU."""
+
+    region: Region | None
+    offered: Mapping[str, int]
+
+
+def terms_for(campaign: Campaign, *, country: str, now: datetime) -> Terms:
+    return Terms(region_for(country=country, now=now), offered_models(campaign, country=country, now=now))
+
+
+def live_claim(*, campaign: Campaign, account: Account) -> Claim | None:
+    """The one claim that a maintainer may have in a campaign."""
+    return next(iter(_live_claims(campaign=campaign, account=account)), None)
+
+
+@prepared
+def _live_claims(*, campaign: Campaign, account: Account) -> QuerySet[Claim]:
+    return Claim.objects.live().filter(campaign=campaign, account=account).order_by("pk")[:1]
 
 
 def facts_for(
@@ -64,19 +106,24 @@ def facts_for(
     now: datetime,
     region: Region | None = None,
     address: PostalAddress | None = None,
+    live_claims: int | None = None,
+    snapshots: roster_selectors.CurrentSnapshots | None = None,
 ) -> Facts:
     """All a policy may ask about one maintainer in one campaign, in a fixed number of queries.
 
     Args: region: the country's row in force, where the caller has it already.
           address: where the keys would go, once that is known.
+          live_claims, snapshots: how many there are and what the roster stands on, likewise.
     """
     if region is None and country:
         region = region_for(country=country, now=now)
     return replace(
-        roster_selectors.facts_about(account=account, now=now),
+        roster_selectors.facts_about(account=account, now=now, snapshots=snapshots),
         # Whether there are any is all a policy asks; a million units are not counted for it.
         keys_available=available_count(at_most=ENOUGH_KEYS),
-        live_claims=Claim.objects.live().filter(campaign=campaign, account=account).count(),
+        live_claims=Claim.objects.live().filter(campaign=campaign, account=account).count()
+        if live_claims is None
+        else live_claims,
         invited_in_wave=bool(invited_accounts(campaign, [account.pk], now))
         if _asks_for(campaign, "wave_invited")
         else None,
@@ -131,12 +178,43 @@ def explain(
     now: datetime,
     region: Region | None = None,
     address: PostalAddress | None = None,
+    live_claims: int | None = None,
+    snapshots: roster_selectors.CurrentSnapshots | None = None,
 ) -> Explained:
-    """Whether this maintainer may claim now, with every rule's verdict. Stores nothing."""
+    """Whether this maintainer may claim now, with every rule's verdict. Stores nothing.
+
+    Args: as `facts_for`.
+    """
     facts = facts_for(
-        account=account, campaign=campaign, country=country, now=now, region=region, address=address
+        account=account,
+        campaign=campaign,
+        country=country,
+        now=now,
+        region=region,
+        address=address,
+        live_claims=live_claims,
+        snapshots=snapshots,
     )
     return Explained(decide(facts, parse_policy(campaign.policy.document), now), facts)
+
+
+def are_in_line_for(models: Collection[int | None], *, campaign_id: int) -> bool:
+    """Whether anybody waits for what a request for these key models would take; None is any model."""
+    if None in models:
+        return bool(_first_in_line(campaign_id=campaign_id))
+    named = [model for model in models if model]
+    return bool(_first_in_line_for_named(models=named, campaign_id=campaign_id))
+
+
+@prepared
+def _first_in_line(*, campaign_id: int) -> QuerySet[Claim, int]:
+    return Claim.objects.in_line(campaign_id).order_by().values_list("pk", flat=True)[:1]
+
+
+@prepared
+def _first_in_line_for_named(*, models: Sequence[int], campaign_id: int) -> QuerySet[Claim, int]:
+    line = Claim.objects.in_line_for_named(models, campaign_id=campaign_id)
+    return line.order_by().values_list("pk", flat=True)[:1]
 
 
 def place_in_line(claim: Claim) -> int | None:

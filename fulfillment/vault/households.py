@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
+from config.prepared import prepared
 from fulfillment.vault import crypto
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import DataKey, HouseholdKey
@@ -76,7 +78,7 @@ def shred_households(*, scope: str, now: datetime) -> bool:
 
 def _key_of(scope: str, *, now: datetime) -> HouseholdKey:
     """The campaign's key, made when first asked for; of two made at once one stays."""
-    found = HouseholdKey.objects.filter(scope=scope).first()
+    found = next(iter(_keys(scope=scope)), None)
     if found is None:
         key_id, wrapped = crypto.wrap(crypto.new_data_key(), subject=wrapped_as(scope))
         HouseholdKey.objects.bulk_create(
@@ -85,6 +87,11 @@ def _key_of(scope: str, *, now: datetime) -> HouseholdKey:
         )
         found = HouseholdKey.objects.get(scope=scope)
     return found
+
+
+@prepared
+def _keys(*, scope: str) -> QuerySet[HouseholdKey]:
+    return HouseholdKey.objects.filter(scope=scope)
 
 
 def _unwrapped(household_key: HouseholdKey) -> bytes:

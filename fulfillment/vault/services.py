@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
+from config.prepared import prepared
 from fulfillment.vault import crypto
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
@@ -98,7 +99,7 @@ def _seal(
     now: datetime,
     household: Household | None = None,
 ) -> None:
-    data_key = DataKey.objects.select_for_update().filter(subject=subject).first()
+    data_key = next(iter(_locked_key(subject=subject)), None)
     if data_key is None:
         key = crypto.new_data_key()
         key_id, wrapped = crypto.wrap(key, subject=subject)
@@ -132,6 +133,11 @@ def _seal(
         unique_fields=["data_key", "kind", "name"],
         update_fields=["nonce", "ciphertext", "sealed_at"],
     )
+
+
+@prepared
+def _locked_key(*, subject: str) -> QuerySet[DataKey]:
+    return DataKey.objects.select_for_update().filter(subject=subject)
 
 
 def _open(*, subject: str, kind: Kind, name: str, purpose: Purpose, actor: str, now: datetime) -> bytes:

@@ -5,7 +5,7 @@ from datetime import datetime
 from roster import rules
 from roster.errors import PolicyNotPublished
 from roster.models import Account, Decision, Policy
-from roster.selectors import current_snapshots
+from roster.selectors import CurrentSnapshots, current_snapshots
 
 
 def record_decision(
@@ -16,17 +16,19 @@ def record_decision(
     facts: rules.Facts,
     now: datetime,
     campaign: str = "",
+    snapshots: CurrentSnapshots | None = None,
 ) -> Decision:
     """Append what was decided, with the facts and the roster it was decided on.
 
     Args:   campaign: the slug of the campaign it was asked for, if any.
+            snapshots: what the roster stood on, where the caller has asked already.
     Raises: PolicyNotPublished.
     """
     assert decision.policy == policy.version, "the decision was taken under this policy"
     if policy.status != Policy.Status.PUBLISHED:
         raise PolicyNotPublished(policy.version)
     document = decision.as_document()
-    snapshots = current_snapshots()
+    snapshots = snapshots or current_snapshots()
     return Decision.objects.create(
         account=account,
         policy=policy,

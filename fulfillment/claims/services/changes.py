@@ -9,14 +9,13 @@ from config.jobs import defer
 from fulfillment.claims.errors import NotInReview, NotSent, TooLate, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, HOLDING_STATES, ClaimState
-from fulfillment.claims.selectors import region_for
+from fulfillment.claims.selectors import offered_models, region_for
 from fulfillment.claims.services.history import record, step
 from fulfillment.claims.services.later import rests_of, wait_for_rest
 from fulfillment.claims.services.paying import SETTLE_CLAIM, is_free, payment_due_at
 from fulfillment.claims.services.regions import fitted
 from fulfillment.claims.services.submission import (
     announce,
-    offered_models,
     reserve_or_wait,
     reserve_part_or_wait,
     wanted_by,

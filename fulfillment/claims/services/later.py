@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from config.codes import new_code
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.selectors import are_in_line_for
 from fulfillment.claims.services.history import record
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import seal_address
@@ -46,11 +47,7 @@ def reserve_what_there_is(
 
 
 def _nobody_waits_for(wanted: Sequence[Wanted], *, campaign_id: int) -> list[Wanted]:
-    return [
-        item
-        for item in wanted
-        if not Claim.objects.in_line_for({item.key_model_id}, campaign_id=campaign_id).exists()
-    ]
+    return [item for item in wanted if not are_in_line_for({item.key_model_id}, campaign_id=campaign_id)]
 
 
 def _as_wanted(quantities: "Counter[int | None]") -> list[Wanted]:

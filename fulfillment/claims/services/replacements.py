@@ -11,8 +11,9 @@ from config.jobs import defer
 from fulfillment.claims.errors import NothingToReplace, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.selectors import offered_models
 from fulfillment.claims.services.history import record
-from fulfillment.claims.services.submission import SHIP_CLAIM, offered_models, reserve_or_wait
+from fulfillment.claims.services.submission import SHIP_CLAIM, reserve_or_wait
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress

@@ -26,8 +26,8 @@ from fulfillment.vault.services import seal_address
 from inventory.errors import InsufficientStock
 from inventory.rules import Wanted
 from inventory.services.reservations import lock_shortage, reserve
-from roster.models import Account
 from roster.models import Decision as StoredDecision
+from roster.selectors import current_snapshots, lock_account_named
 from roster.services.decisions import record_decision
 
 _NOT_IN_PART = FieldError(
@@ -47,6 +47,7 @@ def submit_claim(
     now: datetime,
     service: str = "standard",
     agreed: Quote | None = None,
+    terms: selectors.Terms | None = None,
     in_part: bool = False,
 ) -> Claim:
     """Claim keys for a maintainer: accepted, in review, or on the waitlist when stock is short.
@@ -56,6 +57,7 @@ def submit_claim(
 
     Args:    items: empty asks for a full allotment of whatever is in stock.
              agreed: the quote the person was shown; None takes whatever it costs now.
+             terms: those of the address's country, where the caller has asked already.
              in_part: when stock is short, take what there is now; the rest waits as a claim of its own. Not
              for one that is to be paid: its price is for all of it.
     Raises:  BadRequest: a key model, quantity or service that cannot be claimed, or an address that lacks
@@ -68,12 +70,12 @@ def submit_claim(
     After commit: the notice is mailed, and an accepted claim becomes a parcel.
     """
     wanted = list(items) or [WantedItem(sku=None, quantity=campaign.per_claim)]
-    offered = offered_models(campaign, country=address.country, now=now)
+    terms = terms or selectors.terms_for(campaign, country=address.country, now=now)
+    region, offered = terms.region, terms.offered
     if problems := check_items(
         wanted, per_claim=most_keys(campaign, wanted, now), offered_skus=sorted(offered)
     ):
         raise BadRequest(problems)
-    region = selectors.region_for(country=address.country, now=now)
     quote = quote_for(
         campaign=campaign, items=wanted, country=address.country, service=service, now=now, region=region
     )
@@ -83,12 +85,13 @@ def submit_claim(
         raise BadRequest([_NOT_IN_PART])
     address = fitted(address, region=region)
     with transaction.atomic(durable=True):
-        account = Account.objects.named(username).select_for_update(no_key=True).first()
+        account = lock_account_named(username)
         if account is None:
             raise UnknownMaintainer(username)
-        live = Claim.objects.live().filter(campaign=campaign, account=account).first()
+        live = selectors.live_claim(campaign=campaign, account=account)
         if live is not None:
             raise AlreadyClaimed(live.code)
+        snapshots = current_snapshots()
         explained = selectors.explain(
             account=account,
             campaign=campaign,
@@ -96,6 +99,8 @@ def submit_claim(
             now=now,
             region=region,
             address=address,
+            live_claims=0,
+            snapshots=snapshots,
         )
         decision = record_decision(
             account=account,
@@ -104,6 +109,7 @@ def submit_claim(
             facts=explained.facts,
             now=now,
             campaign=campaign.slug,
+            snapshots=snapshots,
         )
         if explained.decision.outcome != "ineligible":
             return _create(
@@ -219,10 +225,10 @@ def reserve_or_wait(
            come free meanwhile find this claim already in line.
     """
     models = {item.key_model_id for item in wanted}
-    if Claim.objects.in_line_for(models, campaign_id=campaign_id).exists():
+    if selectors.are_in_line_for(models, campaign_id=campaign_id):
         # Whoever serves the line holds this: either they are done now, or they will find this claim in it.
         lock_shortage()
-        if Claim.objects.in_line_for(models, campaign_id=campaign_id).exists():
+        if selectors.are_in_line_for(models, campaign_id=campaign_id):
             return ClaimState.WAITLISTED
     try:
         reserve(holder=code, wanted=wanted, among=among, actor=actor, now=now)
@@ -256,9 +262,3 @@ def announce(claim: Claim, *, quantity: int, now: datetime, later: int = 0) -> N
 def wanted_by(claim: Claim) -> list[Wanted]:
     """What the claim asks for."""
     return [Wanted(item.key_model_id, item.quantity) for item in claim.items.all()]
-
-
-def offered_models(campaign: Campaign, *, country: str, now: datetime) -> dict[str, int]:
-    """What the campaign gives out in a country, by SKU."""
-    models = selectors.models_for(campaign, country=country, now=now)
-    return dict(models.values_list("sku", "id"))

@@ -8,8 +8,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from config import clock
 from config.invariants import verify
-from fulfillment.claims import jobs
-from fulfillment.claims.models import Claim, ClaimQuerySet
+from fulfillment.claims import jobs, selectors
+from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import WantedItem, competes
 from fulfillment.claims.services.changes import cancel_claim
 from fulfillment.claims.services.waitlist import serve_waitlists
@@ -47,7 +47,7 @@ def test_who_comes_later_waits_behind_those_who_wait(make_claim: MakeClaim) -> N
 def test_without_the_look_at_the_line_the_later_one_overtakes(
     make_claim: MakeClaim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ClaimQuerySet, "in_line_for", lambda self, models, *, campaign_id: self.none())
+    monkeypatch.setattr(selectors, "are_in_line_for", lambda models, *, campaign_id: False)
     first, second = an_early_and_a_late_claim(make_claim)
     assert (first.state, second.state) == ("waitlisted", "accepted")
 

@@ -1,0 +1,112 @@
+"""Prepared queries: the SQL is written once, and answers as the queryset itself would."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import current_thread
+
+import pytest
+from django.db import connections
+from django.db.models import QuerySet
+from django.db.models.sql.compiler import SQLCompiler
+from django.db.transaction import TransactionManagementError
+
+from config.models import User
+from config.prepared import IsAnyOf, prepared
+from roster.models import Account
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@prepared
+def named(*, username: str) -> QuerySet[Account]:
+    return Account.objects.filter(username=username)
+
+
+@prepared
+def among(*, ids: list[int]) -> QuerySet[Account, str]:
+    return Account.objects.filter(IsAnyOf("pk", ids)).order_by("username").values_list("username", flat=True)
+
+
+@prepared
+def user_of(*, account: Account) -> QuerySet[User]:
+    return User.objects.select_related("account").filter(account=account)
+
+
+@prepared
+def locked(*, username: str) -> QuerySet[Account]:
+    return Account.objects.filter(username=username).select_for_update()
+
+
+def an_account(username: str) -> Account:
+    return Account.objects.create(
+        username=username,
+        has_totp=False,
+        has_webauthn=False,
+        two_factor_observed_at=NOW,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+@pytest.mark.django_db
+def test_each_call_puts_in_its_own_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    ada, bob = an_account("ada"), an_account("bob")
+    assert named(username="ada") == [ada]
+    assert among(ids=[]) == []
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the SQL was written a second time")
+
+    monkeypatch.setattr(SQLCompiler, "as_sql", refuse)
+    assert named(username="bob") == [bob]
+    assert named(username="' OR true --") == []
+    assert among(ids=[ada.pk, bob.pk, 0]) == ["ada", "bob"]
+
+
+@pytest.mark.django_db
+def test_rows_come_with_what_they_are_joined_to() -> None:
+    ada = an_account("ada")
+    User.objects.create(username="ada", account=ada)
+    (user,) = user_of(account=ada)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SQLCompiler, "execute_sql", None)
+        assert user.account == ada
+
+
+@pytest.mark.django_db
+def test_it_takes_exactly_its_keywords() -> None:
+    for call in ({}, {"username": "ada", "email": ""}, {"name": "ada"}):
+        with pytest.raises(TypeError, match="exactly the keywords username"):
+            named(**call)
+
+
+@pytest.mark.django_db
+def test_a_value_that_does_not_reach_the_database_is_a_mistake() -> None:
+    @prepared
+    def ever(*, since: datetime | None) -> QuerySet[Account]:
+        return Account.objects.all() if since else Account.objects.none()
+
+    with pytest.raises(AssertionError, match="does nothing with"):
+        ever(since=None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_needs_a_transaction() -> None:
+    for _ in range(2):
+        with pytest.raises(TransactionManagementError):
+            locked(username="ada")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_ask_over_their_own_connections() -> None:
+    accounts = [an_account(f"m-{number}") for number in range(4)]
+
+    def ask(number: int) -> tuple[str, list[Account]]:
+        try:
+            return current_thread().name, named(username=f"m-{number % 4}")
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(ask, range(40)))
+    assert [rows for _, rows in found] == [[accounts[number % 4]] for number in range(40)]
