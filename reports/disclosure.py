@@ -203,8 +203,11 @@ def _key_models(held: pd.DataFrame, table: pd.DataFrame) -> dict[int, str]:
     first = held[held["claim"].isin(table["claim"])].drop_duplicates("unit")
     day = first.groupby("claim")["moved_at"].transform("min").dt.floor("D")
     first = first[first["moved_at"].dt.floor("D") == day]
-    named = first.groupby("person")["sku"].agg(lambda skus: " + ".join(sorted(set(map(str, skus)))))
-    return {int(person): str(name) for person, name in named.items()}
+    named: dict[int, str] = {}
+    pairs = first[["person", "sku"]].astype({"sku": str}).drop_duplicates().sort_values(["person", "sku"])
+    for person, sku in pairs.itertuples(index=False):
+        named[person] = f"{named[person]} + {sku}" if person in named else sku
+    return named
 
 
 def _cents(table: pd.DataFrame, labels: pd.DataFrame) -> "np.ndarray[Any, Any]":

@@ -50,6 +50,8 @@ class Command(KeydeskCommand):
             downloads=options["downloads"],
             faults=options["faults"],
         )
+        # Neither migrations nor thousands of short transactions leave garbage worth looking for after each.
+        gc.set_threshold(100_000, 50, 50)
         # They take some seconds to start, in which the tables are made.
         with workers() as staff:
             self.say("Making the tables")
@@ -71,8 +73,6 @@ class Command(KeydeskCommand):
         # Only now, for the front door is the site, which sets the log up once more. What the vendor refuses
         # is told at the level of information, and is part of the play.
         logging.getLogger("keydesk").setLevel(logging.WARNING)
-        # Thousands of short transactions leave no garbage worth looking for after each.
-        gc.set_threshold(100_000, 50, 50)
         time_now = VirtualClock(plan.start)
         vendor = Control(vendor_url)
         secret = settings.ENVIRONMENT.easypost_webhook_secrets[0].get_secret_value()
