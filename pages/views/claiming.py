@@ -22,7 +22,7 @@ from fulfillment.claims.errors import AlreadyClaimed, Ineligible, PriceChanged
 from fulfillment.claims.models import Campaign, Claim, Draft, Region
 from fulfillment.claims.prices import prices_in_force, quote_for
 from fulfillment.claims.quotes import ANYWHERE, Prices, Quote
-from fulfillment.claims.selectors import current_campaign, explain, open_regions, region_for
+from fulfillment.claims.selectors import current_campaign, explain, open_regions, region_for, region_of
 from fulfillment.claims.services import drafts
 from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
 from fulfillment.vault.addresses import PostalAddress
@@ -209,6 +209,7 @@ def address(visit: Visit) -> HttpResponse:
         visit.request,
         country=visit.draft.country,
         region=region_for(country=visit.draft.country, now=visit.now),
+        now=visit.now,
         known=lambda: drafts.address_of(visit.draft, actor=visit.actor, now=visit.now),
         keep=keep,
         show=lambda template, context, status: visit.show(Step.ADDRESS, template, context, status=status),
@@ -224,14 +225,11 @@ def review(visit: Visit) -> HttpResponse:
     given = drafts.address_of(visit.draft, actor=visit.actor, now=visit.now)
     if given is None:
         return redirect("claims:address")
-    region = region_for(country=visit.draft.country, now=visit.now)
     try:
+        region = region_of(given, now=visit.now)
         quote = quote_for_draft(visit.draft, region=region, now=visit.now)
-    except BadRequest:
-        # What was for sale is no more.
-        drafts.choose_keys(visit.draft, items=[], service=STANDARD, now=visit.now)
-        messages.error(visit.request, _keys_changed())
-        return redirect("claims:keys")
+    except BadRequest as error:
+        return _back_to_what_is_wrong(visit, error)
     explained = explain(
         account=visit.account,
         campaign=visit.campaign,
@@ -301,6 +299,7 @@ def _back_to_what_is_wrong(visit: Visit, error: BadRequest) -> HttpResponse:
             visit.request, text("This country now asks for more. Please look at your address again.")
         )
         return redirect("claims:address")
+    drafts.choose_keys(visit.draft, items=[], service=STANDARD, now=visit.now)
     messages.error(visit.request, _keys_changed())
     return redirect("claims:keys")
 

@@ -186,6 +186,7 @@ def address(request: HttpRequest, code: str) -> HttpResponse:
         request,
         country=claim.country,
         region=region_for(country=claim.country, now=now),
+        now=now,
         known=known,
         keep=keep,
         show=show,

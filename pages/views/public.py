@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from config import clock, health
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.models import Claim, Region
-from fulfillment.claims.selectors import current_campaign, open_regions, region_for
+from fulfillment.claims.selectors import closed_parts, current_campaign, open_regions, region_for
 from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
 from fulfillment.claims.services.regions import models_closed
 from fulfillment.notices.models import Notice
@@ -72,6 +72,7 @@ def countries(request: HttpRequest) -> HttpResponse:
             "asked_name": country_name(asked) if asked else "",
             "answer": region_for(country=asked, now=now) if asked else None,
             "closed": list(models_closed(country=asked, now=now).values()) if asked else [],
+            "closed_parts": closed_parts([asked], now=now).get(asked, []),
             "regions": sorted(((country_name(one.country), one) for one in regions), key=itemgetter(0)),
             "elsewhere": _not_open(now),
         },

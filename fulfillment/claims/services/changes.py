@@ -9,7 +9,7 @@ from config.jobs import defer
 from fulfillment.claims.errors import NotInReview, NotSent, TooLate, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, HOLDING_STATES, ClaimState
-from fulfillment.claims.selectors import offered_models, region_for
+from fulfillment.claims.selectors import offered_models, region_of
 from fulfillment.claims.services.history import record, step
 from fulfillment.claims.services.later import rests_of, wait_for_rest
 from fulfillment.claims.services.paying import SETTLE_CLAIM, is_free, payment_due_at
@@ -75,7 +75,8 @@ def change_address(*, code: str, address: PostalAddress, actor: str, now: dateti
     """Send the keys elsewhere, within the same country (another country is another decision).
 
     Raises: UnknownClaim. TooLate: the label is being bought, the claim is closed, or the country differs.
-            BadRequest: the address lacks what its region or the label needs.
+            BadRequest: keys do not go to that part of the country, or the address lacks what its region or
+            the label needs.
     """
     with transaction.atomic(durable=True):
         return readdress(code=code, address=address, actor=actor, now=now)
@@ -88,7 +89,7 @@ def readdress(*, code: str, address: PostalAddress, actor: str, now: datetime) -
         raise TooLate(code)
     if address.country != claim.country:
         raise TooLate(code)
-    address = fitted(address, region=region_for(country=address.country, now=now))
+    address = fitted(address, region=region_of(address, now=now))
     seal_address(subject=code, address=address, now=now, scope=claim.campaign.slug)
     _note_address(claim, actor=actor, now=now)
     for rest in rests_of(claim).select_for_update(no_key=True):

@@ -13,6 +13,7 @@ from config.errors import BadRequest, FieldError, InputErrors, Problem
 from fulfillment.claims.countries import is_country
 from fulfillment.claims.models import Region
 from fulfillment.vault.addresses import LATIN, PostalAddress, is_po_box
+from fulfillment.vault.subdivisions import is_subdivision
 from inventory.models import KeyModel
 
 # What a row of the document says; the rest has the model's defaults.
@@ -33,7 +34,11 @@ _REQUIRED = {"country", "status", "source", "promised_days", "ceiling_cents"}
 
 
 def check_address(address: PostalAddress, *, region: Region | None) -> list[FieldError]:
-    """What the region and the label need and the address lacks; empty when nothing."""
+    """What the region and the label need and the address lacks; empty when nothing.
+
+    Args: region: of the address's part of the country. That the whole country is closed is the decision's
+          to say.
+    """
     problems = [
         FieldError(f"shipping_address.{LATIN}{part}", "latin_required", _LATIN_NEEDED)
         for part in address.parts_to_latinise
@@ -41,6 +46,8 @@ def check_address(address: PostalAddress, *, region: Region | None) -> list[Fiel
     ]
     if region is None:
         return problems
+    if region.subdivision and region.status != Region.Status.OPEN:
+        problems.append(FieldError("shipping_address.state", "closed_part", region.reason))
     if region.phone_required and not address.phone:
         problems.append(FieldError("shipping_address.phone", "required", _PHONE_NEEDED))
     if region.tax_id_required and not address.tax_id:
@@ -217,10 +224,17 @@ def _problems(rows: object) -> list[Problem]:
         if row.get("status") not in Region.Status.values:
             found.append(Problem(f"One of {', '.join(Region.Status.values)}.", line=number, field="status"))
         place = (str(row.get("country")), str(row.get("subdivision", "")))
+        if is_country(place[0]) and place[1] and not is_subdivision(*place):
+            found.append(Problem(_NO_SUCH_PART, line=number, field="subdivision"))
         if place in seen:
             found.append(Problem("This country stands twice.", line=number, field="country"))
         seen.add(place)
     return found
+
+
+_NO_SUCH_PART = (
+    "Addresses in this country name no such part. Use its code of ISO 3166-2, or close the whole country."
+)
 
 
 def shipped_document(name: str = "regions-2022") -> dict[str, Any]:

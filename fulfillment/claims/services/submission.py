@@ -57,7 +57,7 @@ def submit_claim(
 
     Args:    items: empty asks for a full allotment of whatever is in stock.
              agreed: the quote the person was shown; None takes whatever it costs now.
-             terms: those of the address's country, where the caller has asked already.
+             terms: those of the address, where the caller has asked already.
              in_part: when stock is short, take what there is now; the rest waits as a claim of its own. Not
              for one that is to be paid: its price is for all of it.
     Raises:  BadRequest: a key model, quantity or service that cannot be claimed, or an address that lacks
@@ -70,12 +70,14 @@ def submit_claim(
     After commit: the notice is mailed, and an accepted claim becomes a parcel.
     """
     wanted = list(items) or [WantedItem(sku=None, quantity=campaign.per_claim)]
-    terms = terms or selectors.terms_for(campaign, country=address.country, now=now)
+    terms = terms or selectors.terms_for(campaign, address=address, now=now)
     region, offered = terms.region, terms.offered
     if problems := check_items(
         wanted, per_claim=most_keys(campaign, wanted, now), offered_skus=sorted(offered)
     ):
         raise BadRequest(problems)
+    # Before the price: nothing is sold to where nothing goes.
+    address = fitted(address, region=region)
     quote = quote_for(
         campaign=campaign, items=wanted, country=address.country, service=service, now=now, region=region
     )
@@ -83,7 +85,6 @@ def submit_claim(
         raise PriceChanged(quote)
     if in_part and not quote.is_free:
         raise BadRequest([_NOT_IN_PART])
-    address = fitted(address, region=region)
     with transaction.atomic(durable=True):
         account = lock_account_named(username)
         if account is None:

@@ -26,7 +26,7 @@ from fulfillment.shipping.rules.insurance import insured_cents
 from fulfillment.shipping.rules.purchases import case_for, is_about_our_account, settle_interval
 from fulfillment.shipping.rules.rates import RateChoice, choose_rate
 from fulfillment.shipping.rules.states import PurchaseState
-from fulfillment.shipping.selectors import serving_region
+from fulfillment.shipping.selectors import is_served
 from fulfillment.shipping.services import outcomes
 from fulfillment.shipping.services.describing import CannotBeDescribed, Description, describe
 from fulfillment.shipping.services.express import paid_express
@@ -113,10 +113,7 @@ def _open(purchase: LabelPurchase, *, now: datetime) -> PostalAddress:
 
 def _describe(purchase: LabelPurchase, address: PostalAddress, *, now: datetime) -> Description:
     # A country that is closed by now takes in no keys, and still lets them out.
-    if (
-        not purchase.is_return
-        and serving_region(country=address.country, subdivision=address.state, now=now) is None
-    ):
+    if not purchase.is_return and not is_served(address, now=now):
         raise _Obstacle(CaseReason.NO_RATE, "destination closed")
     try:
         return describe(purchase, address)
