@@ -1,20 +1,23 @@
-"""Querysets whose SQL is written once and asked many times.
+"""Querysets whose SQL is written once, planned once a connection, and asked many times.
 
-Django writes a queryset's SQL anew whenever it is asked. For a row by its key that takes several times as
-long as the database does to find it, and a claim asks for some twenty. What is asked on every claim is
-prepared: the queryset is built at the first call, and later calls only put in their values.
+Django writes a queryset's SQL anew whenever it is asked, and the database plans it anew. For a row by its key
+each takes several times as long as finding it, and a claim asks for some twenty. What is asked on every claim
+is prepared: the queryset is built at the first call, and later calls only send their values (decision 0095).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import cache, wraps
 from inspect import signature
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.backends.utils import CursorWrapper
 from django.db.models import BooleanField, Expression, Func, QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.transaction import TransactionManagementError
+from psycopg.sql import Literal
 
 P = ParamSpec("P")
 Row = TypeVar("Row")
@@ -58,14 +61,18 @@ def prepared(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
     names = signature(build).parameters.keys()
 
     @cache
-    def written() -> tuple[QuerySet[Any, Row], SQLCompiler, str, tuple[Any, ...]]:
+    def written() -> tuple[QuerySet[Any, Row], SQLCompiler, str, tuple[str, ...]]:
         stand_ins: dict[str, Any] = {name: Parameter(name) for name in names}
         queryset = build(**stand_ins)  # type: ignore[call-arg]  # by its own names
-        compiler = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
+        compiler: Any = queryset.query.get_compiler(using=DEFAULT_DB_ALIAS)
         sql, parameters = compiler.as_sql()
-        used = {parameter.name for parameter in parameters if isinstance(parameter, Parameter)}
-        assert used == set(names), f"{build.__qualname__} does nothing with {set(names) - used}"
-        return queryset, compiler, sql, tuple(parameters)
+        places = [parameter.name for parameter in parameters if isinstance(parameter, Parameter)]
+        unused = names - set(places)
+        assert not unused, f"{build.__qualname__} does nothing with {', '.join(unused)}"
+        assert not compiler.has_extra_select, "what it selects is what it gives"
+        converters = compiler.get_converters([column for column, *_ in compiler.select])
+        compiler.get_converters = lambda _: converters
+        return queryset, compiler, _with_constants(sql, parameters), tuple(places)
 
     _written.append(written)
 
@@ -73,23 +80,59 @@ def prepared(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
     def ask(*args: P.args, **values: P.kwargs) -> list[Row]:
         if args or values.keys() != names:
             raise TypeError(f"{build.__qualname__} takes exactly the keywords {', '.join(names)}")
-        queryset, compiler, sql, parameters = written()
+        queryset, compiler, sql, places = written()
         connection = connections[DEFAULT_DB_ALIAS]
         if queryset.query.select_for_update and connection.get_autocommit():
             raise TransactionManagementError("a lock lasts as long as its transaction, and there is none")
-        bound = tuple(
-            _plain(values[parameter.name]) if isinstance(parameter, Parameter) else parameter
-            for parameter in parameters
-        )
+        with prepared_cursor() as cursor:
+            cursor.execute(sql, [_plain(values[name]) for name in places])
+            found = cursor.fetchall()
         # The copy answers for this call: connections belong to threads.
         mine: Any = copy(compiler)
         mine.connection = connection
-        mine.as_sql = lambda *_, **__: (sql, bound)
+        mine.execute_sql = lambda *_, **__: [found]
         asked: Any = queryset.all()
         asked.query.get_compiler = lambda *_, **__: mine
         return list(asked)
 
     return ask
+
+
+def prepared_cursor() -> CursorWrapper:
+    """A cursor that sends values apart from the statement, which the database plans once a connection.
+
+    Where statements are taken down (DEBUG, tests that count them), an ordinary one, to show their values.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.queries_logged:
+        return connection.cursor()
+    connection.ensure_connection()
+    raw = connection.connection
+    usual, raw.cursor_factory = raw.cursor_factory, _PreparingCursor
+    try:
+        return connection.cursor()
+    finally:
+        raw.cursor_factory = usual
+
+
+class _PreparingCursor(ServerBindingCursor):
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        raw = cast(Any, self).connection
+        # Other cursors prepare nothing: with the values in it a statement hardly comes twice.
+        raw.prepare_threshold = 0
+        try:
+            return super().execute(query, params, **options)  # type: ignore[misc]  # psycopg's
+        finally:
+            raw.prepare_threshold = None
+
+
+def _with_constants(sql: str, parameters: Iterable[Any]) -> str:
+    """What is the same in every call becomes part of the statement: partial indexes are chosen by it."""
+    written = (
+        "%s" if isinstance(value, Parameter) else Literal(value).as_string().replace("%", "%%")
+        for value in parameters
+    )
+    return sql.replace("%%", "%%%%") % tuple(written)
 
 
 def _plain(value: Any) -> Any:

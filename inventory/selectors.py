@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Q
 
+from config.prepared import prepared_cursor
 from inventory.errors import UnknownSerial
 from inventory.models import Bin, Lot, Movement, Recall, StockAlert, Transfer, Unit, Warehouse
 from inventory.rules import SHELVED_ACCOUNTS, Account, Criteria, Outlook
@@ -68,7 +69,7 @@ def available_count(sku: str | None = None, *, at_most: int | None = None) -> in
 
     Args: at_most: stop counting there. "Is there any?" must not count a million units.
     """
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_AVAILABLE if sku is None else _AVAILABLE_OF_MODEL, {"sku": sku, "at_most": at_most})
         count: int = cursor.fetchone()[0]
     return count

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
 
-from config.prepared import IsAnyOf, prepared
+from config.prepared import IsAnyOf, prepared, prepared_cursor
 from roster.files.names import normalized
 from roster.models import Account, Designation, Policy, Project, ProjectRole, TwoFactorObservation
 from roster.papers import DELEGATES_PER_PROJECT, Appeal, Delegation, Disclaimer, PolicyException, ProjectEvent
@@ -27,7 +26,7 @@ class CurrentSnapshots:
 
 def current_snapshots() -> CurrentSnapshots:
     """What the roster stands on; one query."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_LATEST_RECEIPTS)
         latest = {kind: (snapshot_id, taken_at) for kind, snapshot_id, taken_at in cursor.fetchall()}
     roles, accounts = latest.get("roles"), latest.get("accounts")

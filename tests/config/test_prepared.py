@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from threading import current_thread
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.db.models import QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.transaction import TransactionManagementError
+from django.test.utils import CaptureQueriesContext
 
 from config.models import User
 from config.prepared import IsAnyOf, prepared
@@ -110,3 +111,30 @@ def test_threads_ask_over_their_own_connections() -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(ask, range(40)))
     assert [rows for _, rows in found] == [[accounts[number % 4]] for number in range(40)]
+
+
+@pytest.mark.django_db
+def test_the_database_plans_it_once_a_connection() -> None:
+    an_account("ada")
+    for username in ("ada", "bob", "100%"):
+        named(username=username)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE statement LIKE %s",
+            ['%FROM "roster_account"%'],
+        )
+        assert cursor.fetchall() == [(3,)]
+
+
+@pytest.mark.django_db
+def test_what_is_the_same_in_every_call_is_part_of_the_statement() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert odd_ones(username="ada") == []
+    assert "'100%'" in queries[0]["sql"]
+    an_account("100%")
+    assert [account.username for account in odd_ones(username="ada")] == ["100%"]
+
+
+@prepared
+def odd_ones(*, username: str) -> QuerySet[Account]:
+    return Account.objects.filter(username="100%").exclude(username=username)
