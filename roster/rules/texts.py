@@ -93,7 +93,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         ),
         "waitlist": Text(
             "Keys cannot be sent to {country} yet: {why}",
-            "Join the waiting list for {country} and you will be told when it opens.",
+            "Choose {country} under “Where you are” on My standing, and you will be told when it opens.",
         ),
         "paused": Text(
             "Sending keys to {country} is paused: {why}",

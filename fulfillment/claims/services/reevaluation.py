@@ -1,6 +1,6 @@
 """Take up another policy, look at everybody again, and tell those who are newly admitted, once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -9,7 +9,7 @@ from django.db import transaction
 
 from config.errors import BadRequest, FieldError
 from config.jobs import defer
-from fulfillment.claims.models import Campaign
+from fulfillment.claims.models import Campaign, Region
 from fulfillment.claims.roster_facts import facts_of_everybody
 from fulfillment.claims.services.waves import invite_by_mail
 from fulfillment.claims.waves import PolicyAdoption, Standing
@@ -64,10 +64,17 @@ def reevaluate(*, campaign_id: int, now: datetime, adoption_id: int | None = Non
     adoption = adoption_id and PolicyAdoption.objects.select_related("before").get(pk=adoption_id)
     judge = Judge(parse_policy(campaign.policy.document), now)
     before = Judge(parse_policy(adoption.before.document), now) if adoption else None
+    opened = _open_countries(now)
     told = 0
     for batch in _batches(facts_of_everybody(campaign=campaign, now=now)):
-        told += _look_at(batch, campaign=campaign, judge=judge, before=before, now=now)
+        told += _look_at(batch, campaign=campaign, judge=judge, before=before, opened=opened, now=now)
     return told
+
+
+def _open_countries(now: datetime) -> dict[str, datetime]:
+    """Since when keys go to each country."""
+    rows = Region.objects.in_force(now).filter(status=Region.Status.OPEN, key_model=None, subdivision="")
+    return dict(rows.values_list("country", "valid_from"))
 
 
 def _batches(everybody: Iterator[Facts]) -> Iterator[list[Facts]]:
@@ -76,27 +83,32 @@ def _batches(everybody: Iterator[Facts]) -> Iterator[list[Facts]]:
 
 
 def _look_at(
-    batch: list[Facts], *, campaign: Campaign, judge: Judge, before: Judge | None, now: datetime
+    batch: list[Facts],
+    *,
+    campaign: Campaign,
+    judge: Judge,
+    before: Judge | None,
+    opened: Mapping[str, datetime],
+    now: datetime,
 ) -> int:
     with transaction.atomic():
         named = {account.username: account for account in Account.objects.filter(username__in=_names(batch))}
-        known = dict(
-            Standing.objects.filter(campaign=campaign, account__in=named.values()).values_list(
-                "account_id", "is_admitted"
-            )
-        )
+        standings = Standing.objects.filter(campaign=campaign, account__in=named.values())
+        known = {standing.account_id: standing for standing in standings}
         changed, told = [], 0
         for facts in batch:
             account = named.get(facts.username)
             if account is None:  # renamed meanwhile; the next look has them
                 continue
             is_admitted = _admits(judge, facts)
-            was = known.get(account.pk)
+            standing = known.get(account.pk)
+            was = standing.is_admitted if standing else None
             if was is None and before is not None:
                 was = _admits(before, facts)
             if is_admitted and was is False and not facts.live_claims:
-                told += _tell(account, campaign, by_policy=before is not None, now=now)
-            if known.get(account.pk) is not is_admitted:
+                opened_on = _opened_since(standing, account, opened)
+                told += _tell(account, campaign, by_policy=before is not None, opened_on=opened_on, now=now)
+            if standing is None or standing.is_admitted is not is_admitted:
                 changed.append(
                     Standing(campaign=campaign, account=account, is_admitted=is_admitted, since=now)
                 )
@@ -120,7 +132,17 @@ def _admits(judge: Judge, facts: Facts) -> bool:
     return not any(outcome == "fail" and rule not in aside for rule, outcome in judge.outcomes(unclaimed))
 
 
-def _tell(account: Account, campaign: Campaign, *, by_policy: bool, now: datetime) -> bool:
+def _opened_since(
+    standing: Standing | None, account: Account, opened: Mapping[str, datetime]
+) -> datetime | None:
+    """When the country that the person named opened, if it was not open when they were last looked at."""
+    since = opened.get(account.country)
+    return since if standing and since and since > standing.since else None
+
+
+def _tell(
+    account: Account, campaign: Campaign, *, by_policy: bool, opened_on: datetime | None, now: datetime
+) -> bool:
     if account.do_not_contact_since is not None:
         return False
     if by_policy:
@@ -139,5 +161,5 @@ def _tell(account: Account, campaign: Campaign, *, by_policy: bool, now: datetim
     # It is not the rules that changed, it is what the roster says of them.
     projects = critical_projects_of(account)
     if projects:
-        invite_by_mail(account=account, campaign=campaign, projects=projects, now=now)
+        invite_by_mail(account=account, campaign=campaign, projects=projects, opened_on=opened_on, now=now)
     return bool(projects)

@@ -176,13 +176,24 @@ def _invite(invitation_id: int, wave: Wave, now: datetime) -> bool:
     return True
 
 
-def invite_by_mail(*, account: Account, campaign: Campaign, projects: Sequence[str], now: datetime) -> None:
-    """Queue the invitation, once a campaign, for the working hours of where the person is."""
+def invite_by_mail(
+    *,
+    account: Account,
+    campaign: Campaign,
+    projects: Sequence[str],
+    now: datetime,
+    opened_on: datetime | None = None,
+) -> None:
+    """Queue the invitation, once a campaign, for the working hours of where the person is.
+
+    Args: opened_on: since when keys go to their country, for whom an earlier invitation was of no use.
+    """
+    opening = f":{account.country}:{opened_on.date()}" if opened_on else ""
     queue_notice(
         account_id=account.pk,
         template=Notice.Template.INVITATION,
         context=invitation_context(campaign, projects),
-        once=f"invitation:{campaign.slug}:{account.pk}",
+        once=f"invitation:{campaign.slug}:{account.pk}{opening}",
         country=account.country,
         now=now,
     )

@@ -15,13 +15,15 @@ from fulfillment.claims.roster_facts import facts_of_everybody
 from fulfillment.claims.selectors import explain, facts_for
 from fulfillment.claims.services.previewing import preview_draft, preview_over_the_roster
 from fulfillment.claims.services.reevaluation import REEVALUATE, adopt_policy, reevaluate
+from fulfillment.claims.services.regions import load_regions
+from fulfillment.claims.services.waves import invite_by_mail
 from fulfillment.claims.waves import PolicyAdoption, Standing
 from fulfillment.notices.models import Notice
 from roster.models import Account
 from roster.policies import shipped_policy
 from roster.rules import parse_policy
 from roster.services.policies import draft_policy, publish_draft, publish_policy
-from roster.services.wishes import do_not_contact, opt_out
+from roster.services.wishes import do_not_contact, opt_out, say_where
 from tests.conftest import MakeClaim, Roster, import_roster
 
 pytestmark = pytest.mark.django_db
@@ -202,6 +204,33 @@ def test_the_roster_makes_people_eligible_and_they_are_invited_once(
     Account.objects.filter(username="m-guarded").update(opted_out_at=None)
     reevaluate(campaign_id=campaign.pk, now=now)
     assert told() == [("invitation", "m-guarded")]
+
+
+@pytest.mark.parametrize("was_invited", [True, False], ids=["invited before", "never invited"])
+def test_who_named_a_country_that_opens_is_told_once(
+    was_invited: bool, roster: Roster, campaign: Campaign, now: datetime
+) -> None:
+    """As the refusal promises (`region`, `waitlist`), even to those whose invitation came too early."""
+    waits: dict[str, Any] = {
+        "country": "PT",
+        "status": "waitlist",
+        "reason": "A carrier is being found.",
+        "source": "tests",
+    }
+    waits |= {"promised_days": 0, "ceiling_cents": 0}
+    load_regions(document={"regions": [waits]}, now=now)
+    if was_invited:
+        invite_by_mail(account=roster["m-owner"], campaign=campaign, projects=["keystone-lib"], now=now)
+    say_where(account=roster["m-owner"], country="PT", time_zone="", actor="maintainer:1", now=now)
+    assert reevaluate(campaign_id=campaign.pk, now=now) == 0
+    later = now + timedelta(days=1)
+    load_regions(document={"regions": [waits | {"status": "open", "promised_days": 9}]}, now=later)
+    before = told()
+    assert reevaluate(campaign_id=campaign.pk, now=later) == 1
+    assert told() == [*before, ("invitation", "m-owner")]
+    Standing.objects.filter(account=roster["m-owner"]).update(is_admitted=False, since=now)
+    reevaluate(campaign_id=campaign.pk, now=later + timedelta(hours=1))
+    assert told() == [*before, ("invitation", "m-owner")]
 
 
 def test_a_draft_or_a_policy_yet_to_come_is_not_taken_up(campaign: Campaign, now: datetime) -> None:
