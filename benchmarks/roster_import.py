@@ -129,8 +129,12 @@ def scratch_database() -> Iterator[None]:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
+    from django.conf import settings
     from django.db import connection
 
+    # As a deployment has it. A checkout's .env says true, and then Django writes down every query of ours,
+    # and none of a baseline that goes past it.
+    settings.DEBUG = False
     connection.settings_dict["TEST"]["NAME"] = DATABASE
     name = connection.settings_dict["NAME"]
     connection.creation.create_test_db(verbosity=0, autoclobber=True)

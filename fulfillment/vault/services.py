@@ -141,16 +141,17 @@ def _locked_key(*, subject: str) -> QuerySet[DataKey]:
 
 
 def _open(*, subject: str, kind: Kind, name: str, purpose: Purpose, actor: str, now: datetime) -> bytes:
-    document = (
-        SealedDocument.objects.select_related("data_key")
-        .filter(data_key__subject=subject, kind=kind, name=name)
-        .first()
+    sealed = SealedDocument.objects.filter(data_key__subject=subject, kind=kind, name=name).values_list(
+        "nonce", "ciphertext", "data_key__wrapped_key", "data_key__wrapping_key_id"
     )
-    if document is None or document.data_key.wrapped_key is None:
+    nonce, ciphertext, wrapped_key, key_id = sealed.first() or (b"", b"", None, "")
+    if wrapped_key is None:
         raise Shredded(subject)
     Opening.objects.create(subject=subject, kind=kind, purpose=purpose, actor=actor, opened_at=now)
-    sealed = crypto.Sealed(bytes(document.nonce), bytes(document.ciphertext))
-    return crypto.unseal(_unwrap(document.data_key), sealed, bound_to=binding_of(subject, kind, name))
+    key = crypto.unwrap(bytes(wrapped_key), key_id=key_id, subject=subject)
+    return crypto.unseal(
+        key, crypto.Sealed(bytes(nonce), bytes(ciphertext)), bound_to=binding_of(subject, kind, name)
+    )
 
 
 def _unwrap(data_key: DataKey) -> bytes:

@@ -4,10 +4,11 @@ The purchase protocol rests on how this client behaves (INTEGRATIONS § 1), so i
 and tests/fulfillment/shipping/test_easypost_gateway.py holds it to that.
 """
 
+import json
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -240,7 +241,7 @@ class EasyPostGateway:
         return reading.read_created(body)
 
     def _bought_page(self, body: Json) -> BoughtPage:
-        shipments = [self._status(_plain_value(one)) for one in body["shipments"]]
+        shipments = [self._status(one) for one in body["shipments"]]
         return BoughtPage(tuple(shipments), has_more=bool(body.get("has_more")))
 
     def _status(self, body: Json) -> ShipmentStatus:
@@ -261,9 +262,15 @@ class EasyPostGateway:
         raise GatewayError(Failure.PERMANENT, "LABEL.FOREIGN_ADDRESS")
 
     def _ask(self, call: Callable[[Any], Any], read: Callable[[Json], T]) -> T:
-        """Make one call and read its answer. Whatever goes wrong, in the call or after, is a GatewayError."""
+        """Make one call and read its answer. Whatever goes wrong, in the call or after, is a GatewayError.
+
+        A body is read as it came: the client makes objects of it, and unmaking them takes as long again.
+
+        Args: call: may also give plain values in place of an answer.
+        """
         try:
-            return read(_plain(call(self._client())))
+            answer = call(self._client())
+            return read(answer if isinstance(answer, dict) else _object(self._of_this_thread.last.text))
         except GatewayError:
             raise
         except EasyPostError as error:
@@ -290,6 +297,8 @@ class EasyPostGateway:
         session.mount("https://", HTTPAdapter(max_retries=_CONNECT_TWICE_MORE))
         # The client mounts its own adapter on its host, which would win over the two above.
         session.mount(self._api_base.split("/v2")[0], HTTPAdapter(max_retries=_CONNECT_TWICE_MORE))
+        last = self._of_this_thread.last = _LastBody()
+        client.subscribe_to_response_hook(last.keep)
         client.subscribe_to_response_hook(_note)
         self._sessions.add(session)
         return client
@@ -298,6 +307,15 @@ class EasyPostGateway:
         """Close the connections of every thread. The gateway opens new ones when it is used again."""
         for session in list(self._sessions):
             session.close()
+
+
+class _LastBody:
+    """The body of a client's last answer."""
+
+    text = ""
+
+    def keep(self, *, response_body: str, **answer: Any) -> None:
+        self.text = response_body
 
 
 def _note(**answer: Any) -> None:
@@ -334,18 +352,11 @@ def _translated(error: EasyPostError) -> GatewayError:
     return GatewayError(Failure.PERMANENT if refused else Failure.UNKNOWN, code, status=status)
 
 
-def _plain(answer: Any) -> Json:
-    """The client's object as plain values; its own objects cannot even be asked what they contain."""
-    plain = answer.to_dict() if hasattr(answer, "to_dict") else answer
-    if not isinstance(plain, Mapping):
+def _object(body: str) -> Json:
+    document = json.loads(body)
+    if not isinstance(document, dict):
         raise TypeError("an answer is an object")
-    return {name: _plain_value(value) for name, value in plain.items()}
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain_value(item) for item in value]
-    return value.to_dict() if hasattr(value, "to_dict") else value
+    return document
 
 
 def _check_id(value: str, prefix: str) -> None:

@@ -96,7 +96,7 @@ class EasyPostInsurance:
         start = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return self._gateway._ask(
             lambda client: client.claim.all(page_size=PAGE_SIZE, start_datetime=start),
-            lambda body: [self._claim(_plain(one)) for one in body["claims"]],
+            lambda body: [self._claim(one) for one in body["claims"]],
         )
 
     def _claim(self, body: Mapping[str, Any]) -> FiledClaim:
@@ -114,8 +114,3 @@ def insurers_of(gateway: CarrierGateway) -> InsuranceGateway:
     """The insurance of the vendor that this gateway buys from."""
     assert isinstance(gateway, EasyPostGateway), "the one vendor there is"
     return EasyPostInsurance(gateway)
-
-
-def _plain(one: Any) -> Mapping[str, Any]:
-    plain: Mapping[str, Any] = one.to_dict() if hasattr(one, "to_dict") else one
-    return plain

@@ -93,7 +93,7 @@ def _compare(
     found.labels += 1
     found.cents += label.cost_cents
     if purchase is not None and purchase.state in _UNDECIDED:
-        if outcomes.record_bought(purchase_id=purchase.pk, label=label, now=now):
+        if outcomes.record_bought(purchase, label=label, now=now):
             found.adopted.append(str(purchase.pk))
         return
     if purchase is not None and purchase.state in _CLAIMED:

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
 
 from fulfillment.claims.services.progress import ACTOR
 from fulfillment.shipping.gateways.base import (
@@ -48,14 +47,15 @@ class _Obstacle(Exception):
     vendor_shipment_id: str | None = None
 
 
-def create(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> None:
+def create(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
     """Take a planned purchase to `created`, with the vendor's id and the rate chosen.
 
-    Raises: GatewayError: nothing happened that counts, and the same job can try again.
-    Locks:  none held; taking the lease says which of two workers goes on.
+    Returns: whether it is created and `purchase` shows it; otherwise the row says what came of it.
+    Raises:  GatewayError: nothing happened that counts, and the same job can try again.
+    Locks:   none held; taking the lease says which of two workers goes on.
     """
     if not _take(purchase, gateway=gateway, worker=worker, now=now):
-        return
+        return False
     try:
         address = _open(purchase, now=now)
         described = _describe(purchase, address, now=now)
@@ -78,7 +78,7 @@ def create(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now
         if not is_about_us:
             outcomes.open_case_of(purchase, CaseReason.PURCHASE_REFUSED, detail=error.code, now=now)
     else:
-        outcomes.make_ready(
+        return outcomes.make_ready(
             purchase,
             vendor_shipment_id=created.id,
             # What comes back goes into quarantine, so losing it would cost nothing more.
@@ -87,20 +87,24 @@ def create(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now
             else insured_cents(described.value_cents, from_cents=settings.ENVIRONMENT.insure_from_cents),
             **as_fields(choice),
         )
+    return False
 
 
 def _take(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
-    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
-    return bool(
-        LabelPurchase.objects.filter(free, pk=purchase.pk, state=_P.PLANNED).update(
-            lease_owner=worker, lease_until=now + settle_interval(gateway.timeout)
-        )
+    """Take the lease, unless another worker has it; of two, one row count is 0."""
+    return outcomes.write(
+        purchase,
+        if_still={"state": _P.PLANNED},
+        only_if="(lease_until IS NULL OR lease_until <= %s)",
+        given=[now],
+        lease_owner=worker,
+        lease_until=now + settle_interval(gateway.timeout),
     )
 
 
 def _put_down(purchase: LabelPurchase, *, code: str) -> None:
-    LabelPurchase.objects.filter(pk=purchase.pk, state=_P.PLANNED).update(
-        lease_owner="", lease_until=None, last_error=code
+    outcomes.write(
+        purchase, if_still={"state": _P.PLANNED}, lease_owner="", lease_until=None, last_error=code
     )
 
 

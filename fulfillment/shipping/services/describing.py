@@ -11,7 +11,7 @@ from fulfillment.shipping.rules.lettering import for_carriers
 from fulfillment.shipping.rules.parcels import Content, TooMuch, parcel_for
 from fulfillment.shipping.sender import sender_at
 from fulfillment.vault.addresses import PostalAddress
-from inventory.models import Unit
+from inventory.models import KeyModel
 
 
 class CannotBeDescribed(Exception):
@@ -37,7 +37,8 @@ def describe(purchase: LabelPurchase, address: PostalAddress) -> Description:
     """
     shipment = purchase.shipment
     sender = sender_at(shipment.warehouse)
-    contents = [content_of(unit) for unit in shipment.units.select_related("key_model").order_by("id")]
+    models = KeyModel.objects.filter(units__shipments=shipment).order_by("units__id")
+    contents = [content_of(model) for model in models]
     customs = _customs(purchase, contents, address, sender=sender)
     try:
         parcel = parcel_for(contents)
@@ -52,9 +53,8 @@ def describe(purchase: LabelPurchase, address: PostalAddress) -> Description:
     )
 
 
-def content_of(unit: Unit) -> Content:
-    """A key as parcels count it."""
-    model = unit.key_model
+def content_of(model: KeyModel) -> Content:
+    """A key of this model as parcels count it."""
     return Content(
         sku=model.sku,
         description=model.name,

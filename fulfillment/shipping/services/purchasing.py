@@ -10,9 +10,6 @@ and that this room never buys on a second one while the fate of the first is unk
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F
-
-from fulfillment.claims.models import Claim
 from fulfillment.shipping.gateways.base import CarrierGateway, GatewayError
 from fulfillment.shipping.models import BuyingPause, LabelPurchase
 from fulfillment.shipping.rules.cases import CaseReason
@@ -30,6 +27,11 @@ from fulfillment.shipping.services.creating import as_fields, choose_again, crea
 from fulfillment.shipping.services.pausing import end_pauses, pause_for
 
 _P = PurchaseState
+# Of a purchase's row: its claim is held back.
+_IS_HELD = """
+    EXISTS (SELECT FROM shipping_shipment JOIN claims_claim ON claims_claim.id = claim_id
+            WHERE shipping_shipment.id = shipment_id AND held_at IS NOT NULL)
+"""
 
 
 def buy_label(
@@ -41,7 +43,9 @@ def buy_label(
     Raises: GatewayError: nothing was bought and the same job can try again.
     Locks:  none held; conditional updates say which of two workers goes on.
     """
-    purchase = LabelPurchase.objects.select_related("shipment__claim").get(pk=purchase_id)
+    purchase = LabelPurchase.objects.select_related("shipment__claim", "shipment__warehouse").get(
+        pk=purchase_id
+    )
     if purchase.mode != gateway.mode:
         open_case(
             shipment=purchase.shipment, reason=CaseReason.PURCHASE_REFUSED, detail="MODE.CONFLICT", now=now
@@ -51,30 +55,28 @@ def buy_label(
     if any(pause.until > now for pause in pauses):
         # Nothing is asked of the vendor; the sweep brings it back when the pause is over.
         return _P(purchase.state)
-    if purchase.state == _P.PLANNED:
-        create(purchase, gateway=gateway, worker=worker, now=now)
+    # What a step writes it also keeps in `purchase`; only after another worker's is the row read again.
+    if purchase.state == _P.PLANNED and not create(purchase, gateway=gateway, worker=worker, now=now):
         purchase.refresh_from_db()
-    if purchase.state == _P.CREATED:
-        buy(purchase, gateway=gateway, worker=worker, now=now)
+    if purchase.state == _P.CREATED and not buy(purchase, gateway=gateway, worker=worker, now=now):
         purchase.refresh_from_db()
     if pauses and purchase.state == _P.BOUGHT:
         end_pauses()
     return _P(purchase.state)
 
 
-def buy(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> None:
+def buy(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
     """Buy on the vendor's shipment of a purchase that is created, or buying and proved unbought twice.
 
-    Raises: GatewayError: nothing was bought and the same job can try again.
+    Returns: whether the label was bought and `purchase` shows it; otherwise the row says what came of it.
+    Raises:  GatewayError: nothing was bought and the same job can try again.
     """
-    if Claim.objects.filter(shipments=purchase.shipment_id, held_at__isnull=False).exists():
-        # Nothing more is spent on it; one that is proved unbought can then be retired.
-        if purchase.state == _P.BUYING:
-            outcomes.make_ready(purchase)
-        return
     for _ in range(MAX_ATTEMPTS):
         if not _start_attempt(purchase, gateway=gateway, worker=worker, now=now):
-            return
+            if purchase.state == _P.BUYING:
+                # Nothing more is spent on a claim that is held back; proved unbought, it can be retired then.
+                outcomes.make_ready(purchase, only_if=_IS_HELD)
+            return False
         assert purchase.vendor_shipment_id, "the vendor's id is stored before the purchase"
         try:
             label = gateway.buy(
@@ -82,27 +84,30 @@ def buy(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: d
             )
         except GatewayError as error:
             if not _after_refusal(purchase, error, gateway=gateway, now=now):
-                return
+                return False
         else:
-            outcomes.record_bought(purchase_id=purchase.pk, label=label, now=now)
-            return
+            return outcomes.record_bought(purchase, label=label, now=now)
+    return False
 
 
 def _start_attempt(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
-    """Commit that this worker is about to buy; of two, one row count is 0."""
-    started = LabelPurchase.objects.filter(
-        pk=purchase.pk, state=purchase.state, buy_attempts=purchase.buy_attempts
-    ).update(
+    """Commit that this worker is about to buy, unless the claim is held back; of two, one row count is 0."""
+    return outcomes.write(
+        purchase,
+        # What is about to be paid for is what was read.
+        if_still={
+            "state": purchase.state,
+            "buy_attempts": purchase.buy_attempts,
+            "rate_id": purchase.rate_id,
+        },
+        only_if=f"NOT {_IS_HELD}",
         state=_P.BUYING,
-        buy_attempts=F("buy_attempts") + 1,
+        buy_attempts=purchase.buy_attempts + 1,
         buy_started_at=now,
         checked_at=None,
         lease_owner=worker,
         lease_until=now + settle_interval(gateway.timeout),
     )
-    if started:
-        purchase.refresh_from_db()
-    return bool(started)
 
 
 def _after_refusal(
@@ -150,7 +155,4 @@ def _rate_again(purchase: LabelPurchase, *, gateway: CarrierGateway, now: dateti
         assert choice.case is not None
         outcomes.fail(purchase, case=choice.case, detail=choice.why, now=now)
         return False
-    if outcomes.make_ready(purchase, **as_fields(choice)):
-        purchase.refresh_from_db()
-        return True
-    return False
+    return outcomes.make_ready(purchase, **as_fields(choice))

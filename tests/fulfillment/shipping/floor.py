@@ -68,7 +68,7 @@ class Floor:
             cost_cents=407,
             currency="USD",
         )
-        record_bought(purchase_id=purchase.pk, label=label, now=self.now)
+        record_bought(purchase, label=label, now=self.now)
         return Shipment.objects.get(pk=purchase.shipment_id)
 
 

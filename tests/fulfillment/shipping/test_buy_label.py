@@ -1,5 +1,7 @@
 """From an accepted claim to a label: the plain way, against the real client and the stand-in."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 import pytest
@@ -55,3 +57,12 @@ def test_a_label_is_bought_and_everything_moves_with_it(
     assert labels_bought(vendor, purchase.pk) == 1
     assert vendor.state()["spent_cents"] == purchase.cost_cents
     assert invariants.verify().violations == []
+
+
+def test_a_label_takes_few_statements(
+    plan: Plan, buy: Buy, django_assert_max_num_queries: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    planned = plan()
+    # Six commits, five reads and what makes the label known; a savepoint stands for the outermost commit.
+    with django_assert_max_num_queries(18):
+        assert buy(planned).state == PurchaseState.BOUGHT

@@ -108,7 +108,7 @@ def without_lease_on_the_creation(patch: Patch) -> None:
 
 
 def without_the_attempts_number(patch: Patch) -> None:
-    patch.setattr(outcomes, "_attempt", lambda purchase: LabelPurchase.objects.filter(pk=purchase.pk))
+    patch.setattr(outcomes, "_attempt", lambda purchase: {})
 
 
 def without_the_race_for_the_attempt(patch: Patch) -> None:

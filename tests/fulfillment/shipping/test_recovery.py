@@ -108,7 +108,7 @@ def test_a_late_answer_to_an_adopted_purchase_changes_nothing(
     assert adopted.vendor_shipment_id
     late = gateway.retrieve(adopted.vendor_shipment_id).label
     assert late is not None
-    assert outcomes.record_bought(purchase_id=adopted.pk, label=late, now=now + 2 * SETTLE) is False
+    assert outcomes.record_bought(adopted, label=late, now=now + 2 * SETTLE) is False
     assert fresh(unheard).bought_at == now + SETTLE
     assert movements_of(adopted.shipment.claim) == ["receive", "reserve"]
     assert invariants.verify().violations == []
