@@ -41,20 +41,23 @@ def wake(task_name: str, /) -> None:
     transaction.on_commit(partial(_wake, task_name))
 
 
-def commit_and_wake(task_name: str, /, statement: str, parameters: Sequence[Any]) -> int:
-    """Commit one statement and wake a job of this name if it changed a row; how many it changed.
+def commit_and_wake(
+    task_name: str, /, statement: str, parameters: Sequence[Any]
+) -> Sequence[tuple[Any, ...]]:
+    """Commit one statement and wake a job of this name if it returned a row; the rows it returned.
 
     Outside a transaction it is one round trip where `wake` needs two, and in a burst the way to the database
     is most of what a small row costs. The look at the queue comes after the commit, as `wake` has it.
+
+    Args: statement: ends in RETURNING.
     """
-    if connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
-            changed: int = cursor.rowcount
-        if changed:
-            wake(task_name)
-        return changed
     with connection.cursor() as cursor:
+        if connection.in_atomic_block:
+            cursor.execute(statement, parameters)
+            changed: Sequence[tuple[Any, ...]] = cursor.fetchall()
+            if changed:
+                wake(task_name)
+            return changed
         try:
             cursor.execute(f"BEGIN; {statement}; COMMIT; {_WAITS}", [*parameters, task_name])
         except BaseException:
@@ -63,7 +66,7 @@ def commit_and_wake(task_name: str, /, statement: str, parameters: Sequence[Any]
                 connection.connection.rollback()
             raise
         cursor.nextset()
-        changed = cursor.rowcount
+        changed = cursor.fetchall()
         cursor.nextset()
         cursor.nextset()
         is_waiting = cursor.fetchone() is not None

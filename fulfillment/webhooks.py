@@ -6,14 +6,19 @@ What differs between vendors comes as an `Intake`. Nothing of a refused webhook 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache, partial
+from operator import attrgetter
 from typing import Any, NoReturn, Protocol
+
+from django.db import connection
 
 from config.errors import KeydeskError
 from config.jobs import commit_and_wake
 from fulfillment.models import Provider, RefusedWebhook
+from fulfillment.together import Together
 
 MAX_BYTES = 1_000_000
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
@@ -126,9 +131,20 @@ def _read(intake: Intake, *, body: bytes, headers: Mapping[str, str]) -> Event:
 _INSERT = """
 INSERT INTO fulfillment_webhook
     (provider, event_id, kind, mode, occurred_at, received_at, body, body_sha256)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+VALUES {rows}
 ON CONFLICT (provider, event_id) DO NOTHING
+RETURNING event_id
 """
+_ROW = "(%s, %s, %s, %s, %s, %s, %s, %s)"
+
+
+@dataclass
+class _Delivery:
+    """One delivery on its way into the table."""
+
+    event_id: str
+    row: Sequence[Any]
+    is_first: bool = False
 
 
 def _store(intake: Intake, event: Event, *, body: bytes, now: datetime) -> bool:
@@ -143,7 +159,30 @@ def _store(intake: Intake, event: Event, *, body: bytes, now: datetime) -> bool:
         json.dumps(event.body),
         hashlib.sha256(body).hexdigest(),
     ]
-    return bool(commit_and_wake(intake.job, _INSERT, row))
+    delivery = _Delivery(event.event_id, row)
+    if connection.in_atomic_block:
+        # What another thread's transaction does is not undone with this one.
+        _insert(intake.job, [delivery])
+    else:
+        _at_once(intake.job)(delivery)
+    return delivery.is_first
+
+
+@cache
+def _at_once(job: str) -> Together[_Delivery]:
+    """Deliveries that come while one is being stored share the next statement, its commit and its look."""
+    return Together(partial(_insert, job))
+
+
+def _insert(job: str, deliveries: Collection[_Delivery]) -> None:
+    # In one order, so that of two processes with the same events neither waits for the other.
+    ordered = sorted(deliveries, key=attrgetter("event_id"))
+    statement = _INSERT.format(rows=", ".join([_ROW] * len(ordered)))
+    new = commit_and_wake(job, statement, [value for one in ordered for value in one.row])
+    first = {event_id for (event_id,) in new}
+    for one in ordered:
+        one.is_first = one.event_id in first
+        first.discard(one.event_id)
 
 
 def parse_strictly(body: bytes) -> dict[str, Any]:
@@ -152,9 +191,7 @@ def parse_strictly(body: bytes) -> dict[str, Any]:
     Raises: BadBody.
     """
     try:
-        document = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_once_each, parse_constant=_refuse_constant
-        )
+        document = _STRICT.decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
         raise BadBody("not JSON") from None
     if not isinstance(document, dict):
@@ -171,6 +208,9 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise BadBody(f"{name} is not JSON")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_once_each, parse_constant=_refuse_constant)
 
 
 def kept_text(document: Mapping[str, Any], name: str, *, longest: int = MAX_TEXT) -> str:

@@ -1,6 +1,9 @@
 """Webhooks outside a transaction: committed, and their job woken, by one message to the database."""
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,13 +12,18 @@ from django.db import DatabaseError, connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from config.jobs import commit_and_wake
+from fulfillment import webhooks
 from fulfillment.models import Webhook
+from fulfillment.shipping.gateways.events import EasyPostIntake
 from fulfillment.shipping.models import LabelPurchase
+from fulfillment.webhooks import receive
 from tests.flushing import _flush_past_the_triggers  # noqa: F401
-from tests.fulfillment.shipping.events import post, tracker_event
+from tests.fulfillment.shipping.events import post, signature, tracker_event
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("fulfillment.shipping.urls")]
 
+NOW = datetime(2022, 7, 11, 12, tzinfo=UTC)
+INTAKE = EasyPostIntake(["tests-new"])
 JOB = "shipping.work_webhooks"
 PARCEL = LabelPurchase(vendor_shipment_id=f"shp_{'1' * 32}", tracker_id=f"trk_{'2' * 32}")
 
@@ -29,7 +37,7 @@ def _no_jobs(transactional_db: None) -> Iterator[None]:
 
 
 def event() -> dict[str, Any]:
-    return tracker_event(PARCEL, "in_transit", at=datetime(2022, 7, 11, 12, tzinfo=UTC))
+    return tracker_event(PARCEL, "in_transit", at=NOW)
 
 
 def waiting() -> int:
@@ -42,6 +50,38 @@ def test_each_is_stored_once_and_one_job_waits_for_all() -> None:
     assert (Webhook.objects.count(), waiting()) == (3, 1)
 
 
+def test_of_a_burst_in_many_threads_each_event_is_stored_once_and_told_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows: list[int] = []
+    original = webhooks._insert
+
+    def slowly(job: str, deliveries: Collection[Any]) -> None:
+        rows.append(len(deliveries))
+        # So that the others come meanwhile.
+        time.sleep(0.05)
+        original(job, deliveries)
+
+    monkeypatch.setattr(webhooks, "_insert", slowly)
+    webhooks._at_once.cache_clear()
+    bodies = [json.dumps(event()).encode() for _ in range(8)]
+
+    def deliver(body: bytes) -> bool:
+        try:
+            return receive(INTAKE, body=body, headers={"X-Hmac-Signature": signature(body)}, now=NOW)
+        finally:
+            connection.close()
+
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            told = list(pool.map(deliver, bodies * 3))
+    finally:
+        webhooks._at_once.cache_clear()
+    assert (Webhook.objects.count(), waiting(), sum(told)) == (8, 1, 8)
+    assert {one.body["tracker"] for one in Webhook.objects.all()} == {PARCEL.tracker_id}
+    assert len(rows) < len(told) == sum(rows)
+
+
 def test_a_job_that_went_to_work_is_followed_by_another() -> None:
     post(event())
     with connection.cursor() as cursor:
@@ -52,7 +92,9 @@ def test_a_job_that_went_to_work_is_followed_by_another() -> None:
 
 def test_a_statement_that_fails_changes_nothing_and_leaves_the_connection_as_it_was() -> None:
     with pytest.raises(DatabaseError):
-        commit_and_wake(JOB, "INSERT INTO fulfillment_webhook (provider) VALUES (%s)", ["easypost"])
+        commit_and_wake(
+            JOB, "INSERT INTO fulfillment_webhook (provider) VALUES (%s) RETURNING id", ["easypost"]
+        )
     assert (Webhook.objects.count(), waiting()) == (0, 0)
     assert connection.get_autocommit()
     assert post(event()).status_code == 204
