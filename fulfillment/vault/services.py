@@ -1,6 +1,7 @@
 """Seal, open for a reason, shred. One claim at a time; every opening is logged before anything is shown."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -140,11 +141,18 @@ def _locked_key(*, subject: str) -> QuerySet[DataKey]:
     return DataKey.objects.select_for_update().filter(subject=subject)
 
 
-def _open(*, subject: str, kind: Kind, name: str, purpose: Purpose, actor: str, now: datetime) -> bytes:
-    sealed = SealedDocument.objects.filter(data_key__subject=subject, kind=kind, name=name).values_list(
+@prepared
+def _sealed(*, subject: str, kind: Kind, name: str) -> QuerySet[Any, Any]:
+    """A document and what opens it."""
+    return SealedDocument.objects.filter(data_key__subject=subject, kind=kind, name=name).values_list(
         "nonce", "ciphertext", "data_key__wrapped_key", "data_key__wrapping_key_id"
     )
-    nonce, ciphertext, wrapped_key, key_id = sealed.first() or (b"", b"", None, "")
+
+
+def _open(*, subject: str, kind: Kind, name: str, purpose: Purpose, actor: str, now: datetime) -> bytes:
+    nonce, ciphertext, wrapped_key, key_id = next(
+        iter(_sealed(subject=subject, kind=kind, name=name)), (b"", b"", None, "")
+    )
     if wrapped_key is None:
         raise Shredded(subject)
     Opening.objects.create(subject=subject, kind=kind, purpose=purpose, actor=actor, opened_at=now)

@@ -52,6 +52,16 @@ def move(
     return locked
 
 
+def move_locked(locked: Sequence[Unit], *, to_account: str, reason: str, actor: str, now: datetime) -> None:
+    """Move units that the caller's transaction has locked, as `move` does; none of them: nothing.
+
+    Raises: MoveNotAllowed: the transaction is to be undone, for earlier moves of it may stand.
+    """
+    if locked:
+        check(locked, to_account=to_account, reason=reason, reference=None)
+        apply(locked, to_account=to_account, reason=reason, reference=None, actor=actor, now=now)
+
+
 def lock_held(holder: str) -> list[Unit]:
     """Lock what a holder holds, oldest first."""
     return list(Unit.objects.held_by(holder).in_lock_order().select_for_update(no_key=True))

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from django.db.models import QuerySet
+
+from config.prepared import prepared
 from fulfillment.claims.services.progress import ACTOR
 from fulfillment.shipping.models import ParcelUnit, Shipment
 from fulfillment.shipping.rules.states import ShipmentState
@@ -18,9 +21,15 @@ def keys_of(shipment: Shipment) -> list[ParcelUnit]:
 
     Locks: none; the caller holds the parcel's row.
     """
-    rows = list(shipment.contents.select_related("shipment__claim", "unit__key_model").order_by("pk"))
+    rows = _contents(shipment=shipment)
     take_over_changes(rows)
     return rows
+
+
+@prepared
+def _contents(*, shipment: Shipment) -> QuerySet[ParcelUnit]:
+    rows = ParcelUnit.objects.select_related("shipment__claim", "unit__key_model")
+    return rows.filter(shipment=shipment).order_by("pk")
 
 
 def is_its_own(row: ParcelUnit) -> bool:

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
+from config.prepared import prepared
 from fulfillment.shipping.gateways.base import Customs, Parcel, Party
-from fulfillment.shipping.models import LabelPurchase
+from fulfillment.shipping.models import LabelPurchase, Shipment
 from fulfillment.shipping.rules.customs import customs_lines, exemption
 from fulfillment.shipping.rules.destinations import needs_customs
 from fulfillment.shipping.rules.lettering import for_carriers
@@ -37,8 +40,7 @@ def describe(purchase: LabelPurchase, address: PostalAddress) -> Description:
     """
     shipment = purchase.shipment
     sender = sender_at(shipment.warehouse)
-    models = KeyModel.objects.filter(units__shipments=shipment).order_by("units__id")
-    contents = [content_of(model) for model in models]
+    contents = [content_of(model) for model in _models_of(shipment=shipment)]
     customs = _customs(purchase, contents, address, sender=sender)
     try:
         parcel = parcel_for(contents)
@@ -51,6 +53,12 @@ def describe(purchase: LabelPurchase, address: PostalAddress) -> Description:
         customs=customs,
         value_cents=sum(content.value_cents for content in contents),
     )
+
+
+@prepared
+def _models_of(*, shipment: Shipment) -> QuerySet[KeyModel]:
+    """The model of each key in a parcel, as often as there are keys of it."""
+    return KeyModel.objects.filter(units__shipments=shipment).order_by("units__id")
 
 
 def content_of(model: KeyModel) -> Content:

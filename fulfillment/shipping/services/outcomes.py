@@ -13,7 +13,6 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_noop as _
 
 from config.jobs import defer
-from fulfillment.claims.models import Claim
 from fulfillment.claims.services.paying import STOP_PARCELS
 from fulfillment.claims.services.progress import (
     record_label_bought,
@@ -24,6 +23,7 @@ from fulfillment.shipping.models import LabelPurchase, Shipment
 from fulfillment.shipping.rules.cases import CaseReason
 from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipping.services.locking import lock_claim
 from fulfillment.shipping.services.siblings import give_up_label
 
 logger = logging.getLogger("keydesk.shipping")
@@ -58,11 +58,7 @@ def record_bought(purchase: LabelPurchase, *, label: BoughtLabel, now: datetime)
     """
     agreed = purchase.currency
     with transaction.atomic(durable=True):
-        claim = (
-            Claim.objects.select_for_update(no_key=True)
-            .only("state", "held_at")
-            .get(pk=purchase.shipment.claim_id)
-        )
+        claim = lock_claim(purchase.shipment.claim_id)
         if not _is_first_to_write(purchase, label, now=now):
             _compare(purchase, label)
             return False
@@ -189,7 +185,7 @@ def fail(purchase: LabelPurchase, *, case: CaseReason, detail: str, now: datetim
     After commit: the claimant can change the claim again, unless it is a return, and a person has a case.
     """
     with transaction.atomic(durable=True):
-        claim = Claim.objects.select_for_update(no_key=True).get(pk=purchase.shipment.claim_id)
+        claim = lock_claim(purchase.shipment.claim_id)
         if not write(purchase, if_still=_attempt(purchase), state=_P.FAILED, **_FREE, **changes):
             return False
         if not purchase.is_return:

@@ -10,6 +10,9 @@ and that this room never buys on a second one while the fate of the first is unk
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
+from config.prepared import prepared
 from fulfillment.shipping.gateways.base import CarrierGateway, GatewayError
 from fulfillment.shipping.models import BuyingPause, LabelPurchase
 from fulfillment.shipping.rules.cases import CaseReason
@@ -43,9 +46,7 @@ def buy_label(
     Raises: GatewayError: nothing was bought and the same job can try again.
     Locks:  none held; conditional updates say which of two workers goes on.
     """
-    purchase = LabelPurchase.objects.select_related("shipment__claim", "shipment__warehouse").get(
-        pk=purchase_id
-    )
+    (purchase,) = _purchases(purchase_id=purchase_id)
     if purchase.mode != gateway.mode:
         open_case(
             shipment=purchase.shipment, reason=CaseReason.PURCHASE_REFUSED, detail="MODE.CONFLICT", now=now
@@ -63,6 +64,13 @@ def buy_label(
     if pauses and purchase.state == _P.BOUGHT:
         end_pauses()
     return _P(purchase.state)
+
+
+@prepared
+def _purchases(*, purchase_id: UUID | str) -> QuerySet[LabelPurchase]:
+    return LabelPurchase.objects.select_related("shipment__claim", "shipment__warehouse").filter(
+        pk=purchase_id
+    )
 
 
 def buy(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from config.prepared import prepared
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.history import record
@@ -29,6 +30,17 @@ def others_of(shipment: Shipment) -> QuerySet[Shipment]:
     """The other parcels of the same claim that were not given up."""
     theirs = Shipment.objects.filter(claim_id=shipment.claim_id).exclude(pk=shipment.pk)
     return theirs.exclude(state=_T.CANCELLED)
+
+
+def has_others(shipment: Shipment) -> bool:
+    """Whether the claim goes in several parcels."""
+    return bool(_another(shipment=shipment.pk, claim=shipment.claim_id))
+
+
+@prepared
+def _another(*, shipment: int, claim: int) -> QuerySet[Shipment, tuple[int]]:
+    theirs = Shipment.objects.filter(claim_id=claim).exclude(pk=shipment).exclude(state=_T.CANCELLED)
+    return theirs.values_list("pk")[:1]
 
 
 def give_up_label(claim: Claim, shipment: Shipment, *, now: datetime) -> None:

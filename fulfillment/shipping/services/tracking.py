@@ -6,14 +6,15 @@ or came at the same moment as another, the vendor is asked and its answer counts
 
 import logging
 import random
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from config.prepared import prepared
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.progress import (
@@ -47,9 +48,12 @@ from fulfillment.shipping.rules.tracking import (
 )
 from fulfillment.shipping.services import insurance, outcomes, refunds
 from fulfillment.shipping.services.cases import open_case, settle_cases
-from fulfillment.shipping.services.contents import keys_of, pack_unscanned
-from fulfillment.shipping.services.siblings import others_of, tell_of_one
-from inventory.services.movements import move
+from fulfillment.shipping.services.contents import keys_of
+from fulfillment.shipping.services.locking import lock_claim, lock_parcel
+from fulfillment.shipping.services.siblings import has_others, tell_of_one
+from inventory.models import Unit
+from inventory.rules import Account, Reason
+from inventory.services.movements import lock_units, move_locked
 
 logger = logging.getLogger("keydesk.shipping")
 
@@ -135,7 +139,7 @@ def work_webhook(*, webhook_id: int, gateway: CarrierGateway, now: datetime) -> 
     Raises: GatewayError: the vendor must be asked first and does not answer; work it again later.
     Locks:  the claim's row, then the parcel's; the outcome's row says who worked it.
     """
-    webhook = Webhook.objects.filter(pk=webhook_id, outcome__isnull=True).first()
+    webhook = next(iter(_unworked_webhook(webhook_id=webhook_id)), None)
     if webhook is None:
         return None
     is_tracking = webhook.kind.startswith("tracker.") and "tracker" in webhook.body
@@ -151,6 +155,11 @@ def work_webhook(*, webhook_id: int, gateway: CarrierGateway, now: datetime) -> 
         refunds.settle(purchase=purchase, status=webhook.body["status"], now=now)
         return _close(webhook, Result.APPLIED, now=now)
     return _hear_event(purchase, webhook, gateway=gateway, now=now)
+
+
+@prepared
+def _unworked_webhook(*, webhook_id: int) -> QuerySet[Webhook]:
+    return Webhook.objects.filter(pk=webhook_id, outcome__isnull=True)
 
 
 def _hear_insurer(body: Mapping[str, Any], *, gateway: CarrierGateway, now: datetime) -> Result:
@@ -179,12 +188,21 @@ def _hear_event(
 
 def _purchase_of(body: Mapping[str, Any]) -> LabelPurchase | None:
     """By the vendor's shipment, else by its tracker; never by tracking code, which carriers use again."""
-    purchases = LabelPurchase.objects.select_related("shipment")
     if shipment_id := body.get("shipment"):
-        return purchases.filter(vendor_shipment_id=shipment_id).first()
+        return next(iter(_by_shipment(vendor_shipment_id=shipment_id)), None)
     if tracker_id := body.get("tracker"):
-        return purchases.filter(tracker_id=tracker_id).first()
+        return next(iter(_by_tracker(tracker_id=tracker_id)), None)
     return None
+
+
+@prepared
+def _by_shipment(*, vendor_shipment_id: str) -> QuerySet[LabelPurchase]:
+    return LabelPurchase.objects.select_related("shipment").filter(vendor_shipment_id=vendor_shipment_id)
+
+
+@prepared
+def _by_tracker(*, tracker_id: str) -> QuerySet[LabelPurchase]:
+    return LabelPurchase.objects.select_related("shipment").filter(tracker_id=tracker_id).order_by("pk")
 
 
 def _adopt(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> None:
@@ -213,9 +231,9 @@ def _apply(
 ) -> str | None:
     """Record a tracker's word and, if it counts, move parcel, units and claim by it, in one transaction."""
     with transaction.atomic(durable=True):
-        claim = Claim.objects.select_for_update(no_key=True).get(pk=purchase.shipment.claim_id)
-        shipment = Shipment.objects.select_for_update(no_key=True).get(pk=purchase.shipment_id)
-        if webhook is not None and WebhookOutcome.objects.filter(webhook=webhook).exists():
+        claim = lock_claim(purchase.shipment.claim_id)
+        shipment = lock_parcel(purchase.shipment_id)
+        if webhook is not None and _outcomes(webhook=webhook):
             return None
         weight = weigh(
             Word(state.status, said_at),
@@ -250,8 +268,19 @@ def _apply(
 
 def _newest(purchase: LabelPurchase) -> Word | None:
     """The last word that counted."""
-    update = purchase.tracking_updates.filter(is_applied=True).order_by("-said_at", "-pk").first()
+    update = next(iter(_newest_applied(purchase=purchase)), None)
     return Word(update.status, update.said_at) if update else None
+
+
+@prepared
+def _newest_applied(*, purchase: LabelPurchase) -> QuerySet[TrackingUpdate]:
+    applied = TrackingUpdate.objects.filter(purchase=purchase, is_applied=True)
+    return applied.order_by("-said_at", "-pk")[:1]
+
+
+@prepared
+def _outcomes(*, webhook: Webhook) -> QuerySet[WebhookOutcome]:
+    return WebhookOutcome.objects.filter(webhook=webhook)
 
 
 def _effect(purchase: LabelPurchase, shipment: Shipment, state: TrackerState) -> Change:
@@ -280,10 +309,7 @@ def _take_effect(
         before, shipment.state = ShipmentState(shipment.state), effect.state
         shipment.updated_at = now
         shipment.save(update_fields=["state", "updated_at"])
-        if before == ShipmentState.LABELLED:
-            pack_unscanned(units, now=now)
-        for account, reason in moves_between(before, effect.state):
-            move(units=units, to_account=account, reason=reason, actor=ACTOR, now=now)
+        _move_keys(units, before, effect.state, now=now)
         _tell_claim(claim, shipment, purchase, effect, now=now)
         if effect.state == ShipmentState.DELIVERED:
             settle_cases(shipment=shipment, reasons=MOOT_ON_DELIVERY, now=now)
@@ -294,12 +320,25 @@ def _take_effect(
         report_problem(claim, problem=effect.problem, now=now)
 
 
+def _move_keys(units: Sequence[Unit], before: ShipmentState, after: ShipmentState, *, now: datetime) -> None:
+    """Let the keys follow their parcel; those that nobody scanned into it are packed first."""
+    steps = moves_between(before, after)
+    if not units or (before != ShipmentState.LABELLED and not steps):
+        return
+    locked = lock_units(units)
+    if before == ShipmentState.LABELLED:
+        unscanned = [unit for unit in locked if unit.account == Account.RESERVED]
+        move_locked(unscanned, to_account=Account.PACKED, reason=Reason.PACK, actor=ACTOR, now=now)
+    for account, reason in steps:
+        move_locked(locked, to_account=account, reason=reason, actor=ACTOR, now=now)
+
+
 def _tell_claim(
     claim: Claim, shipment: Shipment, purchase: LabelPurchase, effect: Change, *, now: datetime
 ) -> None:
     """Carriers leave steps out, claims do not: whatever comes after the hand-over implies it."""
     carrier: dict[str, Any] = {"carrier": purchase.carrier, "tracking_code": purchase.tracking_code}
-    if others_of(shipment).exists():
+    if has_others(shipment):
         tell_of_one(
             claim,
             shipment,

@@ -2,6 +2,8 @@
 
 import json
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -87,6 +89,25 @@ def test_a_parcel_goes_from_the_desk_to_the_door(carrier: Carrier) -> None:
     assert (mails(carrier.claim, "shipped"), mails(carrier.claim, "delivered")) == (1, 1)
     assert DataKey.objects.get(subject=carrier.claim.code).shred_after is not None
     assert invariants.verify().violations == []
+
+
+@pytest.mark.parametrize(
+    ("before", "status", "at_most"),
+    [((), "pre_transit", 11), ((), "in_transit", 23), (("in_transit",), "delivered", 24)],
+)
+def test_a_webhook_is_worked_in_few_statements(
+    before: tuple[str, ...],
+    status: str,
+    at_most: int,
+    carrier: Carrier,
+    django_assert_max_num_queries: Callable[[int], AbstractContextManager[None]],
+) -> None:
+    for hours, said in enumerate(before, 1):
+        carrier.says(said, hours=hours)
+    at = carrier.now + 9 * HOUR
+    webhook = stored(tracker_event(carrier.purchase, status, at=at))
+    with django_assert_max_num_queries(at_most):
+        assert work_webhook(webhook_id=webhook.pk, gateway=carrier.gateway, now=at) == Result.APPLIED
 
 
 def test_a_delivery_without_a_scan_before_still_passes_through_the_carriers_hands(carrier: Carrier) -> None:
