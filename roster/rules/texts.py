@@ -189,7 +189,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         "pass": Text("Your account is a person's."),
         "organization": Text(
             "Your account belongs to an organisation; keys go to the people behind it.",
-            "Tell the programme's staff which people maintain the projects, so that each can have keys.",
+            "Name the people behind the projects on My standing, so that each can have keys.",
         ),
     },
 }
