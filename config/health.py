@@ -134,8 +134,11 @@ def _roster(now: datetime) -> tuple[bool, str]:
     taken_at = roster_taken_at()
     if taken_at is None:
         return False, "No roster was ever imported."
-    hours = (now - taken_at).total_seconds() / 3600
-    return now - taken_at <= ROSTER_AGE, f"Taken {hours:.1f} h ago."
+    hours = round((now - taken_at).total_seconds() / 3600)
+    age = f"{hours} hours" if hours < 48 else f"{hours // 24} days"
+    if now - taken_at <= ROSTER_AGE:
+        return True, f"Taken {age} ago."
+    return False, f"Taken {age} ago. Import the index's lists of today (docs/runbook.md)."
 
 
 CHECKS: Mapping[str, Look] = {

@@ -199,8 +199,6 @@ class Programme:
         for number in range(self.plan.weeks * 7):
             midnight = datetime.combine(self.plan.start.date(), time(), self.plan.start.tzinfo)
             evening = midnight + timedelta(days=number, hours=23, minutes=59)
-            if number and number % 7 == 0:
-                self._weekly_roster(self.clock())
             # Labels are bought while people come, and all of them before the carrier's day passes; what it
             # says is worked as it says it. At each `finish` it is the same whoever was faster.
             self.workers.start(evening)
@@ -226,6 +224,8 @@ class Programme:
                 self._carrier_bill(evening)
                 moment = evening - timedelta(seconds=1)
                 self.told[moment] = _what_is_told_of(moment)
+                # After the last week too: a demo goes on from here, and an old roster admits nobody.
+                self._weekly_roster(evening)
             steps.advance()
             yield evening
         if self.plan.faults != "none":

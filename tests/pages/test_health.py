@@ -39,6 +39,7 @@ def test_what_fails_is_listed(client: Client, worker: None, roster: Roster, now:
         answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["failed"] == ["worker", "roster"]
+    assert answer.json()["checks"]["roster"]["finding"].startswith("Taken 3 days ago. Import")
 
 
 def test_nothing_imported_and_nobody_working_is_not_ready(client: Client) -> None:

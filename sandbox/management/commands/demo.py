@@ -89,14 +89,15 @@ class Command(KeydeskCommand):
             "STAFF_SECURITY_KEY": "optional",
         }
         manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
-        people = json.loads(
-            subprocess.run(  # noqa: S603
-                [*manage, "prepare_demo", f"--site={site}", "--json"],
-                env=variables,
-                stdout=subprocess.PIPE,
-                check=True,
-            ).stdout
+        prepared = subprocess.run(  # noqa: S603
+            [*manage, "prepare_demo", f"--site={site}", "--json"],
+            env=variables,
+            stdout=subprocess.PIPE,
+            check=False,
         )
+        if prepared.returncode != 0:
+            raise CommandError("The demo has nobody to sign in as; why is above.", returncode=1)
+        people = json.loads(prepared.stdout)
         vendor.stripe.roll_secret(STRIPE_WEBHOOK_SECRET)
         # Parcels of the demo's visitors travel a step a minute.
         vendor.control.settings(journey="test")

@@ -16,6 +16,8 @@ from fulfillment.claims import selectors
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.payments import gateways as payments
+from fulfillment.shipping import gateways
+from fulfillment.shipping.services.watching import watch_webhooks
 from roster.models import Account
 from sandbox.management.commands.run_rehearsal import register_webhook
 from sandbox.rehearsal import databases
@@ -41,6 +43,8 @@ class Command(KeydeskCommand):
         secret = settings.ENVIRONMENT.easypost_webhook_secrets[0].get_secret_value()
         register_webhook(f"{options['site']}/api/v1/webhooks/easypost", secret)
         payments.from_environment().ensure_webhook(f"{options['site']}/api/v1/webhooks/stripe")
+        # As the job does that would come within the hour; Today says nobody looked until then.
+        watch_webhooks(gateway=gateways.from_environment(), now=clock.now())
         for username, address in STAFF.items():
             _make_staff(username, address, ROLES[username])
         _, token = create_token(name="demo", scopes=sorted(SCOPES), days=30, now=clock.now())
