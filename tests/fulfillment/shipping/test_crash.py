@@ -26,6 +26,7 @@ from fulfillment.shipping.gateways.base import TrackerState
 from fulfillment.shipping.gateways.easypost import EasyPostGateway
 from fulfillment.shipping.models import LabelPurchase
 from fulfillment.shipping.rules.states import PurchaseState
+from fulfillment.shipping.services.pausing import end_pauses
 from fulfillment.shipping.services.planning import plan_return, ship_claim
 from fulfillment.shipping.services.purchasing import buy_label
 from fulfillment.shipping.services.recovery import resolve_purchases
@@ -178,6 +179,8 @@ def play(
         killed_at(point, purchase, workers=workers, marker=marker)
         bought.append(work_what_is_left(purchase, workers=workers))
         assert_one_label(bought[-1], vendor)
+        # The next round begins at the wall's time again, hours before this one's pauses are over.
+        end_pauses()
     return bought
 
 
