@@ -1,10 +1,11 @@
 """10,000 webhooks in a burst, stored, as a ratio of bare inserts of the same rows; then worked, in order.
 
-    python -m benchmarks.webhooks_burst [--events N] [--threads N]
+    python -m benchmarks.webhooks_burst [--events N] [--processes N] [--threads N]
 
 Stored means what the door does for each: signature, strict reading, one row under the vendor's id, and the
 job woken; threads that come at once share a statement. The baseline inserts the same rows by psycopg into a
-copy of the table with all its indexes, each in its own transaction. Both in turns.
+copy of the table with all its indexes, each in its own transaction. Both in turns, by the same number of
+processes and threads: those of one web machine (config/gunicorn.py), unless told.
 """
 
 import argparse
@@ -12,13 +13,18 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from hashlib import sha256
 from itertools import count
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from benchmarks.inventory_reserve import NOW, scratch_database
+from config import gunicorn
 
 SECRET, ROUNDS = "bench", 5
 INSERT = """
@@ -30,41 +36,34 @@ INSERT = """
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--events", type=int, default=10_000)
-    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--processes", type=int, default=gunicorn.workers)
+    parser.add_argument("--threads", type=int, default=gunicorn.threads)
     options = parser.parse_args(arguments)
     with scratch_database():
-        measure(options.events, options.threads)
+        measure(options.events, options.processes, options.threads)
 
 
-def measure(events: int, threads: int) -> None:
+def measure(events: int, processes: int, threads: int) -> None:
     from django.db import connection
 
-    from fulfillment.shipping.gateways.events import EasyPostIntake
     from fulfillment.shipping.services.tracking import work_webhooks
-    from fulfillment.webhooks import receive
 
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bare_webhook (LIKE fulfillment_webhook INCLUDING ALL)")
-    intake = EasyPostIntake([SECRET])
     numbers = count()
-
-    def door(delivery: tuple[bytes, dict[str, str]]) -> None:
-        body, headers = delivery
-        receive(intake, body=body, headers=headers, now=NOW)
-
-    def bare(row: list[Any]) -> None:
-        connection.connection.execute(INSERT, row)
-
     ratios = []
-    for _ in range(ROUNDS):
-        bodies = [_body(next(numbers)) for _ in range(events // ROUNDS)]
-        rows = [_row(body) for body in bodies]
-        signed = [(body, _signed(body)) for body in bodies]
-        ours, theirs = _rate(door, signed, threads), _rate(bare, rows, threads)
-        ratios.append(ours / theirs)
-        print(f"  {ours:,.0f} stored a second, {theirs:,.0f} inserted bare: {ratios[-1]:.2f}")
+    with _processes(processes, threads) as rate:
+        for _ in range(ROUNDS):
+            bodies = [_body(next(numbers)) for _ in range(events // ROUNDS)]
+            signed, rows = [(body, _signed(body)) for body in bodies], [_row(body) for body in bodies]
+            ours, theirs = rate("door", signed), rate("bare", rows)
+            ratios.append(ours / theirs)
+            print(f"  {ours:,.0f} stored a second, {theirs:,.0f} inserted bare: {ratios[-1]:.2f}")
     middle = sorted(ratios)[len(ratios) // 2]
-    print(f"{events:,} webhooks stored by {threads} threads -> {middle:.2f} of bare inserts (at least 0.7)")
+    print(
+        f"{events:,} webhooks stored by {processes} processes of {threads} threads "
+        f"-> {middle:.2f} of bare inserts (at least 0.7)"
+    )
     started = time.perf_counter()
     worked = work_webhooks(gateway=_Vendor(), now=NOW)  # type: ignore[arg-type]
     print(f"{worked:,} worked in {time.perf_counter() - started:.1f} s by one worker")
@@ -114,12 +113,79 @@ def _row(body: bytes) -> list[Any]:
     return ["easypost", event["id"], event["description"], "test", at, NOW, json.dumps(kept), digest]
 
 
-def _rate(work: Callable[[Any], None], items: Sequence[Any], threads: int) -> float:
-    """Items a second, all threads together, connections made before the clock starts."""
+Rate = Callable[[str, Sequence[Any]], float]
+
+
+@contextmanager
+def _processes(processes: int, threads: int) -> Iterator[Rate]:
+    """What measures one kind of work, in items a second, done by all threads of all processes together.
+
+    The clock starts when all have their connections and stops when the last is done.
+    """
     from django.db import connection
 
-    ready = threading.Barrier(threads + 1)
-    failures: list[BaseException] = []
+    spawning = get_context("spawn")
+    ready = spawning.Barrier(processes * threads + 1)
+    lines = [spawning.Pipe() for _ in range(processes)]
+    database = connection.settings_dict["NAME"]
+    children = [
+        spawning.Process(target=_serve, args=(theirs, database, threads, ready), daemon=True)
+        for _, theirs in lines
+    ]
+    for child in children:
+        child.start()
+
+    def rate(kind: str, items: Sequence[Any]) -> float:
+        for number, (line, _) in enumerate(lines):
+            line.send((kind, items[number::processes]))
+        ready.wait()
+        started = time.perf_counter()
+        for failures in [line.recv() for line, _ in lines]:
+            assert not failures, failures
+        return len(items) / (time.perf_counter() - started)
+
+    try:
+        yield rate
+    finally:
+        for line, _ in lines:
+            line.send(None)
+        for child in children:
+            child.join()
+
+
+def _serve(line: Connection, database: str, threads: int, ready: Barrier) -> None:
+    """The life of one process: shares of the work until there is no more."""
+    import django
+
+    django.setup()
+    from django.conf import settings
+    from django.db import connection
+
+    from fulfillment.shipping.gateways.events import EasyPostIntake
+    from fulfillment.webhooks import receive
+
+    settings.DEBUG = False
+    connection.settings_dict["NAME"] = database
+    intake = EasyPostIntake([SECRET])
+
+    def door(delivery: tuple[bytes, dict[str, str]]) -> None:
+        body, headers = delivery
+        receive(intake, body=body, headers=headers, now=NOW)
+
+    def bare(row: list[Any]) -> None:
+        connection.connection.execute(INSERT, row)
+
+    work: dict[str, Callable[[Any], None]] = {"door": door, "bare": bare}
+    while (share := line.recv()) is not None:
+        kind, items = share
+        line.send(_by_threads(work[kind], items, threads, ready))
+
+
+def _by_threads(work: Callable[[Any], None], items: Sequence[Any], threads: int, ready: Barrier) -> list[str]:
+    """Do this with all of them; what went wrong, in words."""
+    from django.db import connection
+
+    failures: list[str] = []
 
     def run(share: Sequence[Any]) -> None:
         try:
@@ -127,8 +193,8 @@ def _rate(work: Callable[[Any], None], items: Sequence[Any], threads: int) -> fl
             ready.wait()
             for item in share:
                 work(item)
-        except BaseException as failure:
-            failures.append(failure)
+        except Exception as failure:
+            failures.append(repr(failure))
             ready.abort()
         finally:
             connection.close()
@@ -136,13 +202,9 @@ def _rate(work: Callable[[Any], None], items: Sequence[Any], threads: int) -> fl
     workers = [threading.Thread(target=run, args=(items[part::threads],)) for part in range(threads)]
     for worker in workers:
         worker.start()
-    ready.wait()
-    started = time.perf_counter()
     for worker in workers:
         worker.join()
-    if failures:
-        raise failures[0]
-    return len(items) / (time.perf_counter() - started)
+    return failures
 
 
 if __name__ == "__main__":
