@@ -10,14 +10,14 @@ from django.db.models import F, OuterRef, QuerySet, Subquery, Window
 from django.db.models.functions import JSONObject, RowNumber
 from django.urls import reverse
 
-from config.prepared import prepared
+from common.prepared_queries import prepared
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimItem, ClaimQuerySet, Region
 from fulfillment.claims.rules import ClaimState
 from fulfillment.vault.subdivisions import subdivision_name
 from inventory.models import Movement, Unit
 from inventory.selectors import place_of, transfers_of
-from reports.public import public_keys
+from reports.public.figures import public_keys
 
 _SENT = (ClaimEvent.Name.SHIPPED, ClaimEvent.Name.CORRECTED)
 

@@ -1,6 +1,6 @@
 """What the door can refuse before any room is asked."""
 
-from config.errors import KeydeskError
+from common.errors import KeydeskError
 
 
 class ApiError(KeydeskError):

@@ -6,7 +6,7 @@ from procrastinate.contrib.django import app
 
 from api import idempotency
 from api.models import CallCount
-from config import clock
+from common import clock
 
 
 @app.periodic(cron="7 * * * *")

@@ -10,26 +10,24 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from api import errors as door
+from api.campaigns import router
+from api.claims import router as claims
 from api.docs import Docs, describe
 from api.idempotency import REPLAYED, Replay
+from api.inventory import router as inventory
+from api.maintainers import router as maintainers
+from api.me import router as me
+from api.policies import router as policies
 from api.problems import CODES, problem
-from api.reading import field_errors
-from api.routers import (
-    campaigns,
-    claims,
-    inventory,
-    maintainers,
-    me,
-    policies,
-    regions,
-    reports,
-    roster,
-    shipments,
-)
-from config.errors import BadRequest, FieldError, KeydeskError
+from api.regions import router as regions
+from api.reports import router as reports
+from api.roster import router as roster
+from api.shipments import router as shipments
+from api.validation_errors import field_errors
+from common.errors import BadRequest, FieldError, KeydeskError
 from fulfillment.claims.errors import AlreadyClaimed, ClaimsError, Ineligible
-from fulfillment.shipping.errors import ShippingError
-from fulfillment.shipping.gateways.base import GatewayError
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.errors import ShippingError
 from fulfillment.vault.errors import VaultError
 from inventory.errors import InventoryError
 from roster.errors import RosterError
@@ -62,7 +60,7 @@ api = KeydeskAPI(
     urls_namespace="api-v1",
     docs=Docs(),
 )
-api.add_router("/campaigns", campaigns.router)
+api.add_router("/campaigns", router.router)
 api.add_router("/regions", regions.router)
 api.add_router("/claims", claims.router)
 api.add_router("/maintainers", maintainers.router)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from ninja import Query
 
-from config.errors import BadRequest, FieldError
+from common.errors import BadRequest, FieldError
 
 LARGEST = 200
 DEFAULT = 50

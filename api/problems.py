@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpResponse
 
-from config.errors import FieldError
+from common.errors import FieldError
 
 CONTENT_TYPE = "application/problem+json"
 

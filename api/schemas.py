@@ -18,8 +18,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from api.reading import LongText, Text, field_errors
-from config.errors import FieldError
+from api.validation_errors import LongText, Text, field_errors
+from common.errors import FieldError
 from fulfillment.claims.rules import WantedItem
 
 

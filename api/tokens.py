@@ -10,8 +10,8 @@ from django.db.models import Q, QuerySet
 
 from api.errors import Unauthenticated
 from api.models import ApiToken
-from config.errors import BadRequest, FieldError
-from config.prepared import prepared
+from common.errors import BadRequest, FieldError
+from common.prepared_queries import prepared
 
 PREFIX = "kd_"
 # What a token may be allowed, and what that means; the documentation page lists these.

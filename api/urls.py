@@ -12,7 +12,7 @@ from api import idempotency
 from api.errors import BodyTooLarge
 from api.main import api, failed, not_found
 from api.problems import problem
-from config import clock
+from common import clock
 
 View = Callable[..., HttpResponse]
 
@@ -58,6 +58,6 @@ _patterns, _app_name, _namespace = api.urls
 urlpatterns = [
     path("", include((_guarded(_patterns), _app_name), namespace=_namespace)),
     # Vendors sign what they send; neither tokens nor limits apply to them.
-    path("webhooks/", include("fulfillment.shipping.urls")),
+    path("webhooks/", include("fulfillment.tracking.urls")),
     re_path(r"", guard(not_found)),
 ]

@@ -108,7 +108,7 @@ def record(secret: str, number: int) -> list[str]:
 def measure(
     secret: str, recorded: Sequence[Sequence[str]], options: argparse.Namespace, *, first: int
 ) -> None:
-    from config.invariants import verify
+    from common.invariants import verify
     from fulfillment.claims.models import Claim
     from tests.api.served import gunicorn
 

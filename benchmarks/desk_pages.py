@@ -59,7 +59,7 @@ def measured(rows: int, options: argparse.Namespace) -> dict[str, tuple[float, i
     with scratch_database():
         from django.conf import settings
 
-        from config import clock
+        from common import clock
 
         settings.STAFF_SECURITY_KEY_REQUIRED = False
         settings.ALLOWED_HOSTS = ["testserver"]
@@ -239,9 +239,9 @@ def _few() -> None:
     """What there is little of however large a programme is."""
     from fulfillment.claims.models import Campaign
     from fulfillment.claims.waves import Wave
-    from inventory.catalogue import KEY_MODELS, ensure_catalogue
+    from inventory.default_key_models import KEY_MODELS, ensure_catalogue
     from inventory.models import KeyModel
-    from inventory.services.places import add_warehouse
+    from inventory.services.bin_transfers import add_warehouse
     from inventory.services.receiving import receive_stock
     from roster.models import Policy
     from tests.conftest import open_campaign

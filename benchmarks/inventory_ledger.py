@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
 def draining(*, units: int, threads: int) -> None:
     from django.db import connection, transaction
 
-    from inventory.catalogue import ensure_catalogue
+    from inventory.default_key_models import ensure_catalogue
     from inventory.models import Unit
     from inventory.rules import Wanted
     from inventory.services.receiving import receive_stock
@@ -138,7 +138,7 @@ def _fill(units: int) -> None:
     """So many units with three movements each, written in the database, for the process must stay small."""
     from django.db import connection, transaction
 
-    from inventory.catalogue import ensure_catalogue
+    from inventory.default_key_models import ensure_catalogue
     from inventory.models import Lot
 
     model, _ = ensure_catalogue(NOW)

@@ -73,7 +73,7 @@ def scratch_database() -> Iterator[None]:
 def receiving(quantity: int) -> None:
     from django.db import connection
 
-    from inventory.catalogue import ensure_catalogue
+    from inventory.default_key_models import ensure_catalogue
     from inventory.services.receiving import receive_stock
 
     ensure_catalogue(NOW)
@@ -108,7 +108,7 @@ def receiving(quantity: int) -> None:
 def reserving(*, units: int, threads: int, pairs: int) -> None:
     from django.db import connection, transaction
 
-    from inventory.catalogue import ensure_catalogue
+    from inventory.default_key_models import ensure_catalogue
     from inventory.models import KeyModel, Unit
     from inventory.rules import Wanted
     from inventory.services.receiving import receive_stock

@@ -37,7 +37,7 @@ def _parcels(number: int) -> list[str]:
     from fulfillment.claims.models import Claim
     from fulfillment.claims.services.submission import submit_claim
     from fulfillment.notices.models import Recipient
-    from fulfillment.shipping.models import ParcelUnit, Shipment
+    from fulfillment.shipments.models import ParcelUnit, Shipment
     from fulfillment.vault.addresses import PostalAddress
     from inventory.models import Unit
     from tests.conftest import import_roster, open_campaign, receive
@@ -74,17 +74,17 @@ def _parcels(number: int) -> list[str]:
 
 
 def _measure(codes: list[str]) -> int:
-    from fulfillment.shipping.documents.papers import Papers, Sheet
-    from fulfillment.shipping.documents.typesetting import as_pdf
-    from fulfillment.shipping.services import papers
+    from fulfillment.documents.parcel_documents import Papers, Sheet
+    from fulfillment.documents.typesetting import as_pdf
+    from fulfillment.postage.services import printing
 
-    streamed, first, size = _time(papers.print_slips(parcels=codes))
-    ready = [Papers(slip) for slip in papers._slips(codes).values()]
+    streamed, first, size = _time(printing.print_slips(parcels=codes))
+    ready = [Papers(slip) for slip in printing._slips(codes).values()]
     started = time.perf_counter()
-    for place in range(0, len(ready), papers.SLIPS_A_FILE):
-        as_pdf(ready[place : place + papers.SLIPS_A_FILE], sheet=Sheet.LABEL)
+    for place in range(0, len(ready), printing.SLIPS_A_FILE):
+        as_pdf(ready[place : place + printing.SLIPS_A_FILE], sheet=Sheet.LABEL)
     bare = time.perf_counter() - started
-    zpl, _, zpl_size = _time(papers.print_slips_as_zpl(parcels=codes))
+    zpl, _, zpl_size = _time(printing.print_slips_as_zpl(parcels=codes))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
         1 << (20 if sys.platform == "darwin" else 10)
     )

@@ -75,8 +75,8 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _programme(people: int) -> Any:
+    from fulfillment.claims.campaigns.price_lists import publish_prices
     from fulfillment.claims.models import Campaign
-    from fulfillment.claims.services.prices import publish_prices
     from tests.conftest import import_roster, open_campaign, receive
 
     accounts = "username,email,email_verified,joined_at,has_totp,has_webauthn,is_organization\n" + "".join(
@@ -128,7 +128,7 @@ def _claim(campaign: Any, number: int, *, express: bool = False) -> Any:
 def _check_out(code: str, gateway: Any) -> None:
     from django.db import connections
 
-    from fulfillment.payments.services.offers import start_checkout
+    from fulfillment.payments.services.checkout import start_checkout
 
     try:
         start_checkout(code=code, gateway=gateway, now=NOW + timedelta(minutes=1))

@@ -101,7 +101,7 @@ def page_seconds() -> tuple[float, float, float]:
     from django.db import connection
     from django.test import Client
 
-    from config import clock
+    from common import clock
     from config.models import User
     from desk.models import Appointment
     from desk.roles import Role
@@ -159,7 +159,7 @@ def fill(*, units: int, claims: int, events: int) -> None:
     """A roster, one campaign, claims of two keys as far as there are units, events to make up the number."""
     from django.db import connection, transaction
 
-    from inventory.catalogue import ensure_catalogue
+    from inventory.default_key_models import ensure_catalogue
 
     ensure_catalogue(START)
     sent = min(claims, units // 2)

@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args(arguments)
     with TemporaryDirectory() as directory, scratch_database():
-        from sandbox.synthetic import generate_index
+        from sandbox.synthetic_index import generate_index
 
         path = generate_index(seed=1, directory=Path(directory), projects=options.projects).downloads
         print(f"{options.projects:,} projects, {path.stat().st_size / 1e6:.1f} MB")

@@ -36,7 +36,7 @@ def prepare(labels: int) -> list[Any]:
     """So many accepted claims of as many people, planned to be labelled."""
     from fulfillment.claims.models import Claim
     from fulfillment.claims.services.submission import submit_claim
-    from fulfillment.shipping.services.waves import plan_labels, waiting_purchases
+    from fulfillment.postage.services.label_batches import plan_labels, waiting_purchases
     from fulfillment.vault.addresses import PostalAddress
     from tests.conftest import import_roster, open_campaign, receive
 
@@ -68,8 +68,8 @@ def prepare(labels: int) -> list[Any]:
 def measure(purchases: Sequence[Any], api_base: str, workers: Sequence[int]) -> None:
     from django.conf import settings
 
-    from fulfillment.shipping.gateways.easypost import EasyPostGateway
-    from fulfillment.shipping.services.waves import buy_labels
+    from fulfillment.postage.gateways.easypost import EasyPostGateway
+    from fulfillment.postage.services.label_batches import buy_labels
 
     mode = settings.ENVIRONMENT.easypost_mode
     gateway = EasyPostGateway(api_key="EZTKbench", api_base=api_base, mode=mode, timeout_s=30)

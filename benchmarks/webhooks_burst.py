@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
 def measure(events: int, processes: int, threads: int) -> None:
     from django.db import connection
 
-    from fulfillment.shipping.services.tracking import work_webhooks
+    from fulfillment.tracking.services.carrier_events import work_webhooks
 
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bare_webhook (LIKE fulfillment_webhook INCLUDING ALL)")
@@ -161,7 +161,7 @@ def _serve(line: Connection, database: str, threads: int, ready: Barrier) -> Non
     from django.conf import settings
     from django.db import connection
 
-    from fulfillment.shipping.gateways.events import EasyPostIntake
+    from fulfillment.postage.gateways.events import EasyPostIntake
     from fulfillment.webhooks import receive
 
     settings.DEBUG = False

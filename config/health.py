@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from config import clock
+from common import clock
 from roster.selectors import roster_taken_at
 
 # Procrastinate's workers say they live every 10 s; three silences in a row are one too many.

@@ -13,7 +13,8 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
-from config import invariants, rescue
+from common import invariants
+from config import stalled_jobs
 
 logger = logging.getLogger("keydesk.jobs")
 
@@ -97,7 +98,7 @@ def _defer_once(task_name: str) -> None:
 @app.task(name="config.rescue_jobs", queueing_lock="config.rescue_jobs", pass_context=False)
 def rescue_jobs(timestamp: int) -> None:
     """Every minute: jobs that a killed worker left behind are given to another."""
-    rescue.rescue_jobs()
+    stalled_jobs.rescue_jobs()
 
 
 @app.periodic(cron="17 3 * * *")

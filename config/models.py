@@ -13,4 +13,4 @@ class User(AbstractUser):
 
 
 # Staff's words are a table of this room; Django finds models here.
-from config.texts import WrittenText  # noqa: E402, F401
+from config.custom_content import WrittenText  # noqa: E402, F401

@@ -39,9 +39,14 @@ INSTALLED_APPS = [
     "fulfillment.vault",
     "fulfillment.notices",
     "fulfillment.claims",
-    "fulfillment.shipping",
+    "fulfillment.shipments",
     "fulfillment.payments",
-    "fulfillment.personal",
+    "fulfillment.postage",
+    "fulfillment.insurance",
+    "fulfillment.tracking",
+    "fulfillment.warehouse",
+    "fulfillment.casework",
+    "fulfillment.privacy",
     "reports",
     "pages",
     "desk",
@@ -76,7 +81,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "config.context.site",
+                "config.context_processors.site",
             ],
         },
     }
@@ -154,9 +159,9 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = DEBUG
 
 # Sign-in: a code by mail to the address on the roster; staff use a security key (decision 13).
-AUTHENTICATION_BACKENDS = ["config.sign_in.Backend"]
-ACCOUNT_ADAPTER = "config.sign_in.AccountAdapter"
-ACCOUNT_FORMS = {"request_login_code": "config.sign_in.RequestCodeForm"}
+AUTHENTICATION_BACKENDS = ["config.authentication.Backend"]
+ACCOUNT_ADAPTER = "config.authentication.AccountAdapter"
+ACCOUNT_FORMS = {"request_login_code": "config.authentication.RequestCodeForm"}
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*"]
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
@@ -180,7 +185,7 @@ MFA_SUPPORTED_TYPES = ["webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 # OpenID Connect: who the index says somebody is, is who they are on the roster. Nothing of it is kept.
-SOCIALACCOUNT_ADAPTER = "config.sign_in.IndexAdapter"
+SOCIALACCOUNT_ADAPTER = "config.authentication.IndexAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_LOGIN_ON_GET = False
 OIDC_NAME = ENVIRONMENT.oidc_name if ENVIRONMENT.oidc_issuer else ""
@@ -271,7 +276,7 @@ SERVER_EMAIL = parseaddr(ENVIRONMENT.mail_from)[1]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"mask": {"()": "config.log.MaskPersonalData"}},
+    "filters": {"mask": {"()": "common.log_masking.MaskPersonalData"}},
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["mask"]},

@@ -18,12 +18,12 @@ urlpatterns = [
     path("", include("fulfillment.payments.urls")),
     path("api/v1/", include("api.urls")),
     path("reports/", include("reports.urls")),
-    path("", include("reports.public_urls")),
+    path("", include("reports.public.urls")),
     path("desk/", include("desk.urls")),
     # Bounces and complaints, from the provider that MAIL_URL names; answers 400 without its secret.
     path("webhooks/mail/", include("anymail.urls")),
     path("me/", include("pages.my_data_urls")),
-    path("me/", include("pages.standing_urls")),
+    path("me/", include("pages.my_roles_urls")),
     path("projects/", include("pages.projects_urls")),
     path("", include("pages.urls")),
 ]

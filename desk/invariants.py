@@ -2,8 +2,8 @@
 
 from django.db import connection
 
-from config.invariants import Check, Violation
-from desk.audit_chain import BROKEN_ENTRIES
+from common.invariants import Check, Violation
+from desk.audit.chain import BROKEN_ENTRIES
 from desk.models import AuditEntry
 
 

@@ -5,8 +5,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from config.triggers import append_only
-from desk.audit_chain import CHAIN_ENTRY
+from common.triggers import append_only
+from desk.audit.chain import CHAIN_ENTRY
 from desk.roles import Role
 
 

@@ -6,9 +6,9 @@ The library that signs people in calls nobody of ours; its signal is the one way
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.http import HttpRequest
 
-from config import clock
+from common import clock
 from config.models import User
-from desk import audit
+from desk.audit import recording
 
 
 def listen() -> None:
@@ -29,4 +29,6 @@ def _record(action: str, user: User | None) -> None:
     if user is None or not user.is_staff:
         return
     name = user.get_username()
-    audit.record(actor=f"staff:{name}", action=action, subject_kind="staff", subject=name, now=clock.now())
+    recording.record(
+        actor=f"staff:{name}", action=action, subject_kind="staff", subject=name, now=clock.now()
+    )

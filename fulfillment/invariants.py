@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import timedelta
 
-from config import clock
-from config.invariants import Check, Violation
+from common import clock
+from common.invariants import Check, Violation
 from fulfillment.models import Webhook
 
 # The retries of a job and the sweep after them leave nothing waiting that long.

@@ -2,7 +2,7 @@
 
 from procrastinate.contrib.django import app
 
-from config import clock
+from common import clock
 from fulfillment import webhooks
 
 

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from config.triggers import append_only
+from common.triggers import append_only
 
 
 class Provider(models.TextChoices):

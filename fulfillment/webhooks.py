@@ -15,10 +15,10 @@ from typing import Any, NoReturn, Protocol
 
 from django.db import connection
 
-from config.errors import KeydeskError
+from common.errors import KeydeskError
 from config.jobs import commit_and_wake
+from fulfillment.group_commit import Together
 from fulfillment.models import Provider, RefusedWebhook
-from fulfillment.together import Together
 
 MAX_BYTES = 1_000_000
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from config.errors import KeydeskError
+from common.errors import KeydeskError
 from inventory.rules import COUNT_REASONS, SerialProblem, Shortage, ways_out
 
 NAMED_AT_MOST = 20

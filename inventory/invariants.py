@@ -11,9 +11,10 @@ from pgtrigger import registry
 from pgtrigger.core import INSTALLED
 from psycopg import Cursor
 
-from config.invariants import Check, Violation
-from inventory.hashing import FORM
-from inventory.merkle import Tree, root_of
+from common.invariants import Check, Violation
+from inventory.ledger.hashing import FORM
+from inventory.ledger.merkle import Tree, root_of
+from inventory.ledger.seals import seal_hash, unpack
 from inventory.models import (
     Bin,
     Count,
@@ -32,7 +33,6 @@ from inventory.models import (
     WriteOffUnit,
 )
 from inventory.rules import CLEAN_ACCOUNTS, HOLDING_ACCOUNTS, SIGNED_REASONS, TAINTING_ACCOUNTS
-from inventory.seals import seal_hash, unpack
 from inventory.services.sealing import movements_of
 
 # A table emptied by hand breaks a million rows; these many name the trouble.

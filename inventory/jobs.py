@@ -4,7 +4,7 @@ import logging
 
 from procrastinate.contrib.django import app
 
-from config import clock
+from common import clock
 from inventory.services.alerts import watch_stock
 from inventory.services.recalls import hold_recalled
 from inventory.services.sealing import seal_days

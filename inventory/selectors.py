@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Q
 
-from config.prepared import prepared_cursor
+from common.prepared_queries import prepared_cursor
 from inventory.errors import UnknownSerial
 from inventory.models import Bin, Lot, Movement, Recall, StockAlert, Transfer, Unit, Warehouse
 from inventory.rules import SHELVED_ACCOUNTS, Account, Criteria, Outlook

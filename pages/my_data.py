@@ -16,8 +16,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.i18n import set_language
 
-from config import clock
-from config.errors import BadRequest
+from common import clock
+from common.errors import BadRequest
 from config.models import User
 from fulfillment.notices.models import Recipient
 from fulfillment.notices.recipients import (
@@ -28,11 +28,11 @@ from fulfillment.notices.recipients import (
 )
 from fulfillment.notices.secrets import account_of
 from fulfillment.notices.services import withdraw_unasked
-from fulfillment.personal import erasing
-from fulfillment.personal.held import access_log, claim_codes, everything_about, held_addresses
-from fulfillment.personal.sections import ALL_SECTIONS
+from fulfillment.privacy import erasure
+from fulfillment.privacy.data_inventory import ALL_SECTIONS
+from fulfillment.privacy.export import access_log, claim_codes, everything_about, held_addresses
 from roster.models import Account
-from roster.services.wishes import allow_contact, do_not_contact, opt_in, opt_out
+from roster.services.preferences import allow_contact, do_not_contact, opt_in, opt_out
 
 
 def _account(request: HttpRequest) -> Account:
@@ -115,9 +115,9 @@ def erase(request: HttpRequest) -> HttpResponse:
         return render(
             request,
             "pages/erase.html",
-            {"goes": erasing.what_goes(), "stays": erasing.what_stays()},
+            {"goes": erasure.what_goes(), "stays": erasure.what_stays()},
         )
-    erased = erasing.erase(account=account, now=clock.now())
+    erased = erasure.erase(account=account, now=clock.now())
     logout(request)
     return render(request, "pages/erased.html", {"erased": erased, "stays": erased.stays})
 

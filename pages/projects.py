@@ -7,12 +7,12 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from config import clock
+from common import clock
 from roster.files.names import is_project_name, normalized
+from roster.localization import why_critical
 from roster.models import Designation, Project
 from roster.papers import ProjectEvent
 from roster.selectors import project_story, reason_of
-from roster.speech import why_critical
 
 FOUND_AT_MOST = 50
 

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from fulfillment.claims.countries import country_name
+from roster.localization import reason_of, remedy_of, why_critical
 from roster.rules import Decision, PolicyDocument, PolicyRule, Verdict
-from roster.speech import reason_of, remedy_of, why_critical
 
 # What each rule is about; its verdict says the rest.
 TITLES = {

@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 from django.core.cache import cache
 from django.db import connection
 
-from reports.moments import day_of_release, in_words
-from reports.pictures import Picture
+from reports.as_of import day_of_release, in_words
+from reports.chart_registry import Picture
 
 # Ids are given before rows are committed, so a row can come in below the last id: it waits this long.
 KEPT_REPORT_S = 60
@@ -58,7 +58,7 @@ def kept_release(*, campaign_slug: str, as_of: datetime, smallest_group: int) ->
     key = _key("published", campaign_slug, in_words(day_of_release(as_of)), str(smallest_group))
 
     def make() -> dict[str, Any]:
-        from reports.release import released_report
+        from reports.public.published_report import released_report
 
         return released_report(campaign_slug=campaign_slug, as_of=as_of, smallest_group=smallest_group)
 
@@ -70,7 +70,7 @@ def kept_keys(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> di
     key = _key("keys", campaign_slug, in_words(day_of_release(as_of)), str(smallest_group))
 
     def make() -> dict[str, int | None]:
-        from reports.release import published_keys
+        from reports.public.published_report import published_keys
 
         return published_keys(campaign_slug=campaign_slug, as_of=as_of, smallest_group=smallest_group)
 

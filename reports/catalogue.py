@@ -46,7 +46,7 @@ def exact_redemption(*, campaign_slug: str | None, as_of: datetime) -> Report:
 
 
 def published_redemption(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> Report:
-    from reports.release import released_report
+    from reports.public.published_report import released_report
 
     return redemption_tables.published(
         released_report(campaign_slug=campaign_slug, as_of=as_of, smallest_group=smallest_group)

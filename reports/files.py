@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
-from config.errors import InputError
+from common.errors import InputError
 
 
 def write_whole(path: Path, content: bytes, *, argument: str) -> None:

@@ -5,23 +5,23 @@ from typing import Any
 
 import pandas as pd
 
+from reports.as_of import in_words
 from reports.frames import Frames, read_frames
 from reports.metrics import claims as claim_metrics
-from reports.metrics import keys, money, outlook, parcels, roster
-from reports.moments import in_words
+from reports.metrics import forecast, keys, money, parcels, roster
 
 
 def redemption_report(*, campaign_slug: str | None, as_of: datetime) -> dict[str, Any]:
     """The exact report as a JSON document: whole numbers and words, in an order that never varies.
 
     It can single people out (a country with one claim is a row), so it is for those who may see people.
-    What others get is `reports.release`.
+    What others get is `reports.public.published_report`.
 
     Stock, two-factor states and critical projects are of the whole house, for stock lies there for every
     campaign and observations name none. The rest is of the campaign, or of all.
 
     Args:    as_of: what was appended after it is left out. It may be any moment; who asks checks that it
-             is a sensible one (`reports.moments`).
+             is a sensible one (`reports.as_of`).
     Returns: the same document for the same rows, whenever it is made.
     """
     return redemption_document(read_frames(as_of), campaign_slug=campaign_slug, as_of=as_of)
@@ -74,11 +74,11 @@ def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: dat
             "payments": paid,
         },
         "stock": keys.stock(frames.movements),
-        "forecast": outlook.stock_forecast(frames.movements, moment),
+        "forecast": forecast.stock_forecast(frames.movements, moment),
     }
     last = ours.drop_duplicates("claim", keep="last")
     accepted = last.loc[last["state_after"] == "accepted", "claim"]
-    document["risks"] = outlook.risks(document, steps, moment, accepted=accepted)
+    document["risks"] = forecast.risks(document, steps, moment, accepted=accepted)
     return document
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reports.exports.terminal import percent
 from reports.steps import STEPS
 from reports.tables import (
     Column,
@@ -18,7 +19,6 @@ from reports.tables import (
     table,
     text,
 )
-from reports.text import percent
 
 _KEYS = {
     "claimed": "keys promised to a maintainer, or sent to one",

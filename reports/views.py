@@ -12,25 +12,25 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from config import clock
+from common import clock
+from common.errors import InputError
 from config.access import staff_required
-from config.errors import InputError
 from config.models import User
-from desk.gate import may, roles_of
+from desk.permissions import may, roles_of
 from desk.roles import Action, who_may
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.models import Campaign
 from fulfillment.claims.selectors import current_campaign
 from reports import redemption_tables
+from reports.as_of import in_words, programme_start, read_as_of
 from reports.cache import kept_picture, kept_release, kept_report
 from reports.catalogue import STATEMENTS
+from reports.chart_registry import pictures_of
 from reports.exports import FORMATS
-from reports.moments import in_words, programme_start, read_as_of
-from reports.pictures import pictures_of
-from reports.showing import choices, downloads, sections_of
+from reports.exports.terminal import money, percent
+from reports.presenters import choices, downloads, sections_of
 from reports.steps import STEPS, UNKNOWN_COUNTRY
 from reports.tables import Report
-from reports.text import money, percent
 
 # Drawn from numbers and without scripts; its own policy, for it is opened by itself, too.
 CHART_POLICY = "default-src 'none'; style-src 'unsafe-inline'"

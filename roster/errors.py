@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
-from config.errors import KeydeskError, Problem
+from common.errors import KeydeskError, Problem
 
 
 class RosterError(KeydeskError):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from django.db import connection
 
-from config.invariants import Check, Violation
+from common.invariants import Check, Violation
 from roster.errors import PolicyError
 from roster.models import Decision, Designation, Policy, Project, Snapshot
 from roster.rules import parse_policy

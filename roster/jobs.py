@@ -4,7 +4,7 @@ import logging
 
 from procrastinate.contrib.django import app
 
-from config import clock
+from common import clock
 from roster.errors import CohortTooLarge, NoDownloads
 
 logger = logging.getLogger("keydesk.roster")

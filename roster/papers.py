@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_noop as _
 
-from config.triggers import append_only
+from common.triggers import append_only
 
 # How many people an organisation and the owners together may name for one project.
 DELEGATES_PER_PROJECT = 5

@@ -7,12 +7,12 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
 
-from config.prepared import IsAnyOf, prepared, prepared_cursor
+from common.prepared_queries import IsAnyOf, prepared, prepared_cursor
 from roster.files.names import normalized
+from roster.localization import ALWAYS
 from roster.models import Account, Designation, Policy, Project, ProjectRole, TwoFactorObservation
 from roster.papers import DELEGATES_PER_PROJECT, Appeal, Delegation, Disclaimer, PolicyException, ProjectEvent
 from roster.rules import ExceptionFact, Facts, RoleFact
-from roster.speech import ALWAYS
 
 
 @dataclass(frozen=True)

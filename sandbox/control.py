@@ -14,10 +14,10 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.easypost import trackers
+from sandbox.easypost.account import Desk
 from sandbox.easypost.app import EasyPost
-from sandbox.easypost.desk import Desk
 from sandbox.easypost.formats import cents, milli_stamp, parse_time
+from sandbox.easypost.resources import trackers
 from sandbox.easypost.settings import BadSetting, Settings
 from sandbox.easypost.store import Tracker
 from sandbox.faults import BadFault

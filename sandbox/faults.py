@@ -1,7 +1,7 @@
 """Misbehaviour on request: which calls and webhooks go wrong, and how.
 
 A fault is data. HTTP kinds are applied in `sandbox.easypost.app` and webhook kinds in
-`sandbox.easypost.courier`, one place each.
+`sandbox.easypost.webhook_delivery`, one place each.
 
 HTTP kinds, matched on method and path:
 

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.core import mail
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
-from config import clock
+from common import clock
 from fulfillment.notices.services import send_notices
 
 Scheme = Literal["light", "dark"]

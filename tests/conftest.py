@@ -21,14 +21,14 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
+from common.prepared_queries import forget
 from config.models import User
-from config.prepared import forget
+from fulfillment.claims.campaigns import regions
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.rules import WantedItem
-from fulfillment.claims.services import regions
 from fulfillment.claims.services.submission import submit_claim
 from fulfillment.vault.addresses import PostalAddress
-from inventory.catalogue import ensure_catalogue
+from inventory.default_key_models import ensure_catalogue
 from inventory.services.receiving import receive_stock
 from roster import policies
 from roster.models import Account

@@ -1,4 +1,4 @@
-"""Indexes for names by their beginning, which only the desk asks for (desk/search.py)."""
+"""Indexes for names by their beginning, which only the desk asks for (desk/selectors/search.py)."""
 
 from django.db import migrations
 

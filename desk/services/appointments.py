@@ -8,9 +8,9 @@ from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
-from config.errors import KeydeskError
+from common.errors import KeydeskError
 from config.models import User
-from desk import audit
+from desk.audit import recording
 from desk.models import Appointment
 from desk.roles import Role
 
@@ -72,7 +72,7 @@ def end_appointment(*, user: User, role: Role, by: User | None, now: datetime) -
 
 
 def _record(action: str, user: User, role: Role, *, by: User | None, now: datetime) -> None:
-    audit.record(
+    recording.record(
         actor=f"staff:{by.get_username()}" if by else "system:command",
         action=action,
         subject_kind="staff",

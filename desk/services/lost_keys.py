@@ -5,9 +5,9 @@ from datetime import datetime
 from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
 
-from config.errors import KeydeskError
+from common.errors import KeydeskError
 from config.models import User
-from desk import audit
+from desk.audit import recording
 from desk.models import LostKey
 
 
@@ -72,7 +72,7 @@ def _shut_out(user: User) -> int:
 
 
 def _record(action: str, lost: LostKey, *, by: User, now: datetime) -> None:
-    audit.record(
+    recording.record(
         actor=f"staff:{by.get_username()}",
         action=action,
         subject_kind="staff",

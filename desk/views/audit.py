@@ -9,10 +9,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from desk.gate import allowed
+from desk.audit.activity_log import SOURCES, Asked, everything, page, read_cursor
+from desk.layout import desk_page
+from desk.permissions import allowed
 from desk.roles import Action
-from desk.shell import desk_page
-from desk.trail import SOURCES, Asked, everything, page, read_cursor
 
 PAGE = 50
 _DAY = forms.DateInput(attrs={"type": "date"})

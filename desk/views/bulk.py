@@ -7,11 +7,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from config import clock
-from config.errors import KeydeskError
-from desk.gate import actor_of, allowed
+from common import clock
+from common.errors import KeydeskError
+from desk.layout import desk_page
+from desk.permissions import actor_of, allowed
 from desk.roles import Action
-from desk.shell import desk_page
 from desk.views.claims import decide
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState

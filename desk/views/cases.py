@@ -10,21 +10,22 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from config import clock
-from config.errors import BadRequest, KeydeskError
-from desk.attachments import EvidenceField
-from desk.gate import actor_of, allowed
+from common import clock
+from common.errors import BadRequest, KeydeskError
+from desk.forms.attachments import EvidenceField
+from desk.forms.edit_conflicts import WORKED_MEANWHILE, ChangedMeanwhile, audited, refuse_unseen
+from desk.layout import desk_page
+from desk.permissions import actor_of, allowed
 from desk.roles import Action
-from desk.seen import WORKED_MEANWHILE, ChangedMeanwhile, audited, refuse_unseen
-from desk.shell import desk_page
-from fulfillment.shipping import gateways
-from fulfillment.shipping.gateways.insurers import insurers_of
-from fulfillment.shipping.models import Case, CaseEntry, InsuranceClaim
-from fulfillment.shipping.rules.advice import Subject, advice, dollars
-from fulfillment.shipping.rules.cases import CaseAction, CaseOutcome, CaseReason, playbook
-from fulfillment.shipping.rules.claiming import DEAD_INSURANCE_STATES, LossKind, likely_kind
-from fulfillment.shipping.selectors import insurance_of, subject_of
-from fulfillment.shipping.services import casework, insurance
+from fulfillment.casework.rules.instructions import advice, dollars
+from fulfillment.casework.services import shipment_actions
+from fulfillment.insurance import services
+from fulfillment.postage import gateways
+from fulfillment.postage.gateways.insurers import insurers_of
+from fulfillment.shipments.models import Case, CaseEntry, InsuranceClaim
+from fulfillment.shipments.rules.cases import CaseAction, CaseOutcome, CaseReason, CaseSubject, playbook
+from fulfillment.shipments.rules.insurance_claims import DEAD_INSURANCE_STATES, LossKind, likely_kind
+from fulfillment.shipments.selectors import insurance_of, subject_of
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 
@@ -83,16 +84,16 @@ class CaseForm(forms.Form):
 
 Do = Callable[..., object]
 _SERVICES: Mapping[CaseAction, Do] = {
-    CaseAction.NOTE: casework.add_note,
-    CaseAction.RESEND: casework.resend,
-    CaseAction.APPROVE_POSTAGE: casework.approve_postage,
-    CaseAction.GIVE_CUSTOMS_DATA: casework.give_customs_data,
-    CaseAction.RETURN_LABEL: casework.give_return_label,
-    CaseAction.REDIRECT: casework.redirect,
-    CaseAction.CLAIM_INSURANCE: casework.claim_insurance,
-    CaseAction.REPLACE: casework.replace_keys,
-    CaseAction.WRITE_OFF: casework.write_off,
-    CaseAction.GIVE_UP_LABEL: casework.give_up_label,
+    CaseAction.NOTE: shipment_actions.add_note,
+    CaseAction.RESEND: shipment_actions.resend,
+    CaseAction.APPROVE_POSTAGE: shipment_actions.approve_postage,
+    CaseAction.GIVE_CUSTOMS_DATA: shipment_actions.give_customs_data,
+    CaseAction.RETURN_LABEL: shipment_actions.give_return_label,
+    CaseAction.REDIRECT: shipment_actions.redirect,
+    CaseAction.CLAIM_INSURANCE: shipment_actions.claim_insurance,
+    CaseAction.REPLACE: shipment_actions.replace_keys,
+    CaseAction.WRITE_OFF: shipment_actions.write_off,
+    CaseAction.GIVE_UP_LABEL: shipment_actions.give_up_label,
 }
 
 
@@ -146,15 +147,15 @@ def _do(
     found: Case, action: CaseAction, done: dict[str, Any], given: dict[str, Any], *, take_over: bool
 ) -> None:
     if action is CaseAction.TAKE:
-        casework.take_case(**given, take_over=take_over)
+        shipment_actions.take_case(**given, take_over=take_over)
     elif action is CaseAction.FIX_ADDRESS:
         country = found.shipment.claim.country
         address = PostalAddress(country=country, **{name: done[name] for name in _ADDRESS})
-        casework.fix_address(**given, address=address)
+        shipment_actions.fix_address(**given, address=address)
     elif action is CaseAction.CLOSE:
-        casework.close_case(**given, outcome=CaseOutcome(done["outcome"]), note=done["note"])
+        shipment_actions.close_case(**given, outcome=CaseOutcome(done["outcome"]), note=done["note"])
     elif action is CaseAction.FILE_CLAIM:
-        insurance.file_claim(
+        services.file_claim(
             **given,
             kind=LossKind(done["kind"]),
             cents=done["cents"],
@@ -181,13 +182,13 @@ def _case(code: str) -> Case:
     return found
 
 
-def _can_claim(about: Subject | None, claimed: Sequence[InsuranceClaim]) -> bool:
+def _can_claim(about: CaseSubject | None, claimed: Sequence[InsuranceClaim]) -> bool:
     """Whether there is insurance that nobody has claimed, or not with success."""
     return bool(about and about.insured_cents) and all(one.state in DEAD_INSURANCE_STATES for one in claimed)
 
 
 def _initial(
-    found: Case, action: CaseAction, entries: Sequence[CaseEntry], about: Subject | None
+    found: Case, action: CaseAction, entries: Sequence[CaseEntry], about: CaseSubject | None
 ) -> dict[str, Any]:
     initial: dict[str, Any] = {"action": action, "seen": len(entries)}
     if action is CaseAction.FILE_CLAIM and about is not None:

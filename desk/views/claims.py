@@ -11,17 +11,17 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from config import clock
-from desk import audit
-from desk.gate import actor_of, allowed
-from desk.refunding import RefundForm
+from common import clock
+from desk.audit import recording
+from desk.forms.refund_form import RefundForm
+from desk.layout import desk_page
+from desk.permissions import actor_of, allowed
 from desk.roles import Action
-from desk.shell import desk_page
-from desk.story import ClaimStory, story_of_claim
+from desk.selectors.timelines import ClaimStory, story_of_claim
 from fulfillment.claims.errors import NotInReview, UnknownClaim
 from fulfillment.claims.money import shown
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.services.changes import review_claim
+from fulfillment.claims.services.amendments_and_reviews import review_claim
 from fulfillment.payments.errors import NotRefundable
 from fulfillment.payments.models import Refund
 from fulfillment.payments.rules.states import RefundReason
@@ -98,7 +98,7 @@ def decide(*, code: str, approve: bool, note: str, reviewer: str, now: datetime)
     """
     with transaction.atomic(durable=True):
         decided = review_claim(code=code, approve=approve, note=note, reviewer=reviewer, now=now)
-        audit.record(
+        recording.record(
             actor=reviewer,
             action="claim_approved" if approve else "claim_rejected",
             subject_kind="claim",
@@ -148,7 +148,7 @@ def refund(request: HttpRequest, code: str) -> HttpResponse:
     actor, now = actor_of(request), clock.now()
 
     def record(made: Refund) -> None:
-        audit.record(
+        recording.record(
             actor=actor,
             action="refund_sent",
             subject_kind="claim",

@@ -10,19 +10,19 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from config import clock
-from desk.evidence import evidence_for
-from desk.gate import actor_of, allowed, may
+from common import clock
+from desk.forms.edit_conflicts import WORKED_MEANWHILE, ChangedMeanwhile, audited, refuse_unseen
+from desk.layout import desk_page
 from desk.paging import page_of
+from desk.permissions import actor_of, allowed, may
 from desk.roles import ALLOWED, Action
-from desk.seen import WORKED_MEANWHILE, ChangedMeanwhile, audited, refuse_unseen
-from desk.shell import desk_page
+from desk.selectors.dispute_evidence import evidence_for
+from fulfillment.casework.services import payment_actions
 from fulfillment.payments.errors import BadMoneyData, PaymentsError
 from fulfillment.payments.models import PaymentCase
 from fulfillment.payments.rules.cases import ADVICE, MOVING_MONEY, MoneyAction, MoneyOutcome, playbook
 from fulfillment.payments.rules.states import PaymentCaseReason
 from fulfillment.payments.selectors import vendors_page
-from fulfillment.payments.services import casework
 
 # What each action asks for besides a note.
 FIELDS: Mapping[MoneyAction, tuple[str, ...]] = {
@@ -51,11 +51,11 @@ class MoneyCaseForm(forms.Form):
 
 Do = Callable[..., object]
 _SERVICES: Mapping[MoneyAction, Do] = {
-    MoneyAction.NOTE: casework.add_note,
-    MoneyAction.LOOK: casework.look_again,
-    MoneyAction.SEND_AGAIN: casework.send_again,
-    MoneyAction.PAID_OTHERWISE: casework.write_down_paid,
-    MoneyAction.ANSWERED: casework.write_down_answer,
+    MoneyAction.NOTE: payment_actions.add_note,
+    MoneyAction.LOOK: payment_actions.look_again,
+    MoneyAction.SEND_AGAIN: payment_actions.send_again,
+    MoneyAction.PAID_OTHERWISE: payment_actions.write_down_paid,
+    MoneyAction.ANSWERED: payment_actions.write_down_answer,
 }
 
 
@@ -125,9 +125,9 @@ def _may_do(request: HttpRequest, action: MoneyAction) -> bool:
 
 def _do(action: MoneyAction, done: dict[str, Any], given: dict[str, Any], *, take_over: bool) -> None:
     if action is MoneyAction.TAKE:
-        casework.take_case(**given, take_over=take_over)
+        payment_actions.take_case(**given, take_over=take_over)
     elif action is MoneyAction.CLOSE:
-        casework.close_case(**given, outcome=MoneyOutcome(done["outcome"]), note=done["note"])
+        payment_actions.close_case(**given, outcome=MoneyOutcome(done["outcome"]), note=done["note"])
     else:
         asked = {name: done[name] for name in (*FIELDS.get(action, ()), "note")}
         _SERVICES[action](**given, **asked)

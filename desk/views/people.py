@@ -5,15 +5,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from config import clock
-from desk.gate import allowed, may
+from common import clock
+from desk.layout import desk_page
+from desk.permissions import allowed, may
 from desk.roles import Action
-from desk.search import find
-from desk.shell import desk_page
-from desk.story import AT_MOST, story_of_person
+from desk.selectors.search import find
+from desk.selectors.timelines import AT_MOST, story_of_person
 from roster.models import Project
 from roster.rules import NEVER_LIFTED, RULES
-from roster.rules.difference import TITLES
+from roster.rules.policy_diff import TITLES
 
 
 class ExceptionForm(forms.Form):

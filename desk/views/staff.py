@@ -8,14 +8,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from config import clock
+from common import clock
 from config.models import User
-from desk.gate import allowed
+from desk.layout import desk_page
 from desk.models import Appointment, LostKey
+from desk.permissions import allowed
 from desk.roles import ALLOWED, Action, Role
 from desk.services.appointments import NotAppointed, appoint, end_appointment
 from desk.services.lost_keys import LostKeyRefused, report_lost_key, settle_lost_key
-from desk.shell import desk_page
 
 
 class AppointmentForm(forms.Form):

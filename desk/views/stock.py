@@ -5,15 +5,15 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from config import clock
-from desk.counted import counted
-from desk.gate import allowed
+from common import clock
+from desk.layout import desk_page
+from desk.permissions import allowed
 from desk.roles import Action
-from desk.shell import desk_page
+from desk.selectors.cached_counts import counted
 from inventory.errors import UnknownSerial
+from inventory.ledger.unit_history import unit_story
 from inventory.rules import Account
 from inventory.selectors import lot_balances, outlook, stock_by_model_and_account
-from inventory.story import unit_story
 
 
 @require_safe

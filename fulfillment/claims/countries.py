@@ -1,7 +1,7 @@
 """Countries: their codes, and their names in the reader's language."""
 
+from roster.localization import country_name
 from roster.rules import COUNTRIES
-from roster.speech import country_name
 
 __all__ = ["country_name", "is_country"]
 

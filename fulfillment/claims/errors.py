@@ -1,6 +1,6 @@
 """What the claims room can refuse."""
 
-from config.errors import KeydeskError
+from common.errors import KeydeskError
 from fulfillment.claims.money import shown
 from fulfillment.claims.quotes import Quote
 from roster.rules import Decision

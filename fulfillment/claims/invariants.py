@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count
 
-from config.invariants import Check, Violation
+from common.invariants import Check, Violation
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import HOLDING_STATES
 

@@ -4,17 +4,10 @@ import logging
 
 from procrastinate.contrib.django import app
 
-from config import clock
+from common import clock
+from fulfillment.claims.campaigns import invitations
 from fulfillment.claims.models import Campaign
-from fulfillment.claims.services import (
-    expiry,
-    recalls,
-    reevaluation,
-    reminders,
-    retention,
-    waitlist,
-    waves,
-)
+from fulfillment.claims.services import expiry, recalls, reevaluation, reminders, retention, waitlist
 from inventory.services.recalls import HOLDERS_ARE_SHORT
 from inventory.services.reservations import STOCK_CAME_FREE
 
@@ -50,10 +43,10 @@ def shred_due_addresses(timestamp: int) -> None:
 
 
 @app.periodic(cron="*/5 * * * *")
-@app.task(name=waves.INVITE_WAVES, queueing_lock=waves.INVITE_WAVES)
+@app.task(name=invitations.INVITE_WAVES, queueing_lock=invitations.INVITE_WAVES)
 def invite_waves(timestamp: int) -> None:
     """Woken by every new wave, and every five minutes for those whose time has come."""
-    waves.invite_due_waves(now=clock.now())
+    invitations.invite_due_waves(now=clock.now())
 
 
 @app.periodic(cron="37 6 * * *")

@@ -8,9 +8,9 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
-from config.codes import new_code
-from config.prepared import IsAnyOf
-from config.triggers import append_only, fixed
+from common.prepared_queries import IsAnyOf
+from common.public_ids import new_code
+from common.triggers import append_only, fixed
 from fulfillment.claims.quotes import Quote, lines_from_json
 from fulfillment.claims.rules import CANCELLABLE_STATES, LIVE_STATES, TRANSITIONS, ClaimState
 

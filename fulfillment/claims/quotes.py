@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext_noop as _
 
-from config.errors import FieldError, Problem
+from common.errors import FieldError, Problem
 from fulfillment.claims.money import CURRENCIES
 
 ANYWHERE = "*"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.db import models
 from django.utils.translation import gettext_noop as _
 
-from config.errors import FieldError
+from common.errors import FieldError
 
 
 class ClaimState(models.TextChoices):

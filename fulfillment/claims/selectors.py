@@ -8,8 +8,8 @@ from typing import Any, Literal
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils.translation import gettext_noop as _
 
-from config.errors import BadRequest, FieldError
-from config.prepared import prepared
+from common.errors import BadRequest, FieldError
+from common.prepared_queries import prepared
 from fulfillment.claims.errors import UnknownCampaign
 from fulfillment.claims.models import Campaign, Claim, Region, ReplacedUnit
 from fulfillment.claims.rules import ClaimState

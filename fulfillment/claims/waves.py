@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 
-from config.triggers import append_only
+from common.triggers import append_only
 
 
 class Wave(models.Model):

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import models
 from django.utils.translation import gettext_noop as _
 
-from config.triggers import append_only
+from common.triggers import append_only
 
 
 class NoticeQuerySet(models.QuerySet["Notice"]):

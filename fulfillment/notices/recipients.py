@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from config.errors import BadRequest, FieldError
+from common.errors import BadRequest, FieldError
 from fulfillment.notices.models import Recipient
 
 LONGEST_PHRASE = 60

@@ -13,9 +13,9 @@ from django.db.models import QuerySet
 
 from config.jobs import wake
 from fulfillment.notices import secrets
-from fulfillment.notices.composing import UNASKED, compose
 from fulfillment.notices.models import Notice, Recipient
 from fulfillment.notices.recipients import is_unreachable
+from fulfillment.notices.rendering import UNASKED, compose
 from fulfillment.notices.rules import Manner, polite_moment
 from roster.models import Account
 

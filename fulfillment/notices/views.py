@@ -7,7 +7,7 @@ from typing import Any
 
 from anymail.signals import EventType, tracking
 
-from config import clock
+from common import clock
 from fulfillment.notices.bounces import record_bounce
 
 # The provider gave up, or the person called it spam. A deferral is only late, and is no news.

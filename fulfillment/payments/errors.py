@@ -1,6 +1,6 @@
 """What the payments room can refuse."""
 
-from config.errors import KeydeskError
+from common.errors import KeydeskError
 
 
 class PaymentsError(KeydeskError):

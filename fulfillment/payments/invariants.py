@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import connection
 
-from config import clock
-from config.invariants import Check, Violation
+from common import clock
+from common.invariants import Check, Violation
 from fulfillment.payments.models import BookEntry, Dispute, Fulfilment, Payment, Refund
 
 # A worker plans the refund of a cancelled claim, after it has asked the vendor.

@@ -5,12 +5,18 @@ from datetime import datetime
 
 from procrastinate.contrib.django import app
 
-from config import clock
+from common import clock
 from config.jobs import BACK_OFF
-from fulfillment.claims.services.paying import REFUND_UNDELIVERABLE, SETTLE_CLAIM
+from fulfillment.claims.services.payment_callbacks import REFUND_UNDELIVERABLE, SETTLE_CLAIM
 from fulfillment.payments import gateways
 from fulfillment.payments.gateways.events import WORK_WEBHOOKS
-from fulfillment.payments.services import books, lapsing, reconciliation, refunds, webhooks
+from fulfillment.payments.services import (
+    balance_transactions,
+    expiry,
+    reconciliation,
+    refunds,
+    webhooks,
+)
 from fulfillment.payments.services.refunds import SEND_REFUND
 from fulfillment.payments.services.refunds import send_refund as send
 
@@ -19,7 +25,7 @@ logger = logging.getLogger("keydesk.payments")
 
 @app.task(name=SETTLE_CLAIM, retry=BACK_OFF)
 def settle_claim(claim_id: int) -> None:
-    lapsing.settle_claim(claim_id=claim_id, gateway=gateways.from_environment(), now=clock.now())
+    expiry.settle_claim(claim_id=claim_id, gateway=gateways.from_environment(), now=clock.now())
 
 
 @app.task(name=REFUND_UNDELIVERABLE, retry=BACK_OFF)
@@ -51,9 +57,9 @@ def sweep(timestamp: int) -> None:
 def close_the_day(timestamp: int) -> None:
     """Every night: fetch the vendor's books, and compare everything. What differs is an error in the log."""
     now, gateway = clock.now(), gateways.from_environment()
-    if not books.is_used():
+    if not balance_transactions.is_used():
         return
-    books.collect_books(gateway=gateway, now=now)
+    balance_transactions.collect_books(gateway=gateway, now=now)
     for difference in reconciliation.reconcile(
         gateway=gateway, since=now - reconciliation.LOOK_BACK, now=now
     ):
@@ -62,12 +68,12 @@ def close_the_day(timestamp: int) -> None:
 
 def _sweep(now: datetime) -> None:
     gateway = gateways.from_environment()
-    lapsing.lapse_due(gateway=gateway, now=now)
-    lapsing.ask_after_silence(gateway=gateway, now=now)
+    expiry.lapse_due(gateway=gateway, now=now)
+    expiry.ask_after_silence(gateway=gateway, now=now)
 
 
 def periodic_chores(*, now: datetime) -> None:
     """All of the periodic work above at once, for a rehearsal, whose days pass faster than a cron's."""
     _sweep(now)
-    if books.is_used():
-        books.collect_books(gateway=gateways.from_environment(), now=now)
+    if balance_transactions.is_used():
+        balance_transactions.collect_books(gateway=gateways.from_environment(), now=now)

@@ -9,8 +9,8 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
-from config.codes import new_code
-from config.triggers import append_only, fixed
+from common.public_ids import new_code
+from common.triggers import append_only, fixed
 from fulfillment.payments.rules.cases import MoneyAction
 from fulfillment.payments.rules.states import (
     LIVE_PAYMENT_STATES,

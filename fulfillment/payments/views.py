@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from config import clock
+from common import clock
 from config.middleware import POLICY
 from config.models import User
 from fulfillment.claims.models import Claim, ClaimQuote
@@ -27,8 +27,8 @@ from fulfillment.payments.gateways.events import StripeIntake
 from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.states import PaymentState
 from fulfillment.payments.selectors import receipts_of
-from fulfillment.payments.services.offers import start_checkout
-from fulfillment.payments.services.settling import settle
+from fulfillment.payments.services.checkout import start_checkout
+from fulfillment.payments.services.settlement import settle
 from fulfillment.webhooks import WebhookRefused, receive
 
 STRIPE_API, STRIPE_CHECKOUT = "https://api.stripe.com", "https://checkout.stripe.com"

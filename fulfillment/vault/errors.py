@@ -1,6 +1,6 @@
 """What the vault can refuse."""
 
-from config.errors import KeydeskError
+from common.errors import KeydeskError
 
 
 class VaultError(KeydeskError):

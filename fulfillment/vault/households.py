@@ -13,8 +13,8 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from config.prepared import prepared
-from fulfillment.vault import crypto
+from common.prepared_queries import prepared
+from fulfillment.vault import encryption
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import DataKey, HouseholdKey
 
@@ -80,7 +80,7 @@ def _key_of(scope: str, *, now: datetime) -> HouseholdKey:
     """The campaign's key, made when first asked for; of two made at once one stays."""
     found = next(iter(_keys(scope=scope)), None)
     if found is None:
-        key_id, wrapped = crypto.wrap(crypto.new_data_key(), subject=wrapped_as(scope))
+        key_id, wrapped = encryption.wrap(encryption.new_data_key(), subject=wrapped_as(scope))
         HouseholdKey.objects.bulk_create(
             [HouseholdKey(scope=scope, wrapped_key=wrapped, wrapping_key_id=key_id, created_at=now)],
             ignore_conflicts=True,
@@ -95,7 +95,7 @@ def _keys(*, scope: str) -> QuerySet[HouseholdKey]:
 
 
 def _unwrapped(household_key: HouseholdKey) -> bytes:
-    return crypto.unwrap(
+    return encryption.unwrap(
         bytes(household_key.wrapped_key or b""),
         key_id=household_key.wrapping_key_id,
         subject=wrapped_as(household_key.scope),

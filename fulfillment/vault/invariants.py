@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from django.db.models import Max
 from psycopg import sql
 
-from config.invariants import Check, Violation
-from fulfillment.vault import crypto
+from common.invariants import Check, Violation
+from fulfillment.vault import encryption
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import DataKey, Opening, SealedDocument
 from fulfillment.vault.services import binding_of
@@ -118,12 +118,12 @@ def _lines_of_addresses() -> Iterator[list[Line]]:
     )
     for document in documents.iterator(chunk_size=CHUNK):
         data_key = document.data_key
-        key = crypto.unwrap(
+        key = encryption.unwrap(
             bytes(data_key.wrapped_key or b""), key_id=data_key.wrapping_key_id, subject=data_key.subject
         )
-        sealed = crypto.Sealed(bytes(document.nonce), bytes(document.ciphertext))
+        sealed = encryption.Sealed(bytes(document.nonce), bytes(document.ciphertext))
         binding = binding_of(data_key.subject, SealedDocument.Kind(document.kind), document.name)
-        address = PostalAddress.from_json(crypto.unseal(key, sealed, bound_to=binding))
+        address = PostalAddress.from_json(encryption.unseal(key, sealed, bound_to=binding))
         yield [
             Line(text.lower(), data_key.subject)
             for text in (address.street1, address.phone)

@@ -5,7 +5,7 @@ from datetime import datetime
 import pgtrigger
 from django.db import models
 
-from config.triggers import append_only
+from common.triggers import append_only
 
 
 class DataKeyQuerySet(models.QuerySet["DataKey"]):

@@ -6,8 +6,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from config.prepared import prepared
-from fulfillment.vault import crypto
+from common.prepared_queries import prepared
+from fulfillment.vault import encryption
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.households import Household, household_of
@@ -102,8 +102,8 @@ def _seal(
 ) -> None:
     data_key = next(iter(_locked_key(subject=subject)), None)
     if data_key is None:
-        key = crypto.new_data_key()
-        key_id, wrapped = crypto.wrap(key, subject=subject)
+        key = encryption.new_data_key()
+        key_id, wrapped = encryption.wrap(key, subject=subject)
         data_key = DataKey.objects.create(
             subject=subject,
             wrapped_key=wrapped,
@@ -118,7 +118,7 @@ def _seal(
         if household is not None:
             data_key.household_key_id, data_key.household = household.key_id, household.digest
             data_key.save(update_fields=["household_key", "household"])
-    sealed = crypto.seal(key, content, bound_to=binding_of(subject, kind, name))
+    sealed = encryption.seal(key, content, bound_to=binding_of(subject, kind, name))
     SealedDocument.objects.bulk_create(
         [
             SealedDocument(
@@ -156,16 +156,16 @@ def _open(*, subject: str, kind: Kind, name: str, purpose: Purpose, actor: str, 
     if wrapped_key is None:
         raise Shredded(subject)
     Opening.objects.create(subject=subject, kind=kind, purpose=purpose, actor=actor, opened_at=now)
-    key = crypto.unwrap(bytes(wrapped_key), key_id=key_id, subject=subject)
-    return crypto.unseal(
-        key, crypto.Sealed(bytes(nonce), bytes(ciphertext)), bound_to=binding_of(subject, kind, name)
+    key = encryption.unwrap(bytes(wrapped_key), key_id=key_id, subject=subject)
+    return encryption.unseal(
+        key, encryption.Sealed(bytes(nonce), bytes(ciphertext)), bound_to=binding_of(subject, kind, name)
     )
 
 
 def _unwrap(data_key: DataKey) -> bytes:
     if data_key.wrapped_key is None:
         raise Shredded(data_key.subject)
-    return crypto.unwrap(
+    return encryption.unwrap(
         bytes(data_key.wrapped_key), key_id=data_key.wrapping_key_id, subject=data_key.subject
     )
 

@@ -2,9 +2,9 @@
 
 from inventory.models.counts import Count, CountState, Difference, DifferenceKind, Scan
 from inventory.models.ledger import Connector, KeyModel, Lot, Movement, Seal, Unit, UnitQuerySet
-from inventory.models.places import Bin, Transfer, TransferReason, Warehouse
+from inventory.models.locations import Bin, Transfer, TransferReason, Warehouse
 from inventory.models.recalls import Recall, RecalledUnit
-from inventory.models.stock import Expiry, StockAlert
+from inventory.models.stock_alerts import Expiry, StockAlert
 from inventory.models.write_offs import WriteOff, WriteOffUnit
 
 __all__ = [

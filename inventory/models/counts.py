@@ -3,9 +3,9 @@
 from django.db import models
 from django.db.models import F, Q
 
-from inventory.guards import COUNT_GUARDS, DIFFERENCE_GUARDS, SCAN_GUARDS
+from inventory.ledger.triggers import COUNT_GUARDS, DIFFERENCE_GUARDS, SCAN_GUARDS
 from inventory.models.ledger import Unit
-from inventory.models.places import Bin
+from inventory.models.locations import Bin
 
 
 class CountState(models.TextChoices):

@@ -10,7 +10,13 @@ from django.db.models import BooleanField, Q
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now
 
-from inventory.guards import KEY_MODEL_GUARDS, LOT_GUARDS, MOVEMENT_GUARDS, SEAL_GUARDS, UNIT_GUARDS
+from inventory.ledger.triggers import (
+    KEY_MODEL_GUARDS,
+    LOT_GUARDS,
+    MOVEMENT_GUARDS,
+    SEAL_GUARDS,
+    UNIT_GUARDS,
+)
 from inventory.rules import ACTOR_PATTERN, COMMON_REASONS, HOLDING_ACCOUNTS, MOVES, REFERENCE_PATTERN, Account
 
 

@@ -5,7 +5,7 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 
-from inventory.guards import RECALL_GUARDS, RECALLED_UNIT_GUARDS
+from inventory.ledger.triggers import RECALL_GUARDS, RECALLED_UNIT_GUARDS
 from inventory.models.ledger import Unit
 from inventory.rules import ACTOR_PATTERN
 

@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
-from inventory.guards import WRITE_OFF_GUARDS, WRITE_OFF_UNIT_GUARDS
+from inventory.ledger.triggers import WRITE_OFF_GUARDS, WRITE_OFF_UNIT_GUARDS
 from inventory.models.ledger import Unit
 from inventory.rules import ACTOR_PATTERN
 

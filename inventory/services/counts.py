@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from config.codes import new_code
+from common.public_ids import new_code
 from inventory.errors import (
     BinIsBeingCounted,
     CountClosed,
@@ -28,9 +28,9 @@ from inventory.models import (
     Unit,
 )
 from inventory.rules import SHELVED_ACCOUNTS, Account, Reason, reason_fits
-from inventory.services import movements, places, quarantine
+from inventory.services import bin_transfers, movements, quarantine
 from inventory.services.reservations import replace
-from inventory.services.scanning import clean_scanned
+from inventory.services.scan_input import clean_scanned
 
 
 def start_count(*, bin_label: str, actor: str, now: datetime) -> Count:
@@ -38,7 +38,7 @@ def start_count(*, bin_label: str, actor: str, now: datetime) -> Count:
 
     Raises: UnknownBin. BinIsBeingCounted: a bin has one open count at a time.
     """
-    target = places.find_bin(bin_label)
+    target = bin_transfers.find_bin(bin_label)
     while True:
         try:
             with transaction.atomic():
@@ -90,7 +90,7 @@ def submit_count(*, code: str, actor: str, now: datetime) -> list[Difference]:
         booked = {unit.serial: unit for unit in units_in(count.bin)}
         scanned = set(count.scans.values_list("serial", flat=True))
         known = {unit.serial: unit for unit in Unit.objects.filter(serial__in=scanned)}
-        lies_in = places.bins_of([*booked.values(), *known.values()])
+        lies_in = bin_transfers.bins_of([*booked.values(), *known.values()])
         _refuse_another_bin(
             count.bin, booked, scanned, {serial: lies_in.get(unit.pk) for serial, unit in known.items()}
         )
@@ -204,7 +204,7 @@ def _refuse_undecided(differences: Sequence[Difference], given: Mapping[str, str
 def _lock_unmoved(differences: Sequence[Difference]) -> list[Unit]:
     as_counted: dict[int, Difference] = {one.unit_id: one for one in differences if one.unit_id is not None}
     units = movements.lock_units(as_counted)
-    lies_in = places.bins_of(units)
+    lies_in = bin_transfers.bins_of(units)
     moved = [
         unit.serial
         for unit in units
@@ -226,10 +226,12 @@ def _settle(difference: Difference, unit: Unit, *, count: Count, actor: str, now
 
 def _settle_missing(unit: Unit, reason: str, *, count: Count, actor: str, now: datetime) -> None:
     if reason == TransferReason.MISCOUNTED:
-        places.transfer([unit], to_bin=count.bin, reason=reason, reference=count.code, actor=actor, now=now)
+        bin_transfers.transfer(
+            [unit], to_bin=count.bin, reason=reason, reference=count.code, actor=actor, now=now
+        )
         return
     if reason == TransferReason.DATA_ENTRY:
-        places.transfer([unit], to_bin=None, reason=reason, reference=count.code, actor=actor, now=now)
+        bin_transfers.transfer([unit], to_bin=None, reason=reason, reference=count.code, actor=actor, now=now)
         return
     if unit.account == Account.RESERVED:
         replace(unit=unit, actor=actor, now=now)
@@ -239,7 +241,7 @@ def _settle_missing(unit: Unit, reason: str, *, count: Count, actor: str, now: d
         movements.apply(
             [unit], to_account=to_account, reason=reason, reference=count.code, actor=actor, now=now
         )
-    places.transfer(
+    bin_transfers.transfer(
         [unit], to_bin=None, reason=TransferReason.TRANSFER, reference=count.code, actor=actor, now=now
     )
 
@@ -249,5 +251,5 @@ def _settle_unexpected(unit: Unit, reason: str, *, count: Count, actor: str, now
         quarantine.quarantine(serials=[unit.serial], actor=actor, now=now, reference=count.code)
         unit.refresh_from_db()
     # What must be quarantined does not stay in a shelf: it lies nowhere until it is put into its own bin.
-    target = count.bin if places.fits(unit, count.bin) else None
-    places.transfer([unit], to_bin=target, reason=reason, reference=count.code, actor=actor, now=now)
+    target = count.bin if bin_transfers.fits(unit, count.bin) else None
+    bin_transfers.transfer([unit], to_bin=target, reason=reason, reference=count.code, actor=actor, now=now)

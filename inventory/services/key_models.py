@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from config.errors import BadRequest, FieldError
+from common.errors import BadRequest, FieldError
 from inventory.errors import InventoryError
 from inventory.models import KeyModel
 

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from django.db import transaction
 
-from config.codes import new_code
+from common.public_ids import new_code
 from inventory.errors import SelfApproval, UnknownPaper
 from inventory.models import Unit, WriteOff, WriteOffUnit
 from inventory.rules import Account, Reason
-from inventory.services import movements, places
-from inventory.services.scanning import lock_scanned
+from inventory.services import bin_transfers, movements
+from inventory.services.scan_input import lock_scanned
 
 _OUT = (Account.IN_TRANSIT, Account.DELIVERED, Account.LOST)
 
@@ -46,7 +46,7 @@ def quarantine(
             _move(free, Account.QUARANTINE, why, reference=reference, actor=actor, now=now)
             _move(held, Account.QUARANTINE, why, reference=None, actor=actor, now=now)
         if bin_label is not None:
-            places.put_away(
+            bin_transfers.put_away(
                 serials=[unit.serial for unit in units],
                 bin_label=bin_label,
                 actor=actor,

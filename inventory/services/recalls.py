@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from config.codes import new_code
+from common.public_ids import new_code
 from config.jobs import defer, wake
 from inventory.errors import BadCriteria, InsufficientStock, SelfApproval, UnknownPaper
 from inventory.models import Lot, Recall, RecalledUnit, Unit, UnitQuerySet

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from psycopg.errors import UniqueViolation
 
-from config.codes import new_code
+from common.public_ids import new_code
 from config.jobs import wake
 from inventory.errors import BadReceipt, BadSerials, SerialSeenBefore, UnknownSku, shorten
 from inventory.models import KeyModel, Lot, Unit

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from django.db import connection, transaction
 
 from inventory.errors import DayNotOver
-from inventory.merkle import Tree
+from inventory.ledger.merkle import Tree
+from inventory.ledger.seals import Leaf, bounds
 from inventory.models import Seal
-from inventory.seals import Leaf, bounds
 
 _SEAL_LOCK = 0x6B657964_00000002  # "keyd", and the second of our locks
 _FETCHED_AT_ONCE = 10_000

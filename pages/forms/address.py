@@ -11,11 +11,11 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as text
 from django.utils.translation import gettext_lazy as _
 
-from config.errors import BadRequest, FieldError
+from common.errors import BadRequest, FieldError
+from fulfillment.claims.campaigns.regions import check_address, fitted
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.models import Region
 from fulfillment.claims.selectors import region_of
-from fulfillment.claims.services.regions import check_address, fitted
 from fulfillment.vault.addresses import LABEL_PARTS, LATIN, MAX_LENGTH, PostalAddress, is_latin, parse_address
 
 # What the address library calls a part → our parts, in the order they are asked.

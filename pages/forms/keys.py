@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from fulfillment.claims.rules import WantedItem
-from pages.ports import OfferedModel
+from pages.key_recommendation import OfferedModel
 
 STANDARD = "standard"
 

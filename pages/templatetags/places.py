@@ -11,7 +11,7 @@ from fulfillment.claims import countries
 from fulfillment.claims.models import Region
 from fulfillment.vault.addresses import PostalAddress, lines_of
 from fulfillment.vault.subdivisions import subdivision_name
-from pages.ports import OfferedModel
+from pages.key_recommendation import OfferedModel
 from pages.verdicts import title_of
 
 register = template.Library()

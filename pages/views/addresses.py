@@ -8,8 +8,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 
 from fulfillment.claims.models import Region
-from fulfillment.shipping import gateways
-from fulfillment.shipping.gateways.verifying import Finding, Verification
+from fulfillment.postage import gateways
+from fulfillment.shipments.carrier import Finding, Verification
 from fulfillment.vault.addresses import LATIN, PostalAddress
 from pages.forms.address import AddressForm
 

@@ -16,22 +16,22 @@ from django.utils.translation import gettext as text
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from config import clock
-from config.errors import BadRequest
+from common import clock
+from common.errors import BadRequest
 from fulfillment.claims.errors import AlreadyClaimed, Ineligible, PriceChanged
 from fulfillment.claims.models import Campaign, Claim, Draft, Region
-from fulfillment.claims.prices import prices_in_force, quote_for
+from fulfillment.claims.pricing import prices_in_force, quote_for
 from fulfillment.claims.quotes import ANYWHERE, Prices, Quote
 from fulfillment.claims.selectors import current_campaign, explain, open_regions, region_for, region_of
 from fulfillment.claims.services import drafts
-from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
+from fulfillment.claims.services.shipment_callbacks import KEEP_ADDRESS_FOR
 from fulfillment.vault.addresses import PostalAddress
-from pages import ports, verdicts
+from pages import key_recommendation, verdicts
+from pages.claim_steps import Step, next_step, waypoints
+from pages.current_account import account_of, actor_of
 from pages.forms.country import CountryForm
 from pages.forms.keys import STANDARD, KeysForm
-from pages.journey import Step, next_step, waypoints
 from pages.views.addresses import ask_address
-from pages.visitors import account_of, actor_of
 from roster.models import Account
 from roster.rules import Decision
 
@@ -157,12 +157,12 @@ def keys(visit: Visit) -> HttpResponse:
     """Which keys, with the helper that asks which ports there are."""
     if not visit.draft.country:
         return redirect("claims:start")
-    offered = ports.offered_by(visit.campaign, country=visit.draft.country, now=visit.now)
+    offered = key_recommendation.offered_by(visit.campaign, country=visit.draft.country, now=visit.now)
     prices = prices_in_force(visit.campaign, visit.now)
-    asked = [port for port in visit.request.GET.getlist("port") if port in ports.PORTS]
+    asked = [port for port in visit.request.GET.getlist("port") if port in key_recommendation.PORTS]
     chosen = {item.sku: item.quantity for item in drafts.items_of(visit.draft) if item.sku}
     if asked or not chosen:
-        chosen = ports.suggested(asked, offered, quantity=visit.campaign.per_claim)
+        chosen = key_recommendation.suggested(asked, offered, quantity=visit.campaign.per_claim)
     form = KeysForm(
         visit.request.POST if visit.request.method == "POST" else None,
         offered=offered,
@@ -179,7 +179,7 @@ def keys(visit: Visit) -> HttpResponse:
         "pages/claiming/keys.html",
         {
             "form": form,
-            "ports": [(port, name, port in asked) for port, name in ports.PORTS.items()],
+            "ports": [(port, name, port in asked) for port, name in key_recommendation.PORTS.items()],
             "is_suggested": bool(asked),
             "extra_keys": _extra_keys(prices),
         },
@@ -325,7 +325,7 @@ def _show_review(
 ) -> HttpResponse:
     offered = {
         model.sku: model
-        for model in ports.offered_by(visit.campaign, country=visit.draft.country, now=visit.now)
+        for model in key_recommendation.offered_by(visit.campaign, country=visit.draft.country, now=visit.now)
     }
     wanted = [(offered[sku], quantity) for sku, quantity in visit.draft.wanted.items() if sku in offered]
     failed = [verdict for verdict in decision.verdicts if verdict.outcome == "fail"]

@@ -11,29 +11,33 @@ from django.utils.translation import gettext as text
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from config import clock
-from config.errors import BadRequest
-from fulfillment.claims import story
+from common import clock
+from common.errors import BadRequest
+from fulfillment.claims import timeline
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.errors import NoOffer, NotSent, TooLate
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimQuote, Region
 from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, ClaimState
 from fulfillment.claims.selectors import kin_of, place_in_line, region_for
-from fulfillment.claims.services.changes import cancel_claim, change_address, confirm_receipt
+from fulfillment.claims.services.amendments_and_reviews import (
+    cancel_claim,
+    change_address,
+    confirm_receipt,
+)
 from fulfillment.claims.services.waitlist import accept_offer
 from fulfillment.notices.models import Notice
 from fulfillment.payments.selectors import receipts_of
-from fulfillment.shipping.errors import NoReturnLabel
-from fulfillment.shipping.selectors import open_reports_of, parcels_of
-from fulfillment.shipping.services.reports import report_trouble
-from fulfillment.shipping.services.return_labels import print_return, return_labels_of
+from fulfillment.postage.services.return_labels import print_return, return_labels_of
+from fulfillment.shipments.errors import NoReturnLabel
+from fulfillment.shipments.selectors import open_reports_of, parcels_of
+from fulfillment.tracking.services.delivery_problems import report_trouble
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address
 from inventory.models import KeyModel
-from pages.forms.trouble import TroubleForm
+from pages.current_account import account_of, actor_of, own_claim
+from pages.forms.problem_report import TroubleForm
 from pages.views.addresses import ask_address
-from pages.visitors import account_of, actor_of, own_claim
 
 # Something was sent that could be sent back.
 SENT_STATES = ARRIVING_STATES | {ClaimState.RETURNED}
@@ -62,9 +66,9 @@ def claim(request: HttpRequest, code: str) -> HttpResponse:
             "place": place_in_line(claim),
             "others": kin_of(claim),
             "offer": claim.offered_until if claim.offered_until and claim.offered_until > now else None,
-            "steps": story.told(events),
-            "next": story.what_comes_next(claim, promised_days=region.promised_days if region else None),
-            "has_gone_well": story.has_gone_well(claim),
+            "steps": timeline.told(events),
+            "next": timeline.what_comes_next(claim, promised_days=region.promised_days if region else None),
+            "has_gone_well": timeline.has_gone_well(claim),
             "parcels": parcels,
             # Only a claim that costs something ever had a time to be paid by.
             "receipts": receipts_of(claim) if claim.payment_due_at is not None else [],

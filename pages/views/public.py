@@ -12,18 +12,19 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from config import clock, health
+from common import clock
+from config import health
+from fulfillment.claims.campaigns.regions import models_closed
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.selectors import closed_parts, current_campaign, open_regions, region_for
-from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
-from fulfillment.claims.services.regions import models_closed
+from fulfillment.claims.services.shipment_callbacks import KEEP_ADDRESS_FOR
 from fulfillment.notices.models import Notice
-from fulfillment.personal.sections import ALL_SECTIONS
+from fulfillment.privacy.data_inventory import ALL_SECTIONS
 from pages import verdicts
+from pages.current_account import account_of
 from pages.forms.country import CountryForm
-from pages.visitors import account_of
-from reports.public import public_keys
+from reports.public.figures import public_keys
 from roster.rules import parse_policy
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
-from reports.exports.tidy import arrow_of, write_csv, write_parquet
+from reports.exports.csv_parquet import arrow_of, write_csv, write_parquet
 from reports.tables import Report
 
 # The earliest time the format knows. An archive's bytes must not say when it was made.

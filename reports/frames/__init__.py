@@ -16,12 +16,12 @@ from datetime import datetime
 
 import pandas as pd
 
+from reports.database import one_snapshot
 from reports.frames.claims import campaigns, claim_events, claims, invitations
 from reports.frames.parcels import cases, charges, labels, tracking
 from reports.frames.payments import book_entries
 from reports.frames.roster import appeals, critical_projects, decisions, exceptions, roles, two_factor
 from reports.frames.stock import movements
-from reports.reading import one_snapshot
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from reports.reading import FLAG, TIME, WHOLE, WORD, copy
+from reports.database import FLAG, TIME, WHOLE, WORD, copy
 
 
 def campaigns(as_of: datetime) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from reports.reading import TEXT, TIME, WHOLE, WORD, copy
+from reports.database import TEXT, TIME, WHOLE, WORD, copy
 
 
 def labels(as_of: datetime) -> pd.DataFrame:

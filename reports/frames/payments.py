@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from reports.reading import TIME, WHOLE, WORD, copy
+from reports.database import TIME, WHOLE, WORD, copy
 
 
 def book_entries(as_of: datetime) -> pd.DataFrame:

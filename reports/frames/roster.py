@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from reports.reading import FLAG, TEXT, TIME, WHOLE, WORD, copy
+from reports.database import FLAG, TEXT, TIME, WHOLE, WORD, copy
 
 
 def decisions(as_of: datetime) -> pd.DataFrame:

@@ -16,13 +16,13 @@ import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from config.errors import InputError
+from common.errors import InputError
 from inventory.models import Seal
+from reports.as_of import in_words
 from reports.catalogue import published_redemption
 from reports.exports import FORMATS
-from reports.exports.tidy import write_parquet
-from reports.moments import in_words
-from reports.release import published_history
+from reports.exports.csv_parquet import write_parquet
+from reports.public.published_report import published_history
 from reports.snapshots.checking import FORMAT, MANIFEST, SIGNATURE
 
 _ABOUT = """What was published of the campaign {slug}, frozen as of {as_of}.

@@ -4,11 +4,11 @@ from datetime import datetime
 
 import pandas as pd
 
+from reports.database import one_snapshot
 from reports.frames import claims, labels, movements
-from reports.frames.books import key_values
+from reports.frames.logs import key_values
 from reports.metrics.parcels import UNKNOWN_CARRIER
-from reports.reading import one_snapshot
-from reports.statements.making import statement
+from reports.statements.builder import statement
 from reports.tables import Report, cents, count, table, text
 
 

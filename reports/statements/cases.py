@@ -8,7 +8,7 @@ import pandas as pd
 from reports.frames import cases
 from reports.metrics.arithmetic import rounded
 from reports.metrics.parcels import cases as counted
-from reports.statements.making import statement
+from reports.statements.builder import statement
 from reports.tables import Report, count, permille, seconds, table, text
 
 

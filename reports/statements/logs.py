@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from reports.database import one_snapshot
 from reports.frames import two_factor
-from reports.frames.books import openings, receipts, roster_days
-from reports.reading import one_snapshot
-from reports.statements.making import statement
+from reports.frames.logs import openings, receipts, roster_days
+from reports.statements.builder import statement
 from reports.tables import Column, Kind, Report, count, day, table, text
 
 

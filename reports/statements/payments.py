@@ -5,7 +5,7 @@ from datetime import datetime
 from reports.frames import book_entries
 from reports.metrics.money import sums
 from reports.redemption_tables import PAYMENT_COLUMNS
-from reports.statements.making import statement
+from reports.statements.builder import statement
 from reports.tables import Report, table, text
 
 

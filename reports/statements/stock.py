@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from inventory.rules import Account
+from reports.database import one_snapshot
 from reports.frames import movements
-from reports.frames.books import key_values
+from reports.frames.logs import key_values
 from reports.metrics.keys import stock
-from reports.reading import one_snapshot
-from reports.statements.making import statement
+from reports.statements.builder import statement
 from reports.tables import Report, cents, count, table, text
 
 # Ours, whatever is wrong with them. What is with a carrier or at a door was given away.

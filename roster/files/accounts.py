@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from config.errors import InputError, InputErrors, Problem
-from roster.files.faults import Faults
+from common.errors import InputError, InputErrors, Problem
+from roster.files.error_collector import Faults
 from roster.files.fields import CHECK_THE_CLOCK, YET_TO_COME, boolean, email, moment_or_nothing
 from roster.files.names import is_username, look_alikes
 from roster.files.records import records
 from roster.files.source import Source
 from roster.rules.checks import CLOCK_SKEW
-from roster.rules.reading import Parser, Unreadable, bad, shown
+from roster.rules.json_parser import Parser, Unreadable, bad, shown
 
 REQUIRED = ("username", "email", "email_verified", "joined_at", "has_totp", "has_webauthn")
 OPTIONAL = ("is_organization",)

@@ -15,15 +15,15 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from config.errors import InputError
+from common.errors import InputError
 from roster.files.columns import NameColumn
-from roster.files.faults import Faults
+from roster.files.download_tables import SCHEMA, as_parquet, numbers
+from roster.files.error_collector import Faults
+from roster.files.fast_csv import read_plain
 from roster.files.names import is_project_name, look_alikes, normalized
-from roster.files.plain import read_plain
 from roster.files.records import csv_header, records
 from roster.files.source import Source
-from roster.files.tables import SCHEMA, as_parquet, numbers
-from roster.rules.reading import LARGEST_COUNT, shown
+from roster.rules.json_parser import LARGEST_COUNT, shown
 
 COLUMNS = ("project", "download_count")
 

@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime
 from typing import Any
 
-from roster.rules.reading import bad, day, flag, moment, shown
+from roster.rules.json_parser import bad, day, flag, moment, shown
 
 # What databases and spreadsheets write for a boolean.
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}

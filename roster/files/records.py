@@ -7,7 +7,7 @@ from datetime import date, datetime
 from io import StringIO
 from typing import Any
 
-from config.errors import InputError
+from common.errors import InputError
 from roster.files.source import Source
 
 Record = tuple[int, dict[str, Any]]

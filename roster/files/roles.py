@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from config.errors import InputError
-from roster.files.faults import Faults
+from common.errors import InputError
+from roster.files.error_collector import Faults
 from roster.files.fields import CHECK_THE_CLOCK, YET_TO_COME, day_or_nothing
 from roster.files.names import is_project_name, is_username, look_alikes, normalized
 from roster.files.records import records
 from roster.files.source import Source
 from roster.rules.facts import ROLES
-from roster.rules.reading import Unreadable, shown
+from roster.rules.json_parser import Unreadable, shown
 
 REQUIRED = ("project", "username", "role", "since")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from config.errors import InputError
+from common.errors import InputError
 
 # Ten times the largest index there is; beyond this it is some other file.
 LARGEST_FILE_BYTES = 512 * 1024 * 1024

@@ -19,9 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from config.errors import InputError, InputErrors, Problem
+from common.errors import InputError, InputErrors, Problem
+from roster.files.download_tables import SCHEMA
 from roster.files.names import is_project_name
-from roster.files.tables import SCHEMA
 
 STATE = ".keydesk-window"
 # Of the 2 GiB that ranking a window may take; the sums of a million projects are 16 MB.

@@ -6,7 +6,6 @@ Needs neither settings nor a database. `parse_policy` and `parse_facts` read the
 from roster.rules.checks import NEVER_LIFTED, RULES, TWO_FACTOR_STATES
 from roster.rules.countries import COUNTRIES
 from roster.rules.decision import Decision, Judge, Verdict, decide, outcome_of
-from roster.rules.difference import differences
 from roster.rules.facts import (
     REGION_STATUSES,
     ROLES,
@@ -18,6 +17,7 @@ from roster.rules.facts import (
     parse_facts,
 )
 from roster.rules.policy import PolicyDocument, PolicyRule, parse_policy
+from roster.rules.policy_diff import differences
 from roster.rules.preview import Preview, preview
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import Any
 
 from roster.rules.countries import COUNTRIES
 from roster.rules.facts import ROLES, CampaignFact, Facts, RoleFact, in_json
-from roster.rules.reading import (
+from roster.rules.json_parser import (
     AS_IN_ISO_3166,
     Parser,
     count,
@@ -22,7 +22,7 @@ from roster.rules.reading import (
     positive_number,
     set_of,
 )
-from roster.rules.texts import (
+from roster.rules.messages import (
     FACTS,
     NO_REASON,
     NOT_KNOWN,

@@ -8,15 +8,15 @@ from typing import Any
 
 from roster.rules.checks import NEVER_LIFTED, RULES
 from roster.rules.facts import ExceptionFact, Facts, in_json
+from roster.rules.messages import LIFTED, Phrase, Said
 from roster.rules.policy import PolicyDocument, PolicyRule
-from roster.rules.texts import LIFTED, Phrase, Said
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One rule's answer: `pass`, `fail` or `review`, why, on what facts, and what would change it.
 
-    `reason` and `remedy` are English; `roster.speech` says them in the reader's language.
+    `reason` and `remedy` are English; `roster.localization` says them in the reader's language.
     """
 
     rule: str

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from roster.errors import FactsError
-from roster.rules.reading import (
+from roster.rules.json_parser import (
     Unreadable,
     count,
     country_code,

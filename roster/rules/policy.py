@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from config.errors import Problem
+from common.errors import Problem
 from roster.errors import PolicyError
 from roster.rules.checks import RULES, Rule
 from roster.rules.facts import in_json
-from roster.rules.reading import Parser, Unreadable, bad, list_of, object_of, one_of, shown, text
+from roster.rules.json_parser import Parser, Unreadable, bad, list_of, object_of, one_of, shown, text
 
 ON_FAIL = ("refuse", "review")
 

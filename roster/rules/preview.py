@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from roster.rules.decision import Judge, outcome_of
-from roster.rules.difference import differences
 from roster.rules.facts import Facts
 from roster.rules.policy import PolicyDocument
+from roster.rules.policy_diff import differences
 
 NOT_KNOWN = "not known"
 Found = list[tuple[str, str]]

@@ -11,7 +11,7 @@ from roster.files.accounts import AccountRow, read_accounts
 from roster.files.source import Source, read_source
 from roster.models import Account, Snapshot, TwoFactorObservation
 from roster.services.events import record_event
-from roster.services.holds import hold_back
+from roster.services.import_approvals import hold_back
 from roster.services.snapshots import Imported, lock_imports, receive
 from roster.services.staging import change, rows_of, stage, unstage
 from roster.services.statistics import analyse

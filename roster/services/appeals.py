@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from config.errors import BadRequest, FieldError
+from common.errors import BadRequest, FieldError
 from roster.errors import AlreadyAsked, UnknownPaper
 from roster.models import Account, Decision
 from roster.papers import LONGEST_TEXT, Appeal

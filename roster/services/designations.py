@@ -11,8 +11,8 @@ from django.db import connection, transaction
 
 from roster.errors import CohortTooLarge, NoDownloads
 from roster.files.columns import NameColumn
+from roster.files.download_tables import Top, rows_of, top_of
 from roster.files.names import normalized
-from roster.files.tables import Top, rows_of, top_of
 from roster.models import Designation, Project, Snapshot
 from roster.services.snapshots import content_of, lock_imports, lock_new_projects
 

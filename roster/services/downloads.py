@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.db import transaction
 
-from config.errors import InputError
+from common.errors import InputError
 from roster.files.downloads import read_downloads
 from roster.files.source import Source, read_source
 from roster.models import Snapshot

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from config.errors import BadRequest, FieldError
+from common.errors import BadRequest, FieldError
 from roster.errors import AlreadyAsked, SecondPersonNeeded, UnknownPaper
 from roster.models import Account
 from roster.papers import PolicyException

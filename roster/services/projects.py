@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from config.errors import BadRequest, FieldError
+from common.errors import BadRequest, FieldError
 from roster.errors import UnknownProject
 from roster.files.names import is_project_name, normalized
 from roster.models import Designation, Project

@@ -7,12 +7,12 @@ from pathlib import Path
 from django.db import transaction
 
 from roster.errors import ListHeld
-from roster.files.faults import Faults
+from roster.files.error_collector import Faults
 from roster.files.names import normalized
 from roster.files.roles import RoleRow, read_roles
 from roster.files.source import Source, read_source
 from roster.models import Project, ProjectRole, Snapshot
-from roster.services.holds import hold_back
+from roster.services.import_approvals import hold_back
 from roster.services.projects import note_what_became_of_projects
 from roster.services.snapshots import Imported, lock_imports, lock_new_projects, receive
 from roster.services.staging import change, rows_of, stage, unstage

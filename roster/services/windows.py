@@ -5,9 +5,9 @@ from pathlib import Path
 
 from django.db import transaction
 
+from roster.files.download_tables import as_parquet
 from roster.files.downloads import KEPT_ROWS, KEPT_SHARE
 from roster.files.source import Digested
-from roster.files.tables import as_parquet
 from roster.files.windows import Ranking, Window, rank_window
 from roster.models import Snapshot
 from roster.services.snapshots import Imported, lock_imports, receive

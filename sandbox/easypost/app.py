@@ -14,26 +14,26 @@ from typing import Protocol
 from aiohttp import web
 
 from sandbox.clock import Agenda, Clock
-from sandbox.easypost import (
-    addresses,
-    claims,
-    events,
-    labels,
-    manifests,
-    parcels,
-    purchases,
-    rates,
-    shipments,
-    trackers,
-    webhooks,
-)
-from sandbox.easypost.courier import Courier
-from sandbox.easypost.desk import Call, Desk, Handler, Reply, World
+from sandbox.easypost import events
+from sandbox.easypost.account import Call, Desk, Handler, Reply, World
 from sandbox.easypost.errors import ApiError, inactive_key, no_api_key, not_found
 from sandbox.easypost.formats import Json, parse_time
 from sandbox.easypost.ids import new_id
+from sandbox.easypost.resources import (
+    addresses,
+    insurance_claims,
+    labels,
+    parcels,
+    purchases,
+    rates,
+    scan_forms,
+    shipments,
+    trackers,
+    webhook_endpoints,
+)
 from sandbox.easypost.settings import Settings
 from sandbox.easypost.store import Books
+from sandbox.easypost.webhook_delivery import Courier
 from sandbox.faults import Fault, FaultBook
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
@@ -56,13 +56,13 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/shipments/{id}/refund", shipments.refund),
     ("POST", "/shipments/{id}/insure", shipments.insure),
     ("GET", "/shipments/{id}/label", shipments.convert_label),
-    ("POST", "/scan_forms", manifests.create),
-    ("GET", "/scan_forms", manifests.list_forms),
-    ("GET", "/scan_forms/{id}", manifests.retrieve),
-    ("POST", "/claims", claims.create),
-    ("GET", "/claims", claims.list_claims),
-    ("GET", "/claims/{id}", claims.retrieve),
-    ("POST", "/claims/{id}/cancel", claims.cancel),
+    ("POST", "/scan_forms", scan_forms.create),
+    ("GET", "/scan_forms", scan_forms.list_forms),
+    ("GET", "/scan_forms/{id}", scan_forms.retrieve),
+    ("POST", "/claims", insurance_claims.create),
+    ("GET", "/claims", insurance_claims.list_claims),
+    ("GET", "/claims/{id}", insurance_claims.retrieve),
+    ("POST", "/claims/{id}/cancel", insurance_claims.cancel),
     ("POST", "/refunds", purchases.create_refunds),
     ("GET", "/refunds", purchases.list_refunds),
     ("GET", "/refunds/{id}", purchases.retrieve_refund),
@@ -75,12 +75,12 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/events/{id}", events.retrieve),
     ("GET", "/events/{id}/payloads", events.list_payloads),
     ("GET", "/events/{id}/payloads/{payload_id}", events.retrieve_payload),
-    ("POST", "/webhooks", webhooks.create),
-    ("GET", "/webhooks", webhooks.list_webhooks),
-    ("GET", "/webhooks/{id}", webhooks.retrieve),
-    ("PATCH", "/webhooks/{id}", webhooks.update),
-    ("PUT", "/webhooks/{id}", webhooks.update),
-    ("DELETE", "/webhooks/{id}", webhooks.delete),
+    ("POST", "/webhooks", webhook_endpoints.create),
+    ("GET", "/webhooks", webhook_endpoints.list_webhooks),
+    ("GET", "/webhooks/{id}", webhook_endpoints.retrieve),
+    ("PATCH", "/webhooks/{id}", webhook_endpoints.update),
+    ("PUT", "/webhooks/{id}", webhook_endpoints.update),
+    ("DELETE", "/webhooks/{id}", webhook_endpoints.delete),
 )
 
 # A transition of the agenda may start deliveries; every so many, let them go ahead.
@@ -244,7 +244,7 @@ class EasyPost:
         name = request.match_info["name"]
         for desk in self.desks.values():
             if (form := desk.books.scan_forms.get(desk.books.form_files.get(name, ""))) is not None:
-                return web.Response(body=manifests.draw(form), content_type="application/pdf")
+                return web.Response(body=scan_forms.draw(form), content_type="application/pdf")
             shipment = desk.books.shipments.get(desk.books.label_files.get(name, ""))
             if shipment is None:
                 continue

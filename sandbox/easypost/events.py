@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from sandbox.easypost.desk import Call, Desk, Reply
+from sandbox.easypost.account import Call, Desk, Reply
 from sandbox.easypost.errors import ApiError, not_found, wrong_type
 from sandbox.easypost.formats import Json, milli_stamp
 from sandbox.easypost.ids import new_id

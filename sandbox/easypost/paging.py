@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sandbox.easypost.desk import Call
+from sandbox.easypost.account import Call
 from sandbox.easypost.errors import ApiError
 from sandbox.easypost.formats import parse_time
 

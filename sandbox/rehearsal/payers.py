@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 
 from django.db.models import Sum
 
-from config import clock
+from common import clock
 from fulfillment.claims.models import Claim
 from fulfillment.payments import gateways
 from fulfillment.payments.models import BookEntry, Payment, Refund
 from fulfillment.payments.rules.states import PaymentState, RefundState
-from fulfillment.payments.services import lapsing
-from fulfillment.payments.services.books import collect_books, is_used
-from fulfillment.payments.services.offers import start_checkout
-from fulfillment.payments.services.settling import settle
+from fulfillment.payments.services import expiry
+from fulfillment.payments.services.balance_transactions import collect_books, is_used
+from fulfillment.payments.services.checkout import start_checkout
+from fulfillment.payments.services.settlement import settle
 from sandbox.rehearsal.people import Pays, Person
 from sandbox.stripe.client import StripeControl
 
@@ -52,8 +52,8 @@ class Payers:
     def end_what_nobody_paid(self) -> None:
         """Those who did not pay in time give their keys back."""
         gateway, now = gateways.from_environment(), clock.now()
-        lapsing.lapse_due(gateway=gateway, now=now)
-        lapsing.ask_after_silence(gateway=gateway, now=now)
+        expiry.lapse_due(gateway=gateway, now=now)
+        expiry.ask_after_silence(gateway=gateway, now=now)
 
     def fetch_books(self) -> None:
         """The lines of the vendor's books that are new; nothing is asked before anybody paid."""

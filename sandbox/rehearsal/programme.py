@@ -11,26 +11,27 @@ from typing import Any
 
 from django.db.models import Sum
 
-from config import clock, invariants
-from config.commands import Steps
+from common import clock, invariants
+from common.base_command import Steps
 from config.management.commands.verify import as_document
+from fulfillment.casework.jobs import periodic_chores
+from fulfillment.claims.campaigns.policy_preview import preview_draft
+from fulfillment.claims.campaigns.price_lists import publish_prices
+from fulfillment.claims.campaigns.regions import load_regions, shipped_document
 from fulfillment.claims.errors import Ineligible
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState, WantedItem
-from fulfillment.claims.services.changes import cancel_claim, review_claim
-from fulfillment.claims.services.previewing import preview_draft
-from fulfillment.claims.services.prices import publish_prices
-from fulfillment.claims.services.regions import load_regions, shipped_document
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim, review_claim
 from fulfillment.claims.services.submission import submit_claim
-from fulfillment.shipping.jobs import periodic_chores, resolve_purchases
-from fulfillment.shipping.models import LabelPurchase
-from fulfillment.shipping.rules.states import PurchaseState
-from fulfillment.shipping.services.bills import import_carrier_bill
-from inventory.catalogue import ensure_catalogue
+from fulfillment.postage.jobs import resolve_purchases
+from fulfillment.postage.services.carrier_invoices import import_carrier_bill
+from fulfillment.shipments.models import LabelPurchase
+from fulfillment.shipments.rules.states import PurchaseState
+from inventory.default_key_models import ensure_catalogue
 from inventory.models import KeyModel
 from inventory.services.receiving import receive_stock
+from reports.public.published_report import released_report
 from reports.redemption import redemption_report
-from reports.release import released_report
 from roster.models import Policy
 from roster.policies import shipped_policy
 from roster.services.accounts import import_accounts
@@ -45,7 +46,7 @@ from sandbox.rehearsal.people import Person, address_of, person
 from sandbox.rehearsal.plan import Plan
 from sandbox.rehearsal.workers import Workers
 from sandbox.stripe.client import StripeControl
-from sandbox.synthetic import generate_index
+from sandbox.synthetic_index import generate_index
 
 ACTOR = "system:rehearsal"
 REVIEWER = "staff:rehearsal-reviewer"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from reports.text import render_text
+from reports.exports.terminal import render_text
 
 
 def as_text(summary: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from sandbox.stripe.errors import no_such
 from sandbox.stripe.settings import Settings
 
 if TYPE_CHECKING:
-    from sandbox.stripe.courier import Courier
+    from sandbox.stripe.webhook_delivery import Courier
 
 Json = dict[str, Any]
 T = TypeVar("T")

@@ -14,12 +14,12 @@ from sandbox.clock import Agenda, Clock
 from sandbox.faults import Fault, FaultBook
 from sandbox.stripe.account import Account, Kept, World
 from sandbox.stripe.calls import ROUTES, Call, Handler
-from sandbox.stripe.courier import Courier
 from sandbox.stripe.errors import ApiError, bad_key, in_use, no_such, other_parameters
-from sandbox.stripe.forms import parse
+from sandbox.stripe.form_encoding import parse
 from sandbox.stripe.ids import new_id
 from sandbox.stripe.objects import API_VERSION
 from sandbox.stripe.settings import Settings
+from sandbox.stripe.webhook_delivery import Courier
 
 KEY_KEPT_FOR = timedelta(hours=24)
 LONGEST_KEY = 255

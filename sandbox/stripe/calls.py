@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sandbox.stripe import bank, objects
+from sandbox.stripe import money as bank
+from sandbox.stripe import objects
 from sandbox.stripe.account import Account, Endpoint, Session
 from sandbox.stripe.errors import invalid, no_such
-from sandbox.stripe.forms import metadata, text, whole_number
+from sandbox.stripe.form_encoding import metadata, text, whole_number
 from sandbox.stripe.ids import new_id, new_secret
 from sandbox.stripe.paging import page
 

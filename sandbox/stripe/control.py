@@ -14,7 +14,7 @@ from aiohttp import web
 from sandbox.control import Refused, answering, body_of
 from sandbox.easypost.settings import BadSetting
 from sandbox.faults import BadFault
-from sandbox.stripe import bank, objects
+from sandbox.stripe import money, objects
 from sandbox.stripe.account import Account, Session
 from sandbox.stripe.app import Stripe
 from sandbox.stripe.errors import ApiError
@@ -104,17 +104,17 @@ class ControlRoutes:
         account, session = self._session(request)
         match request.match_info["way"]:
             case "pay":
-                bank.pay(account, session)
+                money.pay(account, session)
             case "decline":
-                bank.decline(account, session)
+                money.decline(account, session)
             case "later":
-                bank.pay_later(account, session)
+                money.pay_later(account, session)
             case "expire":
-                bank.expire(account, session)
+                money.expire(account, session)
             case "succeed":
-                bank.decide_later(account, session, succeeded=True)
+                money.decide_later(account, session, succeeded=True)
             case "fail":
-                bank.decide_later(account, session, succeeded=False)
+                money.decide_later(account, session, succeeded=False)
         await self._vendor.settle()
         return session.body
 
@@ -152,7 +152,7 @@ class ControlRoutes:
         if charged is None:
             raise Refused("nothing was paid")
         amount = (await body_of(request)).get("amount")
-        made = bank.refund(account, charged, amount=amount, reason=None, metadata={})
+        made = money.refund(account, charged, amount=amount, reason=None, metadata={})
         await self._vendor.settle()
         return made
 
@@ -162,21 +162,21 @@ class ControlRoutes:
         if charged is None:
             raise Refused("nothing was paid")
         reason = str((await body_of(request)).get("reason", "product_not_received"))
-        made = bank.dispute(account, charged, reason=reason)
+        made = money.dispute(account, charged, reason=reason)
         await self._vendor.settle()
         return made
 
     async def fail_refund(self, request: web.Request) -> Json:
         account = self._account(request)
         made = account.refund(request.match_info["id"])
-        bank.fail_refund(account, made)
+        money.fail_refund(account, made)
         await self._vendor.settle()
         return made
 
     async def close_dispute(self, request: web.Request) -> Json:
         account = self._account(request)
         made = account.dispute(request.match_info["id"])
-        bank.close_dispute(account, made, status=str((await body_of(request)).get("status")))
+        money.close_dispute(account, made, status=str((await body_of(request)).get("status")))
         await self._vendor.settle()
         return made
 
@@ -207,8 +207,8 @@ class ControlRoutes:
         charged = objects.charge(intent, now=account.now)
         intent |= {"status": "succeeded", "latest_charge": charged["id"]}
         account.intents[intent["id"]], account.charges[charged["id"]] = intent, charged
-        fee = bank.fee_of(charged["amount"], charged["currency"])
-        charged["balance_transaction"] = bank.book(
+        fee = money.fee_of(charged["amount"], charged["currency"])
+        charged["balance_transaction"] = money.book(
             account, charged, charged["amount"], fee=fee, kind="charge"
         )
         return charged

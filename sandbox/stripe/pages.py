@@ -6,7 +6,7 @@ import html
 
 from aiohttp import web
 
-from sandbox.stripe import bank
+from sandbox.stripe import money as bank
 from sandbox.stripe.account import Account, Session
 from sandbox.stripe.app import Stripe
 from sandbox.stripe.errors import ApiError

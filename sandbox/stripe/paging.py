@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.stripe.errors import invalid
-from sandbox.stripe.forms import whole_number
+from sandbox.stripe.form_encoding import whole_number
 
 Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.test import Client
 
 from api.tokens import SCOPES, create_token
-from config import clock
+from common import clock
 from fulfillment.vault.addresses import PostalAddress
 
 Body = dict[str, Any]

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from config import clock
-from config.invariants import verify
+from common import clock
+from common.invariants import verify
 from fulfillment.claims.models import Claim, ClaimEvent
-from fulfillment.claims.services.progress import record_shipped, start_label
+from fulfillment.claims.services.shipment_callbacks import record_shipped, start_label
 from fulfillment.vault.models import Opening
 from fulfillment.vault.services import open_address
 from inventory.selectors import available_count

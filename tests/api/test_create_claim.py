@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from config.invariants import verify
+from common.invariants import verify
 from fulfillment.claims.models import Claim
 from fulfillment.vault.models import SealedDocument
 from inventory.models import Unit

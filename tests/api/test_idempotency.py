@@ -14,7 +14,7 @@ from django.db import connections
 from api import idempotency
 from api.models import IdempotentRequest
 from api.tokens import SCOPES, create_token
-from config import clock
+from common import clock
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.submission import submit_claim
 from tests.api.conftest import Body, Caller, assert_problem
@@ -66,7 +66,7 @@ class TestOneAfterTheOther:
         self, caller: Caller, claim_body: Body, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patched:
-            patched.setattr("api.routers.claims.submit_claim", None)
+            patched.setattr("api.claims.router.submit_claim", None)
             assert_problem(caller.post("/claims", claim_body, key="k-1"), 500, "internal_error")
         assert caller.post("/claims", claim_body, key="k-1").status_code == 201
 
@@ -134,7 +134,7 @@ class TestAtOnce:
             assert go_on.wait(20)
             return submit_claim(**given)
 
-        monkeypatch.setattr("api.routers.claims.submit_claim", slowly)
+        monkeypatch.setattr("api.claims.router.submit_claim", slowly)
 
         def call() -> Any:
             try:

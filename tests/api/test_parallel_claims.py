@@ -16,8 +16,8 @@ import pytest
 from django.db import connection
 
 from api.tokens import SCOPES, create_token
-from config import clock
-from config.invariants import verify
+from common import clock
+from common.invariants import verify
 from fulfillment.claims.models import Claim
 from inventory.models import Unit
 from tests.api.served import gunicorn

@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from config.invariants import verify
-from inventory.catalogue import ensure_catalogue
-from inventory.check_custody import check
+from common.invariants import verify
+from inventory.default_key_models import ensure_catalogue
 from inventory.invariants import CHECKS
+from inventory.ledger.check_custody import check
 from inventory.models import Movement, Unit
 from inventory.rules import Wanted
 from inventory.services.alerts import watch_stock
+from inventory.services.bin_transfers import add_warehouse
 from inventory.services.movements import move
-from inventory.services.places import add_warehouse
 from inventory.services.reservations import reserve
 from tests.api.conftest import Caller, assert_problem, bad_fields
 from tests.conftest import USB_A, MakeClaim
 from tests.conftest import receive as receive_more
-from tests.fulfillment.claims.test_changes import NOW
+from tests.fulfillment.claims.test_amendments_and_reviews import NOW
 from tests.fulfillment.claims.test_recalled import delivered
 
 SERIALS = [f"SN-000{number}" for number in range(1, 7)]

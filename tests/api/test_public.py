@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from api.problems import CODES
 from api.tokens import SCOPES, authenticate
 from fulfillment.claims.models import Campaign
-from fulfillment.claims.services.progress import start_label
+from fulfillment.claims.services.shipment_callbacks import start_label
 from inventory.models import Unit
 from inventory.rules import Account, Reason
 from inventory.services import movements

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from fulfillment.shipping.models import Shipment
-from fulfillment.shipping.rules.cases import CaseReason
-from fulfillment.shipping.services import outcomes, packing
-from fulfillment.shipping.services.planning import ship_claim
+from fulfillment.postage.services import purchase_transitions
+from fulfillment.postage.services.shipment_planning import ship_claim
+from fulfillment.shipments.models import Shipment
+from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.vault.addresses import PostalAddress
+from fulfillment.warehouse.services import packing
 from tests.api.conftest import Caller
-from tests.fulfillment.shipping.conftest import waiting_jobs
-from tests.fulfillment.shipping.floor import PACKER, Floor, people, serials
+from tests.fulfillment.conftest import waiting_jobs
+from tests.fulfillment.warehouse.scans import PACKER, Floor, people, serials
 
 pytestmark = pytest.mark.django_db
 
@@ -76,7 +77,7 @@ def test_a_label_is_asked_for_again(
     answer = caller.post(f"/shipments/{code}/buy", key="k1")
     assert answer.status_code == 200
     assert waiting_jobs("shipping.buy_label") == [{"purchase_id": str(purchase.pk)}] * 2
-    outcomes.fail(purchase, case=CaseReason.NO_RATE, detail="none", now=now)
+    purchase_transitions.fail(purchase, case=CaseReason.NO_RATE, detail="none", now=now)
     open_cases = caller.post(f"/shipments/{code}/buy", key="k2").json()["open_cases"]
     assert [case["reason"] for case in open_cases] == ["no_rate"]
     assert waiting_jobs("shipping.ship_claim")[-1] == {"claim_id": claim.pk}

@@ -6,8 +6,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from config import clock
-from config.codes import ALPHABET, new_code
+from common import clock
+from common.public_ids import ALPHABET, new_code
 from config.environment import ROOT
 
 ROOMS = ("roster", "inventory", "fulfillment", "reports")

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
-from config.invariants import verify
-from desk.audit import record
+from common.invariants import verify
+from desk.audit.recording import record
 from desk.invariants import CHECKS
 from desk.models import AuditEntry
 from desk.roles import Role

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from benchmarks.desk_pages import NOW, asked, insert, most_queries, of_the_page, requests
-from config import clock
+from common import clock
 
 ROWS = 400
 _COUNT_FROM_ONE = """

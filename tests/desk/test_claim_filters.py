@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from config import clock
+from common import clock
 from desk.roles import Role
+from fulfillment.claims.campaigns.invitations import Cohort, invite_due_waves, plan_wave
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.rules import WantedItem
-from fulfillment.claims.services.waves import Cohort, invite_due_waves, plan_wave
 from fulfillment.claims.waves import Wave
-from fulfillment.shipping.models import Case
-from fulfillment.shipping.rules.cases import CaseReason
-from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipments.models import Case
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.services.cases import open_case
 from tests.conftest import USB_A, USB_C, MakeClaim, Roster
 from tests.desk.conftest import StaffWith
-from tests.fulfillment.shipping.floor import Floor
+from tests.fulfillment.warehouse.scans import Floor
 
 pytestmark = pytest.mark.usefixtures("stock")
 Shown = Callable[..., set[str]]

@@ -11,14 +11,14 @@ from playwright.sync_api import Browser
 
 from desk.roles import Role
 from fulfillment.claims.models import Claim
-from fulfillment.claims.prices import freeze
+from fulfillment.claims.pricing import freeze
 from fulfillment.claims.quotes import LineKind, Quote, QuoteLine
 from fulfillment.payments.models import Dispute, Fulfilment, Payment, PaymentCase, Refund
 from fulfillment.payments.rules.states import PaymentCaseReason
 from fulfillment.payments.services.cases import open_payment_case
-from fulfillment.shipping.models import Case
-from fulfillment.shipping.rules.cases import CaseReason
-from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipments.models import Case
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.services.cases import open_case
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Unit
 from inventory.services.counts import count_bin
@@ -27,8 +27,8 @@ from roster.services.appeals import make_appeal
 from roster.services.exceptions import grant_exception, request_exception
 from tests.browser import Scheme, Visitor, launched
 from tests.conftest import USB_A
-from tests.desk.test_floor_browser import cookie_of, floor, shelve, wave
-from tests.fulfillment.shipping.floor import Floor
+from tests.desk.test_warehouse_browser import cookie_of, floor, shelve, wave
+from tests.fulfillment.warehouse.scans import Floor
 
 __all__ = ["floor"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -17,24 +17,24 @@ from django.db.models import QuerySet
 from django.test import Client
 from django.utils.module_loading import import_string
 
-from config import clock
+from common import clock
 from desk.models import AuditEntry
 from desk.roles import Role
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.payments.models import PaymentCase
 from fulfillment.payments.rules.states import PaymentCaseReason
 from fulfillment.payments.services.cases import open_payment_case
-from fulfillment.shipping.models import Case, PickList
-from fulfillment.shipping.rules.cases import CaseReason
-from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipments.models import Case, PickList
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.services.cases import open_case
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Count, KeyModel, Unit
+from inventory.services.bin_transfers import add_warehouse, put_away
 from inventory.services.counts import count_bin
-from inventory.services.places import add_warehouse, put_away
 from tests.conftest import USB_A, MakeClaim
 from tests.desk.conftest import StaffWith
 from tests.desk.forms import form_at
-from tests.fulfillment.shipping.floor import Floor, people
+from tests.fulfillment.warehouse.scans import Floor, people
 
 pytestmark = pytest.mark.django_db(transaction=True)
 # Longer than the second needs where nothing holds it up.
@@ -113,7 +113,7 @@ def test_a_review(
         return client.post(f"/desk/claims/{claim.code}/review/", form).status_code
 
     answers = race(
-        "fulfillment.claims.services.changes._approve",
+        "fulfillment.claims.services.amendments_and_reviews._approve",
         lambda: decide(robin, "approve"),
         lambda: decide(kim, "reject"),
     )
@@ -149,7 +149,7 @@ def test_a_case(
 ) -> None:  # fmt: skip
     case = request.getfixturevalue(kind)
     if not is_guarded:
-        monkeypatch.setattr("desk.seen.refuse_unseen", lambda *_, **__: None)
+        monkeypatch.setattr("desk.forms.edit_conflicts.refuse_unseen", lambda *_, **__: None)
 
     def work(client: Client, action: str, **more: str) -> int:
         form = {"action": action, "seen": 0, **more}
@@ -218,7 +218,7 @@ def test_a_wave_to_pick(
         return client.post("/desk/floor/pick/scan/", sent, headers=headers).status_code
 
     answers = race(
-        "fulfillment.shipping.services.picking.assign_seals", lambda: make(robin), lambda: make(kim)
+        "fulfillment.warehouse.services.picking.assign_seals", lambda: make(robin), lambda: make(kim)
     )
     parcels = {made.picker: made.shipments.count() for made in PickList.objects.all()}
     if is_guarded:
@@ -237,7 +237,7 @@ def test_what_the_programme_is_set_to(
     url, where, field = {
         "campaign": (
             f"/desk/programme/campaigns/{campaign.slug}/",
-            "fulfillment.claims.services.campaigns._set",
+            "fulfillment.claims.campaigns.setup._set",
             "offer_days",
         ),
         "key_model": (

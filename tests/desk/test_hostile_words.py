@@ -10,16 +10,16 @@ from django.db import IntegrityError, connection, models, transaction
 from django.test import Client
 from django.urls import reverse
 
-from config import clock
-from desk import audit
+from common import clock
+from desk.audit import recording
 from desk.roles import Role
-from fulfillment.shipping.models import Case, Shipment
-from fulfillment.shipping.rules.cases import CaseReason
-from fulfillment.shipping.services import casework
-from fulfillment.shipping.services.cases import open_case
+from fulfillment.casework.services import shipment_actions
+from fulfillment.shipments.models import Case, Shipment
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.services.cases import open_case
 from inventory.models import Unit
+from inventory.services.bin_transfers import add_warehouse
 from inventory.services.counts import count_bin
-from inventory.services.places import add_warehouse
 from roster.models import Account
 from roster.services.appeals import make_appeal
 from roster.services.exceptions import request_exception
@@ -62,7 +62,7 @@ def pages(roster: Roster, make_claim: MakeClaim, stock: None, now: datetime) -> 
     parcel = Shipment.objects.create(claim=claim, created_at=now, updated_at=now)
     open_case(shipment=parcel, reason=CaseReason.NO_RATE, detail="none", now=now)
     case = Case.objects.get()
-    casework.add_note(code=case.code, note="Asked the carrier.", actor="staff:kim", now=now)
+    shipment_actions.add_note(code=case.code, note="Asked the carrier.", actor="staff:kim", now=now)
     person = Account.objects.get(username="m-owner")
     make_appeal(account=person, rule="role_age", text="Mine since 2014.", actor="maintainer:1", now=now)
     request_exception(
@@ -75,7 +75,7 @@ def pages(roster: Roster, make_claim: MakeClaim, stock: None, now: datetime) -> 
     )  # fmt: skip
     count = count_bin(bin_label="MAIN/A-01", serials=[], actor="staff:kim", now=now)
     with transaction.atomic():
-        audit.record(actor="staff:kim", action="noted", subject="X", reason="Why.", now=now)
+        recording.record(actor="staff:kim", action="noted", subject="X", reason="Why.", now=now)
     return [
         *(path for path in PAGES if not path.endswith((".csv", "/export/", "/de/"))),
         f"/desk/claims/{claim.code}/",

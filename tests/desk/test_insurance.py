@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from config import clock
+from common import clock
 from desk.models import AuditEntry
 from desk.roles import Role
-from fulfillment.shipping.gateways.base import Failure, GatewayError
-from fulfillment.shipping.gateways.insurers import FiledClaim, Loss
-from fulfillment.shipping.models import Case, InsuranceClaim, LabelPurchase, Shipment
-from fulfillment.shipping.rules.cases import CaseReason
-from fulfillment.shipping.services.cases import open_case
+from fulfillment.postage.gateways.insurers import FiledClaim, Loss
+from fulfillment.shipments.carrier import Failure, GatewayError
+from fulfillment.shipments.models import Case, InsuranceClaim, LabelPurchase, Shipment
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.services.cases import open_case
 from tests.conftest import MakeClaim
 from tests.desk.conftest import StaffWith
-from tests.fulfillment.shipping.floor import Floor
+from tests.fulfillment.warehouse.scans import Floor
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stock")]
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from config import clock
+from common import clock
+from desk.forms.policy_form import HELP, KINDS, LABELS
 from desk.models import AuditEntry
-from desk.policy_form import HELP, KINDS, LABELS
 from desk.roles import Role
 from fulfillment.claims.models import Campaign
 from fulfillment.claims.waves import Wave

@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import resolve
 
 from config.models import User
-from desk.gate import may
 from desk.models import Appointment, AuditEntry, live_roles
+from desk.permissions import may
 from desk.roles import ALLOWED, Action, Role, who_may
 from desk.services.appointments import NotAppointed, appoint, end_appointment
 from desk.urls import urlpatterns

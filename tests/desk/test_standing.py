@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from config import clock
+from common import clock
 from desk.models import AuditEntry
 from desk.roles import Role
 from fulfillment.claims.models import Campaign

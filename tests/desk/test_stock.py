@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from config import clock
+from common import clock
 from desk.roles import Role
-from inventory.catalogue import ensure_catalogue
+from inventory.default_key_models import ensure_catalogue
+from inventory.ledger.unit_history import Proof, unit_story
 from inventory.models import StockAlert
 from inventory.rules import Criteria, Wanted
-from inventory.services import counts, places, quarantine, recalls
+from inventory.services import bin_transfers, counts, quarantine, recalls
 from inventory.services.alerts import watch_stock
 from inventory.services.movements import move
 from inventory.services.receiving import receive_stock
 from inventory.services.reservations import reserve
 from inventory.services.sealing import seal_days
-from inventory.story import Proof, unit_story
 from tests.desk.conftest import StaffWith
 from tests.inventory.conftest import run_sql
-from tests.inventory.test_guards import trigger_name
+from tests.inventory.test_ledger_triggers import trigger_name
 
 SERIAL = "SN-0001"
 
@@ -39,7 +39,7 @@ def life(db: None, now: datetime) -> datetime:
         return {"actor": "staff:ada", "now": now + timedelta(hours=next(hours))}
 
     model, _ = ensure_catalogue(now)
-    places.add_warehouse(
+    bin_transfers.add_warehouse(
         code="MAIN", name="Main store", bins=["A-01"], quarantine="Q-01", contact_name="Stores",
         street1="1 Store Street", city="Delft", country="NL",
     )  # fmt: skip
@@ -47,7 +47,7 @@ def life(db: None, now: datetime) -> datetime:
         sku=model.sku, lot_reference="LOT-9", serials=[SERIAL], supplier="Maker", purchase_order="PO-7",
         firmware="5.7", expected_quantity=3, **later(),
     )  # fmt: skip
-    places.put_away(serials=[SERIAL], bin_label="MAIN/A-01", **later())
+    bin_transfers.put_away(serials=[SERIAL], bin_label="MAIN/A-01", **later())
     counts.count_bin(bin_label="MAIN/A-01", serials=[SERIAL], **later())
     recall = recalls.open_recall(criteria=Criteria(lot="LOT-9"), why="drill", **later()).recall
     recalls.lift_recall(code=recall.code, **{**later(), "actor": "staff:bo"})
@@ -141,7 +141,7 @@ def test_low_stock_shows_on_the_desk_until_it_is_no_longer_low(
     client = staff_with(Role.VIEWER)
     assert "runs low" not in text_of(client.get("/desk/stock/"))
     watch_stock(now=now + timedelta(hours=1))
-    monkeypatch.setattr("config.clock.now", lambda: now + timedelta(hours=1))
+    monkeypatch.setattr("common.clock.now", lambda: now + timedelta(hours=1))
     for page in ("/desk/stock/", "/desk/"):
         assert f"{model.sku} runs low" in text_of(client.get(page))
     shown = text_of(client.get("/desk/stock/"))

@@ -11,14 +11,14 @@ from django.core import mail
 from django.test import Client
 from django.utils import translation
 
-from config import clock
-from config.texts import PAGE_SLOTS, WrittenText, write_texts
+from common import clock
+from config.custom_content import PAGE_SLOTS, WrittenText, write_texts
 from desk.models import AuditEntry
 from desk.roles import Role
 from fulfillment.claims.models import Campaign
-from fulfillment.notices.composing import compose
 from fulfillment.notices.examples import example
 from fulfillment.notices.models import Notice, Recipient
+from fulfillment.notices.rendering import compose
 from tests.desk.conftest import StaffWith
 
 

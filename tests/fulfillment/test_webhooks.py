@@ -13,12 +13,12 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from fulfillment import webhooks
 from fulfillment.models import RefusedWebhook, Webhook
-from fulfillment.shipping.gateways.events import EasyPostIntake, EasyPostIntakeV2
-from fulfillment.shipping.models import LabelPurchase
+from fulfillment.postage.gateways.events import EasyPostIntake, EasyPostIntakeV2
+from fulfillment.shipments.models import LabelPurchase
 from fulfillment.webhooks import MAX_BYTES, BadBody, BadSignature, parse_strictly, receive
-from tests.fulfillment.shipping.events import post, signature, stored, tracker_event
+from tests.fulfillment.carrier_events import post, signature, stored, tracker_event
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("fulfillment.shipping.urls")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("fulfillment.tracking.urls")]
 
 NOW = datetime(2022, 7, 11, 12, tzinfo=UTC)
 PARCEL = LabelPurchase(

@@ -14,13 +14,13 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from config.jobs import commit_and_wake
 from fulfillment import webhooks
 from fulfillment.models import Webhook
-from fulfillment.shipping.gateways.events import EasyPostIntake
-from fulfillment.shipping.models import LabelPurchase
+from fulfillment.postage.gateways.events import EasyPostIntake
+from fulfillment.shipments.models import LabelPurchase
 from fulfillment.webhooks import receive
 from tests.flushing import _flush_past_the_triggers  # noqa: F401
-from tests.fulfillment.shipping.events import post, signature, tracker_event
+from tests.fulfillment.carrier_events import post, signature, tracker_event
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("fulfillment.shipping.urls")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("fulfillment.tracking.urls")]
 
 NOW = datetime(2022, 7, 11, 12, tzinfo=UTC)
 INTAKE = EasyPostIntake(["tests-new"])

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from config.invariants import Violation
-from config.invariants import verify as run_checks
-from inventory.catalogue import ensure_catalogue
+from common.invariants import Violation
+from common.invariants import verify as run_checks
+from inventory.default_key_models import ensure_catalogue
 from inventory.invariants import CHECKS
 from inventory.models import KeyModel, Movement, Unit
 from inventory.services.receiving import receive_stock

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from inventory.catalogue import ensure_catalogue
+from inventory.default_key_models import ensure_catalogue
 from inventory.models import KeyModel
 from tests.inventory.conftest import NOW
 

@@ -22,14 +22,14 @@ from inventory.errors import (
 from inventory.models import Count, CountState, Difference, Transfer, Unit
 from inventory.rules import Wanted
 from inventory.selectors import place_of
-from inventory.services import places
+from inventory.services import bin_transfers
+from inventory.services.bin_transfers import put_away
 from inventory.services.counts import approve_count, cancel_count, scan, start_count, submit_count
 from inventory.services.movements import move
-from inventory.services.places import put_away
 from inventory.services.quarantine import quarantine
 from inventory.services.reservations import reserve
 from tests.inventory.conftest import NOW, Receive, Snapshot, run_sql, violations
-from tests.inventory.test_guards import refused_by
+from tests.inventory.test_ledger_triggers import refused_by
 
 CountOf = Callable[..., str]
 
@@ -37,7 +37,7 @@ CountOf = Callable[..., str]
 @pytest.fixture
 def shelves(receive: Receive) -> list[str]:
     """Four keys: three in A-01, the last in A-02."""
-    places.add_warehouse(
+    bin_transfers.add_warehouse(
         code="MAIN",
         name="Main store",
         bins=["A-01", "A-02"],
@@ -266,9 +266,9 @@ def test_quarantine_lies_by_itself(shelves: list[str], everything: Snapshot) -> 
         with pytest.raises(WrongBin):
             put_away(serials=serials, bin_label=label, actor="staff:ada", now=NOW)
         with refused_by("quarantine_lies_by_itself"):
-            places.transfer(
+            bin_transfers.transfer(
                 list(Unit.objects.filter(serial=serials[0])),
-                to_bin=places.find_bin(label),
+                to_bin=bin_transfers.find_bin(label),
                 reason="transfer",
                 reference="by hand",
                 actor="staff:ada",

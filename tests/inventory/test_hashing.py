@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from inventory.hashing import microseconds, movement_hash
+from inventory.ledger.hashing import microseconds, movement_hash
 from inventory.models import Movement
 from inventory.rules import Wanted
 from inventory.services.movements import move

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from inventory.catalogue import ensure_catalogue
+from inventory.default_key_models import ensure_catalogue
 from inventory.errors import InsufficientStock, InventoryError
 from inventory.models import Movement, Unit
 from inventory.rules import HOLDING_ACCOUNTS, MOVES, SIGNED_REASONS, Account, Reason, Wanted, move_allowed

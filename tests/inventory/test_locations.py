@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from inventory.errors import BadLocation
 from inventory.models import Bin, Unit, Warehouse
 from inventory.selectors import locations, ship_from
+from inventory.services.bin_transfers import put_away
 from inventory.services.locations import keep_location, read_location
-from inventory.services.places import put_away
 from tests.inventory.conftest import NOW, Receive
 
 pytestmark = pytest.mark.django_db

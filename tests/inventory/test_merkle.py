@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from inventory.merkle import EMPTY_ROOT, Tree, proof, root_of
+from inventory.ledger.merkle import EMPTY_ROOT, Tree, proof, root_of
 
 LEAVES = [sha256(str(number).encode()).digest() for number in range(2600)]
 

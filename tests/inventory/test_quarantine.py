@@ -10,7 +10,7 @@ from inventory.services.movements import move
 from inventory.services.quarantine import destroy, propose_destruction, quarantine
 from inventory.services.reservations import reserve
 from tests.inventory.conftest import NOW, Receive, Snapshot, run_sql, violations
-from tests.inventory.test_guards import refused_by
+from tests.inventory.test_ledger_triggers import refused_by
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from inventory.services.recalls import affected, hold_recalled, lift_recall, ope
 from inventory.services.receiving import receive_stock
 from inventory.services.reservations import release, reserve
 from tests.inventory.conftest import NOW, Receive, Snapshot, run_sql, violations
-from tests.inventory.test_guards import refused_by
+from tests.inventory.test_ledger_triggers import refused_by
 from tests.inventory.test_reservation_race import in_thread, wait_for
 
 AAGUID = "0bb43545-fd2c-4185-87dd-feb0b2916ace"

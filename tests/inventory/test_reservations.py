@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
-from inventory.catalogue import ensure_catalogue
+from inventory.default_key_models import ensure_catalogue
 from inventory.errors import InsufficientStock, MoveNotAllowed, NotHeldByYou, NotSwappable, UnknownSerial
 from inventory.models import KeyModel, Unit
 from inventory.rules import Account, Shortage, Wanted

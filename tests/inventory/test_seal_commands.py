@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from config import clock
-from inventory.check_custody import main as check_file
+from common import clock
 from inventory.jobs import seal_ledger
+from inventory.ledger.check_custody import main as check_file
 from inventory.models import Movement, Seal
 from tests.inventory.conftest import Receive
 

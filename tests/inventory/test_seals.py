@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-import inventory.check_custody
-from inventory.check_custody import check
-from inventory.custody import custody_document
+import inventory.ledger.check_custody
 from inventory.errors import DayNotOver
+from inventory.ledger.check_custody import check
+from inventory.ledger.custody_export import custody_document
+from inventory.ledger.seals import seal_hash
 from inventory.models import Movement, Seal, Unit
 from inventory.rules import Wanted
-from inventory.seals import seal_hash
 from inventory.services.movements import move
 from inventory.services.reservations import reserve
 from inventory.services.sealing import seal_days
 from tests.inventory.conftest import NOW, Receive, run_sql, violations
-from tests.inventory.test_guards import refused_by, trigger_name
+from tests.inventory.test_ledger_triggers import refused_by, trigger_name
 
 FIRST, SECOND = datetime(2022, 7, 11, 9, tzinfo=UTC), datetime(2022, 7, 13, 9, tzinfo=UTC)
 AFTER = datetime(2022, 7, 15, 1, tzinfo=UTC)
@@ -305,7 +305,7 @@ def test_whoever_rewrites_all_seals_is_given_away_by_one_noted_elsewhere(tmp_pat
 
 def run_checker(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """As anyone would run it: no site packages, nothing of ours on the path."""
-    script = Path(inventory.check_custody.__file__)
+    script = Path(inventory.ledger.check_custody.__file__)
     command = [sys.executable, "-I", "-S", str(script), str(path), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=path.parent)
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from inventory.barcode_sheets import modules, tag_sheet
 from inventory.models import Count, Movement, Recall, Unit
-from inventory.services.places import add_warehouse, put_away
-from inventory.tags import modules, tag_sheet
+from inventory.services.bin_transfers import add_warehouse, put_away
 from tests.inventory.conftest import NOW, Receive
 
 

@@ -19,12 +19,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from inventory.catalogue import ensure_catalogue
+from inventory.default_key_models import ensure_catalogue
 from inventory.errors import InventoryError
 from inventory.invariants import GUARDED
 from inventory.models import Bin, Count, CountState, Movement, Recall, Unit, WriteOff
 from inventory.rules import COUNT_REASONS, Criteria, Wanted
-from inventory.services import counts, places, quarantine, recalls
+from inventory.services import bin_transfers, counts, quarantine, recalls
 from inventory.services.expiry import let_expire, release_expired
 from inventory.services.movements import move
 from inventory.services.receiving import receive_stock
@@ -91,7 +91,7 @@ def a_step_of_a_parcel(pick: Pick, actor: str) -> None:
 
 def a_put_away(pick: Pick, actor: str) -> None:
     serials = some(pick, account=pick(["available", "quarantine", "held"]))
-    places.put_away(serials=serials, bin_label=pick(["MAIN/A-01", "MAIN/Q-01"]), actor=actor, now=NOW)
+    bin_transfers.put_away(serials=serials, bin_label=pick(["MAIN/A-01", "MAIN/Q-01"]), actor=actor, now=NOW)
 
 
 def a_quarantine(pick: Pick, actor: str) -> None:
@@ -204,7 +204,7 @@ def open_an_empty_store() -> None:
         run_sql("SET LOCAL session_replication_role = replica")
         run_sql(f"TRUNCATE {tables}, inventory_expiry CASCADE")
     ensure_catalogue(NOW)
-    places.add_warehouse(
+    bin_transfers.add_warehouse(
         code="MAIN",
         name="Main store",
         bins=["A-01"],

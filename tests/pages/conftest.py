@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Browser
 
-from config import clock
+from common import clock
 from config.models import User
 from tests.browser import launched
 

@@ -3,9 +3,13 @@
 from datetime import datetime
 
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.progress import record_label_bought, record_shipped, start_label
-from fulfillment.shipping.models import LabelPurchase, Shipment
-from fulfillment.shipping.rules.states import PurchaseState, ShipmentState
+from fulfillment.claims.services.shipment_callbacks import (
+    record_label_bought,
+    record_shipped,
+    start_label,
+)
+from fulfillment.shipments.models import LabelPurchase, Shipment
+from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 
 TRACKING_CODE = "9400100000000000000000"
 SEAL = "T-ABCD1234"

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 
 from fulfillment.claims.models import Campaign, Draft, Region
-from fulfillment.shipping import gateways
-from fulfillment.shipping.gateways.verifying import NOT_ASKED, Finding, Verification
+from fulfillment.postage import gateways
+from fulfillment.shipments.carrier import NOT_ASKED, Finding, Verification
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import SealedDocument
 from fulfillment.vault.services import Purpose, open_address

@@ -17,9 +17,9 @@ from django.test import Client
 
 from fulfillment.claims.models import Claim, Region
 from fulfillment.notices.models import Recipient
-from fulfillment.shipping import gateways
-from fulfillment.shipping.gateways.verifying import NOT_ASKED, Verification
-from fulfillment.shipping.models import Case
+from fulfillment.postage import gateways
+from fulfillment.shipments.carrier import NOT_ASKED, Verification
+from fulfillment.shipments.models import Case
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import SealedDocument
 from roster.models import Account

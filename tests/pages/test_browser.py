@@ -13,23 +13,23 @@ from django.db import transaction
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
-from config import clock
+from common import clock
 from config.models import User
 from fulfillment.claims.models import Campaign, Claim
-from fulfillment.claims.services.changes import review_claim
-from fulfillment.claims.services.progress import record_delivered
+from fulfillment.claims.services.amendments_and_reviews import review_claim
+from fulfillment.claims.services.shipment_callbacks import record_delivered
 from fulfillment.claims.services.waitlist import serve_waitlists
 from fulfillment.notices.secrets import token_of
 from fulfillment.notices.services import send_notices
-from fulfillment.shipping import gateways
-from fulfillment.shipping.gateways.easypost import EasyPostGateway
+from fulfillment.postage import gateways
+from fulfillment.postage.gateways.easypost import EasyPostGateway
 from inventory.models import KeyModel
 from inventory.services.reservations import Wanted, release, reserve
 from roster.models import Account, ProjectRole
 from roster.papers import Appeal, Disclaimer
 from roster.services.appeals import grant_appeal
 from roster.services.exceptions import grant_exception
-from roster.services.wishes import disclaim_role, opt_in, opt_out, take_back_disclaimer
+from roster.services.preferences import disclaim_role, opt_in, opt_out, take_back_disclaimer
 from sandbox.server import Sandbox
 from tests.browser import WIDTHS, Scheme, Visitor, mailed_code
 from tests.conftest import USB_A, import_roster, open_campaign, receive

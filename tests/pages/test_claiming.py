@@ -10,7 +10,7 @@ from django.db import transaction
 from django.test import Client
 
 from fulfillment.claims.models import Claim, Draft, Region
-from fulfillment.claims.services.changes import cancel_claim
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import SealedDocument
 from fulfillment.vault.services import Purpose, open_address

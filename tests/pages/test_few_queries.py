@@ -10,13 +10,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.progress import record_delivered
+from fulfillment.claims.services.shipment_callbacks import record_delivered
 from fulfillment.claims.services.waitlist import serve_waitlists
 from fulfillment.notices.examples import CONTEXTS
 from fulfillment.notices.models import Notice
 from fulfillment.notices.secrets import token_of
 from fulfillment.notices.services import queue_notice, send_notices
-from fulfillment.shipping.models import Case, LabelPurchase, TrackingUpdate
+from fulfillment.shipments.models import Case, LabelPurchase, TrackingUpdate
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import Opening
 from fulfillment.vault.services import open_address

@@ -6,7 +6,8 @@ import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from config import clock, health
+from common import clock
+from config import health
 from tests.conftest import Roster
 
 pytestmark = pytest.mark.django_db

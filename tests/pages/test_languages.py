@@ -10,12 +10,12 @@ from django.conf import settings
 from django.db import transaction
 from django.test import Client
 
-from fulfillment.claims import story
+from fulfillment.claims import timeline
 from fulfillment.claims.countries import country_name
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.services.changes import cancel_claim, review_claim
-from fulfillment.claims.services.progress import record_delivered
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim, review_claim
+from fulfillment.claims.services.shipment_callbacks import record_delivered
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import KeyModel
 from inventory.services.reservations import Wanted, reserve
@@ -177,13 +177,13 @@ def test_every_state_and_event_has_its_words(language: str, now: datetime) -> No
     events = [ClaimEvent(name=name, at=now, data={}) for name in ClaimEvent.Name]
     claims = [Claim(state=state) for state in ClaimState]
     with override("en"):
-        english = [(step.title, step.text) for step in story.told(events)]
-        nexts = [story.what_comes_next(claim, promised_days=None) for claim in claims]
+        english = [(step.title, step.text) for step in timeline.told(events)]
+        nexts = [timeline.what_comes_next(claim, promised_days=None) for claim in claims]
     with override(language):
-        for step, (title, text) in zip(story.told(events), english, strict=True):
+        for step, (title, text) in zip(timeline.told(events), english, strict=True):
             assert step.title != title
             assert step.text != text or not text
         for claim, was in zip(claims, nexts, strict=True):
             assert was
-            assert story.what_comes_next(claim, promised_days=None) != was
+            assert timeline.what_comes_next(claim, promised_days=None) != was
             assert gettext(ClaimState(claim.state).label) != ClaimState(claim.state).label

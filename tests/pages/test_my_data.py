@@ -14,16 +14,20 @@ from django.db import DatabaseError, models, transaction
 from django.test import Client
 from django.utils import translation
 
-from config.invariants import verify
+from common.invariants import verify
 from config.models import User
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.progress import record_delivered, record_shipped, start_label
+from fulfillment.claims.services.shipment_callbacks import (
+    record_delivered,
+    record_shipped,
+    start_label,
+)
 from fulfillment.notices.models import Notice, Recipient
 from fulfillment.notices.recipients import mark_unreachable
 from fulfillment.notices.secrets import token_of
 from fulfillment.notices.services import queue_notice, send_notices
-from fulfillment.personal.models import Erasure
-from fulfillment.personal.sections import ALL_SECTIONS, NOT_SHOWN, SECTIONS
+from fulfillment.privacy.data_inventory import ALL_SECTIONS, NOT_SHOWN, SECTIONS
+from fulfillment.privacy.models import Erasure
 from fulfillment.vault.models import DataKey, Opening
 from fulfillment.vault.services import open_address
 from roster.models import Account

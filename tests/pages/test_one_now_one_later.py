@@ -7,13 +7,17 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
-from config.errors import BadRequest
-from config.invariants import verify
+from common.errors import BadRequest
+from common.invariants import verify
+from fulfillment.claims.campaigns.price_lists import publish_prices
 from fulfillment.claims.errors import AlreadyClaimed
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.rules import WantedItem
-from fulfillment.claims.services.changes import cancel_claim, change_address, review_claim
-from fulfillment.claims.services.prices import publish_prices
+from fulfillment.claims.services.amendments_and_reviews import (
+    cancel_claim,
+    change_address,
+    review_claim,
+)
 from fulfillment.claims.services.waitlist import serve_waitlists
 from fulfillment.notices.models import Notice
 from fulfillment.vault.addresses import PostalAddress

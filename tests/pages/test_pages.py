@@ -9,8 +9,8 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from config import clock
-from config.invariants import verify
+from common import clock
+from common.invariants import verify
 from config.models import User
 from fulfillment.claims.models import Campaign
 from fulfillment.notices.services import send_notices

@@ -10,15 +10,15 @@ from django.core.cache import cache
 from django.db import transaction
 from playwright.sync_api import Browser, Page
 
-from config import clock
+from common import clock
+from fulfillment.claims.campaigns.price_lists import publish_prices
 from fulfillment.claims.models import Campaign, Claim, Region
-from fulfillment.claims.services.prices import publish_prices
 from fulfillment.payments import gateways
 from fulfillment.payments.models import Payment, Refund
-from fulfillment.shipping.gateways.easypost import EasyPostGateway
-from fulfillment.shipping.services.planning import ship_claim
-from fulfillment.shipping.services.purchasing import buy_label
-from fulfillment.shipping.services.tracking import work_webhooks
+from fulfillment.postage.gateways.easypost import EasyPostGateway
+from fulfillment.postage.services.purchasing import buy_label
+from fulfillment.postage.services.shipment_planning import ship_claim
+from fulfillment.tracking.services.carrier_events import work_webhooks
 from inventory.models import Unit
 from inventory.services.reservations import Wanted, reserve
 from sandbox.server import Sandbox

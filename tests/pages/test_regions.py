@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.errors import InputErrors
+from common.errors import InputErrors
+from fulfillment.claims.campaigns.regions import load_regions, shipped_document
 from fulfillment.claims.models import Campaign, Region
 from fulfillment.claims.selectors import region_for
-from fulfillment.claims.services.regions import load_regions, shipped_document
 from tests.conftest import Roster
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ from django.test import Client
 from PIL import Image
 
 from fulfillment.claims.models import Claim
-from fulfillment.shipping.models import LabelPurchase, Shipment, TrackingUpdate
-from fulfillment.shipping.services.labels import label_name
+from fulfillment.postage.services.label_files import label_name
+from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.vault.models import Opening
 from fulfillment.vault.services import seal_label
 from tests.conftest import MakeClaim

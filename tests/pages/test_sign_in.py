@@ -19,7 +19,7 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 
-from config import clock
+from common import clock
 from config.models import User
 from fulfillment.claims.models import Campaign
 from fulfillment.notices.models import Notice, Recipient

@@ -15,9 +15,9 @@ from django.core import mail
 from django.core.cache import cache
 from django.test import Client
 
-from config import clock
+from common import clock
 from fulfillment.claims.models import Claim, Draft
-from fulfillment.claims.services.progress import record_delivered
+from fulfillment.claims.services.shipment_callbacks import record_delivered
 from fulfillment.notices.services import send_notices
 from tests.browser import mailed_code
 from tests.conftest import ACCOUNTS, ROLES, MakeClaim, Roster, import_roster

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from config import clock
+from common import clock
 from fulfillment.claims.errors import Ineligible
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.rules import WantedItem
-from fulfillment.claims.services.changes import cancel_claim
-from fulfillment.claims.services.progress import (
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim
+from fulfillment.claims.services.shipment_callbacks import (
     record_delivered,
     record_label_bought,
     record_returning,
     record_shipped,
 )
 from fulfillment.claims.services.submission import submit_claim
-from fulfillment.shipping.models import Case, LabelPurchase, Shipment, TrackingUpdate
-from fulfillment.shipping.rules.cases import CaseReason
-from fulfillment.shipping.services.cases import open_case
+from fulfillment.shipments.models import Case, LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.services.cases import open_case
 from fulfillment.vault.addresses import PostalAddress
 from inventory.services.movements import move
 from roster.services.accounts import import_accounts

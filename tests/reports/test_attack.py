@@ -1,6 +1,6 @@
 """Somebody who asks for everything that is published, and subtracts.
 
-The attacker knows the rules of `reports.disclosure` to the letter, every group there may be, and every number
+The attacker knows the rules of `reports.public.disclosure` to the letter, every group there may be, and every number
 of every release. They bound each unknown count of people from below and above, put bounds together (groups
 add up to the total, steps follow each other, counts only grow), until nothing gets tighter. A set of people
 is singled out when they can prove that it is not empty and has fewer than k.
@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports import disclosure
-from reports.disclosure import BEFORE, DIMENSIONS, STEPS, Gate
-from reports.moments import week_of_release
+from reports.as_of import week_of_release
+from reports.public import disclosure
+from reports.public.disclosure import BEFORE, DIMENSIONS, STEPS, Gate
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 WEEKS = [START + timedelta(weeks=number) for number in range(4)]

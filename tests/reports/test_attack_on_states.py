@@ -15,9 +15,9 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.disclosure import publish_counts
 from reports.metrics import roster
-from reports.release import protected_accounts, protected_projects
+from reports.public.disclosure import publish_counts
+from reports.public.published_report import protected_accounts, protected_projects
 
 K = 3
 Truth = Mapping[str, int]

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import connection
 
 from benchmarks.reports_redemption import _ROWS, AS_OF, START, set_defaults
-from inventory.catalogue import ensure_catalogue
+from inventory.default_key_models import ensure_catalogue
 from reports.redemption import redemption_report
 
 

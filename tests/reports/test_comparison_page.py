@@ -10,14 +10,14 @@ import pytest
 from django.test import Client
 
 from config.models import User
-from desk.gate import may
+from desk.permissions import may
 from desk.roles import Action, Role
 from desk.services.appointments import appoint
 from fulfillment.claims.models import Campaign
+from reports.as_of import in_words
 from reports.exports import FORMATS
-from reports.moments import in_words
+from reports.public.published_report import released_report
 from reports.redemption import redemption_report
-from reports.release import released_report
 from tests.reports.conftest import MOMENTS, STARTED
 
 PAGE = "/reports/comparison/"

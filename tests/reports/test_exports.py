@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
-from config import clock
+from common import clock
 from fulfillment.claims.models import Campaign
 from inventory.services.movements import move
 from reports import catalogue
 from reports.exports import FORMATS
-from reports.exports.tidy import write_csv
+from reports.exports.csv_parquet import write_csv
 from reports.redemption import redemption_report
 from reports.redemption_tables import exact
 from reports.statements.comparison import comparison
@@ -137,7 +137,7 @@ def test_what_happened_in_an_impossible_order_is_counted_apart(
         actor="staff",
         now=now + timedelta(days=13),
     )
-    from fulfillment.claims.services.progress import record_delivered
+    from fulfillment.claims.services.shipment_callbacks import record_delivered
 
     other.refresh_from_db()
     record_delivered(other, now=now + timedelta(days=3))

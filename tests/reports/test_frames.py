@@ -9,7 +9,7 @@ from django.db import connection
 
 from fulfillment.claims.models import Campaign
 from reports import frames
-from reports.reading import one_snapshot
+from reports.database import one_snapshot
 from tests.conftest import receive
 from tests.reports.conftest import MOMENTS
 

@@ -19,7 +19,7 @@ from django.db import connection
 from playwright.sync_api import Browser
 from pytest_django.live_server_helper import LiveServer
 
-from config import clock
+from common import clock
 from desk.roles import Role
 from fulfillment.claims.models import Campaign
 from inventory.models import Movement
@@ -27,7 +27,7 @@ from reports import catalogue
 from reports.exports import FORMATS
 from reports.tables import Report
 from tests.browser import WIDTHS, Scheme, Visitor, launched
-from tests.desk.test_floor_browser import cookie_of
+from tests.desk.test_warehouse_browser import cookie_of
 from tests.flushing import _flush_past_the_triggers  # noqa: F401
 from tests.played import Run, connected_to
 from tests.reports.conftest import MOMENTS

@@ -7,8 +7,8 @@ import pytest
 from django.core import mail
 
 from fulfillment.claims.models import Campaign
-from reports.mailing import mail_monthly_report
 from reports.models import Mailing
+from reports.public.mailing import mail_monthly_report
 
 FIRST = datetime.fromisoformat("2022-09-01T06:10:00Z")
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from config import clock
+from common import clock
 from config.models import User
 from fulfillment.claims.models import Campaign
 from reports.exports import FORMATS
-from reports.release import released_report
+from reports.public.published_report import released_report
 from tests.reports.conftest import PEOPLE, STARTED, Claiming, ship
 
 STATS = "/stats/keys-2022/"

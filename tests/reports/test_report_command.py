@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from config import clock
+from common import clock
 from fulfillment.claims.models import Campaign
-from reports.moments import in_words
+from reports.as_of import in_words
 from reports.redemption import redemption_report
 from tests.reports.conftest import MOMENTS, STARTED
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from config import clock
+from common import clock
 from config.models import User
 from desk.roles import Role
 from desk.services.appointments import appoint

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.management import CommandError, call_command
 from pydantic import SecretStr
 
-from config import clock
+from common import clock
 from config.environment import ROOT
 from fulfillment.claims.models import Campaign
 from reports.snapshots.checking import problems_of
@@ -130,7 +130,7 @@ def test_the_commands_freeze_a_campaign_that_is_over_and_check_it(
 
 def test_what_cannot_be_written_leaves_nothing(programme: Campaign, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    from config.errors import InputError
+    from common.errors import InputError
 
     with pytest.raises(InputError, match="cannot be written"):
         freeze(tmp_path / "file" / "frozen")

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from config.environment import ROOT
 from reports import catalogue
+from reports.as_of import in_words
 from reports.exports import FORMATS
-from reports.moments import in_words
 from reports.tables import Report
 from sandbox.rehearsal.plan import DEFAULT_START
 from tests.played import PLAN, Run, connected_to

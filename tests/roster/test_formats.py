@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from config.errors import InputErrors
+from common.errors import InputErrors
 from roster.models import Account, Project, ProjectRole, Receipt, Snapshot, TwoFactorObservation
 from roster.services.accounts import import_accounts
 from roster.services.downloads import import_downloads

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.errors import InputErrors
+from common.errors import InputErrors
 from roster.models import Account, Receipt, Snapshot, TwoFactorObservation
 from roster.services.accounts import import_accounts
 from tests.roster.conftest import ACCOUNTS, LATER, NOW, Write

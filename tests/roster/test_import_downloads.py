@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.errors import InputErrors
+from common.errors import InputErrors
 from roster.errors import SnapshotWindowDiffers
-from roster.files.tables import top_of
+from roster.files.download_tables import top_of
 from roster.models import Receipt, Snapshot
 from roster.services.downloads import import_downloads
 from roster.services.snapshots import content_of

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.errors import InputErrors
+from common.errors import InputErrors
 from roster.models import Project, ProjectRole, Receipt
 from roster.services.accounts import import_accounts
 from roster.services.roles import import_roles

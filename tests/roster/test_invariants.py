@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection
 
-from config.invariants import Violation, verify
+from common.invariants import Violation, verify
 from roster.invariants import CHECKS, GUARDS
 from roster.models import Account, Decision, Designation, Policy
 from roster.policies import shipped_policy

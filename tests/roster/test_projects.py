@@ -3,14 +3,14 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.errors import BadRequest
+from common.errors import BadRequest
 from roster.errors import ListHeld, SecondPersonNeeded, UnknownPaper, UnknownProject
 from roster.models import Account, Project, ProjectRole, Snapshot
 from roster.papers import HeldList
 from roster.rules import decide, parse_policy
 from roster.selectors import facts_about, project_story, two_factor_at
 from roster.services.accounts import import_accounts
-from roster.services.holds import approve_list
+from roster.services.import_approvals import approve_list
 from roster.services.projects import designate_by_hand, rename_project
 from roster.services.roles import import_roles
 from tests.roster.conftest import ACCOUNTS, LATER, NOW, ROLES, Write

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from config import clock
+from common import clock
 from roster.models import Project
 from roster.selectors import project_story
 from tests.roster.conftest import NOW

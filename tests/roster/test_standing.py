@@ -7,13 +7,13 @@ from threading import Barrier, Thread
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from config.errors import BadRequest
+from common.errors import BadRequest
 from roster.errors import AlreadyAsked, DelegationRefused, SecondPersonNeeded, UnknownPaper
 from roster.models import Account, Project
 from roster.papers import DELEGATES_PER_PROJECT, AccountEvent, Appeal, Delegation, Disclaimer, PolicyException
 from roster.rules import decide, parse_policy
 from roster.selectors import facts_about
-from roster.services import appeals, delegations, exceptions, wishes
+from roster.services import appeals, delegations, exceptions, preferences
 from roster.services.accounts import import_accounts
 from roster.services.roles import import_roles
 from tests.roster.conftest import ACCOUNTS, LATER, NOW, ROLES, Write
@@ -246,25 +246,25 @@ def test_a_disclaimed_role_counts_no_longer_until_taken_back(kind: Disclaimer.Ki
     bob, alpha = account("Bob"), Project.objects.get(normalized_name="alpha")
     assert is_admitted("Bob")
     for _ in range(2):
-        wishes.disclaim_role(account=bob, project_id=alpha.pk, kind=kind, actor="maintainer:2", now=NOW)
+        preferences.disclaim_role(account=bob, project_id=alpha.pk, kind=kind, actor="maintainer:2", now=NOW)
     assert not is_admitted("Bob")
     assert is_admitted("ada")
-    wishes.take_back_disclaimer(account=bob, project_id=alpha.pk, actor="maintainer:2", now=LATER)
+    preferences.take_back_disclaimer(account=bob, project_id=alpha.pk, actor="maintainer:2", now=LATER)
     assert is_admitted("Bob")
     assert [name for name, _ in trail("Bob")] == [f"disclaimed_{kind}", "disclaimer_taken_back"]
     with pytest.raises(UnknownPaper):
-        wishes.take_back_disclaimer(account=bob, project_id=alpha.pk, actor="x", now=LATER)
+        preferences.take_back_disclaimer(account=bob, project_id=alpha.pk, actor="x", now=LATER)
     zeta = Project.objects.get(normalized_name="zeta")
     with pytest.raises(UnknownPaper):
-        wishes.disclaim_role(account=bob, project_id=zeta.pk, kind=kind, actor="x", now=NOW)
+        preferences.disclaim_role(account=bob, project_id=zeta.pk, kind=kind, actor="x", now=NOW)
 
 
 @pytest.mark.usefixtures("roster")
 def test_people_leave_and_come_back_and_say_whether_we_may_write() -> None:
     for act, events in (
-        ((wishes.opt_out, wishes.opt_out, wishes.opt_in), ["opted_out", "opted_in"]),
+        ((preferences.opt_out, preferences.opt_out, preferences.opt_in), ["opted_out", "opted_in"]),
         (
-            (wishes.do_not_contact, wishes.do_not_contact, wishes.allow_contact),
+            (preferences.do_not_contact, preferences.do_not_contact, preferences.allow_contact),
             ["do_not_contact", "contact_allowed"],
         ),
     ):
@@ -273,12 +273,12 @@ def test_people_leave_and_come_back_and_say_whether_we_may_write() -> None:
         for service in act:
             service(account=account("ada"), actor="maintainer:1", now=NOW)
         assert [name for name, _ in trail("ada")][before:] == events
-    wishes.opt_out(account=account("ada"), actor="maintainer:1", now=NOW)
+    preferences.opt_out(account=account("ada"), actor="maintainer:1", now=NOW)
     assert facts_about(account=account("ada"), now=NOW).opted_out is True
     with pytest.raises(BadRequest) as refused:
-        wishes.say_where(account=account("ada"), country="ZZ", time_zone="Mars/Base", actor="x", now=NOW)
+        preferences.say_where(account=account("ada"), country="ZZ", time_zone="Mars/Base", actor="x", now=NOW)
     assert [error.field for error in refused.value.errors] == ["country", "time_zone"]
-    wishes.say_where(account=account("ada"), country="DE", time_zone="Europe/Berlin", actor="x", now=NOW)
+    preferences.say_where(account=account("ada"), country="DE", time_zone="Europe/Berlin", actor="x", now=NOW)
     assert (account("ada").country, account("ada").time_zone) == ("DE", "Europe/Berlin")
 
 

@@ -11,7 +11,7 @@ from roster.services.accounts import import_accounts
 from roster.services.designations import designate_critical
 from roster.services.downloads import import_downloads
 from roster.services.roles import import_roles
-from sandbox.synthetic import generate_index
+from sandbox.synthetic_index import generate_index
 from tests.roster.conftest import NOW
 
 TABLES = [model._meta.db_table for model in (Account, Project, ProjectRole)]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import call_command
 
-from config.errors import InputErrors
+from common.errors import InputErrors
 from roster.files.windows import STATE, Ranking, Window, rank_window
 from roster.models import Designation, Snapshot
 from roster.services.designations import designate_critical

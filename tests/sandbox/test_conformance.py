@@ -11,7 +11,7 @@ from easypost.easypost_object import convert_to_easypost_object
 from easypost.requestor import RequestMethod, Requestor
 
 from sandbox.client import Control
-from sandbox.easypost.rates import ACCOUNTS
+from sandbox.easypost.resources.rates import ACCOUNTS
 from tests.sandbox import recordings
 from tests.sandbox.conftest import ABROAD, DESK, PARCEL, Receiver
 from tests.sandbox.recordings import Substitution, differences, load

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox.client import Control, ControlError
-from sandbox.easypost.journeys import Parcel, plan, recipient_key
+from sandbox.easypost.resources.journeys import Parcel, plan, recipient_key
 from sandbox.easypost.settings import BadSetting, Settings
 from tests.sandbox.conftest import ABROAD, CUSTOMS, NEIGHBOUR, START
 from tests.sandbox.vendor import NotFoundError

@@ -14,7 +14,7 @@ import requests
 import stripe
 
 from sandbox.server import Sandbox
-from sandbox.stripe.courier import sign
+from sandbox.stripe.webhook_delivery import sign
 from tests.sandbox.conftest import START
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "stripe-fixtures"

@@ -11,7 +11,7 @@ import pytest
 from easypost.util import validate_webhook
 
 from sandbox.client import Control
-from sandbox.easypost.courier import sign
+from sandbox.easypost.webhook_delivery import sign
 from tests.sandbox import recordings
 from tests.sandbox.conftest import Receiver
 from tests.sandbox.vendor import InvalidRequestError, NotFoundError, SignatureVerificationError

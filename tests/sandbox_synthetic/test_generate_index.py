@@ -14,7 +14,7 @@ from roster.services.accounts import import_accounts
 from roster.services.designations import designate_critical
 from roster.services.downloads import import_downloads
 from roster.services.roles import import_roles
-from sandbox.synthetic import generate_index
+from sandbox.synthetic_index import generate_index
 from tests.roster.conftest import NOW
 
 REAL_LIST = Path(__file__).parents[3] / "shared/data/index/top-pypi-packages.csv"

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from api.tokens import SCOPES, create_token
-from config import clock
-from config.commands import KeydeskCommand
-from config.errors import BadRequest, InputErrors, Problem
+from common import clock
+from common.base_command import KeydeskCommand
+from common.errors import BadRequest, InputErrors, Problem
 
 
 class Command(KeydeskCommand):

@@ -4,21 +4,21 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config import catalogues
-from config.commands import KeydeskCommand
-from fulfillment.claims.services.regions import shipped_document
-from inventory.catalogue import KEY_MODELS
-from roster.rules.difference import TITLES
-from roster.rules.texts import every_sentence
+from common import translation_catalogs
+from common.base_command import KeydeskCommand
+from fulfillment.claims.campaigns.regions import shipped_document
+from inventory.default_key_models import KEY_MODELS
+from roster.rules.messages import every_sentence
+from roster.rules.policy_diff import TITLES
 
 
 def tables() -> dict[str, list[str]]:
     """Texts that are data: the rules' sentences and titles, why a region says no, and the keys' names."""
     reasons = [region.get("reason") for region in shipped_document()["regions"]]
     return {
-        "roster/rules/texts.py": every_sentence(),
-        "roster/rules/difference.py": sorted(TITLES.values()),
-        "inventory/catalogue.py": [str(model["name"]) for model in KEY_MODELS],
+        "roster/rules/messages.py": every_sentence(),
+        "roster/rules/policy_diff.py": sorted(TITLES.values()),
+        "inventory/default_key_models.py": [str(model["name"]) for model in KEY_MODELS],
         "fulfillment/claims/data/regions-2022.json": sorted({reason for reason in reasons if reason}),
     }
 
@@ -36,13 +36,13 @@ class Command(KeydeskCommand):
         )
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        wanted = catalogues.source_messages(tables())
+        wanted = translation_catalogs.source_messages(tables())
         problems = []
-        for language in catalogues.languages():
+        for language in translation_catalogs.languages():
             if options["write"]:
-                catalogues.write(language, catalogues.updated(language, wanted))
-            problems += catalogues.problems_of(language, wanted)
-        document = {"texts": len(wanted), "languages": catalogues.languages(), "problems": problems}
+                translation_catalogs.write(language, translation_catalogs.updated(language, wanted))
+            problems += translation_catalogs.problems_of(language, wanted)
+        document = {"texts": len(wanted), "languages": translation_catalogs.languages(), "problems": problems}
         if problems:
             raise self.fail(document, f"{len(problems)} texts are missing or wrong.")
         return document

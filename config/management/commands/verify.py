@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from config import invariants
-from config.commands import KeydeskCommand
+from common import invariants
+from common.base_command import KeydeskCommand
 
 
 class Command(KeydeskCommand):

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import transaction
 
-from config import clock
-from config.commands import KeydeskCommand
-from config.errors import KeydeskError
+from common import clock
+from common.base_command import KeydeskCommand
+from common.errors import KeydeskError
 from config.models import User
 from desk.roles import Role
 from desk.services.appointments import add_staff, appoint, end_appointment

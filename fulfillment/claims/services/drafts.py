@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from config.codes import new_code
+from common.public_ids import new_code
 from fulfillment.claims.models import Campaign, Claim, Draft
 from fulfillment.claims.quotes import Quote
 from fulfillment.claims.rules import WantedItem

@@ -5,7 +5,7 @@ from functools import partial
 
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import EXPIRING_STATES, ClaimState
-from fulfillment.claims.services.history import step
+from fulfillment.claims.services.transitions import step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.services import shred

@@ -9,8 +9,8 @@ from fulfillment.claims import selectors
 from fulfillment.claims.errors import NothingToReplace
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.services.history import step
 from fulfillment.claims.services.replacements import grant_replacement
+from fulfillment.claims.services.transitions import step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.errors import Shredded

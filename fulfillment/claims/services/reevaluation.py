@@ -7,11 +7,11 @@ from itertools import islice
 
 from django.db import transaction
 
-from config.errors import BadRequest, FieldError
+from common.errors import BadRequest, FieldError
 from config.jobs import defer
+from fulfillment.claims.campaigns.invitations import invite_by_mail
 from fulfillment.claims.models import Campaign, Region
 from fulfillment.claims.roster_facts import facts_of_everybody
-from fulfillment.claims.services.waves import invite_by_mail
 from fulfillment.claims.waves import PolicyAdoption, Standing
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice

@@ -6,14 +6,14 @@ from datetime import datetime
 
 from django.db import transaction
 
-from config.codes import new_code
+from common.public_ids import new_code
 from config.jobs import defer
 from fulfillment.claims.errors import NothingToReplace, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.selectors import offered_models
-from fulfillment.claims.services.history import record
 from fulfillment.claims.services.submission import SHIP_CLAIM, reserve_or_wait
+from fulfillment.claims.services.transitions import record
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from fulfillment.claims.models import Campaign
-from fulfillment.claims.services.progress import KEEP_ADDRESS_FOR
+from fulfillment.claims.services.shipment_callbacks import KEEP_ADDRESS_FOR
 from fulfillment.vault import services as vault
 from fulfillment.vault.households import shred_households
 

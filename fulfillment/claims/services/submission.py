@@ -6,19 +6,23 @@ from typing import Any
 
 from django.db import transaction
 
-from config.codes import new_code
-from config.errors import BadRequest, FieldError
+from common.errors import BadRequest, FieldError
+from common.public_ids import new_code
 from config.jobs import defer
 from fulfillment.claims import selectors
+from fulfillment.claims.campaigns.regions import fitted
 from fulfillment.claims.errors import AlreadyClaimed, Ineligible, PriceChanged, UnknownMaintainer
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimItem
-from fulfillment.claims.prices import freeze, most_keys, quote_for
+from fulfillment.claims.pricing import freeze, most_keys, quote_for
 from fulfillment.claims.quotes import Quote
 from fulfillment.claims.rules import ClaimState, WantedItem, check_items
-from fulfillment.claims.services.history import record
-from fulfillment.claims.services.later import reserve_what_there_is, wait_for_rest
-from fulfillment.claims.services.paying import payment_due_at, payment_due_context, state_once_reserved
-from fulfillment.claims.services.regions import fitted
+from fulfillment.claims.services.backorders import reserve_what_there_is, wait_for_rest
+from fulfillment.claims.services.payment_callbacks import (
+    payment_due_at,
+    payment_due_context,
+    state_once_reserved,
+)
+from fulfillment.claims.services.transitions import record
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress

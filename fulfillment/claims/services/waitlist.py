@@ -14,9 +14,9 @@ from fulfillment.claims.errors import NoOffer
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState, competes
 from fulfillment.claims.selectors import offered_models
-from fulfillment.claims.services.history import record, step
-from fulfillment.claims.services.paying import is_free, payment_due_at, state_once_reserved
+from fulfillment.claims.services.payment_callbacks import is_free, payment_due_at, state_once_reserved
 from fulfillment.claims.services.submission import SHIP_CLAIM, announce, wanted_by
+from fulfillment.claims.services.transitions import record, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from inventory.errors import InsufficientStock

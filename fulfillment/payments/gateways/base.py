@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
-from config.errors import KeydeskError
+from common.errors import KeydeskError
 
 
 class Failure(Enum):

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from fulfillment.models import Provider
-from fulfillment.payments.gateways.reading import is_id
+from fulfillment.payments.gateways.parsing import is_id
 from fulfillment.webhooks import BadBody, Event, kept_text
 
 WORK_WEBHOOKS = "payments.work_webhooks"

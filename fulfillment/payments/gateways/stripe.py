@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import requests
 import stripe
 
-from fulfillment.payments.gateways import reading
+from fulfillment.payments.gateways import parsing
 from fulfillment.payments.gateways.base import (
     ALREADY_REFUNDED,
     NOT_OPEN,
@@ -89,23 +89,23 @@ class StripeGateway:
             lambda client: client.v1.checkout.sessions.create(
                 params=_order(order), options={"idempotency_key": key}
             ),
-            reading.read_checkout,
+            parsing.read_checkout,
         )
 
     def retrieve_checkout(self, session_id: str) -> Checkout:
         """https://docs.stripe.com/api/checkout/sessions/retrieve"""
-        reading.check_id(session_id, "cs")
+        parsing.check_id(session_id, "cs")
         return self._ask(
             lambda client: client.v1.checkout.sessions.retrieve(session_id, params={"expand": _EXPAND_MONEY}),
-            reading.read_checkout,
+            parsing.read_checkout,
         )
 
     def expire_checkout(self, session_id: str) -> Checkout:
         """https://docs.stripe.com/api/checkout/sessions/expire"""
-        reading.check_id(session_id, "cs")
+        parsing.check_id(session_id, "cs")
         try:
             return self._ask(
-                lambda client: client.v1.checkout.sessions.expire(session_id), reading.read_checkout
+                lambda client: client.v1.checkout.sessions.expire(session_id), parsing.read_checkout
             )
         except PaymentGatewayError as error:
             # The vendor has no code for it, only a sentence; any other refusal of this call is as final.
@@ -115,16 +115,16 @@ class StripeGateway:
 
     def retrieve_money(self, payment_intent_id: str) -> Money:
         """https://docs.stripe.com/api/payment_intents/retrieve"""
-        reading.check_id(payment_intent_id, "pi")
+        parsing.check_id(payment_intent_id, "pi")
         return self._ask(
-            lambda client: client.v1.payment_intents.retrieve(payment_intent_id), reading.read_money
+            lambda client: client.v1.payment_intents.retrieve(payment_intent_id), parsing.read_money
         )
 
     def create_refund(
         self, *, payment_intent_id: str, amount: int, refund_code: str, claim_code: str, key: str
     ) -> VendorRefund:
         """https://docs.stripe.com/api/refunds/create"""
-        reading.check_id(payment_intent_id, "pi")
+        parsing.check_id(payment_intent_id, "pi")
         return self._ask(
             lambda client: client.v1.refunds.create(
                 params={
@@ -135,7 +135,7 @@ class StripeGateway:
                 },
                 options={"idempotency_key": key},
             ),
-            reading.read_refund,
+            parsing.read_refund,
         )
 
     def list_refunds(
@@ -143,14 +143,14 @@ class StripeGateway:
     ) -> Sequence[VendorRefund]:
         """https://docs.stripe.com/api/refunds/list"""
         params = _window(payment_intent_id, since)
-        return list(self._pages(lambda client: client.v1.refunds.list(params=params), reading.read_refund))
+        return list(self._pages(lambda client: client.v1.refunds.list(params=params), parsing.read_refund))
 
     def list_disputes(
         self, *, payment_intent_id: str | None = None, since: datetime | None = None
     ) -> Sequence[VendorDispute]:
         """https://docs.stripe.com/api/disputes/list"""
         params = _window(payment_intent_id, since)
-        return list(self._pages(lambda client: client.v1.disputes.list(params=params), reading.read_dispute))
+        return list(self._pages(lambda client: client.v1.disputes.list(params=params), parsing.read_dispute))
 
     def list_checkouts(self, *, since: datetime) -> Iterator[Checkout]:
         """https://docs.stripe.com/api/checkout/sessions/list"""
@@ -159,14 +159,14 @@ class StripeGateway:
             "expand": [f"data.{path}" for path in _EXPAND_MONEY],
         }
         yield from self._pages(
-            lambda client: client.v1.checkout.sessions.list(params=params), reading.read_checkout
+            lambda client: client.v1.checkout.sessions.list(params=params), parsing.read_checkout
         )
 
     def list_entries(self, *, since: datetime) -> Iterator[Entry]:
         """https://docs.stripe.com/api/balance_transactions/list"""
         params = _window(None, since)
         yield from self._pages(
-            lambda client: client.v1.balance_transactions.list(params=params), reading.read_entry
+            lambda client: client.v1.balance_transactions.list(params=params), parsing.read_entry
         )
 
     def ensure_webhook(self, url: str) -> str | None:
@@ -312,7 +312,7 @@ def _order(order: Order) -> Any:
 def _window(payment_intent_id: str | None, since: datetime | None) -> Any:
     params: Json = {"limit": PAGE}
     if payment_intent_id is not None:
-        reading.check_id(payment_intent_id, "pi")
+        parsing.check_id(payment_intent_id, "pi")
         params["payment_intent"] = payment_intent_id
     if since is not None:
         params["created"] = {"gte": int(since.timestamp())}

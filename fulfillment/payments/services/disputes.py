@@ -5,7 +5,7 @@ from datetime import datetime
 
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.services.paying import hold_back, let_go_on, withdraw
+from fulfillment.claims.services.payment_callbacks import hold_back, let_go_on, withdraw
 from fulfillment.payments.gateways.base import VendorDispute
 from fulfillment.payments.models import Dispute, Payment
 from fulfillment.payments.rules.states import DISPUTE_ENDS, DisputeState, PaymentCaseReason

@@ -18,8 +18,8 @@ from fulfillment.payments.gateways.base import (
     VendorRefund,
 )
 from fulfillment.payments.models import BookEntry, Dispute, Payment, Refund
-from fulfillment.payments.rules.looks import differences, state_seen, still_to_give_back
 from fulfillment.payments.rules.refunds import refund_state
+from fulfillment.payments.rules.session_outcome import differences, state_seen, still_to_give_back
 from fulfillment.payments.rules.states import (
     DISPUTE_ENDS,
     LIVE_REFUND_STATES,

@@ -24,8 +24,8 @@ from fulfillment.payments.gateways.base import (
     VendorRefund,
 )
 from fulfillment.payments.models import Dispute, Fulfilment, Payment, Refund
-from fulfillment.payments.rules.looks import KEY_GOOD_FOR, still_to_give_back
 from fulfillment.payments.rules.refunds import next_refund_state, refund_state
+from fulfillment.payments.rules.session_outcome import KEY_GOOD_FOR, still_to_give_back
 from fulfillment.payments.rules.states import (
     LIVE_REFUND_STATES,
     DisputeState,

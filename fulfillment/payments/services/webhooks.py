@@ -13,7 +13,7 @@ from fulfillment.payments.gateways.base import Failure, PaymentGateway, PaymentG
 from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.states import PaymentCaseReason
 from fulfillment.payments.services.cases import open_payment_case
-from fulfillment.payments.services.settling import settle
+from fulfillment.payments.services.settlement import settle
 
 logger = logging.getLogger("keydesk.payments")
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config.clock import now
-from config.commands import KeydeskCommand
-from config.errors import InputError, InputErrors
+from common.base_command import KeydeskCommand
+from common.clock import now
+from common.errors import InputError, InputErrors
 from inventory.errors import BadSerials, UnknownBin
 from inventory.management.commands.receive_stock import Rows, problems_by_line, read_serials
 from inventory.models import Count

@@ -6,17 +6,17 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config.clock import now
-from config.commands import KeydeskCommand
-from config.errors import InputError
-from inventory.custody import custody_document
+from common.base_command import KeydeskCommand
+from common.clock import now
+from common.errors import InputError
 from inventory.errors import UnknownSerial
+from inventory.ledger.custody_export import custody_document
 
 
 class Command(KeydeskCommand):
     help = (
         "Export one key's history with the proofs against the seals. The stand-alone script "
-        "inventory/check_custody.py checks the file anywhere."
+        "inventory/ledger/check_custody.py checks the file anywhere."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -41,5 +41,5 @@ class Command(KeydeskCommand):
         sealed = sum(movement["proof"] is not None for movement in document["movements"])
         self.stdout.write(
             f"{document['file']}: {document['serial']}, {document['movement_count']} movements, {sealed} of "
-            f"them sealed. Check it with: python3 inventory/check_custody.py {document['file']}"
+            f"them sealed. Check it with: python3 inventory/ledger/check_custody.py {document['file']}"
         )

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import transaction
 
-from config.commands import KeydeskCommand
-from config.errors import InputError, InputErrors, Problem
+from common.base_command import KeydeskCommand
+from common.errors import InputError, InputErrors, Problem
 from inventory.errors import BadLocation
 from inventory.selectors import locations
 from inventory.services.locations import keep_location, read_location

@@ -7,14 +7,14 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config.clock import now
-from config.commands import KeydeskCommand
-from config.errors import InputError, InputErrors, Problem
+from common.base_command import KeydeskCommand
+from common.clock import now
+from common.errors import InputError, InputErrors, Problem
+from inventory.barcode_sheets import tag_sheet
 from inventory.errors import BadReceipt, BadSerials, SerialSeenBefore, UnknownSku, shorten
 from inventory.rules import is_actor
 from inventory.selectors import lot_size, newest_tags
 from inventory.services.receiving import check_receipt, receive_stock
-from inventory.tags import tag_sheet
 
 # Each row is a line number and what stands there for a serial.
 Rows = list[tuple[int, str]]

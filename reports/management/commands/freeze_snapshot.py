@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
-from config.errors import InputError
+from common import clock
+from common.base_command import KeydeskCommand
+from common.errors import InputError
 
 
 class Command(KeydeskCommand):
@@ -26,7 +26,7 @@ class Command(KeydeskCommand):
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         from fulfillment.claims.models import Campaign
-        from reports.moments import in_words, read_as_of
+        from reports.as_of import in_words, read_as_of
         from reports.snapshots.freezing import freeze_snapshot, signing_key
 
         slug, now = options["campaign"], clock.now()

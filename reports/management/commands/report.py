@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
-from config.errors import InputError
+from common import clock
+from common.base_command import KeydeskCommand
+from common.errors import InputError
 
 if TYPE_CHECKING:
     from reports.tables import Report
@@ -106,7 +106,7 @@ class Command(KeydeskCommand):
 
 def _rendered(report: "Report", form: str) -> bytes:
     from reports.exports import FORMATS
-    from reports.text import render_tables, render_text
+    from reports.exports.terminal import render_tables, render_text
 
     if form != TEXT:
         return FORMATS[form].write(report)
@@ -133,7 +133,7 @@ def _format(name: str | None, *, output: Path | None, wants_json: bool) -> str:
 
 
 def _moment(text: str | None, argument: str, slug: str | None) -> datetime:
-    from reports.moments import read_as_of
+    from reports.as_of import read_as_of
 
     now = clock.now()
     return now if text is None else read_as_of(text, argument=argument, campaign_slug=slug, now=now)

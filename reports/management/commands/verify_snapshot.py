@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config.commands import KeydeskCommand
+from common.base_command import KeydeskCommand
 
 
 class Command(KeydeskCommand):

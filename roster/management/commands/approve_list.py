@@ -2,10 +2,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
+from common import clock
+from common.base_command import KeydeskCommand
 from roster.management.commands._arguments import operator
-from roster.services.holds import approve_list
+from roster.services.import_approvals import approve_list
 
 
 class Command(KeydeskCommand):

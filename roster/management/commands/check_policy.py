@@ -5,11 +5,11 @@ from typing import Any, TypeVar
 
 from django.core.management.base import CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
-from config.errors import InputErrors
+from common import clock
+from common.base_command import KeydeskCommand
+from common.errors import InputErrors
 from roster.errors import DocumentError
-from roster.files.documents import read_document
+from roster.files.json_documents import read_document
 from roster.rules import decide, parse_facts, parse_policy
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
-from roster.files.always import read_always
+from common import clock
+from common.base_command import KeydeskCommand
+from roster.files.pinned_projects import read_always
 from roster.files.source import read_source
 from roster.management.commands._arguments import a_count, operator
 from roster.services.designations import designate_critical

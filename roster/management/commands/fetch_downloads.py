@@ -4,8 +4,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
+from common import clock
+from common.base_command import KeydeskCommand
 from roster.files.source import Source
 from roster.gateways.bigquery import TABLE, DownloadQuery, fetch_downloads
 from roster.management.commands._arguments import (

@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
+from common import clock
+from common.base_command import KeydeskCommand
 from roster.management.commands._arguments import import_document, import_sentence, operator
 from roster.services.roles import import_roles
 

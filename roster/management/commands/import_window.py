@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
+from common import clock
+from common.base_command import KeydeskCommand
 from roster.files.windows import Window
 from roster.management.commands._arguments import a_count, a_date, import_document, operator
 from roster.services.windows import import_window

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from config.commands import KeydeskCommand
+from common.base_command import KeydeskCommand
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.plan import FULL_KEYS, FULL_MAINTAINERS, FULL_WEEKS
 from sandbox.rehearsal.result import as_text

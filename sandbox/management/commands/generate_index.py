@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config.commands import KeydeskCommand
+from common.base_command import KeydeskCommand
 from roster.management.commands._arguments import a_count
-from sandbox.synthetic import generate_index
+from sandbox.synthetic_index import generate_index
 
 
 class Command(KeydeskCommand):

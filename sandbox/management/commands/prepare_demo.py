@@ -7,8 +7,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 
 from api.tokens import SCOPES, create_token
-from config import clock
-from config.commands import KeydeskCommand
+from common import clock
+from common.base_command import KeydeskCommand
 from config.models import User
 from desk.roles import Role
 from desk.services.appointments import add_staff, appoint
@@ -16,8 +16,8 @@ from fulfillment.claims import selectors
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.payments import gateways as payments
-from fulfillment.shipping import gateways
-from fulfillment.shipping.services.watching import watch_webhooks
+from fulfillment.postage import gateways
+from fulfillment.tracking.services.webhook_monitor import watch_webhooks
 from roster.models import Account
 from sandbox.management.commands.run_rehearsal import register_webhook
 from sandbox.rehearsal import databases

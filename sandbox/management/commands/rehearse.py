@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config.commands import KeydeskCommand
+from common.base_command import KeydeskCommand
 from sandbox.rehearsal import databases
-from sandbox.rehearsal.mishaps import SEVERITIES
+from sandbox.rehearsal.faults import SEVERITIES
 from sandbox.rehearsal.plan import DEFAULT_START, FULL_KEYS, FULL_MAINTAINERS, FULL_WEEKS
 from sandbox.rehearsal.result import as_text
 from sandbox.rehearsal.run import run_in_process

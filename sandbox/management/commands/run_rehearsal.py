@@ -15,10 +15,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 
-from config import clock
-from config.commands import KeydeskCommand
+from common import clock
+from common.base_command import KeydeskCommand
 from sandbox.rehearsal import databases
-from sandbox.rehearsal.mishaps import SEVERITIES, set_up
+from sandbox.rehearsal.faults import SEVERITIES, set_up
 from sandbox.rehearsal.plan import Plan
 from sandbox.rehearsal.workers import Workers, workers
 
@@ -67,8 +67,8 @@ class Command(KeydeskCommand):
 
         from sandbox.client import Control
         from sandbox.rehearsal.clock import VirtualClock
-        from sandbox.rehearsal.front_door import open_front_door
         from sandbox.rehearsal.programme import Programme
+        from sandbox.rehearsal.web_server import open_front_door
 
         # Only now, for the front door is the site, which sets the log up once more. What the vendor refuses
         # is told at the level of information, and is part of the play.
@@ -97,7 +97,7 @@ class Command(KeydeskCommand):
 
 def register_webhook(url: str, secret: str) -> None:
     """Ask the vendor to send its events to this process."""
-    from fulfillment.shipping import gateways
+    from fulfillment.postage import gateways
 
     gateways.from_environment().ensure_webhook(url=url, secret=secret)
 

@@ -10,8 +10,8 @@ from django.core import mail
 from django.core.management.base import CommandError
 from django.db import connection
 
-from config import clock
-from config.commands import KeydeskCommand
+from common import clock
+from common.base_command import KeydeskCommand
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.clock import VirtualClock
 from sandbox.rehearsal.workers import DONE, Worker

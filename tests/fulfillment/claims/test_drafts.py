@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from config.invariants import verify
+from common.invariants import verify
 from fulfillment.claims.errors import Ineligible
 from fulfillment.claims.models import Campaign, Claim, Draft
 from fulfillment.claims.rules import WantedItem

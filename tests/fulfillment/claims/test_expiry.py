@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from config.invariants import verify
+from common.invariants import verify
 from fulfillment.claims.models import Claim, ClaimEvent
-from fulfillment.claims.services.changes import cancel_claim
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.expiry import expire_reservations
 from fulfillment.claims.services.waitlist import serve_waitlists
 from fulfillment.notices.models import Notice
@@ -14,7 +14,7 @@ from fulfillment.vault.models import DataKey
 from inventory.models import Expiry, Unit
 from inventory.services.expiry import let_expire
 from tests.conftest import MakeClaim, receive
-from tests.fulfillment.claims.test_changes import LATER, NOW
+from tests.fulfillment.claims.test_amendments_and_reviews import LATER, NOW
 
 pytestmark = pytest.mark.django_db
 SOON = NOW + timedelta(minutes=30)

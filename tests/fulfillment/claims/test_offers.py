@@ -6,11 +6,11 @@ import pytest
 from django.db import IntegrityError, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from config.invariants import verify
+from common.invariants import verify
 from fulfillment.claims.errors import NoOffer
 from fulfillment.claims.models import Claim
 from fulfillment.claims.selectors import place_in_line
-from fulfillment.claims.services.changes import cancel_claim
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.expiry import expire_reservations
 from fulfillment.claims.services.waitlist import accept_offer, promote_waitlist
 from fulfillment.notices.models import Notice

@@ -9,21 +9,21 @@ import pytest
 from django.core.management import CommandError, call_command
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from config.errors import BadRequest
+from common.errors import BadRequest
+from fulfillment.claims.campaigns.invitations import invite_by_mail
+from fulfillment.claims.campaigns.policy_preview import preview_draft, preview_over_the_roster
+from fulfillment.claims.campaigns.regions import load_regions
 from fulfillment.claims.models import Campaign
 from fulfillment.claims.roster_facts import facts_of_everybody
 from fulfillment.claims.selectors import explain, facts_for
-from fulfillment.claims.services.previewing import preview_draft, preview_over_the_roster
 from fulfillment.claims.services.reevaluation import REEVALUATE, adopt_policy, reevaluate
-from fulfillment.claims.services.regions import load_regions
-from fulfillment.claims.services.waves import invite_by_mail
 from fulfillment.claims.waves import PolicyAdoption, Standing
 from fulfillment.notices.models import Notice
 from roster.models import Account
 from roster.policies import shipped_policy
 from roster.rules import parse_policy
 from roster.services.policies import draft_policy, publish_draft, publish_policy
-from roster.services.wishes import do_not_contact, opt_out, say_where
+from roster.services.preferences import do_not_contact, opt_out, say_where
 from tests.conftest import MakeClaim, Roster, import_roster
 
 pytestmark = pytest.mark.django_db

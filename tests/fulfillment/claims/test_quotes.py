@@ -8,16 +8,16 @@ from django.db import DatabaseError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.errors import BadRequest, InputErrors
+from common.errors import BadRequest, InputErrors
+from fulfillment.claims.campaigns.price_lists import publish_prices
 from fulfillment.claims.errors import PriceChanged
 from fulfillment.claims.models import Campaign, Claim, ClaimQuote, PriceList, Region
 from fulfillment.claims.money import CURRENCIES, shown
-from fulfillment.claims.prices import prices_in_force, quote_for
+from fulfillment.claims.pricing import prices_in_force, quote_for
 from fulfillment.claims.quotes import FREE, NotSold, Prices, Quote, QuoteLine, parse_prices, quote
 from fulfillment.claims.rules import WantedItem
-from fulfillment.claims.services.prices import publish_prices
-from fulfillment.notices.composing import compose
 from fulfillment.notices.models import Notice
+from fulfillment.notices.rendering import compose
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Unit
 from tests.conftest import USB_A, USB_C, MakeClaim

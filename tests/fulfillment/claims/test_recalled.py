@@ -5,13 +5,17 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from config.invariants import verify
+from common.invariants import verify
 from fulfillment.claims.errors import NothingToReplace
 from fulfillment.claims.models import Claim, ReplacedUnit
 from fulfillment.claims.rules import WantedItem
-from fulfillment.claims.services.progress import record_delivered, record_shipped, start_label
 from fulfillment.claims.services.recalls import Granted, grant_replacements, put_back_in_line
 from fulfillment.claims.services.replacements import grant_replacement
+from fulfillment.claims.services.shipment_callbacks import (
+    record_delivered,
+    record_shipped,
+    start_label,
+)
 from fulfillment.notices.models import Notice
 from fulfillment.vault.services import Purpose, open_address, shred
 from inventory.errors import UnknownPaper
@@ -21,7 +25,7 @@ from inventory.services.movements import move
 from inventory.services.recalls import open_recall
 from inventory.services.receiving import receive_stock
 from tests.conftest import USB_A, USB_C, MakeClaim, receive
-from tests.fulfillment.claims.test_changes import LATER, NOW
+from tests.fulfillment.claims.test_amendments_and_reviews import LATER, NOW
 
 pytestmark = pytest.mark.django_db
 BAD_LOT = Criteria(lot=f"LOT-1 {USB_A}")

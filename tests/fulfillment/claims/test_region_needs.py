@@ -5,9 +5,9 @@ from datetime import datetime
 
 import pytest
 
-from config.errors import BadRequest
+from common.errors import BadRequest
 from fulfillment.claims.models import Claim, Region
-from fulfillment.claims.services.changes import change_address
+from fulfillment.claims.services.amendments_and_reviews import change_address
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import SealedDocument
 from fulfillment.vault.services import Purpose, open_address

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from config.errors import InputErrors
+from common.errors import InputErrors
+from fulfillment.claims.campaigns.region_tables import export_regions, import_regions
 from fulfillment.claims.models import Campaign, Region
-from fulfillment.claims.services.region_tables import export_regions, import_regions
 
 pytestmark = pytest.mark.django_db
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from config import clock
+from common import clock
 from fulfillment.claims import jobs
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.progress import (
+from fulfillment.claims.services.shipment_callbacks import (
     KEEP_ADDRESS_FOR,
     record_delivered,
     record_returning,

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 import pytest
 from django.test import Client
 
-from config.errors import BadRequest, InputErrors
+from common.errors import BadRequest, InputErrors
+from fulfillment.claims.campaigns.regions import load_regions
 from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.selectors import region_of
-from fulfillment.claims.services.changes import change_address
-from fulfillment.claims.services.regions import load_regions
-from fulfillment.shipping.selectors import is_served
+from fulfillment.claims.services.amendments_and_reviews import change_address
+from fulfillment.shipments.selectors import is_served
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import Purpose, open_address
 from fulfillment.vault.subdivisions import subdivision_name, subdivision_of, subdivisions

@@ -8,8 +8,8 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from config.errors import BadRequest
-from config.invariants import verify
+from common.errors import BadRequest
+from common.invariants import verify
 from fulfillment.claims.errors import AlreadyClaimed, Ineligible, UnknownMaintainer
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent
 from fulfillment.claims.rules import WantedItem

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from config import clock
-from config.invariants import verify
+from common import clock
+from common.invariants import verify
 from fulfillment.claims import jobs, selectors
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import WantedItem, competes
-from fulfillment.claims.services.changes import cancel_claim
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.waitlist import serve_waitlists
 from inventory.models import Recall
 from inventory.rules import Criteria
@@ -19,7 +19,7 @@ from inventory.services.recalls import lift_recall, open_recall
 from inventory.services.receiving import receive_stock
 from inventory.services.reservations import STOCK_CAME_FREE
 from tests.conftest import USB_A, USB_C, MakeClaim, receive
-from tests.fulfillment.claims.test_changes import LATER, NOW
+from tests.fulfillment.claims.test_amendments_and_reviews import LATER, NOW
 
 pytestmark = pytest.mark.django_db
 ANY_PAIR = [WantedItem(None, 2)]

@@ -6,17 +6,17 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from config.errors import BadRequest
+from common.errors import BadRequest
+from fulfillment.claims.campaigns.invitations import Cohort, cancel_wave, invite_due_waves, plan_wave
 from fulfillment.claims.errors import UnknownWave
 from fulfillment.claims.models import Campaign
 from fulfillment.claims.selectors import explain
-from fulfillment.claims.services.waves import Cohort, cancel_wave, invite_due_waves, plan_wave
 from fulfillment.claims.waves import Invitation, Wave
 from fulfillment.notices.models import Notice
 from roster.models import Account, Project
 from roster.papers import Disclaimer
 from roster.services.delegations import delegate
-from roster.services.wishes import disclaim_role, do_not_contact, opt_out
+from roster.services.preferences import disclaim_role, do_not_contact, opt_out
 from tests.conftest import Roster
 from tests.roster.conftest import published_from_a_draft
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from config import clock
+from common import clock
+from fulfillment.claims.campaigns.invitations import invite_due_waves
 from fulfillment.claims.models import Campaign
-from fulfillment.claims.services.waves import invite_due_waves
 from fulfillment.claims.waves import Wave
 from tests.conftest import Roster
 

@@ -13,7 +13,7 @@ from django.conf import LazySettings
 from django.db import DatabaseError, transaction
 from django.test import Client
 
-from config import clock
+from common import clock
 from fulfillment.notices.models import Bounce, Notice, Recipient
 from fulfillment.notices.services import FIRST_PAUSE, queue_notice, send_notices
 from tests.conftest import Roster

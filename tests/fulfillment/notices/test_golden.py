@@ -11,8 +11,8 @@ from typing import cast
 import pytest
 from django.conf import settings
 
-from fulfillment.notices.composing import compose
 from fulfillment.notices.models import Notice, Recipient
+from fulfillment.notices.rendering import compose
 from roster.models import Account
 from tests.fulfillment.notices.examples import queue_example
 

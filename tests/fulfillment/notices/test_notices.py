@@ -13,10 +13,10 @@ from django.db import IntegrityError, transaction
 from django.utils.html import escape
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from config.errors import BadRequest
-from fulfillment.notices.composing import UNASKED, compose
+from common.errors import BadRequest
 from fulfillment.notices.models import Notice, Recipient
 from fulfillment.notices.recipients import choose_phrase
+from fulfillment.notices.rendering import UNASKED, compose
 from fulfillment.notices.services import (
     CODE_GOOD_FOR,
     FIRST_PAUSE,

@@ -11,7 +11,7 @@ from fulfillment.notices.models import Notice
 from fulfillment.notices.rules import Manner, polite_moment, zone_of
 from fulfillment.notices.services import queue_notice, send_notices
 from roster.rules.countries import COUNTRIES
-from roster.services.wishes import say_where
+from roster.services.preferences import say_where
 from tests.conftest import Roster
 
 MONDAY_NOON = datetime(2022, 7, 11, 12, tzinfo=UTC)

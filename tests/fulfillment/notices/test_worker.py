@@ -7,7 +7,7 @@ from django.conf import LazySettings
 from django.core import mail
 from django.db import transaction
 
-from config import clock
+from common import clock
 from fulfillment.notices import jobs
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice

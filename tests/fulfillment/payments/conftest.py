@@ -9,21 +9,21 @@ import pytest
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from config import clock
+from common import clock
+from fulfillment.claims.campaigns.price_lists import publish_prices
 from fulfillment.claims.models import Campaign, Claim, PriceList, Region
 from fulfillment.claims.rules import WantedItem
-from fulfillment.claims.services.prices import publish_prices
 from fulfillment.payments.gateways.stripe import StripeGateway
 from fulfillment.payments.models import Payment, Refund
-from fulfillment.payments.services import lapsing, webhooks
-from fulfillment.payments.services.offers import start_checkout
+from fulfillment.payments.services import expiry, webhooks
+from fulfillment.payments.services.checkout import start_checkout
 from fulfillment.payments.services.refunds import send_refund
 from inventory.models import Unit
 from sandbox.server import Sandbox
 from sandbox.stripe.client import StripeControl
-from sandbox.stripe.courier import sign
+from sandbox.stripe.webhook_delivery import sign
 from tests.conftest import USB_A, USB_C, MakeClaim
-from tests.fulfillment.shipping.conftest import forget_jobs
+from tests.fulfillment.conftest import forget_jobs
 
 TIMEOUT_S = 2
 SECRET = "whsec_tests-new"
@@ -138,13 +138,13 @@ class Desk:
                 return
             for name, arguments in waiting:
                 if name == "payments.settle_claim":
-                    lapsing.settle_claim(**arguments, gateway=self.gateway, now=self.now)
+                    expiry.settle_claim(**arguments, gateway=self.gateway, now=self.now)
                 elif name == "payments.send_refund":
                     send_refund(**arguments, gateway=self.gateway, now=self.now)
 
     def sweep(self) -> None:
-        lapsing.lapse_due(gateway=self.gateway, now=self.now)
-        lapsing.ask_after_silence(gateway=self.gateway, now=self.now)
+        expiry.lapse_due(gateway=self.gateway, now=self.now)
+        expiry.ask_after_silence(gateway=self.gateway, now=self.now)
 
 
 @pytest.fixture

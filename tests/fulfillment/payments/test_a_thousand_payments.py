@@ -19,24 +19,24 @@ import stripe
 from django.db import connections
 from django.db.models import Sum
 
-from config import clock
-from config.invariants import verify
+from common import clock
+from common.invariants import verify
+from fulfillment.claims.campaigns.price_lists import publish_prices
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.rules import WantedItem
-from fulfillment.claims.services.changes import cancel_claim
-from fulfillment.claims.services.prices import publish_prices
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.submission import submit_claim
 from fulfillment.payments.errors import CheckoutNotReady, NothingToPay
 from fulfillment.payments.gateways.base import PaymentGatewayError
 from fulfillment.payments.models import Dispute, Fulfilment, Payment, Refund
 from fulfillment.payments.rules.states import LIVE_REFUND_STATES, RefundReason
 from fulfillment.payments.selectors import books_by_claim
-from fulfillment.payments.services import lapsing, webhooks
-from fulfillment.payments.services.books import collect_books
-from fulfillment.payments.services.lapsing import settle_claim
+from fulfillment.payments.services import expiry, webhooks
+from fulfillment.payments.services.balance_transactions import collect_books
+from fulfillment.payments.services.expiry import settle_claim
 from fulfillment.payments.services.reconciliation import reconcile
 from fulfillment.payments.services.refunds import refund_part, send_refund
-from fulfillment.payments.services.settling import settle
+from fulfillment.payments.services.settlement import settle
 from fulfillment.vault.addresses import PostalAddress
 from roster import policies
 from roster.services.policies import publish_policy
@@ -238,8 +238,8 @@ class Programme:
                     self.settled.add(claim_id)
             for refund_id in Refund.objects.unsent().values_list("pk", flat=True):
                 _whatever_the_vendor_says(send_refund, refund_id=refund_id, gateway=gateway, now=now)
-            lapsing.lapse_due(gateway=gateway, now=now)
-            lapsing.ask_after_silence(gateway=gateway, now=now)
+            expiry.lapse_due(gateway=gateway, now=now)
+            expiry.ask_after_silence(gateway=gateway, now=now)
         finally:
             connections.close_all()
 

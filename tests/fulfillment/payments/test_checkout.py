@@ -9,26 +9,26 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 
-from config import clock
-from config.invariants import verify
+from common import clock
+from common.invariants import verify
 from config.models import User
 from fulfillment.claims.models import Campaign, Claim
-from fulfillment.claims.services.changes import cancel_claim
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.waitlist import promote_waitlist
 from fulfillment.notices.models import Notice
 from fulfillment.payments.errors import CheckoutNotReady, NothingToPay
 from fulfillment.payments.models import Fulfilment, Payment, PaymentCase
-from fulfillment.payments.services.lapsing import lapse_due
-from fulfillment.payments.services.offers import start_checkout
-from fulfillment.payments.services.settling import settle
+from fulfillment.payments.services.checkout import start_checkout
+from fulfillment.payments.services.expiry import lapse_due
+from fulfillment.payments.services.settlement import settle
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address
 from inventory.models import Unit
 from tests.conftest import MakeClaim, import_roster
+from tests.fulfillment.conftest import waiting_jobs
 from tests.fulfillment.payments.conftest import TOTAL, Desk, fresh, held, refunds_of
-from tests.fulfillment.shipping.conftest import waiting_jobs
-from tests.fulfillment.shipping.floor import Floor, people
+from tests.fulfillment.warehouse.scans import Floor, people
 
 pytestmark = pytest.mark.django_db
 

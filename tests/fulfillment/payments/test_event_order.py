@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from config.invariants import verify
+from common.invariants import verify
 from fulfillment.claims.models import Claim, ClaimEvent
-from fulfillment.claims.services.changes import cancel_claim
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.models import WebhookOutcome
 from fulfillment.notices.models import Notice
 from fulfillment.payments.gateways.base import PaymentGatewayError
@@ -201,7 +201,7 @@ def test_an_old_look_never_overwrites_a_new_one(
     desk: Desk, dear_claim: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two workers look; the one that looked first writes last. What it saw is asked again."""
-    from fulfillment.payments.services.settling import settle
+    from fulfillment.payments.services.settlement import settle
 
     payment = desk.offer(dear_claim)
     real = desk.gateway.retrieve_checkout
@@ -232,7 +232,7 @@ def test_an_event_that_cannot_be_looked_at_waits(desk: Desk, dear_claim: Claim) 
 
 
 def test_no_look_no_change(desk: Desk, dear_claim: Claim) -> None:
-    from fulfillment.payments.services.settling import settle
+    from fulfillment.payments.services.settlement import settle
 
     payment = desk.offer(dear_claim)
     desk.act(payment, "pay")

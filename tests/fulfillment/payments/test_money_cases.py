@@ -7,29 +7,29 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from config import clock
-from config.invariants import verify
+from common import clock
+from common.invariants import verify
 from desk.models import AuditEntry
 from desk.roles import Role
+from fulfillment.casework.services import payment_actions
+from fulfillment.casework.services import shipment_actions as parcel_cases
+from fulfillment.casework.services.cancellation import stop_parcels
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.changes import cancel_claim
-from fulfillment.claims.services.paying import cannot_deliver
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim
+from fulfillment.claims.services.payment_callbacks import cannot_deliver
 from fulfillment.payments.errors import BadMoneyData, PaymentCaseTaken, UnknownPaymentCase
 from fulfillment.payments.models import Dispute, Payment, PaymentCase, Refund
 from fulfillment.payments.rules.cases import ADVICE, MoneyAction, MoneyOutcome, playbook
 from fulfillment.payments.rules.states import PaymentCaseReason
-from fulfillment.payments.services import casework
 from fulfillment.payments.services.cases import close_payment_case, open_payment_case
 from fulfillment.payments.services.refunds import refund_undeliverable
-from fulfillment.shipping.gateways.easypost import EasyPostGateway
-from fulfillment.shipping.models import Case, LabelPurchase, Shipment
-from fulfillment.shipping.rules.cases import CaseOutcome, CaseReason
-from fulfillment.shipping.services import casework as parcel_cases
-from fulfillment.shipping.services.cases import open_case
-from fulfillment.shipping.services.planning import ship_claim
-from fulfillment.shipping.services.purchasing import buy_label
-from fulfillment.shipping.services.refunds import check_refunds
-from fulfillment.shipping.services.stopping import stop_parcels
+from fulfillment.postage.gateways.easypost import EasyPostGateway
+from fulfillment.postage.services.label_refunds import check_refunds
+from fulfillment.postage.services.purchasing import buy_label
+from fulfillment.postage.services.shipment_planning import ship_claim
+from fulfillment.shipments.models import Case, LabelPurchase, Shipment
+from fulfillment.shipments.rules.cases import CaseOutcome, CaseReason
+from fulfillment.shipments.services.cases import open_case
 from tests.desk.conftest import (
     StaffWith,
     _security_keys_are_tested_elsewhere,  # noqa: F401
@@ -37,8 +37,8 @@ from tests.desk.conftest import (
     make_staff,  # noqa: F401
     staff_with,  # noqa: F401
 )
+from tests.fulfillment.conftest import forget_jobs, waiting_jobs
 from tests.fulfillment.payments.conftest import TOTAL, Desk, fresh, refunds_of
-from tests.fulfillment.shipping.conftest import forget_jobs, waiting_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -279,7 +279,7 @@ class TestAtTheDesk:
         assert verify().violations == []
 
     def test_what_comes_back_a_second_time_is_a_second_case(self, desk: Desk, failed: PaymentCase) -> None:
-        again = casework.send_again(code=failed.code, actor="staff:kim", now=desk.now)
+        again = payment_actions.send_again(code=failed.code, actor="staff:kim", now=desk.now)
         desk.work()
         again.refresh_from_db()
         assert again.vendor_id
@@ -346,13 +346,15 @@ def test_what_nobody_may_do(desk: Desk) -> None:
     open_payment_case(about="cs_test_1", reason=PaymentCaseReason.UNKNOWN_MONEY, now=desk.now)
     case = PaymentCase.objects.get()
     with pytest.raises(UnknownPaymentCase):
-        casework.take_case(code="Q-NONE", actor="staff:1", now=desk.now)
+        payment_actions.take_case(code="Q-NONE", actor="staff:1", now=desk.now)
     with pytest.raises(BadMoneyData, match="vendor's pages"):
-        casework.look_again(code=case.code, actor="staff:1", now=desk.now)
-    casework.take_case(code=case.code, actor="staff:1", now=desk.now)
+        payment_actions.look_again(code=case.code, actor="staff:1", now=desk.now)
+    payment_actions.take_case(code=case.code, actor="staff:1", now=desk.now)
     with pytest.raises(PaymentCaseTaken):
-        casework.close_case(code=case.code, outcome=MoneyOutcome.NO_FAULT, actor="staff:2", now=desk.now)
-    casework.close_case(code=case.code, outcome=MoneyOutcome.NO_FAULT, actor="staff:1", now=desk.now)
+        payment_actions.close_case(
+            code=case.code, outcome=MoneyOutcome.NO_FAULT, actor="staff:2", now=desk.now
+        )
+    payment_actions.close_case(code=case.code, outcome=MoneyOutcome.NO_FAULT, actor="staff:1", now=desk.now)
     # It is found at every look, and was seen.
     assert not open_payment_case(about="cs_test_1", reason=PaymentCaseReason.UNKNOWN_MONEY, now=desk.now)
     assert not close_payment_case(

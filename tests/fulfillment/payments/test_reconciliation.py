@@ -11,14 +11,14 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
-from config import clock
+from common import clock
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.changes import cancel_claim
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.payments import gateways
 from fulfillment.payments.models import BookEntry, Payment, Refund
 from fulfillment.payments.rules.states import RefundReason
 from fulfillment.payments.selectors import books_by_claim
-from fulfillment.payments.services.books import collect_books
+from fulfillment.payments.services.balance_transactions import collect_books
 from fulfillment.payments.services.reconciliation import reconcile
 from fulfillment.payments.services.refunds import refund_part
 from tests.fulfillment.payments.conftest import TOTAL, Desk

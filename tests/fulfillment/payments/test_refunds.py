@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, transaction
 
-from config.invariants import verify
+from common.invariants import verify
 from fulfillment.claims.models import Claim, ClaimEvent
-from fulfillment.claims.services.changes import cancel_claim
-from fulfillment.claims.services.progress import record_shipped, start_label
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim
+from fulfillment.claims.services.shipment_callbacks import record_shipped, start_label
 from fulfillment.notices.models import Notice
 from fulfillment.payments.errors import NotRefundable
 from fulfillment.payments.gateways.base import PaymentGatewayError
@@ -17,9 +17,9 @@ from fulfillment.payments.models import Dispute, Payment, PaymentCase, Refund
 from fulfillment.payments.rules.refunds import price_of_missing_keys
 from fulfillment.payments.rules.states import RefundReason
 from fulfillment.payments.services.refunds import refund_part, send_refund
-from fulfillment.payments.services.settling import settle
+from fulfillment.payments.services.settlement import settle
+from tests.fulfillment.conftest import waiting_jobs
 from tests.fulfillment.payments.conftest import TOTAL, Desk, fresh, held, refunds_of
-from tests.fulfillment.shipping.conftest import waiting_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -183,7 +183,7 @@ class TestDisputes:
         assert case.due_at == desk.now + timedelta(days=7)
 
     def test_one_that_is_won_goes_on(self, desk: Desk, paid: Payment) -> None:
-        from tests.fulfillment.shipping.conftest import forget_jobs
+        from tests.fulfillment.conftest import forget_jobs
 
         assert paid.payment_intent_id
         dispute = desk.vendor.dispute(paid.payment_intent_id)

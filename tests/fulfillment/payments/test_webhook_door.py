@@ -10,7 +10,7 @@ import pytest
 from fulfillment.claims.models import Claim
 from fulfillment.models import RefusedWebhook, Webhook, WebhookOutcome
 from fulfillment.payments.models import Payment, PaymentCase
-from sandbox.stripe.courier import sign, thin
+from sandbox.stripe.webhook_delivery import sign, thin
 from tests.fulfillment.payments.conftest import Desk, deliver, fresh
 
 pytestmark = pytest.mark.django_db
@@ -86,7 +86,7 @@ def test_a_signature_of_another_time_is_refused(
 def test_other_headers_are_refused(desk: Desk, event: dict[str, Any], header: str) -> None:
     from django.test import Client
 
-    from config import clock
+    from common import clock
 
     with clock.reading(lambda: desk.now):
         answer = Client().post(
@@ -102,7 +102,7 @@ def test_other_headers_are_refused(desk: Desk, event: dict[str, Any], header: st
 def test_a_changed_body_is_refused(desk: Desk, event: dict[str, Any]) -> None:
     from django.test import Client
 
-    from config import clock
+    from common import clock
 
     body = json.dumps(event).encode()
     signature = sign(["whsec_tests-new"], body, at=desk.now)

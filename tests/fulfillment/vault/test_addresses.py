@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.errors import BadRequest
+from common.errors import BadRequest
 from fulfillment.vault.addresses import PostalAddress, is_latin, lines_of, parse_address
 
 GOOD = {

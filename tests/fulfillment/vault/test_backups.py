@@ -16,7 +16,7 @@ from django.db import connection
 from psycopg.rows import dict_row
 
 from config.environment import ROOT
-from fulfillment.vault import crypto, services
+from fulfillment.vault import encryption, services
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import DataKey, SealedDocument
 
@@ -89,10 +89,10 @@ def readable(database: str) -> list[str]:
     for row in documents:
         if row["wrapped_key"] is None:
             continue
-        key = crypto.unwrap(row["wrapped_key"], key_id=row["wrapping_key_id"], subject=row["subject"])
+        key = encryption.unwrap(row["wrapped_key"], key_id=row["wrapping_key_id"], subject=row["subject"])
         binding = services.binding_of(row["subject"], SealedDocument.Kind.ADDRESS, row["name"])
-        sealed = crypto.Sealed(row["nonce"], row["ciphertext"])
-        assert PostalAddress.from_json(crypto.unseal(key, sealed, bound_to=binding)) == ADDRESS
+        sealed = encryption.Sealed(row["nonce"], row["ciphertext"])
+        assert PostalAddress.from_json(encryption.unseal(key, sealed, bound_to=binding)) == ADDRESS
         found.append(row["subject"])
     return sorted(found)
 
@@ -129,14 +129,14 @@ def test_nothing_else_that_lives_opens_a_document_from_a_backup() -> None:
     services.seal_address(subject="C-1", address=ADDRESS, now=NOW)
     services.seal_address(subject="C-2", address=ADDRESS, now=NOW)
     document = SealedDocument.objects.get(data_key__subject="C-1")
-    sealed = crypto.Sealed(bytes(document.nonce), bytes(document.ciphertext))
+    sealed = encryption.Sealed(bytes(document.nonce), bytes(document.ciphertext))
     services.shred(subject="C-1", now=NOW)
     other = DataKey.objects.get(subject="C-2")
     living = [
-        crypto.unwrap(bytes(other.wrapped_key or b""), key_id=other.wrapping_key_id, subject="C-2"),
-        *crypto.wrapping_keys().values(),
+        encryption.unwrap(bytes(other.wrapped_key or b""), key_id=other.wrapping_key_id, subject="C-2"),
+        *encryption.wrapping_keys().values(),
     ]
     binding = services.binding_of("C-1", SealedDocument.Kind.ADDRESS, "")
     for key in living:
         with pytest.raises(InvalidTag):
-            crypto.unseal(key, sealed, bound_to=binding)
+            encryption.unseal(key, sealed, bound_to=binding)

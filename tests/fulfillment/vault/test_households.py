@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from fulfillment.claims import selectors
 from fulfillment.claims.models import Campaign, Claim
-from fulfillment.claims.services.changes import cancel_claim, change_address
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim, change_address
 from fulfillment.claims.services.retention import KEEP_HOUSEHOLDS_FOR, shred_due_households
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.households import (

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
-from fulfillment.vault import crypto, rotation, services
+from fulfillment.vault import encryption, key_rotation, services
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import UnknownWrappingKey
 from fulfillment.vault.households import household_of
@@ -27,7 +27,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def hold(*held: dict[str, bytes]) -> None:
         merged = {key_id: key for one in held for key_id, key in one.items()}
-        monkeypatch.setattr(crypto, "wrapping_keys", lambda: merged)
+        monkeypatch.setattr(encryption, "wrapping_keys", lambda: merged)
 
     hold(OLD)
     return hold
@@ -70,12 +70,12 @@ def test_a_whole_backup_is_unreadable_with_todays_keys_once_the_old_one_is_gone(
     seal("C-1")
     backup: Any = DataKey.objects.values("wrapped_key", "wrapping_key_id").get()
     services.shred(subject="C-1", now=NOW)
-    assert crypto.unwrap(bytes(backup["wrapped_key"]), key_id="test-1", subject="C-1")
+    assert encryption.unwrap(bytes(backup["wrapped_key"]), key_id="test-1", subject="C-1")
     keys(NEW, OLD)
-    rotation.rewrap()
+    key_rotation.rewrap()
     keys(NEW)
     with pytest.raises(UnknownWrappingKey):
-        crypto.unwrap(bytes(backup["wrapped_key"]), key_id=backup["wrapping_key_id"], subject="C-1")
+        encryption.unwrap(bytes(backup["wrapped_key"]), key_id=backup["wrapping_key_id"], subject="C-1")
 
 
 def test_a_dry_run_counts_and_changes_nothing(keys: Any) -> None:
@@ -89,16 +89,16 @@ def test_a_dry_run_counts_and_changes_nothing(keys: Any) -> None:
 def test_it_goes_on_where_it_was_stopped(keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seal("C-1", "C-2", "C-3")
     keys(NEW, OLD)
-    monkeypatch.setattr(rotation, "BATCH", 2)
+    monkeypatch.setattr(key_rotation, "BATCH", 2)
 
     def stop(number: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        rotation.rewrap(advance=stop)
-    assert rotation.standing().by_key == {"next": 2, "test-1": 1}
-    assert rotation.rewrap() == 1
-    assert rotation.rewrap() == 0
+        key_rotation.rewrap(advance=stop)
+    assert key_rotation.standing().by_key == {"next": 2, "test-1": 1}
+    assert key_rotation.rewrap() == 1
+    assert key_rotation.rewrap() == 0
     assert open_("C-3") == ADDRESS
 
 
@@ -108,14 +108,14 @@ def test_a_key_that_is_missing_is_named_before_anything_changes(keys: Any) -> No
     keys(NEW, OLD)
     with pytest.raises(CommandError, match="'lost'"):
         rotate()
-    assert rotation.standing().by_key == {"lost": 1, "test-1": 1}
+    assert key_rotation.standing().by_key == {"lost": 1, "test-1": 1}
 
 
 def test_what_is_shredded_stays_shredded(keys: Any) -> None:
     seal("C-1")
     services.shred(subject="C-1", now=NOW)
     keys(NEW, OLD)
-    assert rotation.rewrap() == 0
+    assert key_rotation.rewrap() == 0
     # Were a key shredded between the reading and the writing of a batch, the database would refuse.
     with pytest.raises(IntegrityError), transaction.atomic():
         DataKey.objects.update(wrapping_key_id="next", wrapped_key=b"x" * 60)

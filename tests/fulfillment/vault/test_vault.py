@@ -6,7 +6,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from django.db import DatabaseError, connection, transaction
 
-from fulfillment.vault import crypto, services
+from fulfillment.vault import encryption, services
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded, UnknownWrappingKey
 from fulfillment.vault.models import DataKey, Opening, SealedDocument
@@ -85,7 +85,7 @@ def test_a_backup_with_its_wrapped_key_is_no_use_once_the_wrapping_key_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seal()
-    monkeypatch.setattr(crypto, "wrapping_keys", lambda: {"next": b"\1" * 32})
+    monkeypatch.setattr(encryption, "wrapping_keys", lambda: {"next": b"\1" * 32})
     with pytest.raises(UnknownWrappingKey):
         open_()
 

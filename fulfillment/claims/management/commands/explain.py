@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
+from common import clock
+from common.base_command import KeydeskCommand
 from fulfillment.claims.countries import is_country
 from fulfillment.claims.errors import UnknownCampaign, UnknownMaintainer
 from fulfillment.claims.selectors import campaign_by_slug, current_campaign, explain

@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config.clock import now
-from config.commands import KeydeskCommand
-from config.errors import InputError
+from common.base_command import KeydeskCommand
+from common.clock import now
+from common.errors import InputError
 from fulfillment.claims.services.recalls import grant_replacements
 from inventory.errors import UnknownPaper
 from inventory.rules import is_actor

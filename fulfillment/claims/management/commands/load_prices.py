@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
-from config.errors import InputError
+from common import clock
+from common.base_command import KeydeskCommand
+from common.errors import InputError
+from fulfillment.claims.campaigns.price_lists import publish_prices
 from fulfillment.claims.selectors import campaign_by_slug
-from fulfillment.claims.services.prices import publish_prices
 
 LARGEST_FILE = 1_000_000
 

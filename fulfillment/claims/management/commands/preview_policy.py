@@ -5,14 +5,14 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
-from config.errors import InputError, InputErrors
+from common import clock
+from common.base_command import KeydeskCommand
+from common.errors import InputError, InputErrors
+from fulfillment.claims.campaigns.policy_preview import EmptyRoster, preview_over_the_roster
 from fulfillment.claims.models import Campaign
 from fulfillment.claims.selectors import campaign_by_slug, current_campaign
-from fulfillment.claims.services.previewing import EmptyRoster, preview_over_the_roster
 from roster.errors import DocumentError
-from roster.files.documents import read_document
+from roster.files.json_documents import read_document
 from roster.rules import PolicyDocument, parse_policy
 
 NAMED = 20

@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
-from fulfillment.claims.services.region_tables import export_regions, import_regions
+from common import clock
+from common.base_command import KeydeskCommand
+from fulfillment.claims.campaigns.region_tables import export_regions, import_regions
 
 
 class Command(KeydeskCommand):

@@ -5,13 +5,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from config import clock
-from config.commands import KeydeskCommand
+from common import clock
+from common.base_command import KeydeskCommand
 from fulfillment.payments import gateways
 from fulfillment.payments.gateways.base import PaymentGatewayError
-from fulfillment.payments.services.books import collect_books
+from fulfillment.payments.services.balance_transactions import collect_books
 from fulfillment.payments.services.reconciliation import LOOK_BACK, Difference, reconcile
-from fulfillment.payments.services.settling import settle
+from fulfillment.payments.services.settlement import settle
 
 
 class Command(KeydeskCommand):

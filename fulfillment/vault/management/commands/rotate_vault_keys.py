@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from config.commands import KeydeskCommand
-from fulfillment.vault import rotation
+from common.base_command import KeydeskCommand
+from fulfillment.vault import key_rotation
 
 
 class Command(KeydeskCommand):
@@ -21,9 +21,9 @@ class Command(KeydeskCommand):
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         rewrapped = 0
         if not options["dry_run"]:
-            with self.progress(rotation.standing().outdated, "Wrapping keys again") as steps:
-                rewrapped = rotation.rewrap(advance=steps.advance)
-        standing = rotation.standing()
+            with self.progress(key_rotation.standing().outdated, "Wrapping keys again") as steps:
+                rewrapped = key_rotation.rewrap(advance=steps.advance)
+        standing = key_rotation.standing()
         return {
             "dry_run": options["dry_run"],
             "current": standing.current,

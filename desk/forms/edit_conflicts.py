@@ -1,0 +1,64 @@
+"""What somebody had before them when a form was opened, signed into it, so that nobody is overwritten."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.core import signing
+from django.db.models import QuerySet
+
+from common.errors import KeydeskError
+from desk.audit import recording
+
+
+class ChangedMeanwhile(KeydeskError):
+    """Somebody else changed it since the form was opened; nothing was changed."""
+
+    code = "changed_meanwhile"
+
+    def __init__(self) -> None:
+        super().__init__("Somebody changed this meanwhile. Load the page again, look, then decide.")
+
+
+WORKED_MEANWHILE = "Somebody worked this case meanwhile. What they did is below; decide again."
+
+
+def refuse_unseen(entries: QuerySet[Any], seen: int, *, actor: str, now: datetime) -> None:
+    """Binding when called last in the action's own transaction, which holds the case's row.
+
+    Raises: ChangedMeanwhile: somebody wrote into the case after the page was opened with `seen` entries
+        and before this action, by this actor at this time, held it.
+    """
+    first = entries.order_by("id")[seen : seen + 1].values_list("actor", "at").first()
+    if first is not None and first != (actor, now):
+        raise ChangedMeanwhile
+
+
+def audited(
+    entries: QuerySet[Any], seen: int, *, actor: str, now: datetime, **entry: Any
+) -> Callable[[], None]:
+    """What a case's action does last in its own transaction: `refuse_unseen`, then the audit entry."""
+
+    def record() -> None:
+        refuse_unseen(entries, seen, actor=actor, now=now)
+        recording.record(actor=actor, now=now, **entry)
+
+    return record
+
+
+class SeenField(forms.CharField):
+    """A hidden field that holds signed plain values."""
+
+    def __init__(self) -> None:
+        super().__init__(widget=forms.HiddenInput)
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return signing.loads(super().clean(value))
+        except signing.BadSignature:
+            raise forms.ValidationError("Load this page again.") from None
+
+
+def sign(seen: Any) -> str:
+    return signing.dumps(seen)

@@ -1,0 +1,27 @@
+"""What every page of the desk shows around its own content."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from desk.navigation import SECTIONS
+from desk.permissions import may
+from desk.roles import Action
+
+
+def desk_page(
+    request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
+) -> HttpResponse:
+    """A page of the desk, with the sections and actions its reader's roles allow.
+
+    Templates ask `{% if "pack" in may %}`: the names are those of `roles.Action`.
+    """
+    roles = request.roles  # type: ignore[attr-defined]  # set by gate.allowed
+    allowed = {action for action in Action if may(roles, action)}
+    frame = {
+        "may": {action.value for action in allowed},
+        "sections": [section for section in SECTIONS if section.action in allowed],
+        "current": request.resolver_match.view_name if request.resolver_match else "",
+    }
+    return render(request, template, frame | (context or {}), status=status)

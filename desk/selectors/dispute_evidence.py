@@ -1,0 +1,88 @@
+"""What answers a dispute: what was bought and paid, and who carried the parcel where. No address.
+
+The vendor's form asks for the carrier, the tracking number and the day of shipping; the rest is for its text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from fulfillment.claims.models import Claim, ClaimEvent, ClaimQuote
+from fulfillment.claims.quotes import QuoteLine
+from fulfillment.payments.models import Dispute, Payment, Refund
+from fulfillment.shipments.models import Case, LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.rules.states import LABEL_STATES
+
+
+@dataclass(frozen=True)
+class Carried:
+    """One parcel: its label, when it left us, and what the carrier said of it last. None: not yet."""
+
+    parcel: Shipment
+    label: LabelPurchase | None
+    scans: Sequence[TrackingUpdate]
+    # What somebody has to do before its label no longer holds up the claim.
+    kept_by: Case | None = None
+
+    @property
+    def shipped_at(self) -> datetime | None:
+        """When the carrier first had it, as it says; else when we say that we handed it over."""
+        first = next((scan.scanned_at or scan.said_at for scan in self.scans), None)
+        return first or self.parcel.handed_over_at
+
+    @property
+    def delivered_at(self) -> datetime | None:
+        said = [scan.scanned_at or scan.said_at for scan in self.scans if scan.status == "delivered"]
+        return said[-1] if said else None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything about one payment that is worth telling the payer's bank."""
+
+    payment: Payment
+    claim: Claim
+    lines: Sequence[QuoteLine]
+    disputes: Sequence[Dispute]
+    refunds: Sequence[Refund]
+    parcels: Sequence[Carried]
+    received_at: datetime | None
+
+
+# A pre-transit notice is of the label, not of the parcel.
+_NOT_SCANNED = ("unknown", "pre_transit")
+
+
+def evidence_for(payment: Payment) -> Evidence:
+    """The evidence about a payment, in a fixed number of queries."""
+    claim = Claim.objects.select_related("account").get(pk=payment.claim_id)
+    quote = ClaimQuote.objects.filter(claim=claim).first()
+    received = claim.events.filter(name=ClaimEvent.Name.RECEIVED).order_by("id").first()
+    return Evidence(
+        payment=payment,
+        claim=claim,
+        lines=quote.as_quote().lines if quote else (),
+        disputes=list(Dispute.objects.filter(payment=payment).order_by("pk")),
+        refunds=list(payment.refunds.order_by("pk")),
+        parcels=_carried(claim),
+        received_at=received.at if received else None,
+    )
+
+
+def _carried(claim: Claim) -> list[Carried]:
+    parcels = list(Shipment.objects.filter(claim=claim).order_by("pk"))
+    labels = {
+        label.shipment_id: label
+        for label in LabelPurchase.objects.filter(shipment__in=parcels, state__in=sorted(LABEL_STATES))
+    }
+    scans: dict[int, list[TrackingUpdate]] = {}
+    applied = TrackingUpdate.objects.filter(purchase__in=labels.values(), is_applied=True)
+    for scan in applied.exclude(status__in=_NOT_SCANNED).select_related("purchase").order_by("said_at", "pk"):
+        scans.setdefault(scan.purchase.shipment_id, []).append(scan)
+    refused = Case.objects.filter(shipment__in=parcels, reason=CaseReason.REFUND_REFUSED, closed_at=None)
+    kept_by = {case.shipment_id: case for case in refused}
+    return [
+        Carried(parcel, labels.get(parcel.pk), scans.get(parcel.pk, ()), kept_by.get(parcel.pk))
+        for parcel in parcels
+    ]

@@ -1,0 +1,112 @@
+"""Find a person, a project, a claim, a parcel or a key by what somebody types or scans."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.urls import reverse
+
+from desk.roles import Action
+from fulfillment.claims.models import Claim
+from fulfillment.payments.models import Payment, PaymentCase
+from fulfillment.shipments.models import Case, LabelPurchase, Shipment
+from inventory.models import Unit
+from roster.files.names import normalized
+from roster.models import Account, Project
+
+# What fits on a screen; more than that asks for more letters.
+AT_MOST = 10
+LONGEST = 80
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Something found: what it is, its name, where it stands, and who may look at it."""
+
+    kind: str
+    name: str
+    url: str
+    action: Action
+
+
+def find(query: str) -> list[Hit]:
+    """What the text is the code, serial, tracking code or name of; names by their beginning.
+
+    A fixed number of queries, each by an index.
+    """
+    text = query.strip()
+    # No name or code is longer, and the database takes no NUL.
+    if not text or len(text) > LONGEST or "\x00" in text:
+        return []
+    return [hit for look in _LOOKS for hit in look(text)]
+
+
+def _claims(text: str) -> Iterator[Hit]:
+    for claim in Claim.objects.filter(code=text.upper()):
+        yield Hit("Claim", claim.code, reverse("desk:claim", args=[claim.code]), Action.SEE_PERSON)
+
+
+def _parcels(text: str) -> Iterator[Hit]:
+    # Asked for first: one query for both would look at every parcel.
+    bought = (
+        LabelPurchase.objects.filter(tracking_code=text)
+        .exclude(tracking_code="")
+        .values_list("shipment_id", flat=True)
+    )
+    found = Shipment.objects.filter(Q(code=text.upper()) | Q(pk__in=list(bought[:AT_MOST])))
+    for parcel in found.select_related("claim")[:AT_MOST]:
+        url = reverse("desk:claim", args=[parcel.claim.code])
+        yield Hit("Parcel", parcel.code, url, Action.SEE_PERSON)
+
+
+def _cases(text: str) -> Iterator[Hit]:
+    for case in Case.objects.filter(code=text.upper()):
+        yield Hit("Case", case.code, reverse("desk:case", args=[case.code]), Action.SEE_DESK)
+
+
+def _payment_cases(text: str) -> Iterator[Hit]:
+    for case in PaymentCase.objects.filter(code=text.upper()):
+        yield Hit(
+            "Case about money", case.code, reverse("desk:payment_case", args=[case.code]), Action.SEE_DESK
+        )
+
+
+def _payments(text: str) -> Iterator[Hit]:
+    """By what stands on the vendor's pages and in the payer's mail."""
+    named = Q(code=text.upper()) | Q(payment_intent_id=text) | Q(charge_id=text) | Q(session_id=text)
+    for payment in Payment.objects.filter(named).select_related("claim")[:AT_MOST]:
+        url = reverse("desk:claim", args=[payment.claim.code])
+        yield Hit("Payment", payment.code, url, Action.SEE_PERSON)
+
+
+def _units(text: str) -> Iterator[Hit]:
+    for unit in Unit.objects.filter(serial=text.upper()):
+        yield Hit("Key", unit.serial, reverse("desk:unit", args=[unit.serial]), Action.SEE_DESK)
+
+
+def _people(text: str) -> Iterator[Hit]:
+    names = Account.objects.annotate(lower_username=Lower("username"))
+    begins = names.filter(lower_username__startswith=text.lower()).order_by("lower_username")
+    for account in begins[:AT_MOST]:
+        url = reverse("desk:person", args=[account.username])
+        yield Hit("Maintainer", account.username, url, Action.SEE_PERSON)
+
+
+def _projects(text: str) -> Iterator[Hit]:
+    begins = Project.objects.filter(normalized_name__startswith=normalized(text))
+    for project in begins.order_by("normalized_name")[:AT_MOST]:
+        url = reverse("desk:project", args=[project.normalized_name])
+        yield Hit("Project", project.name, url, Action.SEE_PERSON)
+
+
+_LOOKS: tuple[Callable[[str], Iterator[Hit]], ...] = (
+    _claims,
+    _parcels,
+    _cases,
+    _payment_cases,
+    _payments,
+    _units,
+    _people,
+    _projects,
+)

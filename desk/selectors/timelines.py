@@ -1,0 +1,117 @@
+"""Everything on record about one claim, and about one maintainer, without the address."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.notices.models import Notice
+from fulfillment.payments.models import Payment, PaymentCase, Refund
+from fulfillment.payments.rules.states import LIVE_REFUND_STATES, Outcome, PaymentState
+from fulfillment.shipments.models import Case, Shipment
+from fulfillment.vault.models import Opening
+from roster.models import Account, Decision, ProjectRole, TwoFactorObservation
+from roster.papers import AccountEvent, Appeal, Delegation, PolicyException
+
+# Nobody has more; a page that would grow without end stops there.
+AT_MOST = 200
+
+
+@dataclass(frozen=True)
+class ClaimStory:
+    """A claim with what was decided, what happened, what was sent and who opened its address."""
+
+    claim: Claim
+    events: Sequence[ClaimEvent]
+    parcels: Sequence[Shipment]
+    cases: Sequence[Case]
+    notices: Sequence[Notice]
+    openings: Sequence[Opening]
+    payments: Sequence[Payment]
+    refunds: Sequence[Refund]
+    money_cases: Sequence[PaymentCase]
+
+    @property
+    def paid(self) -> Payment | None:
+        """The payment that the claim was served for."""
+        served = (one for one in self.payments if one.state == PaymentState.PAID)
+        return next((one for one in served if one.fulfilment.outcome != Outcome.GIVEN_BACK), None)
+
+    @property
+    def left(self) -> int:
+        """What of it has not gone back and is not on its way."""
+        if self.paid is None:
+            return 0
+        mine = [one for one in self.refunds if one.payment_id == self.paid.pk]
+        return (self.paid.received or 0) - sum(one.amount for one in mine if one.state in LIVE_REFUND_STATES)
+
+    @property
+    def verdicts(self) -> Sequence[dict[str, object]]:
+        """Every rule's answer, those that did not pass first."""
+        verdicts: list[dict[str, object]] = self.claim.decision.verdicts
+        return sorted(verdicts, key=lambda verdict: verdict["outcome"] == "pass")
+
+
+def story_of_claim(code: str) -> ClaimStory | None:
+    """The story of a claim in a fixed number of queries, or None when there is none of this code."""
+    claims = Claim.objects.select_related("account", "campaign", "decision__policy")
+    claim = claims.filter(code=code).prefetch_related("items__key_model").first()
+    if claim is None:
+        return None
+    parcels = Shipment.objects.filter(claim=claim).prefetch_related("units__key_model", "purchases")
+    return ClaimStory(
+        claim=claim,
+        events=list(claim.events.order_by("id")[:AT_MOST]),
+        parcels=list(parcels.order_by("id")[:AT_MOST]),
+        cases=list(Case.objects.filter(shipment__claim=claim).select_related("shipment").order_by("-id")),
+        notices=list(Notice.objects.filter(claim_code=code).order_by("-id")[:AT_MOST]),
+        openings=list(Opening.objects.filter(subject=code).order_by("-id")[:AT_MOST]),
+        payments=list(Payment.objects.filter(claim=claim).select_related("fulfilment").order_by("attempt")),
+        refunds=list(Refund.objects.filter(payment__claim=claim).order_by("id")),
+        money_cases=list(PaymentCase.objects.filter(payment__claim=claim).order_by("-id")),
+    )
+
+
+@dataclass(frozen=True)
+class PersonStory:
+    """A maintainer: what the roster says, what was decided, what they claimed and were told."""
+
+    account: Account
+    roles: Sequence[ProjectRole]
+    two_factor: Sequence[TwoFactorObservation]
+    decisions: Sequence[Decision]
+    claims: Sequence[Claim]
+    notices: Sequence[Notice]
+    openings: Sequence[Opening]
+    exceptions: Sequence[PolicyException]
+    appeals: Sequence[Appeal]
+    delegations: Sequence[Delegation]
+    events: Sequence[AccountEvent]
+
+
+def story_of_person(username: str) -> PersonStory | None:
+    """The story of a maintainer in a fixed number of queries, or None when nobody has this name."""
+    account = Account.objects.named(username).first()
+    if account is None:
+        return None
+    roles = ProjectRole.objects.filter(account=account).select_related("project")
+    observations = TwoFactorObservation.objects.filter(account=account)
+    decisions = Decision.objects.filter(account=account).select_related("policy")
+    claims = list(Claim.objects.of(account.pk).select_related("campaign").order_by("-id")[:AT_MOST])
+    openings = Opening.objects.filter(subject__in=[claim.code for claim in claims])
+    return PersonStory(
+        account=account,
+        roles=list(roles.order_by("ended_on", "project__normalized_name")[:AT_MOST]),
+        two_factor=list(observations.order_by("-observed_at", "-id")[:AT_MOST]),
+        decisions=list(decisions.order_by("-decided_at", "-id")[:AT_MOST]),
+        claims=claims,
+        notices=list(Notice.objects.filter(account=account).order_by("-id")[:AT_MOST]),
+        openings=list(openings.order_by("-id")[:AT_MOST]),
+        exceptions=list(PolicyException.objects.filter(account=account).order_by("-id")[:AT_MOST]),
+        appeals=list(Appeal.objects.filter(account=account).order_by("-id")[:AT_MOST]),
+        delegations=list(
+            Delegation.objects.filter(account=account)
+            .select_related("project", "delegated_by")
+            .order_by("-id")[:AT_MOST]
+        ),
+        events=list(AccountEvent.objects.filter(account=account).order_by("-id")[:AT_MOST]),
+    )

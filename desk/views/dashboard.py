@@ -1,0 +1,27 @@
+"""Today: what waits, what is late, what is wrong."""
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from common import clock
+from config import health as checks
+from desk.layout import desk_page
+from desk.permissions import allowed
+from desk.roles import Action
+from desk.selectors.dashboard import standing
+
+
+@require_safe
+@allowed(Action.SEE_DESK)
+def today(request: HttpRequest) -> HttpResponse:
+    return desk_page(request, "desk/today.html", {"standing": standing(now=clock.now())})
+
+
+@require_safe
+@allowed(Action.SEE_DESK)
+def health(request: HttpRequest) -> HttpResponse:
+    """What `/readyz` finds, and the jobs that failed last; arguments of jobs are ids and nothing else."""
+    failed = ProcrastinateJob.objects.filter(status="failed").order_by("-id")[:50]
+    found = {name.replace("_", " "): one for name, one in checks.check_all(now=clock.now()).items()}
+    return desk_page(request, "desk/health.html", {"checks": found, "failed": failed})

@@ -1,0 +1,206 @@
+"""The words of the programme: mails looked at in each language and tried out, and staff's own texts."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.mail import get_connection
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import translation
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from common import clock
+from common.errors import BadRequest, KeydeskError
+from config.custom_content import LONGEST, MAIL, PAGE_SLOTS, Slot, write_texts, written_for
+from desk.audit import recording
+from desk.forms.edit_conflicts import SeenField, sign
+from desk.layout import desk_page
+from desk.permissions import actor_of, allowed
+from desk.roles import Action
+from fulfillment.notices.examples import example
+from fulfillment.notices.models import Notice, Recipient
+from fulfillment.notices.rendering import Composed, compose
+from fulfillment.notices.services import REFUSALS
+
+LANGUAGES = tuple(settings.LANGUAGES)
+PHRASE = "two green herons"
+# Mail programs show what a mail's own styles say; nothing else is fetched, and no script runs.
+MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
+
+
+class TextsForm(forms.Form):
+    """The texts of one place, a field a language."""
+
+    seen = SeenField()
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        for code, name in LANGUAGES:
+            self.fields[code] = forms.CharField(
+                required=False,
+                label=name,
+                max_length=LONGEST,
+                widget=forms.Textarea(attrs={"rows": 4, "lang": code}),
+            )
+
+
+class LanguageForm(forms.Form):
+    language = forms.ChoiceField(choices=LANGUAGES)
+
+
+def slot_of(name: str) -> Slot | None:
+    """The place of this name: on a page, or in a kind of mail."""
+    if name.startswith(MAIL) and name.removeprefix(MAIL) in Notice.Template.values:
+        template = Notice.Template(name.removeprefix(MAIL))
+        return Slot(name, f"Mail: {template.label}", "After the mail's own paragraphs, before its link.")
+    return next((slot for slot in PAGE_SLOTS if slot.name == name), None)
+
+
+@never_cache
+@require_safe
+@allowed(Action.RUN_PROGRAMME)
+def texts(request: HttpRequest) -> HttpResponse:
+    """The places on public pages that take a text, and every kind of mail."""
+    context = {"slots": PAGE_SLOTS, "templates": Notice.Template.choices}
+    return desk_page(request, "desk/texts.html", context)
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@allowed(Action.RUN_PROGRAMME)
+def text(request: HttpRequest, name: str) -> HttpResponse:
+    """Write what a place says, in each language; shown first as it will be read."""
+    slot = slot_of(name)
+    if slot is None:
+        raise Http404("No page and no mail has a place of this name.")
+    if request.method != "POST":
+        standing = written_for(name)
+        seen = {code: standing[code].number for code in standing}
+        initial = {code: row.text for code, row in standing.items()} | {"seen": sign(seen)}
+        return _text_page(request, slot, TextsForm(initial=initial))
+    form = TextsForm(request.POST)
+    if not form.is_valid():
+        return _text_page(request, slot, form, status=422)
+    if request.POST.get("do") == "show":
+        return _text_page(request, slot, form, shown=True)
+    try:
+        _write(request, slot, form.cleaned_data)
+    except BadRequest as refusal:
+        for error in refusal.errors:
+            form.add_error(error.field, error.message)
+        return _text_page(request, slot, form, status=422)
+    except KeydeskError as refusal:
+        form.add_error(None, str(refusal))
+        return _text_page(request, slot, form, status=409)
+    messages.success(request, f"{slot.label}: written. It is in the audit trail.")
+    return HttpResponseRedirect(reverse("desk:texts"))
+
+
+def _write(request: HttpRequest, slot: Slot, given: dict[str, Any]) -> None:
+    actor, now = actor_of(request), clock.now()
+    wanted = {code: given[code] for code, _ in LANGUAGES}
+    with transaction.atomic():
+        before, after = write_texts(slot=slot.name, texts=wanted, seen=given["seen"], actor=actor, now=now)
+        if after:
+            recording.record(
+                actor=actor,
+                action="text_written",
+                subject_kind="text",
+                subject=slot.name,
+                before=before,
+                after=after,
+                now=now,
+            )
+
+
+def _text_page(
+    request: HttpRequest, slot: Slot, form: TextsForm, *, shown: bool = False, status: int = 200
+) -> HttpResponse:
+    previews = []
+    if shown:
+        previews = [
+            (code, name, form.cleaned_data[code]) for code, name in LANGUAGES if form.cleaned_data[code]
+        ]
+    context = {"slot": slot, "form": form, "previews": previews, "is_mail": slot.name.startswith(MAIL)}
+    return desk_page(
+        request, "desk/text.html", context | {"mail": slot.name.removeprefix(MAIL)}, status=status
+    )
+
+
+@never_cache
+@require_safe
+@allowed(Action.RUN_PROGRAMME)
+def notice(request: HttpRequest, template: str) -> HttpResponse:
+    """A mail as a maintainer reads it, with made-up particulars, in each language."""
+    kind = _kind(template)
+    composed = {code: _composed(kind, code) for code, _ in LANGUAGES}
+    mails = [(code, name, composed[code].mail) for code, name in LANGUAGES]
+    context = {"kind": kind, "mails": mails, "languages": LANGUAGES, "address": request.user.email}  # type: ignore[union-attr]
+    return desk_page(request, "desk/notice.html", context)
+
+
+@never_cache
+@require_safe
+@allowed(Action.RUN_PROGRAMME)
+def notice_html(request: HttpRequest, template: str, language: str) -> HttpResponse:
+    """The mail's HTML by itself, under a policy that runs and fetches nothing."""
+    if language not in dict(LANGUAGES):
+        raise Http404("Mails are written in no such language.")
+    answer = HttpResponse(_html(_composed(_kind(template), language)))
+    answer["Content-Security-Policy"] = MAIL_POLICY
+    return answer
+
+
+@never_cache
+@require_POST
+@allowed(Action.RUN_PROGRAMME)
+def try_notice(request: HttpRequest, template: str) -> HttpResponse:
+    """Mail an example to whoever asks, at their own address and no other."""
+    kind, form = _kind(template), LanguageForm(request.POST)
+    address = request.user.email  # type: ignore[union-attr]
+    back = HttpResponseRedirect(reverse("desk:notice", args=[kind]))
+    if not form.is_valid() or not address:
+        messages.error(request, "Choose a language." if address else "Your sign-in has no mail address.")
+        return back
+    language = form.cleaned_data["language"]
+    mail = _composed(kind, language, address=address).mail
+    mail.subject = f"[Test] {mail.subject}"
+    try:
+        with get_connection() as outbox:
+            mail.connection = outbox
+            mail.send()
+    except REFUSALS as refusal:
+        messages.error(
+            request, f"The mail server did not take it: {type(refusal).__name__}. Try again later."
+        )
+        return back
+    recording.record(
+        actor=actor_of(request),
+        action="notice_tried",
+        subject_kind="notice",
+        subject=kind,
+        after={"language": language},
+        now=clock.now(),
+    )
+    messages.success(request, f"Sent to {address}.")
+    return back
+
+
+def _kind(template: str) -> Notice.Template:
+    if template not in Notice.Template.values:
+        raise Http404("There is no mail of this kind.")
+    return Notice.Template(template)
+
+
+def _composed(kind: Notice.Template, language: str, *, address: str = "maintainer@example.org") -> Composed:
+    # What the desk speaks must not follow from what was composed.
+    with translation.override(translation.get_language()):
+        return compose(example(kind, email=address), Recipient(phrase=PHRASE, language=language))
+
+
+def _html(composed: Composed) -> str:
+    return str(composed.mail.alternatives[0][0])

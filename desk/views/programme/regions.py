@@ -1,0 +1,232 @@
+"""The region table from the desk: what holds for a country or a part of one, and for one key model there."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from common import clock
+from common.errors import BadRequest, InputErrors, KeydeskError
+from desk.audit import recording
+from desk.forms.edit_conflicts import ChangedMeanwhile, SeenField, sign
+from desk.forms.problems import name_problems
+from desk.layout import desk_page
+from desk.permissions import actor_of, allowed
+from desk.roles import Action
+from fulfillment.claims.campaigns.region_tables import export_regions
+from fulfillment.claims.campaigns.regions import (
+    FIELDS,
+    MODEL_STATUSES,
+    close_to_model,
+    load_regions,
+    models_closed,
+    region_in_force,
+)
+from fulfillment.claims.models import Region
+from inventory.models import KeyModel
+
+
+class RegionForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A row of the region table as it should be from now on; `seen`: the row there was, 0 for none."""
+
+    seen = SeenField()
+
+    class Meta:
+        model = Region
+        fields = ("country", "subdivision", *FIELDS)
+        labels = {
+            "is_sponsored": "Standard shipping is sponsored",
+            "keys_per_parcel": "Keys in a parcel, at most",
+            "po_box_allowed": "PO boxes are reached",
+            "phone_required": "A phone number is needed",
+            "tax_id_required": "A tax or personal number is needed",
+            "promised_days": "Promised days",
+            "ceiling_cents": "Dearest postage, in US cents",
+        }
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self.fields["country"].help_text = "Two letters, such as DE."
+        self.fields["reason"].help_text = "Claimants read it where keys cannot be sent."
+        self.fields["source"].help_text = "Where this is known from."
+
+    def row(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        return {name: given[name] for name in ("country", "subdivision", *FIELDS)} | {
+            "country": given["country"].upper()
+        }
+
+
+class ModelRegionForm(forms.Form):
+    """Whether keys of one model go to a country; `seen`: the rows that said so when the form was opened."""
+
+    seen = SeenField()
+    key_model = forms.ModelChoiceField(
+        KeyModel.objects.order_by("sku"), to_field_name="sku", label="Key model", empty_label=None
+    )
+    status = forms.ChoiceField(
+        choices=[
+            ("open", "as the country"),
+            *((one.value, one.label) for one in MODEL_STATUSES if one != Region.Status.OPEN),
+        ]
+    )
+    reason = forms.CharField(max_length=300, required=False, help_text="Needed where keys do not go.")
+    source = forms.CharField(max_length=300, required=False, help_text="Where this is known from.")
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        given["auto_id"] = "model_%s"
+        super().__init__(*args, **given)
+        models: Any = self.fields["key_model"]
+        models.label_from_instance = lambda model: f"{model.sku}: {model.name}"
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@allowed(Action.RUN_PROGRAMME)
+def region(request: HttpRequest, place: str = "") -> HttpResponse:
+    """Change what holds for a country (`DE`) or a part of one (`US-HI`), or add one. What held is kept."""
+    now = clock.now()
+    if request.method != "POST":
+        return _region_page(request, place, now=now)
+    _standing(place, now=now)
+    # Of no instance: the row that holds is ended, and never changed.
+    form = RegionForm(request.POST)
+    status = 422
+    if form.is_valid():
+        try:
+            _load_region(request, form, now=now)
+        except InputErrors as refusal:
+            name_problems(form, refusal.problems)
+        except KeydeskError as refusal:
+            form.add_error(None, str(refusal))
+            status = 409
+        else:
+            messages.success(request, f"{form.row()['country']}: changed from now on.")
+            return HttpResponseRedirect(reverse("desk:programme"))
+    return _region_page(request, place, form=form, now=now, status=status)
+
+
+@never_cache
+@require_POST
+@allowed(Action.RUN_PROGRAMME)
+def region_model(request: HttpRequest, place: str) -> HttpResponse:
+    """Close a country to one key model, or open it again."""
+    now = clock.now()
+    _standing(place, now=now)
+    form = ModelRegionForm(request.POST)
+    status = 422
+    if form.is_valid():
+        try:
+            _close_to_model(request, place, form, now=now)
+        except BadRequest as refusal:
+            for error in refusal.errors:
+                form.add_error(error.field if error.field in form.fields else None, error.message)
+        except ChangedMeanwhile as refusal:
+            form.add_error(None, str(refusal))
+            status = 409
+        else:
+            messages.success(request, f"{place}, {form.cleaned_data['key_model'].sku}: changed from now on.")
+            return HttpResponseRedirect(reverse("desk:region", args=[place]))
+    return _region_page(request, place, model_form=form, now=now, status=status)
+
+
+def _standing(place: str, *, now: datetime) -> Region | None:
+    """The row that holds for a place; None for no place. Raises: Http404: none holds."""
+    country, _, subdivision = place.partition("-")
+    standing = region_in_force(country=country, subdivision=subdivision, now=now) if place else None
+    if place and standing is None:
+        raise Http404("No row of the region table holds for this place.")
+    return standing
+
+
+def _region_page(
+    request: HttpRequest,
+    place: str,
+    *,
+    now: datetime,
+    form: RegionForm | None = None,
+    model_form: ModelRegionForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    standing = _standing(place, now=now)
+    country, _, subdivision = place.partition("-")
+    history = Region.objects.filter(country=country, subdivision=subdivision).select_related("key_model")
+    context: dict[str, Any] = {
+        "place": place,
+        "history": history.order_by("-valid_from", "-pk")[:20] if place else [],
+        "form": form or RegionForm(instance=standing, initial={"seen": sign(standing.pk if standing else 0)}),
+    }
+    # A key model is closed to a whole country: what is sent to a part of it was promised before.
+    if place and not subdivision:
+        closed = models_closed(country=country, now=now)
+        seen = {"seen": sign(_rows_seen(closed))}
+        context |= {"closed": closed, "model_form": model_form or ModelRegionForm(initial=seen)}
+    return desk_page(request, "desk/region.html", context, status=status)
+
+
+def _rows_seen(closed: dict[str, Region]) -> dict[str, int]:
+    return {sku: row.pk for sku, row in closed.items()}
+
+
+def _close_to_model(request: HttpRequest, place: str, form: ModelRegionForm, *, now: datetime) -> None:
+    given = form.cleaned_data
+    sku = given["key_model"].sku
+    with transaction.atomic():
+        # Closing locks the table as well; taken here, so that what is compared is what holds.
+        region_in_force(country=place, subdivision="", now=now, lock=True)
+        if given["seen"] != _rows_seen(models_closed(country=place, now=now)):
+            raise ChangedMeanwhile
+        before, after = close_to_model(
+            country=place,
+            key_model=given["key_model"],
+            status=given["status"],
+            reason=given["reason"],
+            source=given["source"],
+            now=now,
+        )
+        if after:
+            recording.record(
+                actor=actor_of(request),
+                action="region_changed",
+                subject_kind="region",
+                subject=f"{place} {sku}",
+                before=before,
+                after=after,
+                now=now,
+            )
+
+
+def _load_region(request: HttpRequest, form: RegionForm, *, now: datetime) -> None:
+    row, actor = form.row(), actor_of(request)
+    where = {"country": row["country"], "subdivision": row["subdivision"]}
+    with transaction.atomic():
+        before = region_in_force(**where, now=now, lock=True)
+        if form.cleaned_data["seen"] != (before.pk if before else 0):
+            raise ChangedMeanwhile
+        said = {name: getattr(before, name) for name in FIELDS} if before else {}
+        if load_regions(document={"regions": [row]}, now=now, source="region"):
+            changed = [name for name in FIELDS if row[name] != said.get(name)]
+            recording.record(
+                actor=actor,
+                action="region_changed",
+                subject_kind="region",
+                subject=f"{row['country']}-{row['subdivision']}".rstrip("-"),
+                before={name: said[name] for name in changed if name in said},
+                after={name: row[name] for name in changed},
+                now=now,
+            )
+
+
+@require_safe
+@allowed(Action.RUN_PROGRAMME)
+def regions_csv(request: HttpRequest) -> HttpResponse:
+    """The whole table with its past, as `manage.py regions --import` reads it."""
+    answer = HttpResponse(export_regions(), content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = 'attachment; filename="regions.csv"'
+    return answer

@@ -1,0 +1,69 @@
+"""Parcels leave: a manifest is made, printed, and handed over with them."""
+
+from django.contrib import messages
+from django.db.models import Prefetch
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from common import clock
+from common.errors import KeydeskError
+from desk.layout import desk_page
+from desk.permissions import actor_of, allowed
+from desk.roles import Action
+from fulfillment.shipments.models import LabelPurchase, Manifest, Shipment
+from fulfillment.warehouse import selectors
+from fulfillment.warehouse.services import manifests
+from inventory.models import Warehouse
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@allowed(Action.PACK)
+def hand_over(request: HttpRequest) -> HttpResponse:
+    """What is sealed, by carrier and door; the manifests that are open; and what is done with them."""
+    refusal = ""
+    if request.method == "POST":
+        try:
+            messages.success(request, _do(request))
+            return HttpResponseRedirect(reverse("desk:hand_over"))
+        except KeydeskError as error:
+            refusal = str(error)
+    waiting = selectors.waiting()
+    context = {"waiting": waiting, "refusal": refusal}
+    return desk_page(request, "desk/warehouse/hand_over.html", context, status=409 if refusal else 200)
+
+
+def _do(request: HttpRequest) -> str:
+    sent, actor, now = request.POST, actor_of(request), clock.now()
+    if label := sent.get("take_off", "").strip():
+        manifest = manifests.take_off(label=label, actor=actor, now=now)
+        return f"The parcel is off manifest {manifest.code}. It can go on another."
+    if code := sent.get("gone", ""):
+        parcels = manifests.hand_over(code=code, actor=actor, now=now)
+        return f"Manifest {code}: the carrier has {parcels} parcels."
+    door = Warehouse.objects.filter(code=sent.get("warehouse", "")).first()
+    made = manifests.make_manifest(carrier=sent.get("carrier", ""), actor=actor, now=now, warehouse=door)
+    left_out = "".join(f" Left out: {one.parcel}, {one.why}." for one in made.left_out[:5])
+    return f"Manifest {made.manifest.code} has {made.parcels} parcels.{left_out}"
+
+
+@never_cache
+@require_safe
+@allowed(Action.PACK)
+def manifest(request: HttpRequest, code: str) -> HttpResponse:
+    """The paper that goes with a manifest: the carrier's form, or our list to be signed."""
+    found = Manifest.objects.select_related("warehouse").filter(code=code).first()
+    if found is None:
+        raise Http404("There is no manifest of this code.")
+    if found.form:
+        answer = HttpResponse(bytes(found.form), content_type="application/pdf")
+        answer["Content-Disposition"] = f'inline; filename="{code}.pdf"'
+        return answer
+    parcels = (
+        Shipment.objects.filter(manifest=found)
+        .order_by("created_at", "pk")
+        .prefetch_related(Prefetch("purchases", LabelPurchase.objects.outbound()))
+    )
+    return desk_page(request, "desk/warehouse/manifest.html", {"manifest": found, "parcels": parcels})

@@ -1,0 +1,160 @@
+"""Pack: a parcel's label, its keys, its seal."""
+
+from dataclasses import asdict
+
+from desk.roles import Action
+from desk.warehouse.scan_workflow import Command, Hand, Refused, Scanned, StepOnTheFloor
+from fulfillment.shipments.errors import NotToPack, UnknownLabel, WrongThing
+from fulfillment.shipments.rules.states import ShipmentState
+from fulfillment.warehouse import selectors
+from fulfillment.warehouse.rules.scans import Thing, label_code, thing_of
+from fulfillment.warehouse.services import packing
+from fulfillment.warehouse.services.idempotent_scans import Answer
+
+
+def _handle(hand: Hand, scan: Scanned) -> str:
+    match scan.clean:
+        case Command.UNDO:
+            return _undo(hand, scan)
+        case Command.ASIDE:
+            return _put_aside(hand)
+        case Command.TAKE_OVER:
+            return _take_over(hand)
+    if not hand or hand["is_sealed"]:
+        return _lay_down(hand, scan)
+    if label_code(scan.text) in (hand["parcel"], hand["tracking_code"]):
+        return f"{hand['parcel']} is the parcel in hand. {_due(hand)}."
+    return _seal(hand, scan) if _is_complete(hand) else _pack(hand, scan)
+
+
+def _lay_down(hand: Hand, scan: Scanned) -> str:
+    # Whatever is scanned next must not go into the parcel before.
+    hand.clear()
+    if thing_of(scan.clean) in (Thing.SEAL, Thing.KEY):
+        raise WrongThing(scan.clean, is_a=thing_of(scan.clean).name.lower(), due="label")
+    shown = selectors.on_the_table(scan.text)
+    if shown.state != ShipmentState.LABELLED:
+        raise NotToPack(shown.parcel, f"it is {ShipmentState(shown.state).label}")
+    if shown.manifest:
+        raise NotToPack(shown.parcel, f"it is sealed and on manifest {shown.manifest}")
+    hand.update(_hand_of(shown, scan.actor))
+    if hand["is_sealed"]:
+        return f"Parcel {shown.parcel} is sealed already. It waits to be handed over."
+    if hand["packer"]:
+        return f"{hand['packer']} began parcel {shown.parcel}. Leave it to them, or take it over."
+    return f"Parcel {shown.parcel} to {shown.country}. {_due(hand)}."
+
+
+def _hand_of(shown: selectors.OnTheTable, actor: str) -> Hand:
+    return {
+        "parcel": shown.parcel,
+        "tracking_code": shown.tracking_code,
+        "carrier": shown.carrier,
+        "service": shown.service,
+        "country": shown.country,
+        "keys": [asdict(key) for key in shown.keys],
+        "seal": shown.seal_number,
+        "is_sealed": shown.sealed_at is not None,
+        "packer": shown.packer if shown.packer != actor else "",
+        "stop": shown.stop,
+        "take_over": False,
+        "scans": [],
+    }
+
+
+def _pack(hand: Hand, scan: Scanned) -> str:
+    answer = packing.pack(
+        key=scan.key,
+        label=hand["parcel"],
+        serial=scan.text,
+        actor=scan.actor,
+        now=scan.now,
+        take_over=hand["take_over"],
+    )
+    for key in hand["keys"]:
+        if key["serial"] in (answer.swapped_for, answer.serial):
+            key["serial"], key["is_packed"] = answer.serial, True
+            break
+    _remember(hand, answer)
+    instead = f", instead of {answer.swapped_for}" if answer.swapped_for else ""
+    return f"Key {answer.serial} is in {answer.parcel}{instead}: {answer.done} of {answer.of}. {_due(hand)}."
+
+
+def _seal(hand: Hand, scan: Scanned) -> str:
+    if thing_of(scan.clean) is Thing.PARCEL:
+        raise WrongThing(scan.clean, is_a="parcel", due="seal")
+    answer = packing.seal(
+        key=scan.key, label=hand["parcel"], seal_number=scan.text, actor=scan.actor, now=scan.now
+    )
+    hand["is_sealed"], hand["seal"] = True, answer.seal
+    _remember(hand, answer)
+    return f"Parcel {answer.parcel} is sealed. Put it with those for {hand['carrier']}."
+
+
+def _undo(hand: Hand, scan: Scanned) -> str:
+    if not hand or not hand["scans"]:
+        raise Refused("There is no scan of this parcel that you could take back. Scan its label first.")
+    answer = packing.undo(key=scan.key, scan_key=hand["scans"][-1], actor=scan.actor, now=scan.now)
+    hand["scans"].pop()
+    if not answer.serial:
+        hand["is_sealed"] = False
+        return f"The seal of {answer.parcel} is taken back. {_due(hand)}."
+    for key in hand["keys"]:
+        if key["serial"] == answer.serial:
+            key["is_packed"] = False
+    return f"Key {answer.serial} is out of {answer.parcel} again. {_due(hand)}."
+
+
+def _put_aside(hand: Hand) -> str:
+    if not hand:
+        raise Refused("No parcel is in hand.")
+    parcel = hand["parcel"]
+    hand.clear()
+    return f"Parcel {parcel} is put aside as it is."
+
+
+def _take_over(hand: Hand) -> str:
+    if not hand or not hand["packer"]:
+        raise Refused("Nobody else packs the parcel in hand.")
+    hand["take_over"], hand["packer"] = True, ""
+    return f"You go on with parcel {hand['parcel']}. {_due(hand)}."
+
+
+def _remember(hand: Hand, answer: Answer) -> None:
+    """For undoing; a repeat is remembered once."""
+    if answer.key not in hand["scans"]:
+        hand["scans"].append(answer.key)
+
+
+def _is_complete(hand: Hand) -> bool:
+    return all(key["is_packed"] for key in hand["keys"])
+
+
+def _due(hand: Hand) -> str:
+    if not hand or hand["is_sealed"]:
+        return "Scan the label of the next parcel"
+    if _is_complete(hand):
+        return f"Scan seal {hand['seal']}" if hand["seal"] else "Scan a seal"
+    missing = sorted(key["sku"] for key in hand["keys"] if not key["is_packed"])
+    return f"Scan a key: {', '.join(missing)}"
+
+
+def _refresh(hand: Hand) -> Hand:
+    """The parcel in hand as it is now, should somebody else have changed it. Two queries."""
+    if not hand:
+        return hand
+    try:
+        shown = selectors.on_the_table(hand["parcel"])
+    except UnknownLabel:
+        return {}
+    kept = {name: hand[name] for name in ("packer", "take_over", "scans")}
+    return _hand_of(shown, "") | kept
+
+
+PACK = StepOnTheFloor(
+    action=Action.PACK,
+    handle=_handle,
+    due=_due,
+    name=lambda hand: str(hand.get("parcel", "")) if hand and not hand["is_sealed"] else "",
+    refresh=_refresh,
+)

@@ -1,0 +1,201 @@
+"""Receive, put away, count: keys are scanned onto a tray, and then something is done with all of them.
+
+Until then each can be taken off the tray again, and nothing has moved.
+"""
+
+from django.db import transaction
+
+from desk.roles import Action
+from desk.warehouse.scan_workflow import Command, Hand, Refused, Scanned, StepOnTheFloor
+from fulfillment.shipments.errors import AlreadyDone, WrongThing
+from fulfillment.shipments.models import LabelPurchase
+from fulfillment.warehouse.rules.scans import Thing, label_code, thing_of
+from inventory.errors import SerialSeenBefore, UnknownSerial
+from inventory.models import Unit
+from inventory.rules import SHELVED_ACCOUNTS, Account
+from inventory.services import bin_transfers, counts
+from inventory.services.receiving import receive_stock
+from inventory.services.scan_input import clean_scanned
+
+# What one writes down again without tears when a battery dies, and what stays quick to keep.
+LARGEST_TRAY = 200
+
+
+def _tray(hand: Hand) -> list[str]:
+    tray: list[str] = hand.setdefault("tray", [])
+    return tray
+
+
+def _serial(hand: Hand, scan: Scanned) -> str:
+    """The scanned key's serial, if a key it is and may go onto the tray."""
+    thing = thing_of(scan.clean)
+    if thing in (Thing.PARCEL, Thing.SEAL) or scan.clean.startswith("/"):
+        raise WrongThing(scan.clean, is_a=thing.name.lower(), due="key")
+    (serial,) = clean_scanned([scan.clean])
+    if serial in _tray(hand):
+        raise AlreadyDone(f"Key {serial} is on the tray")
+    if len(_tray(hand)) >= LARGEST_TRAY:
+        raise Refused(f"There are {LARGEST_TRAY} keys on the tray. Finish those first.")
+    return serial
+
+
+def _refuse_label(text: str) -> None:
+    """A tracking code can look like a serial; only the books know."""
+    if LabelPurchase.objects.filter(tracking_code=label_code(text)).exclude(tracking_code="").exists():
+        raise WrongThing(text, is_a="label", due="key")
+
+
+def _take_off(hand: Hand) -> str:
+    if not _tray(hand):
+        raise Refused("The tray is empty; there is nothing to take back.")
+    return f"Key {_tray(hand).pop()} is off the tray: {len(_tray(hand))} left."
+
+
+def _put_on(hand: Hand, serial: str) -> str:
+    _tray(hand).append(serial)
+    return f"Key {serial}: {len(_tray(hand))} on the tray."
+
+
+def _empty(hand: Hand) -> str:
+    number = len(_tray(hand))
+    hand.clear()
+    return f"Put down. {number} keys were on the tray; nothing has happened to them."
+
+
+# ── Receive ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _receive(hand: Hand, scan: Scanned) -> str:
+    if not hand:
+        raise Refused("Say first what is being received: the key model and the lot.")
+    match scan.clean:
+        case Command.UNDO:
+            return _take_off(hand)
+        case Command.ASIDE:
+            return _empty(hand)
+        case Command.DONE:
+            return _receive_tray(hand, scan)
+    serial = _serial(hand, scan)
+    _refuse_label(scan.clean)
+    if Unit.objects.filter(serial=serial).exists():
+        raise SerialSeenBefore([serial])
+    return _put_on(hand, serial)
+
+
+def _receive_tray(hand: Hand, scan: Scanned) -> str:
+    if not _tray(hand):
+        raise Refused("The tray is empty. Scan the keys first.")
+    receive_stock(serials=_tray(hand), actor=scan.actor, now=scan.now, **hand["lot"])
+    received, hand["tray"] = len(_tray(hand)), []
+    hand["received"] = hand.get("received", 0) + received
+    return f"Received: {received} keys of lot {hand['lot']['lot_reference']}. Put them away next."
+
+
+def _receive_due(hand: Hand) -> str:
+    if not hand:
+        return "Name the delivery first"
+    return f"Scan a key of lot {hand['lot']['lot_reference']}"
+
+
+RECEIVE = StepOnTheFloor(
+    action=Action.KEEP_STOCK,
+    handle=_receive,
+    due=_receive_due,
+    name=lambda hand: str(hand["lot"]["lot_reference"]) if hand else "",
+    is_one_transaction=True,
+)
+
+
+# ── Put away ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _put_away(hand: Hand, scan: Scanned) -> str:
+    match scan.clean:
+        case Command.UNDO:
+            return _take_off(hand)
+        case Command.ASIDE:
+            return _empty(hand)
+        case bin_label if "/" in bin_label:
+            return _put_tray(hand, scan)
+    serial = _serial(hand, scan)
+    unit = Unit.objects.filter(serial=serial).first()
+    if unit is None:
+        _refuse_label(scan.clean)
+        raise UnknownSerial(serial)
+    if unit.account not in SHELVED_ACCOUNTS:
+        raise Refused(
+            f"Key {serial} is {Account(unit.account).value}, so it lies in no bin. Put it where such keys go."
+        )
+    return _put_on(hand, serial)
+
+
+def _put_tray(hand: Hand, scan: Scanned) -> str:
+    target = bin_transfers.find_bin(scan.clean)
+    if not _tray(hand):
+        raise Refused(f"The tray is empty. Scan the keys first, then bin {target}.")
+    moved = bin_transfers.put_away(serials=_tray(hand), bin_label=scan.clean, actor=scan.actor, now=scan.now)
+    same = len(_tray(hand)) - len(moved)
+    hand.clear()
+    were_there = f" {same} lay there already." if same else ""
+    return f"{len(moved)} keys are in {target} now.{were_there} Scanned into another bin, they move again."
+
+
+PUT_AWAY = StepOnTheFloor(
+    action=Action.KEEP_STOCK,
+    handle=_put_away,
+    due=lambda hand: "Scan keys, then the bin" if hand.get("tray") else "Scan the first key",
+    # Keys of any delivery and any bin: no screen is out of date.
+    name=lambda _hand: "",
+    is_one_transaction=True,
+)
+
+
+# ── Count ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _count(hand: Hand, scan: Scanned) -> str:
+    if not hand:
+        opened = counts.start_count(bin_label=scan.clean, actor=scan.actor, now=scan.now)
+        hand.update({"count": opened.code, "bin": str(opened.bin), "tray": []})
+        return f"Count {opened.code} of {opened.bin} is open. Scan every key in it."
+    match scan.clean:
+        case Command.UNDO:
+            return _take_off(hand)
+        case Command.ASIDE:
+            counts.cancel_count(code=hand["count"], actor=scan.actor, now=scan.now)
+            hand.clear()
+            return "The count is thrown away; nothing has changed."
+        case Command.DONE:
+            return _submit(hand, scan)
+        case label if label == hand["bin"]:
+            return _submit(hand, scan)
+        case other if "/" in other:
+            raise WrongThing(scan.clean, is_a="bin", due=f"key, or {hand['bin']} when all is scanned")
+    serial = _serial(hand, scan)
+    _refuse_label(scan.clean)
+    return _put_on(hand, serial)
+
+
+def _submit(hand: Hand, scan: Scanned) -> str:
+    code, target = hand["count"], hand["bin"]
+    with transaction.atomic():
+        if _tray(hand):
+            counts.scan(code=code, serials=_tray(hand), actor=scan.actor, now=scan.now)
+        differences = counts.submit_count(code=code, actor=scan.actor, now=scan.now)
+    hand.clear()
+    if not differences:
+        return f"{target} is counted, and all is there."
+    return f"{target} is counted: {len(differences)} differ. Somebody else settles count {code}."
+
+
+def _count_due(hand: Hand) -> str:
+    return f"Scan a key, or {hand['bin']} when all is scanned" if hand else "Scan the bin to be counted"
+
+
+COUNT = StepOnTheFloor(
+    action=Action.KEEP_STOCK,
+    handle=_count,
+    due=_count_due,
+    name=lambda hand: str(hand.get("count", "")),
+    is_one_transaction=True,
+)

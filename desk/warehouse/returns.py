@@ -1,0 +1,112 @@
+"""Take back: the label of a parcel that came back, the keys found in it, the quarantine bin.
+
+Until the bin is scanned nothing has happened. What is in the parcel counts, not what should be: a key of
+another parcel is taken in as well, and one that is missing becomes a case.
+"""
+
+from dataclasses import asdict
+
+from desk.roles import Action
+from desk.warehouse.scan_workflow import Command, Hand, Refused, Scanned, StepOnTheFloor
+from fulfillment.shipments.errors import AlreadyDone, WrongThing
+from fulfillment.warehouse import selectors
+from fulfillment.warehouse.rules.scans import Thing, thing_of
+from fulfillment.warehouse.services import returns
+from inventory.errors import UnknownSerial
+from inventory.models import Unit
+from inventory.services import bin_transfers
+from inventory.services.scan_input import clean_scanned
+
+
+def _handle(hand: Hand, scan: Scanned) -> str:
+    if not hand:
+        return _open(hand, scan)
+    match scan.clean:
+        case Command.UNDO:
+            return _take_out(hand)
+        case Command.ASIDE:
+            parcel = hand["parcel"]
+            hand.clear()
+            return f"Parcel {parcel} is put aside. Nothing has happened to it."
+        case Command.DONE:
+            return _take_in(hand, scan)
+        case bin_label if "/" in bin_label:
+            _check_bin(hand, bin_label)
+            return _take_in(hand, scan, bin_label=bin_label)
+    return _find_key(hand, scan)
+
+
+def _open(hand: Hand, scan: Scanned) -> str:
+    if scan.clean.startswith("/"):
+        raise Refused("No parcel is in hand. Scan its label, the old one or the return label.")
+    if thing_of(scan.clean) is Thing.SEAL:
+        raise WrongThing(scan.clean, is_a="seal", due="label")
+    back = selectors.coming_back(scan.text)
+    hand.update({"parcel": back.parcel, "keys": [asdict(key) for key in back.keys], "tray": []})
+    return f"Parcel {back.parcel}, {back.state}. Open it and scan every key in it."
+
+
+def _check_bin(hand: Hand, bin_label: str) -> None:
+    if not bin_transfers.find_bin(bin_label).is_quarantine:
+        raise Refused(f"{bin_label} is no quarantine bin. What comes back goes into quarantine only.")
+    if not hand["tray"]:
+        raise Refused("No key is scanned. Scan those in the parcel first; if it came empty, say so.")
+
+
+def _find_key(hand: Hand, scan: Scanned) -> str:
+    if thing_of(scan.clean) in (Thing.PARCEL, Thing.SEAL):
+        raise WrongThing(scan.clean, is_a=thing_of(scan.clean).name.lower(), due="key")
+    (serial,) = clean_scanned([scan.clean])
+    if serial in hand["tray"]:
+        raise AlreadyDone(f"Key {serial} is scanned")
+    if not Unit.objects.filter(serial=serial).exists():
+        raise UnknownSerial(serial)
+    hand["tray"].append(serial)
+    mine = next((key for key in hand["keys"] if key["serial"] == serial), None)
+    if mine is None:
+        return f"Key {serial} was not sent in this parcel. It is taken in all the same, and becomes a case."
+    mine["is_found"] = True
+    found = sum(key["is_found"] for key in hand["keys"])
+    return f"Key {serial}: {found} of {len(hand['keys'])}. {_due(hand)}."
+
+
+def _take_out(hand: Hand) -> str:
+    if not hand["tray"]:
+        raise Refused("No key of this parcel is scanned yet.")
+    serial = hand["tray"].pop()
+    for key in hand["keys"]:
+        key["is_found"] = key["is_found"] and key["serial"] != serial
+    return f"Key {serial} is taken off the list again."
+
+
+def _take_in(hand: Hand, scan: Scanned, *, bin_label: str | None = None) -> str:
+    taken = returns.take_in(
+        label=hand["parcel"],
+        serials=hand["tray"],
+        actor=scan.actor,
+        now=scan.now,
+        bin_label=bin_label,
+    )
+    parcel, keys = hand["parcel"], len(hand["tray"])
+    hand.clear()
+    where = f" They lie in {bin_label}." if bin_label else ""
+    wrong = f" {len(taken.missing)} missing: a case is open." if taken.missing else ""
+    if taken.strange:
+        wrong += f" {len(taken.strange)} of other parcels: a case is open."
+    return f"Parcel {parcel} is back, {keys} keys in quarantine.{where}{wrong}"
+
+
+def _due(hand: Hand) -> str:
+    if not hand:
+        return "Scan the label of a parcel that came back"
+    if all(key["is_found"] for key in hand["keys"]):
+        return "Scan the quarantine bin"
+    return "Scan a key, or the quarantine bin when the parcel is empty"
+
+
+TAKE_BACK = StepOnTheFloor(
+    action=Action.KEEP_STOCK,
+    handle=_handle,
+    due=_due,
+    name=lambda hand: str(hand.get("parcel", "")),
+)

@@ -1,0 +1,195 @@
+"""Floor mode: one input, one scan after the other; and the papers that go with it."""
+
+from typing import Any
+
+from django import forms
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from common import clock
+from common.errors import KeydeskError
+from common.public_ids import new_code
+from desk.layout import desk_page
+from desk.models import Station, Step
+from desk.permissions import actor_of, allowed
+from desk.roles import Action
+from desk.warehouse import packing, picking, receiving_and_counts, returns
+from desk.warehouse.scan_sessions import outcome_of, put_in_hand, station_of, work
+from desk.warehouse.scan_workflow import Scanned, StepOnTheFloor
+from fulfillment.documents.parcel_documents import Sheet
+from fulfillment.postage.services.printing import codes_of_list, print_parcels
+from fulfillment.shipments.models import Shipment
+from fulfillment.warehouse import selectors
+from inventory.models import KeyModel
+from inventory.rules import is_reference
+
+STEPS: dict[Step, StepOnTheFloor] = {
+    Step.RECEIVE: receiving_and_counts.RECEIVE,
+    Step.PUT_AWAY: receiving_and_counts.PUT_AWAY,
+    Step.PICK: picking.PICK,
+    Step.PACK: packing.PACK,
+    Step.COUNT: receiving_and_counts.COUNT,
+    Step.TAKE_BACK: returns.TAKE_BACK,
+}
+
+
+class DeliveryForm(forms.Form):
+    """What is being received, before its first key is scanned."""
+
+    sku = forms.ModelChoiceField(
+        KeyModel.objects.order_by("sku"), to_field_name="sku", label="Key model", empty_label="Choose one"
+    )
+    lot_reference = forms.CharField(max_length=80, label="Lot", help_text="As on the delivery note.")
+    purchase_order = forms.CharField(max_length=80, required=False)
+    supplier = forms.CharField(max_length=120, required=False)
+    firmware = forms.CharField(max_length=40, required=False)
+    expected_quantity = forms.IntegerField(
+        min_value=1, max_value=1_000_000, required=False, label="Keys on the delivery note"
+    )
+
+    def clean_lot_reference(self) -> str:
+        reference = str(self.cleaned_data["lot_reference"])
+        if not is_reference(reference):
+            raise forms.ValidationError(
+                "Use letters, digits, spaces and . _ : / # -, beginning with a letter or digit."
+            )
+        return reference
+
+
+@never_cache
+@require_safe
+@allowed(Action.SEE_DESK)
+def home(request: HttpRequest) -> HttpResponse:
+    """The steps of the floor, and how much waits at each."""
+    return desk_page(request, "desk/warehouse/home.html", {"waiting": selectors.waiting(), "steps": Step})
+
+
+def _step_page(step: Step) -> Any:
+    @never_cache
+    @require_safe
+    @allowed(STEPS[step].action)
+    def page(request: HttpRequest) -> HttpResponse:
+        station = station_of(step=step, actor=actor_of(request))
+        station.hand = STEPS[step].refresh(station.hand)
+        return desk_page(request, "desk/warehouse/step.html", _context(request, station))
+
+    return page
+
+
+def _scan_view(step: Step) -> Any:
+    @never_cache
+    @require_POST
+    @allowed(STEPS[step].action)
+    def scan(request: HttpRequest) -> HttpResponse:
+        """A scan. Scripts get its answer as JSON, forms are led back to the step, which shows it.
+
+        The form's fields: `scan` or `command`, the text; `key`, made up for this scan; `shown`, what the
+        sender saw in hand, left out by a script that had scans waiting.
+        """
+        sent = request.POST
+        scanned = Scanned(
+            key=sent.get("key", "")[:80] or new_code("scan"),
+            text=sent.get("command") or sent.get("scan", ""),
+            actor=actor_of(request),
+            now=clock.now(),
+        )
+        station = work(scanned, step=step, on_the_floor=STEPS[step], shown=sent.get("shown"))
+        if "application/json" not in request.headers.get("Accept", ""):
+            return HttpResponseRedirect(reverse(f"desk:{step}"))
+        context = _context(request, station)
+        answer = {
+            "is_good": context["outcome"].is_good,
+            "due": context["due"],
+            "shown": context["shown"],
+            "panel": render_to_string(context["panel"], context, request),
+        }
+        return JsonResponse(answer, status=200 if answer["is_good"] else 422)
+
+    return scan
+
+
+def _context(request: HttpRequest, station: Station) -> dict[str, Any]:
+    step = Step(station.step)
+    on_the_floor = STEPS[step]
+    return {
+        "step": step,
+        "station": station,
+        "hand": station.hand,
+        "outcome": outcome_of(station),
+        "due": on_the_floor.due(station.hand),
+        "shown": on_the_floor.name(station.hand),
+        "key": new_code("scan"),
+        "panel": f"desk/warehouse/{step}.html",
+        "actor": actor_of(request),
+        **_beside(step, station),
+    }
+
+
+def _beside(step: Step, station: Station) -> dict[str, Any]:
+    """What a step shows beside what is in hand, or while nothing is."""
+    if step is Step.PICK and station.hand:
+        return {"picked": [line for line in station.hand["lines"] if line["is_done"]]}
+    if station.hand:
+        return {}
+    if step is Step.PICK:
+        return {"to_pick": selectors.to_pick()}
+    if step is Step.RECEIVE:
+        return {"form": DeliveryForm()}
+    return {}
+
+
+PAGES = {step: _step_page(step) for step in Step}
+SCANS = {step: _scan_view(step) for step in Step}
+
+
+@never_cache
+@require_POST
+@allowed(Action.KEEP_STOCK)
+def begin_delivery(request: HttpRequest) -> HttpResponse:
+    """Name the delivery whose keys are scanned next."""
+    actor = actor_of(request)
+    form = DeliveryForm(request.POST)
+    if not form.is_valid():
+        context = _context(request, Station(step=Step.RECEIVE, actor=actor))
+        return desk_page(request, "desk/warehouse/step.html", context | {"form": form}, status=422)
+    lot = {name: value for name, value in form.cleaned_data.items() if value not in ("", None)}
+    lot["sku"] = lot["sku"].sku
+    put_in_hand(
+        step=Step.RECEIVE,
+        actor=actor,
+        hand={"lot": lot, "tray": []},
+        text=f"Lot {lot['lot_reference']} of {lot['sku']}. Scan its keys.",
+        now=clock.now(),
+    )
+    return HttpResponseRedirect(reverse("desk:receive"))
+
+
+@never_cache
+@require_POST
+@allowed(Action.PACK)
+def papers(request: HttpRequest, code: str) -> HttpResponseBase:
+    """Label, slip and declaration of a parcel, or of all of a pick list, for the print dialogue.
+
+    It is a POST because it opens labels, which show the address: each opening is logged.
+    """
+    sheet = Sheet.A4 if request.POST.get("sheet") == Sheet.A4 else Sheet.LABEL
+    codes = codes_of_list(code) if code.startswith("P-") else [code]
+    if not codes or not Shipment.objects.filter(code__in=codes).exists():
+        raise Http404("There is no parcel or list of this code.")
+    try:
+        pdf = print_parcels(parcels=codes, sheet=sheet, actor=actor_of(request), now=clock.now())
+    except KeydeskError as refusal:
+        return desk_page(request, "desk/warehouse/no_papers.html", {"refusal": str(refusal)}, status=409)
+    answer = HttpResponse(pdf, content_type="application/pdf")
+    answer["Content-Disposition"] = f'inline; filename="{code}.pdf"'
+    return answer

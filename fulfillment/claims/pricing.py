@@ -1,0 +1,83 @@
+"""What a campaign sells and for how much: which price list is in force, and the quote of a wish."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from common.errors import BadRequest
+from fulfillment.claims.models import Campaign, Claim, ClaimQuote, PriceList, Region
+from fulfillment.claims.quotes import FREE, NotSold, Prices, Quote, parse_prices, quote
+from fulfillment.claims.rules import WantedItem
+from fulfillment.claims.selectors import region_for
+
+
+def prices_in_force(campaign: Campaign, now: datetime) -> Prices | None:
+    """The campaign's price list now; None when it sells nothing."""
+    row = PriceList.objects.in_force(now).filter(campaign=campaign).order_by("-valid_from").first()
+    if row is None:
+        return None
+    published, problems = parse_prices(row.document)
+    assert published is not None, f"a published price list reads: {problems}"
+    return published.prices
+
+
+def most_keys(campaign: Campaign, items: Sequence[WantedItem], now: datetime) -> int:
+    """The most keys a claim may hold: the allotment, and what may be bought beyond it.
+
+    Asks no price list when the items are within the allotment.
+    """
+    if sum(item.quantity for item in items) <= campaign.per_claim:
+        return campaign.per_claim
+    prices = prices_in_force(campaign, now)
+    extra = prices.max_extra_keys if prices is not None and prices.extra_key is not None else 0
+    return campaign.per_claim + extra
+
+
+def quote_for(
+    *,
+    campaign: Campaign,
+    items: Sequence[WantedItem],
+    country: str,
+    service: str,
+    now: datetime,
+    region: Region | None = None,
+) -> Quote:
+    """What a claim of these items costs, before it is made; `quote.is_free` for most.
+
+    The review step shows it and hands it to `submit_claim(agreed=…)`, which refuses if it has changed.
+    A free claim asks no price list.
+
+    Args:   items: empty asks for the full allotment.
+            region: the country's row in force, where the caller has it already.
+    Raises: BadRequest: something of it is not sold, with the field and the remedy.
+    """
+    region = region or region_for(country=country, now=now)
+    keys = sum(item.quantity for item in items) if items else campaign.per_claim
+    # A country without a row is refused by the policy; what it would cost is beside the point.
+    is_sponsored = region is None or region.is_sponsored
+    if keys <= campaign.per_claim and service == "standard" and is_sponsored:
+        return FREE
+    answer = quote(
+        prices_in_force(campaign, now),
+        keys=keys,
+        free_keys=campaign.per_claim,
+        service=service,
+        country=country,
+        is_sponsored=is_sponsored,
+    )
+    if isinstance(answer, NotSold):
+        raise BadRequest([answer.error])
+    return answer
+
+
+def freeze(quote: Quote, *, claim: Claim, now: datetime) -> ClaimQuote:
+    """Keep what was agreed with the claim, for ever."""
+    return ClaimQuote.objects.create(
+        claim=claim,
+        prices=quote.prices,
+        currency=quote.currency,
+        tax_behavior=quote.tax_behavior,
+        lines=quote.as_json(),
+        total=quote.total,
+        express_days=quote.express_days,
+        quoted_at=now,
+    )

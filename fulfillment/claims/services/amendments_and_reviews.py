@@ -1,0 +1,224 @@
+"""What claimants and reviewers do to a claim before its label is bought."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from config.jobs import defer
+from fulfillment.claims.campaigns.regions import fitted
+from fulfillment.claims.errors import NotInReview, NotSent, TooLate, UnknownClaim
+from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, HOLDING_STATES, ClaimState
+from fulfillment.claims.selectors import offered_models, region_of
+from fulfillment.claims.services.backorders import rests_of, wait_for_rest
+from fulfillment.claims.services.payment_callbacks import SETTLE_CLAIM, is_free, payment_due_at
+from fulfillment.claims.services.submission import (
+    announce,
+    reserve_or_wait,
+    reserve_part_or_wait,
+    wanted_by,
+)
+from fulfillment.claims.services.transitions import record, step
+from fulfillment.notices.models import Notice
+from fulfillment.notices.services import queue_notice
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.services import Purpose, open_address, seal_address, shred
+from inventory.rules import Wanted
+from inventory.services.reservations import release
+
+WAITLIST = "system:waitlist"
+
+
+def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
+    """Give up a claim, or decline an offer: units go back, the address is shredded, the next in line served.
+
+    What of it was to come later is given up with it.
+
+    Raises: UnknownClaim. TooLate: the label is being bought or the claim is closed.
+    Locks:  the claim's row, then its units, then the rows and units of what was to come later.
+    """
+    with transaction.atomic(durable=True):
+        claim = _locked(code)
+        if claim.label_started_at is not None or claim.state not in CANCELLABLE_STATES:
+            raise TooLate(code)
+        held = claim.state in HOLDING_STATES or claim.offered_until is not None
+        _give_up(claim, actor=actor, now=now)
+        if held:
+            release(holder=code, actor=actor, now=now, reason="cancelled")
+        if claim.payment_due_at is not None:
+            # Whatever was paid, or is being paid at this moment, goes back.
+            defer(SETTLE_CLAIM, claim_id=claim.pk)
+        for rest in rests_of(claim).select_for_update(no_key=True):
+            _give_up(rest, actor=actor, now=now)
+            release(holder=rest.code, actor=actor, now=now, reason="cancelled")
+        queue_notice(
+            account_id=claim.account_id, template=Notice.Template.CANCELLED, claim_code=code, now=now
+        )
+    return claim
+
+
+def _give_up(claim: Claim, *, actor: str, now: datetime) -> None:
+    step(
+        claim,
+        to=ClaimState.CANCELLED,
+        name=ClaimEvent.Name.CANCELLED,
+        actor=actor,
+        now=now,
+        from_states=CANCELLABLE_STATES,
+        offered_until=None,
+    )
+    shred(subject=claim.code, now=now)
+
+
+def change_address(*, code: str, address: PostalAddress, actor: str, now: datetime) -> Claim:
+    """Send the keys elsewhere, within the same country (another country is another decision).
+
+    Raises: UnknownClaim. TooLate: the label is being bought, the claim is closed, or the country differs.
+            BadRequest: keys do not go to that part of the country, or the address lacks what its region or
+            the label needs.
+    """
+    with transaction.atomic(durable=True):
+        return readdress(code=code, address=address, actor=actor, now=now)
+
+
+def readdress(*, code: str, address: PostalAddress, actor: str, now: datetime) -> Claim:
+    """`change_address` as a part of the caller's transaction."""
+    claim = _locked(code)
+    if claim.label_started_at is not None or claim.state not in CANCELLABLE_STATES:
+        raise TooLate(code)
+    if address.country != claim.country:
+        raise TooLate(code)
+    address = fitted(address, region=region_of(address, now=now))
+    seal_address(subject=code, address=address, now=now, scope=claim.campaign.slug)
+    _note_address(claim, actor=actor, now=now)
+    for rest in rests_of(claim).select_for_update(no_key=True):
+        seal_address(subject=rest.code, address=address, now=now)
+        _note_address(rest, actor=actor, now=now)
+    return claim
+
+
+def _note_address(claim: Claim, *, actor: str, now: datetime) -> None:
+    claim.updated_at = now
+    claim.save(update_fields=["updated_at"])
+    record(claim, ClaimEvent.Name.ADDRESS_CHANGED, actor=actor, now=now, before=claim.state)
+
+
+def confirm_receipt(*, code: str, actor: str, now: datetime) -> bool:
+    """The maintainer says the keys are there; whether that is news.
+
+    Appended as a fact of its own: what the carrier says of the parcel stays the carrier's.
+    Raises: UnknownClaim. NotSent: nothing is under way.
+    Locks:  the claim's row.
+    """
+    with transaction.atomic(durable=True):
+        claim = _locked(code)
+        if claim.state not in ARRIVING_STATES:
+            raise NotSent(code)
+        if claim.events.filter(name=ClaimEvent.Name.RECEIVED).exists():
+            return False
+        record(claim, ClaimEvent.Name.RECEIVED, actor=actor, now=now, before=claim.state)
+    return True
+
+
+def review_claim(*, code: str, approve: bool, note: str, reviewer: str, now: datetime) -> Claim:
+    """A named person decides a claim that the policy holds for review.
+
+    Args:   note: the reason, shown to the maintainer when the claim is not approved.
+    Raises: UnknownClaim. NotInReview.
+    Locks:  the claim's row, then units.
+    """
+    with transaction.atomic():
+        claim = _locked(code)
+        if claim.state != ClaimState.IN_REVIEW:
+            raise NotInReview(code)
+        if approve:
+            _approve(claim, note=note, reviewer=reviewer, now=now)
+        else:
+            _reject(claim, note=note, reviewer=reviewer, now=now)
+    return claim
+
+
+def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
+    wanted: Sequence[Wanted] = wanted_by(claim)
+    rest: Sequence[Wanted] = ()
+    among = offered_models(claim.campaign, country=claim.country, now=now).values()
+    if claim.in_part:
+        wanted, rest, state = reserve_part_or_wait(
+            code=claim.code,
+            campaign_id=claim.campaign_id,
+            wanted=wanted,
+            among=among,
+            actor=reviewer,
+            now=now,
+        )
+    else:
+        state = reserve_or_wait(
+            code=claim.code,
+            campaign_id=claim.campaign_id,
+            wanted=wanted,
+            among=among,
+            is_free=is_free(claim),
+            actor=reviewer,
+            now=now,
+        )
+    step(
+        claim,
+        to=state,
+        name=ClaimEvent.Name.APPROVED,
+        actor=reviewer,
+        now=now,
+        from_states={ClaimState.IN_REVIEW},
+        data={"note": note},
+        waitlisted_at=now if state == ClaimState.WAITLISTED else None,
+        payment_due_at=payment_due_at(state, now),
+    )
+    if rest:
+        _leave_for_later(claim, rest, now=now)
+    announce(
+        claim,
+        quantity=sum(item.quantity for item in wanted),
+        later=sum(item.quantity for item in rest),
+        now=now,
+    )
+
+
+def _leave_for_later(claim: Claim, rest: Sequence[Wanted], *, now: datetime) -> None:
+    """Take what is to come later out of the claim, and put it in line."""
+    for item in rest:
+        line = claim.items.get(key_model_id=item.key_model_id)
+        line.quantity -= item.quantity
+        if line.quantity:
+            line.save(update_fields=["quantity"])
+        else:
+            line.delete()
+    address = open_address(subject=claim.code, purpose=Purpose.SUPPORT, actor=WAITLIST, now=now)
+    wait_for_rest(claim, rest, address=address, actor=WAITLIST, now=now)
+
+
+def _reject(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
+    step(
+        claim,
+        to=ClaimState.REJECTED,
+        name=ClaimEvent.Name.REJECTED,
+        actor=reviewer,
+        now=now,
+        from_states={ClaimState.IN_REVIEW},
+        data={"note": note},
+    )
+    shred(subject=claim.code, now=now)
+    queue_notice(
+        account_id=claim.account_id,
+        template=Notice.Template.REJECTED,
+        claim_code=claim.code,
+        context={"note": note},
+        now=now,
+        country=claim.country,
+    )
+
+
+def _locked(code: str) -> Claim:
+    claim = Claim.objects.select_for_update(no_key=True).filter(code=code).first()
+    if claim is None:
+        raise UnknownClaim(code)
+    return claim

@@ -1,0 +1,88 @@
+"""One now, one later: what is in stock goes out, and the rest waits in line as a claim of its own."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from common.public_ids import new_code
+from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
+from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.selectors import are_in_line_for
+from fulfillment.claims.services.transitions import record
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.services import seal_address
+from inventory.rules import Wanted
+from inventory.services.reservations import lock_shortage, reserve_in_part
+
+
+def reserve_what_there_is(
+    *,
+    code: str,
+    campaign_id: int,
+    wanted: Sequence[Wanted],
+    among: Collection[int],
+    actor: str,
+    now: datetime,
+) -> tuple[list[Wanted], list[Wanted]]:
+    """Hold for a claim what nobody else waits for and is in stock. Returns: what is held, and the rest.
+
+    Locks: units; and when there is a rest the stock-shortage lock until the transaction ends, as
+           `submission.reserve_or_wait` does.
+    """
+    free = _nobody_waits_for(wanted, campaign_id=campaign_id)
+    if len(free) < len(wanted):
+        # Whoever serves the line holds this: either they are done now, or they will find this claim in it.
+        lock_shortage()
+        free = _nobody_waits_for(wanted, campaign_id=campaign_id)
+    left = Counter({item.key_model_id: item.quantity for item in wanted})
+    if free:
+        _, missing = reserve_in_part(holder=code, wanted=free, among=among, actor=actor, now=now)
+        short = Counter({item.key_model_id: item.quantity for item in missing})
+        left -= Counter({item.key_model_id: item.quantity for item in free})
+        left += short
+    held = Counter({item.key_model_id: item.quantity for item in wanted}) - left
+    return _as_wanted(held), _as_wanted(left)
+
+
+def _nobody_waits_for(wanted: Sequence[Wanted], *, campaign_id: int) -> list[Wanted]:
+    return [item for item in wanted if not are_in_line_for({item.key_model_id}, campaign_id=campaign_id)]
+
+
+def _as_wanted(quantities: "Counter[int | None]") -> list[Wanted]:
+    return [Wanted(model, quantity) for model, quantity in quantities.items()]
+
+
+def wait_for_rest(
+    claim: Claim, rest: Sequence[Wanted], *, address: PostalAddress, actor: str, now: datetime
+) -> Claim:
+    """Put the rest of an accepted claim in line. When its keys come they are sent without another question.
+
+    It stands on the same decision, and its address is sealed under a key of its own: the first parcel's may
+    be shredded long before the second is sent.
+    """
+    waiting = Claim.objects.create(
+        code=new_code("C"),
+        campaign_id=claim.campaign_id,
+        account_id=claim.account_id,
+        decision_id=claim.decision_id,
+        replaces_id=claim.pk,
+        state=ClaimState.WAITLISTED,
+        country=claim.country,
+        service=claim.service,
+        created_at=now,
+        updated_at=now,
+        waitlisted_at=now,
+    )
+    ClaimItem.objects.bulk_create(ClaimItem(claim=waiting, **item._asdict()) for item in rest)
+    seal_address(subject=waiting.code, address=address, now=now)
+    record(waiting, ClaimEvent.Name.WAITLISTED, actor=actor, now=now, data={"rest_of": claim.code})
+    return waiting
+
+
+def rests_of(claim: Claim) -> QuerySet[Claim]:
+    """What of a claim is still to come: it shares the claim's fate while neither has begun its parcel."""
+    waiting = Claim.objects.cancellable().filter(replaces=claim, label_started_at__isnull=True)
+    # A replacement is for keys that were had once; giving up the claim does not give those up.
+    return waiting.exclude(pk__in=ReplacedUnit.objects.values("claim")).order_by("pk")

@@ -1,0 +1,235 @@
+"""What the payments room tells a claim: paid, not paid in time, paid too late, held back.
+
+The room that takes the money stands above this one and calls down; all of these are part of its
+transaction, which has locked the claim.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from config.jobs import defer
+from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ClaimQuote
+from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.selectors import models_for
+from fulfillment.claims.services.transitions import record, step
+from fulfillment.notices.models import Notice
+from fulfillment.notices.services import queue_notice
+from fulfillment.vault.models import DataKey
+from fulfillment.vault.services import keep_after_all, schedule_shredding, shred
+from inventory.errors import InsufficientStock
+from inventory.rules import Reason, Wanted
+from inventory.services.reservations import lock_shortage, release, reserve
+
+ACTOR = "system:payments"
+# The job that brings the money of a claim in line with its state stands in the room above this one.
+SETTLE_CLAIM = "payments.settle_claim"
+SHIP_CLAIM = "shipping.ship_claim"
+STOP_PARCELS = "shipping.stop_parcels"
+REFUND_UNDELIVERABLE = "payments.refund_undeliverable"
+# Checkout takes a payment for up to a day, so keys are held that long.
+PAY_WITHIN = timedelta(hours=23)
+# The address of a claim that ran out while a payment was under way: should the money come, so do the keys.
+KEEP_ADDRESS_FOR = timedelta(days=30)
+
+
+def state_once_reserved(*, is_free: bool) -> ClaimState:
+    """What a claim is as soon as its keys are held."""
+    return ClaimState.ACCEPTED if is_free else ClaimState.AWAITING_PAYMENT
+
+
+def payment_due_at(state: ClaimState, now: datetime) -> datetime | None:
+    """Until when the keys are held for a claim that comes to this state now."""
+    return now + PAY_WITHIN if state == ClaimState.AWAITING_PAYMENT else None
+
+
+def is_free(claim: Claim) -> bool:
+    """Whether nothing is to be paid for it (any more). A claim in review or in line has its quote already.
+
+    One that was paid and then lost its keys to a recall is in line again, and is not paid twice.
+    """
+    if not ClaimQuote.objects.filter(claim=claim).exists():
+        return True
+    return ClaimEvent.objects.filter(claim=claim, name=ClaimEvent.Name.PAID).exists()
+
+
+def payment_due_context(claim: Claim) -> dict[str, Any]:
+    """What the mail about a claim to be paid needs."""
+    assert claim.payment_due_at is not None, "a claim to be paid has a deadline"
+    quote = ClaimQuote.objects.get(claim=claim)
+    return {
+        "total": {"amount": quote.total, "currency": quote.currency},
+        "until": claim.payment_due_at.isoformat(),
+    }
+
+
+def accept_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
+    """The money is there: the claim is accepted and its parcel asked for. False when it waits for none."""
+    if not step(
+        claim,
+        to=ClaimState.ACCEPTED,
+        name=ClaimEvent.Name.PAID,
+        actor=ACTOR,
+        now=now,
+        from_states={ClaimState.AWAITING_PAYMENT},
+        data=data,
+    ):
+        return False
+    _go_on(claim, now=now)
+    return True
+
+
+def revive_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
+    """The money came after the keys went back: accept the claim if it can still be served.
+
+    False, and nothing changed, when the maintainer has another claim by now, the address is destroyed, too
+    few keys are left, or others wait in line for them: its place was given up when it lapsed, and money buys
+    no place before theirs (docs/decisions on late payments).
+    Locks: units; on a shortage, or when there is a line, the stock-shortage lock until the transaction ends.
+    """
+    if claim.state != ClaimState.EXPIRED:
+        return False
+    live = Claim.objects.live().filter(campaign_id=claim.campaign_id, account_id=claim.account_id)
+    if live.exists() or not DataKey.objects.filter(subject=claim.code, shredded_at__isnull=True).exists():
+        return False
+    items = ClaimItem.objects.filter(claim=claim)
+    wanted = [Wanted(item.key_model_id, item.quantity) for item in items]
+    if _others_wait(claim, {item.key_model_id for item in wanted}):
+        return False
+    among = list(models_for(claim.campaign, country=claim.country, now=now).values_list("id", flat=True))
+    try:
+        reserve(holder=claim.code, wanted=wanted, among=among, actor=ACTOR, now=now)
+    except InsufficientStock:
+        return False
+    moved = step(
+        claim,
+        to=ClaimState.ACCEPTED,
+        name=ClaimEvent.Name.PAID,
+        actor=ACTOR,
+        now=now,
+        from_states={ClaimState.EXPIRED},
+        data=data,
+    )
+    assert moved, "the caller has locked the claim"
+    keep_after_all(subject=claim.code)
+    _go_on(claim, now=now)
+    return True
+
+
+def _others_wait(claim: Claim, models: set[int | None]) -> bool:
+    line = Claim.objects.in_line_for(models, campaign_id=claim.campaign_id)
+    if not line.exists():
+        return False
+    # Whoever serves the line holds this: they are done now, or have not begun.
+    lock_shortage()
+    return line.exists()
+
+
+def _go_on(claim: Claim, *, now: datetime) -> None:
+    defer(SHIP_CLAIM, claim_id=claim.pk)
+    quote = ClaimQuote.objects.get(claim=claim)
+    queue_notice(
+        account_id=claim.account_id,
+        template=Notice.Template.PAYMENT_RECEIVED,
+        claim_code=claim.code,
+        context={"total": {"amount": quote.total, "currency": quote.currency}},
+        now=now,
+    )
+
+
+def lapse_unpaid(claim: Claim, *, money_may_come: bool, now: datetime) -> bool:
+    """Nobody paid in time: the keys go to the next in line. False when the claim waits for no payment.
+
+    Args: money_may_come: a payment is under way all the same; the address is kept for a while, so that the
+          claim can still be served.
+    """
+    if not step(
+        claim,
+        to=ClaimState.EXPIRED,
+        name=ClaimEvent.Name.EXPIRED,
+        actor=ACTOR,
+        now=now,
+        from_states={ClaimState.AWAITING_PAYMENT},
+    ):
+        return False
+    release(holder=claim.code, actor=ACTOR, now=now, reason=Reason.EXPIRED)
+    if money_may_come:
+        schedule_shredding(subject=claim.code, shred_after=now + KEEP_ADDRESS_FOR)
+    else:
+        shred(subject=claim.code, now=now)
+    queue_notice(
+        account_id=claim.account_id,
+        template=Notice.Template.PAYMENT_LAPSED,
+        claim_code=claim.code,
+        context={"money_may_come": money_may_come},
+        now=now,
+        country=claim.country,
+    )
+    return True
+
+
+def hold_keys_until(claim: Claim, *, until: datetime, now: datetime) -> None:
+    """Hold the keys of a claim to be paid for longer; never shorter than they are held already."""
+    waiting = Claim.objects.filter(pk=claim.pk, state=ClaimState.AWAITING_PAYMENT, payment_due_at__lt=until)
+    if waiting.update(payment_due_at=until, updated_at=now):
+        claim.payment_due_at = until
+
+
+def hold_back(claim: Claim, *, why: str, now: datetime) -> bool:
+    """Send nothing of this claim until `let_go_on`; whether that is news.
+
+    Args: why: a code, never personal data.
+    After commit: what is begun of it is stopped, as far as it is still here.
+    """
+    if not Claim.objects.filter(pk=claim.pk, held_at__isnull=True).update(held_at=now, updated_at=now):
+        return False
+    claim.held_at = now
+    record(claim, ClaimEvent.Name.HELD, actor=ACTOR, now=now, before=claim.state, data={"why": why})
+    if claim.label_started_at is not None:
+        defer(STOP_PARCELS, claim_id=claim.pk)
+    return True
+
+
+def let_go_on(claim: Claim, *, now: datetime) -> bool:
+    """What held a claim back is settled; whether it was held. An accepted one asks for its parcel again."""
+    if not Claim.objects.filter(pk=claim.pk, held_at__isnull=False).update(held_at=None, updated_at=now):
+        return False
+    claim.held_at = None
+    record(claim, ClaimEvent.Name.HELD_NO_MORE, actor=ACTOR, now=now, before=claim.state)
+    if claim.state == ClaimState.ACCEPTED and claim.label_started_at is None:
+        defer(SHIP_CLAIM, claim_id=claim.pk)
+    return True
+
+
+def cannot_deliver(claim: Claim) -> None:
+    """Its keys will not reach the maintainer, and no others go instead: what was paid goes back, unasked.
+
+    A claim that replaced another's keys was free; the money is of that other.
+    After commit: the money room refunds what is left of it.
+    """
+    paid_for = claim.replaces_id or claim.pk
+    if ClaimQuote.objects.filter(claim=paid_for).exists():
+        defer(REFUND_UNDELIVERABLE, claim_id=paid_for)
+
+
+def withdraw(claim: Claim, *, now: datetime) -> bool:
+    """The payer's bank took the money back for good: what was not handed over stays here.
+
+    False, and nothing changed, when the parcel's label is begun or the claim is past accepting.
+    """
+    if claim.label_started_at is not None or not step(
+        claim,
+        to=ClaimState.CANCELLED,
+        name=ClaimEvent.Name.CANCELLED,
+        actor=ACTOR,
+        now=now,
+        from_states={ClaimState.ACCEPTED},
+        data={"why": "dispute lost"},
+        held_at=None,
+    ):
+        return False
+    release(holder=claim.code, actor=ACTOR, now=now, reason=Reason.CANCELLED)
+    shred(subject=claim.code, now=now)
+    queue_notice(
+        account_id=claim.account_id, template=Notice.Template.CANCELLED, claim_code=claim.code, now=now
+    )
+    return True

@@ -1,0 +1,115 @@
+"""What the shipping room tells a claim: the label, the carrier, the door."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from config.jobs import defer
+from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.services.payment_callbacks import SETTLE_CLAIM
+from fulfillment.claims.services.transitions import record, step
+from fulfillment.notices.models import Notice
+from fulfillment.notices.services import queue_notice
+from fulfillment.vault.services import schedule_shredding
+
+# An address is kept this long after delivery, for a parcel that is not there after all.
+KEEP_ADDRESS_FOR = timedelta(days=90)
+ACTOR = "system:shipping"
+
+_SENDING = {ClaimState.ACCEPTED, ClaimState.SHIPPED, ClaimState.DELIVERED, ClaimState.RETURNED}
+
+
+def start_label(*, claim_id: int, now: datetime) -> Claim | None:
+    """Fix the claim and its address from here on, for the label is about to be bought.
+
+    Returns None when the claim is not accepted (any more), is held back, or another worker was here first.
+    """
+    started = Claim.objects.filter(
+        pk=claim_id, state=ClaimState.ACCEPTED, label_started_at__isnull=True, held_at__isnull=True
+    ).update(label_started_at=now, updated_at=now)
+    return Claim.objects.get(pk=claim_id) if started else None
+
+
+def abandon_label(*, claim_id: int, now: datetime) -> None:
+    """No label was bought and none is under way: the claimant may change the claim again.
+
+    After commit: one that is held back is looked at, for its dispute may be lost, which only waited for this.
+    """
+    mine = Claim.objects.filter(pk=claim_id, state=ClaimState.ACCEPTED)
+    if mine.update(label_started_at=None, updated_at=now) and mine.filter(held_at__isnull=False).exists():
+        defer(SETTLE_CLAIM, claim_id=claim_id)
+
+
+def record_label_bought(claim: Claim, *, data: dict[str, Any], now: datetime) -> None:
+    record(claim, ClaimEvent.Name.LABEL_BOUGHT, actor=ACTOR, now=now, before=claim.state, data=data)
+
+
+def record_shipped(claim: Claim, *, carrier: str, tracking_code: str, now: datetime) -> None:
+    """The carrier has the parcel: first scan, or again after it took back a delivery."""
+    before = ClaimState(claim.state)
+    name = ClaimEvent.Name.SHIPPED if before == ClaimState.ACCEPTED else ClaimEvent.Name.CORRECTED
+    data = {"carrier": carrier, "tracking_code": tracking_code}
+    moved = step(
+        claim, to=ClaimState.SHIPPED, name=name, actor=ACTOR, now=now, from_states=_SENDING, data=data
+    )
+    if moved and before == ClaimState.ACCEPTED:
+        queue_notice(
+            account_id=claim.account_id,
+            template=Notice.Template.SHIPPED,
+            claim_code=claim.code,
+            context=data,
+            now=now,
+            country=claim.country,
+        )
+
+
+def record_delivered(claim: Claim, *, now: datetime) -> None:
+    """The carrier says it is at the door. Said to the maintainer once, however often the carrier says it."""
+    if step(
+        claim,
+        to=ClaimState.DELIVERED,
+        name=ClaimEvent.Name.DELIVERED,
+        actor=ACTOR,
+        now=now,
+        from_states={ClaimState.SHIPPED},
+    ):
+        schedule_shredding(subject=claim.code, shred_after=now + KEEP_ADDRESS_FOR)
+        queue_notice(
+            account_id=claim.account_id,
+            template=Notice.Template.DELIVERED,
+            claim_code=claim.code,
+            now=now,
+            country=claim.country,
+        )
+
+
+def record_returning(claim: Claim, *, problem: str, now: datetime, is_asked_for: bool = False) -> None:
+    """The parcel is on its way back to us.
+
+    Args: is_asked_for: with the return label that the maintainer was given, so there is nothing to tell them.
+    """
+    if step(
+        claim,
+        to=ClaimState.RETURNED,
+        name=ClaimEvent.Name.RETURNED,
+        actor=ACTOR,
+        now=now,
+        from_states={ClaimState.SHIPPED, ClaimState.DELIVERED},
+        data={"is_asked_for": True} if is_asked_for else {},
+    ):
+        schedule_shredding(subject=claim.code, shred_after=now + KEEP_ADDRESS_FOR)
+        if not is_asked_for:
+            report_problem(claim, problem=problem, now=now)
+
+
+def report_problem(claim: Claim, *, problem: str, now: datetime) -> None:
+    """Tell the maintainer at once that something is wrong, once per kind of problem."""
+    queue_notice(
+        account_id=claim.account_id,
+        template=Notice.Template.PROBLEM,
+        claim_code=claim.code,
+        context={"problem": problem},
+        once=f"problem:{claim.code}:{problem}",
+        now=now,
+        country=claim.country,
+    )

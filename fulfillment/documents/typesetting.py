@@ -1,0 +1,166 @@
+"""Papers as PDF (or pictures of their pages), set by Typst with the fonts that it carries."""
+
+import json
+import re
+import struct
+from base64 import b64encode
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import typst
+
+from fulfillment.documents.parcel_documents import (
+    Declaration,
+    Papers,
+    ReturnNote,
+    Sheet,
+    Slip,
+    can_be_drawn,
+)
+from fulfillment.shipments.carrier import Party
+from inventory.barcode_sheets import modules
+
+Json = dict[str, Any]
+
+_NOT_DRAWN = "(in letters this printer lacks; your page shows it)"
+_LONG_WORD = re.compile(r"\S{20}(?=\S)")
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def as_pdf(papers: Sequence[Papers], *, sheet: Sheet) -> bytes:
+    """The papers of these parcels, one after the other: label, slip, and the declaration where there is one.
+
+    The same papers give the same bytes, on every machine.
+
+    Raises: ValueError: a label is no PNG, as which we buy them.
+    """
+    # Tags are for reading on a screen; these are printed, and half as large without.
+    pdf: bytes = _compile(papers, sheet=sheet, format="pdf", pdf_tags=False)
+    return pdf
+
+
+def as_pictures(papers: Sequence[Papers], *, sheet: Sheet, ppi: int = 110) -> list[bytes]:
+    """Each page as PNG, for looking at."""
+    pages = _compile(papers, sheet=sheet, format="png", ppi=float(ppi))
+    return [pages] if isinstance(pages, bytes) else list(pages)
+
+
+def _compile(papers: Sequence[Papers], *, sheet: Sheet, **how: Any) -> Any:
+    assert papers, "there is something to print"
+    parts = {"main.typ": _source()}
+    parcels = []
+    for number, one in enumerate(papers):
+        label = None
+        if one.label:
+            label = f"label-{number}.svg"
+            parts[label] = _picture(one.label)
+        parcels.append(
+            {
+                "label": label,
+                "slip": _slip(one.slip) if isinstance(one.slip, Slip) else None,
+                "note": _note(one.slip) if isinstance(one.slip, ReturnNote) else None,
+                "declaration": _declaration(one.declaration) if one.declaration else None,
+            }
+        )
+    parts["job.json"] = json.dumps({"sheet": sheet.value, "parcels": parcels}).encode()
+    return typst.compile(parts, ignore_system_fonts=True, **how)
+
+
+@lru_cache(maxsize=1)
+def _source() -> bytes:
+    return files("fulfillment.documents").joinpath("papers.typ").read_bytes()
+
+
+def _picture(label: bytes) -> bytes:
+    """The label wrapped in SVG: the typesetter takes text only from memory, and nothing shows the address
+    on a disk. Raises: ValueError: not a PNG.
+    """
+    if not label.startswith(_PNG):
+        raise ValueError("a label that is no PNG")
+    # Width and height stand in the first chunk of every PNG.
+    width, height = struct.unpack(">II", label[16:24])
+    content = b64encode(label).decode()
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
+        f'<image width="{width}" height="{height}" image-rendering="optimizeSpeed"'
+        f' href="data:image/png;base64,{content}"/></svg>'
+    ).encode()
+
+
+def _slip(slip: Slip) -> Json:
+    return {
+        "parcel": slip.parcel,
+        "parcel_bars": [int(bit) for bit in modules(slip.parcel)],
+        "campaign": _breakable(_drawn(slip.campaign)),
+        "items": [[quantity, _breakable(_drawn(name))] for quantity, name in slip.items],
+        "seal": slip.seal_number or "—",
+        "seal_bars": [int(bit) for bit in modules(slip.seal_number)] if slip.seal_number else None,
+        "phrase": _breakable(_drawn(slip.phrase)),
+        "link": slip.link,
+    }
+
+
+def _note(note: ReturnNote) -> Json:
+    return {
+        "parcel": note.parcel,
+        "parcel_bars": [int(bit) for bit in modules(note.parcel)],
+        "carrier": note.carrier,
+        "until": note.until,
+        "items": [[quantity, _drawn(name)] for quantity, name in note.items],
+        "link": note.link,
+    }
+
+
+def _drawn(text: str) -> str:
+    return text if can_be_drawn(text) else _NOT_DRAWN
+
+
+def _declaration(of: Declaration) -> Json:
+    lines = of.customs.lines
+    currency = lines[0].currency
+    return {
+        "number": of.number,
+        "date": of.date,
+        "incoterm": of.customs.incoterm,
+        "sender": _lines(of.sender),
+        "to": _lines(of.to),
+        "lines": [
+            {
+                "quantity": line.quantity,
+                "description": line.description,
+                "code": line.code,
+                "eccn": f"ECCN {line.eccn}" if line.eccn else "",
+                "hs": line.hs_code,
+                "origin": line.origin_country,
+                "weight": f"{line.weight_g} g",
+                "value": _money(line.value_cents, line.currency),
+            }
+            for line in lines
+        ],
+        "weight": f"{sum(line.weight_g for line in lines)} g",
+        "value": _money(sum(line.value_cents for line in lines), currency),
+        "exemption": of.customs.exemption,
+        "tax_id": of.to.tax_id,
+        "contents": "returned goods, sent back to their sender" if of.is_return else "merchandise",
+        "given": "" if of.is_return else "Given away free of charge; the value is what it would be sold for.",
+        "signer": of.customs.signer,
+    }
+
+
+def _lines(party: Party) -> list[str]:
+    """An address as it is printed: Latin letters, without empty lines."""
+    address = party.address.for_label()
+    town = " ".join(part for part in (address.city, address.state, address.postal_code) if part)
+    lines = [address.name, address.company, address.street1, address.street2, town, address.country]
+    return [_breakable(_drawn(line)) for line in (*lines, party.phone) if line]
+
+
+def _breakable(line: str) -> str:
+    """A line whose longest words may be broken: half a label's width holds so many letters, and no more."""
+    return _LONG_WORD.sub("\\g<0>\u200b", line)
+
+
+def _money(cents: int, currency: str) -> str:
+    return f"{currency} {cents // 100}.{cents % 100:02d}"

@@ -1,0 +1,269 @@
+"""Claim what a lost or damaged parcel was insured for, and follow what the insurer makes of it.
+
+    filing ─ sent ─→ submitted ⇄ needs action ─→ approved (the money is booked) or rejected
+       └ no answer: looked for by its tracking code; not there: failed, and a person files it again
+
+Mails and pictures go to the insurer and are kept nowhere here; so what failed cannot be sent again by itself.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from fulfillment.claims.services.shipment_callbacks import ACTOR
+from fulfillment.documents.statement_of_value import Worth, WorthLine, statement_of_value
+from fulfillment.postage.gateways.insurers import Evidence, FiledClaim, InsuranceGateway, Loss
+from fulfillment.shipments.carrier import Failure, GatewayError
+from fulfillment.shipments.errors import (
+    BadCaseData,
+    ClaimedAlready,
+    InsurerRefused,
+    InsurerSilent,
+    NotInsured,
+)
+from fulfillment.shipments.models import Case, InsuranceClaim, LabelPurchase, ParcelCharge
+from fulfillment.shipments.origin import sender_at
+from fulfillment.shipments.rules.cases import CaseAction, CaseReason
+from fulfillment.shipments.rules.insurance_claims import (
+    ASK_AGAIN_AFTER,
+    CLOCKS_DIFFER,
+    DEAD_INSURANCE_STATES,
+    FOR_A_PERSON,
+    LOOK_FOR_AFTER,
+    PERSON_WITHIN,
+    UNDECIDED,
+    InsuranceState,
+    LossKind,
+    read_word,
+)
+from fulfillment.shipments.rules.states import LABEL_STATES
+from fulfillment.shipments.services.cases import Record, enter, open_case, unrecorded, working
+
+logger = logging.getLogger("keydesk.shipping")
+
+_S = InsuranceState
+
+
+def file_claim(
+    *,
+    code: str,
+    kind: LossKind,
+    cents: int,
+    note: str,
+    letters: Sequence[Evidence],
+    pictures: Sequence[Evidence],
+    insurers: InsuranceGateway,
+    actor: str,
+    now: datetime,
+    record: Record = unrecorded,
+) -> Case:
+    """Claim the insured value of a case's parcel from the insurer, with what proves the loss.
+
+    A statement of what the keys are worth is drawn here and goes along. The case stays open until it is paid
+    or refused, which is written down in it.
+
+    Args:   note: what happened, for the insurer. cents: what is claimed, in US cents.
+            letters: what the maintainer or the carrier wrote. pictures: needed for damage.
+    Raises: NotInsured. ClaimedAlready. BadCaseData: something is missing, or more than is insured.
+            InsurerRefused: it was not taken. InsurerSilent: no answer; `follow_claims` finds out.
+    """
+    with working(code, CaseAction.FILE_CLAIM, actor=actor, record=record) as case:
+        purchase = _insured(case)
+        _check(purchase, kind=kind, cents=cents, note=note, letters=letters, pictures=pictures)
+        claim = InsuranceClaim.objects.create(
+            purchase=purchase, case=case, kind=kind, requested_cents=cents, actor=actor, filed_at=now
+        )
+        enter(case, CaseAction.FILE_CLAIM, actor=actor, note=note, now=now, kind=str(kind), cents=cents)
+    loss = Loss(
+        tracking_code=purchase.tracking_code,
+        kind=str(kind),
+        cents=cents,
+        description=note,
+        contact_email=parseaddr(settings.ENVIRONMENT.mail_from)[1],
+        letters=letters,
+        invoices=[Evidence(statement_of_value(_worth(purchase)), "application/pdf")],
+        pictures=pictures,
+    )
+    try:
+        filed = insurers.file_claim(loss)
+    except GatewayError as error:
+        if error.failure is Failure.UNKNOWN:
+            raise InsurerSilent(code) from None
+        _settle(claim, _S.FAILED, said=error.code, now=now)
+        raise InsurerRefused(code, error.code) from None
+    learn(claim, filed, now=now)
+    return case
+
+
+def follow_claims(*, insurers: InsuranceGateway, now: datetime) -> int:
+    """Ask after every claim that is not decided; how many there were."""
+    lost = Q(state=_S.FILING, filed_at__lte=now - LOOK_FOR_AFTER)
+    open_ = Q(state__in=sorted(UNDECIDED - {_S.FILING})) & (
+        Q(checked_at__isnull=True) | Q(checked_at__lte=now - ASK_AGAIN_AFTER)
+    )
+    claims = list(InsuranceClaim.objects.filter(lost | open_).select_related("purchase"))
+    for claim in claims:
+        try:
+            follow_claim(claim, insurers=insurers, now=now)
+        except GatewayError as error:
+            logger.warning("insurance claim %s: %s", claim.pk, error.code)
+    return len(claims)
+
+
+def follow_claim(claim: InsuranceClaim, *, insurers: InsuranceGateway, now: datetime) -> None:
+    """Ask the insurer what became of a claim, and write it down. Raises: GatewayError: it does not say."""
+    if claim.vendor_claim_id:
+        learn(claim, insurers.retrieve_claim(claim.vendor_claim_id), now=now)
+        return
+    known = set(InsuranceClaim.objects.filter(purchase=claim.purchase_id).values_list("vendor_claim_id"))
+    for filed in insurers.claims_since(claim.filed_at - CLOCKS_DIFFER):
+        if filed.tracking_code == claim.purchase.tracking_code and (filed.id,) not in known:
+            learn(claim, filed, now=now)
+            return
+    _settle(claim, _S.FAILED, said="not found at the insurer", now=now)
+
+
+def hear_of_claim(*, vendor_claim_id: str, insurers: InsuranceGateway, now: datetime) -> bool:
+    """The insurer said something of a claim: ask what; whether the claim is ours. Raises: GatewayError."""
+    claim = InsuranceClaim.objects.filter(vendor_claim_id=vendor_claim_id).first()
+    if claim is None:
+        return False
+    follow_claim(claim, insurers=insurers, now=now)
+    return True
+
+
+def learn(claim: InsuranceClaim, filed: FiledClaim, *, now: datetime) -> None:
+    """Write down how a claim stands at the insurer; money that comes is booked, once."""
+    state = read_word(filed.status, approved_cents=filed.approved_cents)
+    approved = min(filed.approved_cents or 0, claim.requested_cents) if state is _S.APPROVED else None
+    _settle(claim, state, said=filed.status, now=now, vendor_claim_id=filed.id, approved_cents=approved)
+
+
+def _settle(
+    claim: InsuranceClaim,
+    state: InsuranceState,
+    *,
+    said: str,
+    now: datetime,
+    vendor_claim_id: str | None = None,
+    approved_cents: int | None = None,
+) -> None:
+    """Move a claim on, tell its case, and book what is paid.
+
+    Locks: the claim's row, so that of a webhook and a look at the same time one does it.
+    """
+    with transaction.atomic(durable=True):
+        mine = InsuranceClaim.objects.select_for_update(no_key=True).get(pk=claim.pk)
+        if not _may_become(mine, state):
+            if mine.state in UNDECIDED:
+                InsuranceClaim.objects.filter(pk=mine.pk).update(checked_at=now)
+            return
+        mine.state, mine.checked_at = state, now
+        mine.vendor_claim_id = mine.vendor_claim_id or vendor_claim_id
+        mine.approved_cents = approved_cents
+        mine.save(update_fields=["state", "checked_at", "vendor_claim_id", "approved_cents"])
+        if approved_cents:
+            _book(mine, approved_cents, now=now)
+        _tell(mine, said=said, now=now)
+
+
+def _may_become(claim: InsuranceClaim, state: InsuranceState) -> bool:
+    if claim.state == state or claim.state not in {*UNDECIDED, _S.REJECTED}:
+        return False
+    if claim.state != _S.REJECTED:
+        return True
+    others = InsuranceClaim.objects.filter(purchase=claim.purchase_id).exclude(
+        state__in=sorted(DEAD_INSURANCE_STATES)
+    )
+    return state is _S.APPROVED and not others.exists()
+
+
+def _book(claim: InsuranceClaim, cents: int, *, now: datetime) -> None:
+    """The money goes into the wallet that labels are paid from; the claim's number stands for the bill's."""
+    assert claim.vendor_claim_id, "what is paid was with the insurer"
+    ParcelCharge.objects.create(
+        purchase_id=claim.purchase_id,
+        kind=ParcelCharge.Kind.COMPENSATION,
+        cents=-cents,
+        currency="USD",
+        bill=claim.vendor_claim_id,
+        actor=ACTOR,
+        recorded_at=now,
+    )
+
+
+def _tell(claim: InsuranceClaim, *, said: str, now: datetime) -> None:
+    """Write the insurer's word into the case; what a person must act on makes it due, or opens another."""
+    case = Case.objects.select_for_update(no_key=True).select_related("shipment").get(pk=claim.case_id)
+    told: dict[str, Any] = {"claim": claim.vendor_claim_id, "paid_cents": claim.approved_cents}
+    said_of_it = {name: value for name, value in told.items() if value}
+    enter(case, CaseAction.FILE_CLAIM, actor=ACTOR, now=now, insurer=said, **said_of_it)
+    if case.closed_at is None:
+        if claim.state in {*FOR_A_PERSON, _S.APPROVED}:
+            case.due_at = min(case.due_at, now + PERSON_WITHIN)
+            case.save(update_fields=["due_at"])
+    elif claim.state in FOR_A_PERSON:
+        open_case(
+            shipment=case.shipment,
+            reason=CaseReason.INSURANCE,
+            detail=f"{claim.vendor_claim_id or 'claim'} {said}",
+            now=now,
+        )
+
+
+def _insured(case: Case) -> LabelPurchase:
+    """The label that the case's parcel left with, its row locked: two people claim it one after the other."""
+    bought = LabelPurchase.objects.outbound().filter(
+        shipment=case.shipment_id, state__in=sorted(LABEL_STATES)
+    )
+    purchase = bought.select_for_update(no_key=True).order_by("-generation").first()
+    if purchase is None or not purchase.insured_cents:
+        raise NotInsured(case.shipment.code)
+    live = InsuranceClaim.objects.filter(purchase=purchase).exclude(state__in=sorted(DEAD_INSURANCE_STATES))
+    if live.exists():
+        raise ClaimedAlready(case.shipment.code)
+    return purchase
+
+
+def _worth(purchase: LabelPurchase) -> Worth:
+    """Counted from the keys that were packed; the same sums that customs are told. Two queries."""
+    shipment = purchase.shipment
+    counted = Counter(unit.key_model for unit in shipment.units.select_related("key_model").order_by("id"))
+    sender = sender_at(shipment.warehouse).address
+    assert purchase.bought_at is not None, "an insured label is bought"
+    return Worth(
+        parcel=shipment.code,
+        carrier=f"{purchase.carrier} {purchase.service}",
+        tracking_code=purchase.tracking_code,
+        bought_on=f"{purchase.bought_at:%-d %B %Y}",
+        insured_cents=purchase.insured_cents,
+        sender=sender.company or sender.name,
+        lines=[WorthLine(many, model.name, model.customs_value_cents) for model, many in counted.items()],
+    )
+
+
+def _check(
+    purchase: LabelPurchase,
+    *,
+    kind: LossKind,
+    cents: int,
+    note: str,
+    letters: Sequence[Evidence],
+    pictures: Sequence[Evidence],
+) -> None:
+    if not 0 < cents <= purchase.insured_cents:
+        dollars = f"{purchase.insured_cents // 100}.{purchase.insured_cents % 100:02d}"
+        raise BadCaseData("cents", f"The parcel is insured for US$ {dollars}: claim that or less.")
+    if not note.strip():
+        raise BadCaseData("note", "Say what happened; the insurer reads it.")
+    if not letters:
+        raise BadCaseData("letter", "Attach what the maintainer or the carrier wrote, as a PDF or a picture.")
+    if kind == LossKind.DAMAGE and not pictures:
+        raise BadCaseData("picture", "Attach a picture of the damage: the insurer pays for none without.")

@@ -1,0 +1,130 @@
+"""What time does to payments: claims that nobody paid, and money in line again after a claim changed."""
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from fulfillment.claims.models import Claim
+from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.services.payment_callbacks import lapse_unpaid
+from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
+from fulfillment.payments.models import Payment, Refund
+from fulfillment.payments.rules.session_outcome import GRACE, PATIENCE
+from fulfillment.payments.rules.states import (
+    LIVE_PAYMENT_STATES,
+    Outcome,
+    PaymentState,
+    RefundState,
+)
+from fulfillment.payments.services import checkout as offers
+from fulfillment.payments.services.refunds import send_refund
+from fulfillment.payments.services.settlement import end_and_settle, settle
+
+logger = logging.getLogger("keydesk.payments")
+
+_P = PaymentState
+AT_MOST = 200
+# Webhooks say what happens; these ask when they fall silent.
+ASK_OPEN_AFTER = timedelta(minutes=20)
+ASK_PENDING_AFTER = timedelta(hours=6)
+ASK_REFUNDS_AFTER = timedelta(hours=12)
+IDLE = timedelta(minutes=5)
+
+
+def settle_claim(*, claim_id: int, gateway: PaymentGateway, now: datetime) -> None:
+    """Bring all money of a claim in line with it: end what is not to be paid any more, give back what was.
+
+    Raises: PaymentGatewayError: the vendor could not be asked; the same again later goes on.
+    """
+    claim = Claim.objects.get(pk=claim_id)
+    for payment in claim.payments.order_by("attempt"):
+        bring_in_line(payment, claim, gateway=gateway, now=now)
+
+
+def bring_in_line(payment: Payment, claim: Claim, *, gateway: PaymentGateway, now: datetime) -> None:
+    """One payment of `settle_claim`."""
+    is_wanted = claim.state == ClaimState.AWAITING_PAYMENT and (claim.payment_due_at or now) + GRACE > now
+    if payment.session_id is None and payment.state == _P.PLANNED:
+        checkout = offers.find_or_offer(payment, gateway=gateway, now=now)
+        if checkout is None:
+            return
+        settle(payment_id=payment.pk, gateway=gateway, now=now, known=checkout)
+        payment.refresh_from_db()
+    if is_wanted:
+        settle(payment_id=payment.pk, gateway=gateway, now=now)
+    else:
+        end_and_settle(payment=payment, gateway=gateway, now=now)
+
+
+def lapse_due(*, gateway: PaymentGateway, now: datetime) -> int:
+    """Let claims go that were not paid in time, after a last look at each; how many went.
+
+    When the vendor cannot be asked, their keys wait for it a few hours more. Money that comes after that
+    is dealt with when it does.
+    """
+    due = Claim.objects.filter(state=ClaimState.AWAITING_PAYMENT, payment_due_at__lte=now - GRACE)
+    lapsed = 0
+    for claim_id in list(due.order_by("payment_due_at", "pk").values_list("pk", flat=True)[:AT_MOST]):
+        try:
+            settle_claim(claim_id=claim_id, gateway=gateway, now=now)
+        except PaymentGatewayError as error:
+            logger.warning("claim %s is past its time, and the vendor says %s", claim_id, error.code)
+            lapsed += _lapse(claim_id, waited=PATIENCE, now=now)
+        else:
+            lapsed += _lapse(claim_id, waited=GRACE, now=now)
+    return lapsed
+
+
+def _lapse(claim_id: int, *, waited: timedelta, now: datetime) -> bool:
+    with transaction.atomic(durable=True):
+        claim = Claim.objects.select_for_update(no_key=True).get(pk=claim_id)
+        if claim.payment_due_at is None or claim.payment_due_at + waited > now:
+            return False
+        under_way = claim.payments.filter(state__in=LIVE_PAYMENT_STATES).exists()
+        return lapse_unpaid(claim, money_may_come=under_way, now=now)
+
+
+def ask_after_silence(*, gateway: PaymentGateway, now: datetime) -> int:
+    """Ask the vendor of payments and refunds under way of which nothing was heard; how many were asked.
+
+    Heals webhooks that never came, and jobs whose worker died.
+    """
+    asked = 0
+    for payment in list(_silent(now)[:AT_MOST]):
+        claim = Claim.objects.get(pk=payment.claim_id)
+        try:
+            bring_in_line(payment, claim, gateway=gateway, now=now)
+        except PaymentGatewayError as error:
+            logger.warning("payment %s: %s", payment.code, error.code)
+            # The others come first the next time.
+            Payment.objects.filter(pk=payment.pk).update(looked_at=now)
+        asked += 1
+    unsent = Refund.objects.unsent().filter(created_at__lte=now - IDLE).order_by("created_at", "pk")
+    for refund_id in list(unsent.values_list("pk", flat=True)[:AT_MOST]):
+        try:
+            send_refund(refund_id=refund_id, gateway=gateway, now=now)
+        except PaymentGatewayError as error:
+            logger.warning("refund %s: %s", refund_id, error.code)
+        asked += 1
+    return asked
+
+
+def _silent(now: datetime) -> QuerySet[Payment]:
+    quiet = {
+        after: Q(looked_at__lte=now - after) | Q(looked_at__isnull=True, created_at__lte=now - after)
+        for after in (IDLE, ASK_OPEN_AFTER, ASK_PENDING_AFTER, ASK_REFUNDS_AFTER)
+    }
+    is_silent = (
+        Q(state=_P.PLANNED) & quiet[IDLE]
+        | Q(state=_P.OPEN) & quiet[ASK_OPEN_AFTER]
+        | Q(state=_P.PENDING) & quiet[ASK_PENDING_AFTER]
+        | Q(state=_P.PAID, refunds__state=RefundState.PENDING) & quiet[ASK_REFUNDS_AFTER]
+        | Q(state=_P.PAID, disputes__state="open") & quiet[ASK_REFUNDS_AFTER]
+        # Cancelled while the job that should give the money back was lost.
+        | Q(state=_P.PAID, claim__state=ClaimState.CANCELLED, refunds__isnull=True)
+        & ~Q(fulfilment__outcome=Outcome.GIVEN_BACK)
+        & quiet[ASK_OPEN_AFTER]
+    )
+    return Payment.objects.filter(is_silent).distinct().order_by("looked_at", "pk")

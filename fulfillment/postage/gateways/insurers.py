@@ -1,0 +1,116 @@
+"""Claims on insurance that was bought with a label, at EasyPost.
+
+https://docs.easypost.com/docs/insurance/claims
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from fulfillment.postage.gateways import parsing
+from fulfillment.postage.gateways.easypost import PAGE_SIZE, EasyPostGateway
+from fulfillment.shipments.carrier import CarrierGateway
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A file for the insurer, of a kind its first bytes prove. Shows nothing of itself."""
+
+    content: bytes = field(repr=False)
+    media_type: str
+
+    def as_url(self) -> str:
+        return f"data:{self.media_type};base64,{b64encode(self.content).decode()}"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What is claimed: `kind` in the insurer's words, how much, and what proves it.
+
+    letters: what the recipient or the carrier wrote. invoices: what the contents are worth. pictures: needed
+    for damage.
+    """
+
+    tracking_code: str
+    kind: str
+    cents: int
+    description: str = field(repr=False)
+    contact_email: str = field(repr=False)
+    letters: Sequence[Evidence]
+    invoices: Sequence[Evidence]
+    pictures: Sequence[Evidence] = ()
+
+
+@dataclass(frozen=True)
+class FiledClaim:
+    """A claim as the insurer has it. Its sentences stay outside, for they may name people."""
+
+    id: str
+    status: str
+    tracking_code: str
+    approved_cents: int | None
+
+
+class InsuranceGateway(Protocol):
+    """What claims need of the vendor. Methods make one call and raise nothing but GatewayError."""
+
+    def file_claim(self, loss: Loss) -> FiledClaim:
+        """File a claim. Not idempotent: look with `claims_since` when the answer was lost."""
+        ...
+
+    def retrieve_claim(self, claim_id: str) -> FiledClaim: ...
+
+    def claims_since(self, since: datetime) -> Sequence[FiledClaim]:
+        """The claims filed since then, newest first; no more than one page of a hundred."""
+        ...
+
+
+class EasyPostInsurance:
+    """InsuranceGateway over the same client, errors and timeouts as the gateway that buys labels."""
+
+    def __init__(self, gateway: EasyPostGateway) -> None:
+        self._gateway = gateway
+
+    def file_claim(self, loss: Loss) -> FiledClaim:
+        asked: Json = {
+            "tracking_code": loss.tracking_code,
+            "type": loss.kind,
+            "amount": parsing.dollars(loss.cents),
+            "description": loss.description,
+            "contact_email": loss.contact_email,
+            "email_evidence_attachments": [one.as_url() for one in loss.letters],
+            "invoice_attachments": [one.as_url() for one in loss.invoices],
+            "supporting_documentation_attachments": [one.as_url() for one in loss.pictures],
+        }
+        return self._gateway._ask(lambda client: client.claim.create(**asked), self._claim)
+
+    def retrieve_claim(self, claim_id: str) -> FiledClaim:
+        checked = parsing.read_id(claim_id, "clm")
+        return self._gateway._ask(lambda client: client.claim.retrieve(checked), self._claim)
+
+    def claims_since(self, since: datetime) -> Sequence[FiledClaim]:
+        start = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._gateway._ask(
+            lambda client: client.claim.all(page_size=PAGE_SIZE, start_datetime=start),
+            lambda body: [self._claim(one) for one in body["claims"]],
+        )
+
+    def _claim(self, body: Mapping[str, Any]) -> FiledClaim:
+        self._gateway._check_mode(dict(body))
+        approved = body.get("approved_amount")
+        return FiledClaim(
+            id=parsing.read_id(body["id"], "clm"),
+            status=str(body["status"])[:40],
+            tracking_code=str(body["tracking_code"]),
+            approved_cents=None if approved is None else parsing.read_cents(approved),
+        )
+
+
+def insurers_of(gateway: CarrierGateway) -> InsuranceGateway:
+    """The insurance of the vendor that this gateway buys from."""
+    assert isinstance(gateway, EasyPostGateway), "the one vendor there is"
+    return EasyPostInsurance(gateway)

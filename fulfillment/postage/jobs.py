@@ -1,0 +1,61 @@
+"""Jobs that buy labels, fetch their files and compare them with the vendor's. Arguments are ids only."""
+
+import os
+import socket
+
+from procrastinate.contrib.django import app
+
+from common import clock
+from config.jobs import BACK_OFF
+from fulfillment.claims.services.submission import SHIP_CLAIM
+from fulfillment.postage import gateways
+from fulfillment.postage.services import (
+    label_files,
+    label_reconciliation,
+    label_refunds,
+    purchasing,
+    recovery,
+    shipment_planning,
+)
+from fulfillment.postage.services.purchase_transitions import FETCH_LABEL
+
+
+def worker_name() -> str:
+    """The host and process that hold a lease, for whoever reads it."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}"
+
+
+@app.task(name=SHIP_CLAIM, retry=BACK_OFF)
+def ship_claim(claim_id: int) -> None:
+    shipment_planning.ship_claim(claim_id=claim_id, now=clock.now())
+
+
+@app.task(name=shipment_planning.BUY_LABEL, retry=BACK_OFF)
+def buy_label(purchase_id: str) -> None:
+    purchasing.buy_label(
+        purchase_id=purchase_id,
+        gateway=gateways.from_environment(),
+        worker=worker_name(),
+        now=clock.now(),
+    )
+
+
+@app.task(name=FETCH_LABEL, retry=BACK_OFF)
+def fetch_label(purchase_id: str) -> None:
+    label_files.fetch_label(purchase_id=purchase_id, gateway=gateways.from_environment(), now=clock.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="shipping.resolve_purchases", queueing_lock="shipping.resolve_purchases")
+def resolve_purchases(timestamp: int) -> None:
+    """Every minute: find out the outcome of purchases that got no answer."""
+    recovery.resolve_purchases(gateway=gateways.from_environment(), worker=worker_name(), now=clock.now())
+
+
+@app.periodic(cron="47 2 * * *")
+@app.task(name="shipping.audit_labels", queueing_lock="shipping.audit_labels")
+def audit_labels(timestamp: int) -> None:
+    """Every night: compare the vendor's labels with ours, and ask for refunds of unused labels."""
+    gateway, now = gateways.from_environment(), clock.now()
+    label_reconciliation.audit_labels(gateway=gateway, now=now)
+    label_refunds.refund_unused(gateway=gateway, now=now)

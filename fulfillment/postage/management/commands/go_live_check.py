@@ -1,0 +1,82 @@
+"""Ask the vendor's test mode all that the purchase protocol relies on and no recording shows."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandParser
+
+from common.base_command import KeydeskCommand
+from common.errors import InputError
+from fulfillment.postage.gateways.go_live_checks import Prober, Seen
+
+# What only a person can do, with what to look for.
+BY_HAND = (
+    "Send a test event and read its headers: is X-Hmac-Signature there, is a version 2, what is in X-Path?",
+    "Buy with a rate that is a day old, and with one that is a week old.",
+    "Answer an event slowly, then with 500, and read /events/:id/payloads: the timeout and the repeats.",
+    "Ask again for the early refund after 24 hours.",
+    "Retrieve a shipment of test mode with the production key.",
+)
+
+
+class Command(KeydeskCommand):
+    help = (
+        "Buys, refunds and probes with a TEST key before go-live; exit status 1 when the vendor does not "
+        "behave as the purchase of labels relies on."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--only", metavar="NAME", help="one probe of the list")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        environment = settings.ENVIRONMENT
+        if environment.easypost_mode != "test":
+            raise InputError(
+                "EASYPOST_MODE",
+                "this buys labels.",
+                remedy="Run it with a test key; production is never probed.",
+            )
+        prober = Prober(
+            api_key=environment.easypost_api_key.get_secret_value(),
+            api_base=environment.easypost_api_base,
+            timeout_s=environment.easypost_timeout_s,
+        )
+        probes = dict(prober.probes())
+        if options["only"] and options["only"] not in probes:
+            raise InputError("--only", f"no such probe; there are {', '.join(probes)}.")
+        wanted = [options["only"]] if options["only"] else list(probes)
+        with self.progress(len(wanted), "Probing") as steps:
+            seen: dict[str, Seen] = {}
+            for name in wanted:
+                seen[name] = self._look(name, probes[name])
+                steps.advance()
+        document = {
+            "vendor": environment.easypost_api_base,
+            "probes": {name: vars(one) for name, one in seen.items()},
+            "by_hand": list(BY_HAND),
+        }
+        if failed := [name for name, one in seen.items() if one.ok is False]:
+            raise self.fail(
+                document, f"The vendor does not behave as labels are bought: {', '.join(failed)}."
+            )
+        return document
+
+    def _look(self, name: str, probe: Any) -> Seen:
+        try:
+            seen: Seen = probe()
+        # Whatever a probe stumbles over is its finding; the others are still worth making.
+        except Exception as error:
+            return Seen(name, False, f"ended with {type(error).__name__}")
+        return seen
+
+    def show(self, document: dict[str, Any]) -> None:
+        self.stdout.write(f"Asked {document['vendor']}")
+        marks = {True: "as relied on", False: "OTHERWISE", None: "to judge"}
+        for name, seen in document["probes"].items():
+            self.stdout.write(f"{marks[seen['ok']]:>12}  {name}: {seen['finding']}")
+            if seen["ok"] is not True:
+                self.stdout.write(f"{'':>14}{seen['question']}")
+        self.stdout.write("By hand:")
+        for one in document["by_hand"]:
+            self.stdout.write(f"  {one}")

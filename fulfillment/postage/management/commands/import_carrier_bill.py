@@ -1,0 +1,27 @@
+"""Write down what a carrier billed for parcels after their labels were bought."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from common import clock
+from common.base_command import KeydeskCommand
+from fulfillment.postage.services.carrier_invoices import import_carrier_bill
+
+
+class Command(KeydeskCommand):
+    help = "Take in a carrier's bill: CSV or JSON of tracking_code, kind, amount, currency, bill"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("file", metavar="FILE", type=Path)
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        return asdict(
+            import_carrier_bill(path=options["file"], actor="system:import_carrier_bill", now=clock.now())
+        )
+
+    def show(self, document: dict[str, Any]) -> None:
+        self.stdout.write(f"{document['recorded']:,} charges written down, {document['known']:,} were known.")

@@ -1,0 +1,30 @@
+"""For how long nothing is bought after the vendor said no to us rather than to a parcel."""
+
+from datetime import timedelta
+
+from fulfillment.postage.rules.purchases import is_about_our_account
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.rules.pauses import PauseReason
+
+# The first pause and the longest; each repeat doubles it. A limit passes by itself, a wallet is filled.
+_BOUNDS = {
+    PauseReason.RATE_LIMIT: (timedelta(seconds=15), timedelta(minutes=15)),
+    PauseReason.WALLET: (timedelta(minutes=10), timedelta(hours=1)),
+    PauseReason.ACCOUNT: (timedelta(minutes=10), timedelta(hours=1)),
+}
+
+
+def reason_to_pause(error: GatewayError) -> PauseReason | None:
+    """Why this refusal stops all buying; None when it is about one parcel or about nothing known."""
+    if error.status == 429:
+        return PauseReason.RATE_LIMIT
+    if error.status is None or not is_about_our_account(error.code):
+        return None
+    return PauseReason.WALLET if error.code == "PAYMENT_REQUIRED" else PauseReason.ACCOUNT
+
+
+def length(reason: PauseReason, times: int) -> timedelta:
+    """How long the pause lasts that follows the so-many-th refusal in a row."""
+    first, longest = _BOUNDS[reason]
+    doublings: int = 2 ** min(times - 1, 16)
+    return min(first * doublings, longest)

@@ -1,0 +1,76 @@
+"""What customs are told of a parcel."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from fulfillment.postage.rules.packaging import Content
+from fulfillment.shipments.carrier import CustomsLine
+
+# True, and no invitation: the declaration is read by everybody on the way.
+DESCRIPTION = "USB hardware authentication device"
+# Above this value of one HS code, an export from the US must be filed beforehand (15 CFR § 30.37(a)).
+FILING_ABOVE_CENTS = 250_000
+# Of lower value; and everything to Canada (15 CFR § 30.36).
+LOW_VALUE, TO_CANADA = "NOEEI 30.37(a)", "NOEEI 30.36"
+# The number that a filing in the Automated Export System is answered with: X, the date, six digits.
+_FILING_NUMBER = re.compile(r"X[0-9]{14}", re.ASCII)
+
+
+def customs_lines(contents: Sequence[Content]) -> tuple[CustomsLine, ...]:
+    """One line per key model: value and weight are the line's, not the piece's, and never 0.
+
+    A key given away still has its fair value. One currency per declaration, so mixing them is a mistake
+    in the catalogue.
+    """
+    assert len({content.currency for content in contents}) == 1, "a declaration has one currency"
+    quantities = Counter(content.sku for content in contents)
+    by_sku = {content.sku: content for content in contents}
+    lines = []
+    for sku, quantity in sorted(quantities.items()):
+        content = by_sku[sku]
+        assert content.value_cents > 0, "customs take nothing for worth nothing"
+        lines.append(
+            CustomsLine(
+                description=DESCRIPTION,
+                quantity=quantity,
+                value_cents=content.value_cents * quantity,
+                weight_g=content.weight_g * quantity,
+                hs_code=content.hs_code,
+                origin_country=content.origin_country,
+                currency=content.currency,
+                code=sku,
+                eccn=content.eccn,
+            )
+        )
+    return tuple(lines)
+
+
+def needs_export_filing(lines: Sequence[CustomsLine]) -> bool:
+    """Whether one HS code's value takes the parcel out of the exemption it is declared under."""
+    by_code: Counter[str] = Counter()
+    for line in lines:
+        by_code[line.hs_code] += line.value_cents
+    return any(value > FILING_ABOVE_CENTS for value in by_code.values())
+
+
+def is_filing_number(text: str) -> bool:
+    """Whether this can be the number of an export filing (ITN)."""
+    return _FILING_NUMBER.fullmatch(text) is not None
+
+
+def exemption(
+    lines: Sequence[CustomsLine], *, from_country: str, to_country: str, filing: str = ""
+) -> str | None:
+    """What the declaration says of export filing; empty where the US asks for none.
+
+    Args:    filing: the number of the filing, when one was made.
+    Returns: None when a filing is needed and none was made: a person must.
+    """
+    if from_country != "US":
+        return ""
+    if filing:
+        return f"AES {filing}"
+    if to_country == "CA":
+        return TO_CANADA
+    return None if needs_export_filing(lines) else LOW_VALUE

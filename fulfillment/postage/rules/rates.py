@@ -1,0 +1,121 @@
+"""Which rate a parcel is bought at."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from fulfillment.shipments.carrier import Rate
+from fulfillment.shipments.rules.cases import CaseReason
+
+
+@dataclass(frozen=True)
+class RateChoice:
+    """The rate and why it; or no rate, why not, and what kind of case that makes."""
+
+    rate: Rate | None
+    why: str
+    case: CaseReason | None = None
+
+
+# Letter post abroad promises nothing and takes two to four weeks; USPS says "varies by destination". So it
+# keeps a promise of four weeks and no shorter one.
+UNPROMISED_DAYS = 28
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Within how many days a parcel is to be there, and what that may cost without asking a person."""
+
+    promised_days: int
+    ceiling_cents: int
+
+
+def terms_for(
+    *, promised_days: int, ceiling_cents: int, express_days: int | None = None, paid_cents: int = 0
+) -> Terms:
+    """The region's terms, or those of express, which was paid for.
+
+    Args: express_days: what express promises; None for standard. paid_cents: what the claimant paid for it,
+          in the ceiling's currency; it is there to be spent.
+    """
+    if express_days is None:
+        return Terms(promised_days, ceiling_cents)
+    return Terms(min(promised_days, express_days), ceiling_cents + paid_cents)
+
+
+def choose_rate(
+    rates: Sequence[Rate],
+    *,
+    promised_days: int,
+    ceiling_cents: int,
+    currency: str,
+    carriers: Collection[str] | None = None,
+    must_promise: bool = False,
+) -> RateChoice:
+    """Choose the rate a parcel is bought at: cheapest within the promise and under the ceiling.
+
+    A rate that names no days counts as four weeks. Where nothing affordable is in time, one that promises
+    nothing is taken; one that promises to be late is never taken without a person.
+
+    Args: rates: any order; delivery_days may be None.
+          promised_days: days from hand-over to the door.
+          ceiling_cents: dearest rate that needs no approval, in `currency`; others are left out.
+          carriers: those that can deliver there; None when any can.
+          must_promise: a rate that names no days will not do: the claimant paid for days.
+    """
+    usable = [
+        rate for rate in rates if rate.currency == currency and (carriers is None or rate.carrier in carriers)
+    ]
+    if not usable:
+        return RateChoice(None, _why_none(rates, currency, carriers), CaseReason.NO_RATE)
+    if must_promise:
+        promising = [rate for rate in usable if rate.delivery_days is not None]
+        if not promising:
+            why = f"{len(usable)} rates, none of which promises a day, and express was paid for"
+            return RateChoice(None, why, CaseReason.NO_RATE)
+        usable = promising
+    affordable = [rate for rate in usable if rate.amount_cents <= ceiling_cents]
+    ways: tuple[tuple[str, Callable[[Rate], bool]], ...] = (
+        (f"within {promised_days} days", lambda rate: _days(rate) <= promised_days),
+        ("without a promise", lambda rate: rate.delivery_days is None),
+    )
+    for way, fits in ways:
+        if fitting := [rate for rate in affordable if fits(rate)]:
+            chosen = min(fitting, key=_price_order)
+            why = f"cheapest of {len(fitting)} {way}: {_name(chosen)}"
+            return RateChoice(chosen, why + _passed_over(chosen, usable))
+    in_time = [rate for rate in usable if _days(rate) <= promised_days or rate.delivery_days is None]
+    if not in_time:
+        fastest = min(usable, key=lambda rate: (_days(rate), *_price_order(rate)))
+        return RateChoice(None, f"none within {promised_days} days: {_name(fastest)}", CaseReason.NO_RATE)
+    cheapest = min(in_time, key=_price_order)
+    why = f"over the ceiling of {ceiling_cents} cents: {_name(cheapest)}"
+    return RateChoice(None, why, CaseReason.OVER_CEILING)
+
+
+def _why_none(rates: Sequence[Rate], currency: str, carriers: Collection[str] | None) -> str:
+    if not rates:
+        return "no carrier offered a rate"
+    if all(rate.currency != currency for rate in rates):
+        return f"{len(rates)} rates, none in {currency}"
+    only = ", ".join(sorted(carriers or ()))
+    return f"{len(rates)} rates, none of {only}, which alone deliver there"
+
+
+def _passed_over(chosen: Rate, usable: Sequence[Rate]) -> str:
+    """The cheapest of the cheaper ones, which were too slow."""
+    cheaper = [rate for rate in usable if rate.amount_cents < chosen.amount_cents]
+    return f"; cheaper, but too slow: {_name(min(cheaper, key=_price_order))}" if cheaper else ""
+
+
+def _days(rate: Rate) -> int:
+    return UNPROMISED_DAYS if rate.delivery_days is None else rate.delivery_days
+
+
+def _price_order(rate: Rate) -> tuple[int, int, str, str]:
+    # The names last, so that the same offers always give the same choice.
+    return rate.amount_cents, _days(rate), rate.carrier, rate.service
+
+
+def _name(rate: Rate) -> str:
+    days = "no promise" if rate.delivery_days is None else f"{rate.delivery_days} days"
+    return f"{rate.carrier} {rate.service}, {rate.amount_cents} cents, {days}"

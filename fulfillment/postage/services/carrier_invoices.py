@@ -1,0 +1,150 @@
+"""Carriers' bills: duties, corrections and compensation, weeks after the label was bought."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from common.errors import InputError
+from fulfillment.shipments.models import LabelPurchase, ParcelCharge
+from fulfillment.shipments.rules.charges import BACK, BILLED, ChargeKind
+from roster.files.error_collector import Faults
+from roster.files.records import records
+from roster.files.source import Source, read_source
+
+COLUMNS = ("tracking_code", "kind", "amount", "currency", "bill")
+_AMOUNT = re.compile(r"-?\d{1,7}(\.\d{1,2})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_BILL = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,39}")
+
+
+@dataclass(frozen=True)
+class BillLine:
+    """One line of a bill. `cents` in minor units; what the carrier pays is negative."""
+
+    line: int
+    tracking_code: str
+    kind: ChargeKind
+    cents: int
+    currency: str
+    bill: str
+
+
+@dataclass(frozen=True)
+class Billed:
+    """What became of a bill: lines written down, and lines that had been before."""
+
+    recorded: int
+    known: int
+
+
+def import_carrier_bill(*, path: Path, actor: str, now: datetime) -> Billed:
+    """Write down what a carrier billed for parcels; all of it or nothing. The same line counts once.
+
+    Raises: InputErrors: the file's faults, with line and field; a parcel we never sent is one.
+    """
+    source = read_source(path)
+    return record_bill(lines=read_bill(source), source=source, actor=actor, now=now)
+
+
+def record_bill(*, lines: Sequence[BillLine], source: Source, actor: str, now: datetime) -> Billed:
+    """`import_carrier_bill` of what has been read already."""
+    codes = {line.tracking_code for line in lines}
+    purchases = dict(LabelPurchase.objects.filter(tracking_code__in=codes).values_list("tracking_code", "pk"))
+    faults = Faults(source)
+    for line in lines:
+        if line.tracking_code not in purchases:
+            faults.add(
+                f"we bought no label {line.tracking_code!r}.",
+                line=line.line,
+                field="tracking_code",
+                remedy="Ask the carrier whose parcel that is.",
+            )
+    faults.raise_any()
+    with transaction.atomic(durable=True):
+        known = set(
+            ParcelCharge.objects.filter(purchase__tracking_code__in=codes).values_list(
+                "purchase__tracking_code", "kind", "bill"
+            )
+        )
+        fresh = [line for line in lines if (line.tracking_code, line.kind, line.bill) not in known]
+        ParcelCharge.objects.bulk_create(
+            [
+                ParcelCharge(
+                    purchase_id=purchases[line.tracking_code],
+                    kind=line.kind,
+                    cents=line.cents,
+                    currency=line.currency,
+                    bill=line.bill,
+                    actor=actor,
+                    recorded_at=now,
+                )
+                for line in fresh
+            ],
+            # Somebody else imports the same bill just now.
+            ignore_conflicts=True,
+        )
+    return Billed(recorded=len(fresh), known=len(lines) - len(fresh))
+
+
+def read_bill(source: Source) -> list[BillLine]:
+    """Every line of a bill. Raises: InputErrors: its faults."""
+    faults = Faults(source)
+    lines: dict[tuple[str, ...], BillLine] = {}
+    for number, record in records(source, COLUMNS):
+        line = _line(number, record, faults)
+        if line is not None:
+            key = (line.tracking_code, line.kind, line.bill)
+            first = lines.setdefault(key, line)
+            if first is not line:
+                faults.add(
+                    f"line {first.line} of this bill charges the parcel for that already.",
+                    line=number,
+                    field="kind",
+                    remedy="Add the two up.",
+                )
+        if faults.enough:
+            break
+    faults.raise_any()
+    if not lines:
+        raise InputError(source.path, "there is not a single line in it.", line=1, remedy="Export it again.")
+    return list(lines.values())
+
+
+def _line(number: int, record: dict[str, Any], faults: Faults) -> BillLine | None:
+    texts = {column: str(record[column]).strip() for column in COLUMNS}
+    cents = _cents(texts["amount"])
+    if not re.fullmatch(r"[A-Za-z0-9]{1,60}", texts["tracking_code"]):
+        faults.add("that is no tracking code.", line=number, field="tracking_code")
+    elif texts["kind"] not in BILLED:
+        kinds = ", ".join(sorted(BILLED))
+        faults.add("that is no kind of charge.", line=number, field="kind", remedy=f"Write one of {kinds}.")
+    elif cents is None:
+        faults.add("that is no amount.", line=number, field="amount", remedy="Write it like 12.34.")
+    elif not _fits(texts["kind"], cents):
+        faults.add("what was paid to us is negative, what we paid is positive.", line=number, field="amount")
+    elif not _CURRENCY.fullmatch(texts["currency"]):
+        faults.add("that is no currency.", line=number, field="currency", remedy="Write it like USD.")
+    elif not _BILL.fullmatch(texts["bill"]):
+        faults.add("that is no number of a bill.", line=number, field="bill")
+    else:
+        kind = ChargeKind(texts["kind"])
+        return BillLine(number, texts["tracking_code"], kind, cents, texts["currency"], texts["bill"])
+    return None
+
+
+def _fits(kind: str, cents: int) -> bool:
+    """A correction may go either way, compensation comes to us, duties never do."""
+    return cents != 0 if kind == ChargeKind.ADJUSTMENT else (cents < 0 if kind in BACK else cents > 0)
+
+
+def _cents(text: str) -> int | None:
+    """Minor units of an amount with at most two decimals; None for anything else."""
+    if not _AMOUNT.fullmatch(text):
+        return None
+    return int(Decimal(text) * 100)

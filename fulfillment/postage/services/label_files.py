@@ -1,0 +1,85 @@
+"""Label files: fetched once, checked, and sealed in the vault, for they show the address."""
+
+import hashlib
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from fulfillment.notices.models import Notice
+from fulfillment.notices.services import queue_notice
+from fulfillment.postage.rules.refunds import good_until
+from fulfillment.shipments.carrier import CarrierGateway, Failure, GatewayError, LabelFile
+from fulfillment.shipments.models import LabelPurchase
+from fulfillment.shipments.rules.states import LABEL_STATES
+from fulfillment.vault.errors import Shredded
+from fulfillment.vault.services import seal_label
+
+
+def label_name(purchase: LabelPurchase) -> str:
+    """Under which name the vault keeps the label's file."""
+    return str(purchase.pk)
+
+
+def fetch_label(*, purchase_id: UUID | str, gateway: CarrierGateway, now: datetime) -> bool:
+    """Fetch and seal the file of a bought label; whether that was done now.
+
+    Raises: GatewayError: the file is not there (yet), or is no label.
+    Locks:  none held; the hash is written only where none is.
+    After commit: the maintainer is told of a return label, which is theirs to print.
+    """
+    purchase = LabelPurchase.objects.select_related("shipment__claim").get(pk=purchase_id)
+    if purchase.state not in LABEL_STATES or purchase.label_sha256:
+        return False
+    file = _fetch(purchase, gateway=gateway)
+    with transaction.atomic(durable=True):
+        first = LabelPurchase.objects.filter(pk=purchase_id, label_sha256="").update(
+            label_sha256=hashlib.sha256(file.content).hexdigest()
+        )
+        if not first:
+            return False
+        try:
+            seal_label(
+                subject=purchase.shipment.claim.code,
+                name=label_name(purchase),
+                content=file.content,
+                now=now,
+            )
+        except Shredded:
+            # The address is gone, so its label must not be kept; the hash stays to say it was seen.
+            return False
+        if purchase.is_return:
+            _give(purchase, now=now)
+    return True
+
+
+def _give(purchase: LabelPurchase, *, now: datetime) -> None:
+    """Tell the maintainer that their return label can be printed, and until when it is good."""
+    assert purchase.bought_at is not None
+    claim = purchase.shipment.claim
+    queue_notice(
+        account_id=claim.account_id,
+        template=Notice.Template.RETURN_LABEL,
+        claim_code=claim.code,
+        context={
+            "carrier": purchase.carrier,
+            "until": good_until(carrier=purchase.carrier, bought_at=purchase.bought_at).isoformat(),
+        },
+        once=f"return_label:{purchase.pk}",
+        now=now,
+        country=claim.country,
+    )
+
+
+def _fetch(purchase: LabelPurchase, *, gateway: CarrierGateway) -> LabelFile:
+    """The file at the address we know or, when that has expired, at the one the vendor names now."""
+    try:
+        return gateway.fetch_label(purchase.label_url)
+    except GatewayError as error:
+        if error.failure is not Failure.PERMANENT:
+            raise
+        assert purchase.vendor_shipment_id, "a bought label has the vendor's id"
+        label = gateway.retrieve(purchase.vendor_shipment_id).label
+        if label is None or label.label_url == purchase.label_url:
+            raise
+        return gateway.fetch_label(label.label_url)

@@ -1,0 +1,218 @@
+"""Ask for the money of an unused label back, and hear days later what came of it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from fulfillment.claims.models import Claim
+from fulfillment.claims.services.shipment_callbacks import ACTOR
+from fulfillment.postage.rules.refunds import (
+    ASK_AGAIN_AFTER,
+    GRANTED,
+    IN_GOOD_TIME,
+    WINDOWS,
+    good_until,
+    may_ask_again,
+)
+from fulfillment.postage.services import purchase_transitions
+from fulfillment.shipments.carrier import CarrierGateway, GatewayError
+from fulfillment.shipments.errors import NotRefundable
+from fulfillment.shipments.models import LabelPurchase, ParcelCharge, Shipment
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
+from fulfillment.shipments.rules.tracking import is_scan
+from fulfillment.shipments.services.cases import open_case
+from fulfillment.shipments.services.split_shipments import give_up_label
+from inventory.rules import Account, Reason
+from inventory.services.movements import move
+
+_P = PurchaseState
+
+
+def request_refund(*, purchase_id: UUID | str, gateway: CarrierGateway, now: datetime) -> str:
+    """Ask for the money of a label back whose parcel is still here; the refund's status.
+
+    Raises: NotRefundable: no bought label, its parcel has left or is on a manifest, or the return was posted.
+            GatewayError: the request is on record, and `check_refunds` asks again.
+    Locks:  the purchase's row and the parcel's, as whoever puts parcels on a manifest does.
+    """
+    with transaction.atomic(durable=True):
+        purchase = (
+            # Not its manifest: what is joined and not locked is read as it was before the wait.
+            LabelPurchase.objects.select_related("shipment")
+            .select_for_update(of=("self", "shipment"), no_key=True)
+            .get(pk=purchase_id)
+        )
+        shipment = purchase.shipment
+        if purchase.state != _P.BOUGHT or not _is_unused(purchase):
+            raise NotRefundable(shipment.code)
+        if shipment.manifest is not None and not purchase.is_return:
+            raise NotRefundable(shipment.code, manifest=shipment.manifest.code)
+        purchase.state, purchase.refund_attempts, purchase.checked_at = _P.REFUND_REQUESTED, 1, now
+        purchase.save(update_fields=["state", "refund_attempts", "checked_at"])
+    assert purchase.vendor_shipment_id, "a bought label has the vendor's id"
+    status = gateway.request_refund(purchase.vendor_shipment_id)
+    settle(purchase=purchase, status=status, now=now)
+    return status
+
+
+def write_label_off(*, claim: Claim, shipment_id: int, now: datetime) -> LabelPurchase:
+    """Give up the label of a parcel that is still here; its money stays with the carrier.
+
+    Part of the caller's transaction, which has locked the claim. The parcel is unpacked as after a refund,
+    and its claim can be changed, cancelled or sent again.
+
+    Raises: NotRefundable: no bought label, or its parcel has left or is on a manifest.
+    Locks:  the purchase's row and the parcel's.
+    """
+    purchase = (
+        LabelPurchase.objects.outbound()
+        .select_related("shipment")
+        .select_for_update(of=("self", "shipment"), no_key=True)
+        .filter(shipment=shipment_id, state=_P.BOUGHT)
+        .first()
+    )
+    if purchase is None or not _is_unused(purchase):
+        raise NotRefundable(Shipment.objects.get(pk=shipment_id).code)
+    shipment = purchase.shipment
+    if shipment.manifest is not None:
+        raise NotRefundable(shipment.code, manifest=shipment.manifest.code)
+    purchase.state = _P.WRITTEN_OFF
+    purchase.save(update_fields=["state"])
+    _unpack(shipment, claim, now=now)
+    return purchase
+
+
+def _is_unused(purchase: LabelPurchase) -> bool:
+    """Whether no carrier has scanned the label, as far as we know."""
+    if purchase.is_return:
+        words = purchase.tracking_updates.values_list("status", flat=True)
+        return purchase.shipment.state != ShipmentState.BACK and not any(map(is_scan, words))
+    return purchase.shipment.state == ShipmentState.LABELLED and purchase.shipment.handed_over_at is None
+
+
+def refund_unused(*, gateway: CarrierGateway, now: datetime) -> int:
+    """Give labels back that nobody used before their carrier takes them no more; how many were asked for.
+
+    Claims of parcels get new labels. Somebody should know why parcels wait for weeks, or why keys do not come
+    back, so each makes a case.
+    """
+    here = Q(is_return=False, shipment__state=ShipmentState.LABELLED)
+    given = Q(is_return=True) & ~Q(shipment__state=ShipmentState.BACK)
+    idle = LabelPurchase.objects.select_related("shipment").filter(here | given, state=_P.BOUGHT)
+    asked = 0
+    for purchase in idle.filter(bought_at__lte=now - min(WINDOWS.values()) + IN_GOOD_TIME):
+        assert purchase.bought_at is not None
+        # A label that was given back in vain before is known as a loss, and has its case.
+        if purchase.refund_attempts or not _is_unused(purchase):
+            continue
+        if now < good_until(carrier=purchase.carrier, bought_at=purchase.bought_at):
+            continue
+        reason = CaseReason.NO_RETURN if purchase.is_return else CaseReason.SILENT
+        open_case(shipment=purchase.shipment, reason=reason, detail="label never used", now=now)
+        try:
+            request_refund(purchase_id=purchase.pk, gateway=gateway, now=now)
+        except (GatewayError, NotRefundable) as error:
+            purchase_transitions.logger.warning("refund of unused purchase %s: %s", purchase.pk, error.code)
+        asked += 1
+    return asked
+
+
+def check_refunds(*, gateway: CarrierGateway, now: datetime) -> int:
+    """Ask after every refund under way; no event tells of a rejected one. How many were asked about."""
+    due = LabelPurchase.objects.select_related("shipment").filter(
+        Q(checked_at__isnull=True) | Q(checked_at__lte=now - ASK_AGAIN_AFTER), state=_P.REFUND_REQUESTED
+    )
+    purchases = list(due)
+    for purchase in purchases:
+        assert purchase.vendor_shipment_id, "a bought label has the vendor's id"
+        LabelPurchase.objects.filter(pk=purchase.pk).update(checked_at=now)
+        try:
+            status = gateway.retrieve(purchase.vendor_shipment_id).refund
+            if status is None:
+                # The vendor never got the request.
+                status = gateway.request_refund(purchase.vendor_shipment_id)
+            elif status not in GRANTED and status != "submitted" and _may_ask_again(purchase, now=now):
+                status = _ask_once_more(purchase, gateway=gateway)
+        except GatewayError as error:
+            purchase_transitions.logger.warning("refund of purchase %s: %s", purchase.pk, error.code)
+            continue
+        settle(purchase=purchase, status=status, now=now)
+    return len(purchases)
+
+
+def _ask_once_more(purchase: LabelPurchase, *, gateway: CarrierGateway) -> str:
+    """Ask again after a rejection; counted before it is asked, so that a crash is no way round the limit."""
+    assert purchase.vendor_shipment_id
+    LabelPurchase.objects.filter(pk=purchase.pk).update(refund_attempts=F("refund_attempts") + 1)
+    purchase.refund_attempts += 1
+    return gateway.request_refund(purchase.vendor_shipment_id)
+
+
+def _may_ask_again(purchase: LabelPurchase, *, now: datetime) -> bool:
+    assert purchase.bought_at is not None
+    return may_ask_again(
+        carrier=purchase.carrier,
+        bought_at=purchase.bought_at,
+        requests=purchase.refund_attempts,
+        is_unscanned=_is_unused(purchase),
+        now=now,
+    )
+
+
+def settle(*, purchase: LabelPurchase, status: str, now: datetime) -> None:
+    """Write down what the vendor says of a refund. `submitted` says nothing yet.
+
+    A rejection is a loss only when asking again cannot help; till then it is asked again day by day.
+
+    After commit: a refunded parcel is unpacked, and its claim can be changed, cancelled or sent again. A
+    return label is simply gone.
+    """
+    if status == "submitted" or (status not in GRANTED and _may_ask_again(purchase, now=now)):
+        return
+    with transaction.atomic(durable=True):
+        claim = Claim.objects.select_for_update(no_key=True).get(pk=purchase.shipment.claim_id)
+        mine = LabelPurchase.objects.filter(pk=purchase.pk, state=_P.REFUND_REQUESTED)
+        if status not in GRANTED:
+            if mine.update(state=_P.BOUGHT):
+                detail = f"{status}, {purchase.cost_cents} cents lost"
+                open_case(
+                    shipment=purchase.shipment, reason=CaseReason.REFUND_REFUSED, detail=detail, now=now
+                )
+            return
+        if mine.update(state=_P.REFUNDED):
+            _book(purchase, now=now)
+            if purchase.is_return:
+                return
+            _unpack(purchase.shipment, claim, now=now)
+
+
+def _book(purchase: LabelPurchase, *, now: datetime) -> None:
+    """Postage comes back, insurance and the vendor's own fee do not."""
+    if purchase.rate_cents:
+        ParcelCharge.objects.create(
+            purchase=purchase,
+            kind=ParcelCharge.Kind.LABEL_REFUND,
+            cents=-purchase.rate_cents,
+            currency=purchase.currency,
+            actor=ACTOR,
+            recorded_at=now,
+        )
+
+
+def _unpack(shipment: Shipment, claim: Claim, *, now: datetime) -> None:
+    """The parcel stays here. One that was scanned meanwhile is the carrier's, refund or not."""
+    cancelled = Shipment.objects.filter(pk=shipment.pk, state=ShipmentState.LABELLED).update(
+        state=ShipmentState.CANCELLED, pick_list=None, updated_at=now
+    )
+    if not cancelled:
+        open_case(
+            shipment=shipment, reason=CaseReason.DELIVERY_PROBLEM, detail="refunded, yet scanned", now=now
+        )
+        return
+    units = list(shipment.units.filter(account=Account.PACKED, held_for=claim.code))
+    shipment.contents.update(picked_at=None, picked_by="", packed_at=None, packed_by="")
+    move(units=units, to_account=Account.RESERVED, reason=Reason.UNPACK, actor=ACTOR, now=now)
+    give_up_label(claim, shipment, now=now)

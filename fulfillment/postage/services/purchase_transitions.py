@@ -1,0 +1,205 @@
+"""What became of a purchase, written down: each outcome in one transaction, and only if nobody else did.
+
+Every write is conditional on the state, and a failure also on the attempt it is of: a late answer to an
+earlier attempt must not undo what a later one found out.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils.translation import gettext_noop as _
+
+from config.jobs import defer
+from fulfillment.claims.services.payment_callbacks import STOP_PARCELS
+from fulfillment.claims.services.shipment_callbacks import record_label_bought, report_problem
+from fulfillment.shipments.carrier import BoughtLabel, CarrierGateway
+from fulfillment.shipments.models import LabelPurchase, Shipment
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
+from fulfillment.shipments.services.cases import open_case
+from fulfillment.shipments.services.locking import lock_claim
+from fulfillment.shipments.services.split_shipments import give_up_label
+
+logger = logging.getLogger("keydesk.shipping")
+
+FETCH_LABEL = "shipping.fetch_label"
+_P = PurchaseState
+_FREE: dict[str, Any] = {"lease_owner": "", "lease_until": None}
+# What the maintainer is told of a refusal that only they can mend.
+_TOLD = {CaseReason.ADDRESS: _("the address cannot be printed on a label as it is")}
+
+
+def look(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> bool:
+    """Ask the vendor for the label of a purchase in doubt and adopt it; whether there is one.
+
+    Raises: GatewayError: the vendor could not be asked.
+    """
+    assert purchase.vendor_shipment_id, "a purchase in doubt has the vendor's id"
+    status = gateway.retrieve(purchase.vendor_shipment_id)
+    if status.label is None:
+        return False
+    record_bought(purchase, label=status.label, now=now)
+    return True
+
+
+def record_bought(purchase: LabelPurchase, *, label: BoughtLabel, now: datetime) -> bool:
+    """The label is ours: the purchase, its parcel and the claim move together, once.
+
+    Args:    purchase: whatever state it was read in; it shows the label if this call was the one.
+    Returns: whether this call was the one; a second answer about the same label changes nothing.
+    Locks:   the claim, then the purchase and the parcel.
+    After commit: the label's file is fetched.
+    """
+    agreed = purchase.currency
+    with transaction.atomic(durable=True):
+        claim = lock_claim(purchase.shipment.claim_id)
+        if not _is_first_to_write(purchase, label, now=now):
+            _compare(purchase, label)
+            return False
+        if not purchase.is_return:
+            _label_parcel(purchase.shipment, now=now)
+        record_label_bought(
+            claim,
+            data={
+                "carrier": label.carrier,
+                "service": label.service,
+                "cost_cents": label.cost_cents,
+                "premium_cents": label.premium_cents,
+                "currency": label.currency,
+                **({"is_return": True} if purchase.is_return else {}),
+            },
+            now=now,
+        )
+        # The money is spent, so the label is used; but somebody must know.
+        if label.rate_cents > purchase.price_cap_cents or label.currency != agreed:
+            detail = f"{label.rate_cents} {label.currency}, agreed {purchase.price_cap_cents}"
+            open_case(shipment=purchase.shipment, reason=CaseReason.OVER_CAP, detail=detail, now=now)
+        defer(FETCH_LABEL, purchase_id=str(purchase.pk))
+        if claim.held_at is not None:
+            # Held back while its label was being bought.
+            defer(STOP_PARCELS, claim_id=claim.pk)
+    return True
+
+
+def _is_first_to_write(purchase: LabelPurchase, label: BoughtLabel, *, now: datetime) -> bool:
+    """Write the label down unless somebody did; of several answers one row count is 1."""
+    mine = LabelPurchase.objects.filter(pk=purchase.pk)
+    undecided = {"state": [_P.BUYING, _P.NEEDS_OPERATOR]}
+    bought: dict[str, Any] = {
+        "state": _P.BOUGHT,
+        "rate_id": label.rate_id,
+        "carrier": label.carrier,
+        "carrier_account": label.carrier_account,
+        "service": label.service,
+        "rate_cents": label.rate_cents,
+        "cost_cents": label.cost_cents,
+        "premium_cents": label.premium_cents,
+        "currency": label.currency,
+        "label_id": label.label_id,
+        "label_url": label.label_url,
+        "tracking_code": label.tracking_code,
+        "tracker_id": label.tracker_id,
+        "bought_at": now,
+        "checked_at": None,
+        "last_error": "",
+        **_FREE,
+    }
+    if write(purchase, if_still=undecided, **bought):
+        return True
+    # Bought by hand on the vendor's pages before we came to it, or this is the late answer to an attempt.
+    begun = mine.filter(state=_P.CREATED).update(state=_P.BUYING, buy_started_at=now)
+    return bool(begun) and write(purchase, if_still=undecided, **bought)
+
+
+def _label_parcel(shipment: Shipment, *, now: datetime) -> None:
+    """Its keys stay reserved, each in its bin, until somebody scans them into the parcel."""
+    Shipment.objects.filter(pk=shipment.pk, state=ShipmentState.PLANNED).update(
+        state=ShipmentState.LABELLED, updated_at=now
+    )
+
+
+def _compare(purchase: LabelPurchase, label: BoughtLabel) -> None:
+    known = LabelPurchase.objects.get(pk=purchase.pk)
+    if known.label_id != label.label_id:
+        logger.error("purchase %s is %s, yet has label %s", known.pk, known.state, label.label_id)
+
+
+def write(
+    purchase: LabelPurchase,
+    *,
+    if_still: Mapping[str, Any],
+    only_if: str = "true",
+    given: Sequence[Any] = (),
+    **changes: Any,
+) -> bool:
+    """Change the purchase's row if it is as the caller saw it; whether it was, and `purchase` shows it then.
+
+    One conditional update, whose row count says which of two workers goes on. It is written out because a
+    label takes several of them, and composing one costs more than running it.
+
+    Args: if_still: what the row must hold; a list: one of these.
+          only_if: what must hold besides, in SQL; `given` are its parameters.
+    """
+    held = [
+        f"{name} = ANY(%s)" if isinstance(value, list) else f"{name} = %s" for name, value in if_still.items()
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE shipping_labelpurchase SET {', '.join(f'{name} = %s' for name in changes)}"  # noqa: S608
+            f" WHERE {' AND '.join(['id = %s', *held])} AND {only_if}",
+            [*changes.values(), purchase.pk, *if_still.values(), *given],
+        )
+        if not cursor.rowcount:
+            return False
+    for name, value in changes.items():
+        setattr(purchase, name, value)
+    return True
+
+
+def note_error(purchase: LabelPurchase, code: str) -> None:
+    """Keep the vendor's code of the attempt's last answer."""
+    write(purchase, if_still=_attempt(purchase), last_error=code)
+
+
+def make_ready(purchase: LabelPurchase, **changes: Any) -> bool:
+    """Certainly not bought, and a rate is chosen: the purchase can be tried (again). Whether it was ours."""
+    return write(purchase, if_still=_attempt(purchase), state=_P.CREATED, **_FREE, **changes)
+
+
+def need_operator(purchase: LabelPurchase, *, detail: str, now: datetime) -> None:
+    """Give up finding out. Nothing is bought again until a person has looked at the vendor's pages."""
+    with transaction.atomic(durable=True):
+        if write(purchase, if_still=_attempt(purchase), state=_P.NEEDS_OPERATOR, **_FREE):
+            open_case(shipment=purchase.shipment, reason=CaseReason.PURCHASE_UNKNOWN, detail=detail, now=now)
+
+
+def fail(purchase: LabelPurchase, *, case: CaseReason, detail: str, now: datetime, **changes: Any) -> bool:
+    """No label, and none will come of this purchase; whether that was still open.
+
+    After commit: the claimant can change the claim again, unless it is a return, and a person has a case.
+    """
+    with transaction.atomic(durable=True):
+        claim = lock_claim(purchase.shipment.claim_id)
+        if not write(purchase, if_still=_attempt(purchase), state=_P.FAILED, **_FREE, **changes):
+            return False
+        if not purchase.is_return:
+            give_up_label(claim, purchase.shipment, now=now)
+            if case in _TOLD:
+                report_problem(claim, problem=_TOLD[case], now=now)
+        open_case_of(purchase, case, detail=detail, now=now)
+    return True
+
+
+def open_case_of(purchase: LabelPurchase, reason: CaseReason, *, detail: str, now: datetime) -> bool:
+    """Open the case of a label that cannot be had; of a return label it is always the same one."""
+    if purchase.is_return:
+        reason, detail = CaseReason.NO_RETURN, f"{reason}: {detail}"
+    return open_case(shipment=purchase.shipment, reason=reason, detail=detail, now=now)
+
+
+def _attempt(purchase: LabelPurchase) -> dict[str, Any]:
+    """What the row holds as long as it is in the state and at the attempt that the caller saw."""
+    return {"state": purchase.state, "buy_attempts": purchase.buy_attempts}

@@ -1,0 +1,166 @@
+"""Buy a label exactly once (INTEGRATIONS § 4): every step is committed before the next call to the vendor.
+
+    planned ─ create the vendor's shipment ─→ created ─ lease, then buy ─→ bought
+                                                          └ no clear answer: still buying → recovery.py
+
+EasyPost has no idempotency key. What keeps a label single is that one vendor shipment holds one label,
+and that this room never buys on a second one while the fate of the first is unknown.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from common.prepared_queries import prepared
+from fulfillment.postage.rules.purchases import (
+    MAX_ATTEMPTS,
+    Answer,
+    case_for,
+    read_answer,
+    settle_interval,
+)
+from fulfillment.postage.services import purchase_transitions
+from fulfillment.postage.services.circuit_breaker import end_pauses, pause_for
+from fulfillment.postage.services.rating import as_fields, choose_again, create
+from fulfillment.shipments.carrier import CarrierGateway, GatewayError
+from fulfillment.shipments.models import BuyingPause, LabelPurchase
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.rules.states import PurchaseState
+from fulfillment.shipments.services.cases import open_case
+
+_P = PurchaseState
+# Of a purchase's row: its claim is held back.
+_IS_HELD = """
+    EXISTS (SELECT FROM shipping_shipment JOIN claims_claim ON claims_claim.id = claim_id
+            WHERE shipping_shipment.id = shipment_id AND held_at IS NOT NULL)
+"""
+
+
+def buy_label(
+    *, purchase_id: UUID | str, gateway: CarrierGateway, worker: str, now: datetime
+) -> PurchaseState:
+    """Take a planned or created purchase as far as it goes; returns its state then.
+
+    Args:   worker: who holds the lease, so that a person can see who is at it.
+    Raises: GatewayError: nothing was bought and the same job can try again.
+    Locks:  none held; conditional updates say which of two workers goes on.
+    """
+    (purchase,) = _purchases(purchase_id=purchase_id)
+    if purchase.mode != gateway.mode:
+        open_case(
+            shipment=purchase.shipment, reason=CaseReason.PURCHASE_REFUSED, detail="MODE.CONFLICT", now=now
+        )
+        return _P(purchase.state)
+    pauses = list(BuyingPause.objects.all())
+    if any(pause.until > now for pause in pauses):
+        # Nothing is asked of the vendor; the sweep brings it back when the pause is over.
+        return _P(purchase.state)
+    # What a step writes it also keeps in `purchase`; only after another worker's is the row read again.
+    if purchase.state == _P.PLANNED and not create(purchase, gateway=gateway, worker=worker, now=now):
+        purchase.refresh_from_db()
+    if purchase.state == _P.CREATED and not buy(purchase, gateway=gateway, worker=worker, now=now):
+        purchase.refresh_from_db()
+    if pauses and purchase.state == _P.BOUGHT:
+        end_pauses()
+    return _P(purchase.state)
+
+
+@prepared
+def _purchases(*, purchase_id: UUID | str) -> QuerySet[LabelPurchase]:
+    return LabelPurchase.objects.select_related("shipment__claim", "shipment__warehouse").filter(
+        pk=purchase_id
+    )
+
+
+def buy(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
+    """Buy on the vendor's shipment of a purchase that is created, or buying and proved unbought twice.
+
+    Returns: whether the label was bought and `purchase` shows it; otherwise the row says what came of it.
+    Raises:  GatewayError: nothing was bought and the same job can try again.
+    """
+    for _ in range(MAX_ATTEMPTS):
+        if not _start_attempt(purchase, gateway=gateway, worker=worker, now=now):
+            if purchase.state == _P.BUYING:
+                # Nothing more is spent on a claim that is held back; proved unbought, it can be retired then.
+                purchase_transitions.make_ready(purchase, only_if=_IS_HELD)
+            return False
+        assert purchase.vendor_shipment_id, "the vendor's id is stored before the purchase"
+        try:
+            label = gateway.buy(
+                purchase.vendor_shipment_id, purchase.rate_id, insured_cents=purchase.insured_cents
+            )
+        except GatewayError as error:
+            if not _after_refusal(purchase, error, gateway=gateway, now=now):
+                return False
+        else:
+            return purchase_transitions.record_bought(purchase, label=label, now=now)
+    return False
+
+
+def _start_attempt(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
+    """Commit that this worker is about to buy, unless the claim is held back; of two, one row count is 0."""
+    return purchase_transitions.write(
+        purchase,
+        # What is about to be paid for is what was read.
+        if_still={
+            "state": purchase.state,
+            "buy_attempts": purchase.buy_attempts,
+            "rate_id": purchase.rate_id,
+        },
+        only_if=f"NOT {_IS_HELD}",
+        state=_P.BUYING,
+        buy_attempts=purchase.buy_attempts + 1,
+        buy_started_at=now,
+        checked_at=None,
+        lease_owner=worker,
+        lease_until=now + settle_interval(gateway.timeout),
+    )
+
+
+def _after_refusal(
+    purchase: LabelPurchase, error: GatewayError, *, gateway: CarrierGateway, now: datetime
+) -> bool:
+    """Write down what an answer other than a label means; whether to buy again at once, at a new rate.
+
+    A refusal counts as definite only after the vendor, asked again, shows no label.
+    """
+    purchase_transitions.note_error(purchase, error.code)
+    answer = read_answer(error)
+    if answer is Answer.UNKNOWN:
+        return False
+    try:
+        if purchase_transitions.look(purchase, gateway=gateway, now=now):
+            return False
+    except GatewayError:
+        return False
+    match answer:
+        case Answer.STALE_RATE:
+            return _rate_again(purchase, gateway=gateway, now=now)
+        case Answer.REFUSED:
+            purchase_transitions.fail(purchase, case=case_for(error.code), detail=error.code, now=now)
+        case Answer.REFUSED_US:
+            purchase_transitions.make_ready(purchase)
+            pause_for(error, now=now)
+        case Answer.LATER:
+            pause_for(error, now=now)
+            if purchase_transitions.make_ready(purchase):
+                raise error
+    return False
+
+
+def _rate_again(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> bool:
+    """Choose anew on the same vendor shipment, the service as before if it is still under the cap."""
+    assert purchase.vendor_shipment_id
+    try:
+        offered = gateway.rerate(purchase.vendor_shipment_id)
+    except GatewayError as error:
+        purchase_transitions.make_ready(purchase)
+        pause_for(error, now=now)
+        raise
+    choice = choose_again(purchase, offered, now=now)
+    if choice.rate is None:
+        assert choice.case is not None
+        purchase_transitions.fail(purchase, case=choice.case, detail=choice.why, now=now)
+        return False
+    return purchase_transitions.make_ready(purchase, **as_fields(choice))

@@ -1,0 +1,192 @@
+"""An accepted claim becomes a parcel, and the parcel an intent to buy its label."""
+
+from datetime import datetime
+from itertools import count, islice
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Max
+
+from config.jobs import defer
+from fulfillment.claims.models import Claim, Region
+from fulfillment.claims.quotes import LineKind
+from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.services.shipment_callbacks import abandon_label, start_label
+from fulfillment.claims.services.submission import SHIP_CLAIM
+from fulfillment.postage.rules.packaging import split
+from fulfillment.postage.rules.rates import UNPROMISED_DAYS, Terms, terms_for
+from fulfillment.postage.services.express import paid_express
+from fulfillment.shipments.errors import NotToLabel, UnknownShipment
+from fulfillment.shipments.models import LabelPurchase, Shipment
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.rules.states import DEAD_PURCHASE_STATES, LABEL_STATES, ShipmentState
+from fulfillment.shipments.selectors import serving_region, warehouse_of
+from fulfillment.shipments.services.cases import open_case
+from inventory.models import Unit
+from inventory.rules import Account
+
+BUY_LABEL = "shipping.buy_label"
+
+
+def ship_claim(*, claim_id: int, now: datetime) -> LabelPurchase | None:
+    """Make parcels of what is reserved for a claim, and plan to buy the label of each.
+
+    Most claims are one parcel. Where the region lets in fewer keys a parcel, the rest go in others.
+
+    Returns: the planned purchase (of the first parcel); None when the claim is not accepted any more, its
+             label is started already, or its country is closed (by now), which opens a case.
+    Locks:   the claim's row, by the conditional update that starts its label.
+    After commit: the purchase jobs run.
+    """
+    with transaction.atomic(durable=True):
+        claim = start_label(claim_id=claim_id, now=now)
+        if claim is None:
+            return None
+        region = serving_region(country=claim.country, now=now)
+        if region is None:
+            abandon_label(claim_id=claim_id, now=now)
+            shipment = _parcels_of(claim, keys_per_parcel=None, now=now)[0]
+            open_case(shipment=shipment, reason=CaseReason.NO_RATE, detail="destination closed", now=now)
+            return None
+        parcels = _parcels_of(claim, keys_per_parcel=region.keys_per_parcel, now=now)
+        planned = [plan_purchase(shipment, region=region, now=now) for shipment in parcels]
+    return planned[0]
+
+
+def plan_purchase(shipment: Shipment, *, region: Region, now: datetime) -> LabelPurchase:
+    """Plan to buy the label of a planned parcel that has no live purchase. After commit: the job buys it."""
+    generation = shipment.purchases.aggregate(newest=Max("generation"))["newest"] or 0
+    terms = _terms(shipment.claim, region)
+    purchase = LabelPurchase.objects.create(
+        shipment=shipment,
+        generation=generation + 1,
+        mode=settings.ENVIRONMENT.easypost_mode,
+        price_cap_cents=max(terms.ceiling_cents, shipment.approved_cents or 0),
+        promised_days=terms.promised_days,
+        incoterm=region.incoterm,
+        created_at=now,
+    )
+    defer(BUY_LABEL, purchase_id=str(purchase.pk))
+    return purchase
+
+
+def plan_return(shipment: Shipment, *, approved_cents: int = 0, now: datetime) -> LabelPurchase | None:
+    """Plan to buy a label that brings the keys of a parcel back, unless one is planned or bought.
+
+    It may cost what the way out was allowed to, or what a person approved, and take four weeks.
+
+    Returns:      None when there is a live one.
+    Locks:        none; the caller holds the parcel's case, and the constraint lets one through.
+    After commit: the job buys it, by the same steps as any label.
+    """
+    live = shipment.purchases.returns().exclude(state__in=sorted(DEAD_PURCHASE_STATES))
+    out = shipment.purchases.outbound().filter(state__in=sorted(LABEL_STATES)).order_by("generation").last()
+    assert out is not None, "a parcel that left has a label"
+    if live.exists():
+        return None
+    newest = shipment.purchases.aggregate(newest=Max("generation"))["newest"]
+    purchase = LabelPurchase.objects.create(
+        shipment=shipment,
+        generation=newest + 1,
+        is_return=True,
+        mode=settings.ENVIRONMENT.easypost_mode,
+        price_cap_cents=max(out.price_cap_cents, approved_cents),
+        promised_days=max(out.promised_days, UNPROMISED_DAYS),
+        incoterm=out.incoterm,
+        created_at=now,
+    )
+    defer(BUY_LABEL, purchase_id=str(purchase.pk))
+    return purchase
+
+
+def request_label(*, code: str, now: datetime) -> None:
+    """Have the label of a planned parcel bought now, whatever was tried before; one that has it stays so.
+
+    Raises: UnknownShipment. NotToLabel: the parcel is cancelled or gone, or its claim is.
+    After commit: the job that was missing runs.
+    """
+    shipment = Shipment.objects.select_related("claim").filter(code=code).first()
+    if shipment is None:
+        raise UnknownShipment(code)
+    if shipment.state == ShipmentState.LABELLED:
+        return
+    if shipment.state != ShipmentState.PLANNED or shipment.claim.state == ClaimState.CANCELLED:
+        raise NotToLabel(code, f"it is {ShipmentState(shipment.state).label}")
+    live = shipment.purchases.exclude(state__in=sorted(DEAD_PURCHASE_STATES)).first()
+    if live is not None:
+        defer(BUY_LABEL, purchase_id=str(live.pk))
+    elif shipment.claim.label_started_at is None:
+        defer(SHIP_CLAIM, claim_id=shipment.claim_id)
+    else:
+        plan_again(shipment_id=shipment.pk, now=now)
+
+
+def _terms(claim: Claim, region: Region) -> Terms:
+    """The region's, or those of the express shipping that was quoted and paid for."""
+    quote = paid_express(claim)
+    if quote is None:
+        return terms_for(promised_days=region.promised_days, ceiling_cents=region.ceiling_cents)
+    # Ceilings are in US cents; what was paid in another currency is not turned into them.
+    lines = quote.as_quote().lines if quote.currency == "USD" else ()
+    return terms_for(
+        promised_days=region.promised_days,
+        ceiling_cents=region.ceiling_cents,
+        express_days=quote.express_days,
+        paid_cents=sum(line.amount for line in lines if line.kind is LineKind.EXPRESS),
+    )
+
+
+def plan_again(*, shipment_id: int, now: datetime) -> LabelPurchase | None:
+    """Plan another label for a planned parcel whose last one came to nothing, while others are under way.
+
+    Returns: None when it has a live purchase, or is not to be sent any more, or its country is closed.
+    Locks:   the claim's row.
+    """
+    with transaction.atomic(durable=True):
+        shipment = Shipment.objects.select_related("claim").get(pk=shipment_id)
+        claim = Claim.objects.select_for_update(no_key=True).get(pk=shipment.claim_id)
+        live = shipment.purchases.exclude(state__in=sorted(DEAD_PURCHASE_STATES))
+        region = serving_region(country=claim.country, now=now)
+        is_due = Shipment.objects.filter(pk=shipment_id, state=ShipmentState.PLANNED).exists()
+        is_held = claim.held_at is not None
+        if claim.label_started_at is None or is_held or region is None or not is_due or live.exists():
+            return None
+        return plan_purchase(shipment, region=region, now=now)
+
+
+def _parcels_of(claim: Claim, *, keys_per_parcel: int | None, now: datetime) -> list[Shipment]:
+    """The claim's parcels, new or left from purchases that failed, with the units now reserved for it."""
+    units = list(
+        Unit.objects.held_by(claim.code)
+        .filter(account=Account.RESERVED)
+        .select_related("key_model")
+        .in_lock_order()
+    )
+    assert units, "an accepted claim has units reserved for it"
+    left = list(Shipment.objects.filter(claim=claim, state=ShipmentState.PLANNED).order_by("number"))
+    shares = split([unit.key_model.sku for unit in units], keys_per_parcel=keys_per_parcel or len(units))
+    for beyond in left[len(shares) :]:
+        drop_parcel(shipment_id=beyond.pk, now=now)
+    parcels = left[: len(shares)]
+    # Of several parcels any may be left, so the numbers that are free are not just the last ones.
+    live = Shipment.objects.filter(claim=claim).exclude(state=ShipmentState.CANCELLED)
+    taken = set(live.values_list("number", flat=True))
+    free = (number for number in count(1) if number not in taken)
+    for number in islice(free, len(shares) - len(parcels)):
+        parcels.append(Shipment.objects.create(claim=claim, number=number, created_at=now, updated_at=now))
+    warehouse = warehouse_of(units[0])
+    for parcel, share in zip(parcels, shares, strict=True):
+        if parcel.warehouse_id != warehouse:
+            parcel.warehouse_id = warehouse
+            parcel.save(update_fields=["warehouse"])
+        parcel.units.set([units[place] for place in share])
+    return parcels
+
+
+def drop_parcel(*, shipment_id: int, now: datetime) -> bool:
+    """Cancel a planned parcel whose claim was given up; whether it was still planned."""
+    return bool(
+        Shipment.objects.filter(pk=shipment_id, state=ShipmentState.PLANNED).update(
+            state=ShipmentState.CANCELLED, updated_at=now
+        )
+    )

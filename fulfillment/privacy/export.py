@@ -1,0 +1,137 @@
+"""Gather all that is held about one account."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.apps import apps
+from django.utils.functional import Promise
+
+from fulfillment.claims.models import Claim, Draft
+from fulfillment.privacy.data_inventory import ADDRESSES, KEYS, OPENINGS, SECTIONS, Section, Table
+from fulfillment.vault.errors import Shredded
+from fulfillment.vault.models import DataKey, Opening
+from fulfillment.vault.services import open_address
+from inventory.models import Unit
+from roster.models import Account
+
+
+def everything_about(account: Account, *, now: datetime) -> dict[str, Any]:
+    """All that is held about a maintainer, each kind with what it is, why and until when; ready for JSON.
+
+    Their addresses are opened for it, for the purpose `claimant`, and so stand in the access log.
+    """
+    codes = claim_codes(account)
+    sections = [_document(section, _rows_of(section, account)) for section in SECTIONS]
+    sections.append(_document(KEYS, {"keys": _keys(codes)}))
+    sections.append(_document(ADDRESSES, {"addresses": list(_addresses(account, codes, now=now))}))
+    sections.append(_document(OPENINGS, {"openings": [_plain(row) for row in access_log(codes)]}))
+    return {
+        "about": account.username,
+        "as_of": now.isoformat(),
+        "sections": sections,
+    }
+
+
+def claim_codes(account: Account) -> list[str]:
+    """Under what the vault knows this person: their claims, and those they have only begun."""
+    claims = Claim.objects.of(account.pk).values_list("code", flat=True)
+    return [*claims.order_by("created_at"), *draft_codes(account)]
+
+
+def draft_codes(account: Account) -> list[str]:
+    return list(Draft.objects.filter(account=account, claim=None).values_list("code", flat=True))
+
+
+def access_log(codes: Sequence[str]) -> list[dict[str, Any]]:
+    """Every opening of what is held for these claims, newest first."""
+    rows = Opening.objects.filter(subject__in=codes).order_by("-opened_at", "-id")
+    return [
+        {
+            "claim": row.subject,
+            "what": row.kind,
+            "purpose": row.purpose,
+            "who": who(row.actor),
+            "opened_at": row.opened_at,
+        }
+        for row in rows
+    ]
+
+
+def who(actor: str) -> str:
+    """Who acted, as far as it is the claimant's business: `you`, `staff` or `system`."""
+    kind = actor.partition(":")[0]
+    return {"maintainer": "you", "claimant": "you", "system": "system"}.get(kind, "staff")
+
+
+@dataclass(frozen=True)
+class HeldAddress:
+    """That an address is held for a claim, and until when at the latest."""
+
+    claim_code: str
+    shred_after: datetime | None
+    is_shredded: bool
+
+
+def held_addresses(codes: Sequence[str]) -> list[HeldAddress]:
+    keys = DataKey.objects.filter(subject__in=codes).order_by("created_at")
+    return [HeldAddress(key.subject, key.shred_after, key.shredded_at is not None) for key in keys]
+
+
+def _keys(codes: Sequence[str]) -> list[dict[str, Any]]:
+    held = Unit.objects.filter(held_for__in=codes).order_by("held_for", "serial")
+    return [
+        {
+            "claim": unit["held_for"],
+            "serial": unit["serial"],
+            "model": unit["key_model__sku"],
+            "is": unit["account"],
+        }
+        for unit in held.values("held_for", "serial", "key_model__sku", "account")
+    ]
+
+
+def _addresses(account: Account, codes: Sequence[str], *, now: datetime) -> Iterator[dict[str, Any]]:
+    for held in held_addresses(codes):
+        document: dict[str, Any] = {"claim": held.claim_code}
+        try:
+            address = open_address(
+                subject=held.claim_code,
+                purpose=Opening.Purpose.CLAIMANT,
+                actor=f"maintainer:{account.pk}",
+                now=now,
+            )
+        except Shredded:
+            yield {**document, "shredded": True}
+            continue
+        until = held.shred_after.isoformat() if held.shred_after else None
+        yield {**document, "shredded": False, "held_until": until, **vars(address)}
+
+
+def _rows_of(section: Section, account: Account) -> Mapping[str, Any]:
+    return {table.model: [_plain(row) for row in _rows(table, account)] for table in section.tables}
+
+
+def _rows(table: Table, account: Account) -> Iterator[dict[str, Any]]:
+    rows = apps.get_model(table.model)._default_manager.filter(**{table.path or "pk": account.pk})
+    yield from rows.order_by("pk").values(*table.fields)
+
+
+def _document(section: Section, rows: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": section.name,
+        "what": _text(section.title),
+        "why": _text(section.why),
+        "until": _text(section.until),
+        "erasable": section.erasable,
+        "rows": rows,
+    }
+
+
+def _text(words: str | Promise) -> str:
+    return str(words)
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}

@@ -1,0 +1,52 @@
+"""What stands between us and the vendor: pauses in buying, labels nobody claims, and what checks found."""
+
+from django.db import models
+from django.db.models import Q
+
+from fulfillment.shipments.rules.pauses import PauseReason
+
+
+class BuyingPause(models.Model):
+    """Why no label is bought for a while: the wallet is empty, the key is not taken, or we ask too often.
+
+    One row a reason while it lasts; the purchases wait where they are and go on by themselves.
+    """
+
+    reason = models.CharField(max_length=20, choices=PauseReason, unique=True)
+    since = models.DateTimeField()
+    until = models.DateTimeField(help_text="Then one purchase is tried, and the pause ends or grows.")
+    times = models.PositiveIntegerField(default=1, help_text="How often in a row it was found so.")
+    code = models.CharField(max_length=80, help_text="The vendor's code, never its text.")
+
+
+class StrayLabel(models.Model):
+    """A label at the vendor that no live purchase of ours claims: money spent for nothing, or by hand.
+
+    `reference` is kept only where it is one of ours; whatever else stands there may be anybody's words.
+    """
+
+    vendor_shipment_id = models.CharField(max_length=40, unique=True)
+    reference = models.CharField(max_length=80, blank=True)
+    carrier = models.CharField(max_length=40)
+    tracking_code = models.CharField(max_length=60)
+    cost_cents = models.PositiveIntegerField()
+    refund_status = models.CharField(max_length=20, blank=True, help_text="The vendor's word, once asked.")
+    found_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="When the money came back.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(settled_at__isnull=True) | Q(refund_status__in=["refunded", "not_applicable"]),
+                name="settled_strays_have_their_money",
+            ),
+        ]
+
+
+class VendorFinding(models.Model):
+    """What the last look at one thing of the vendor's found, for those who may not wait for its answer."""
+
+    name = models.CharField(max_length=40, unique=True)
+    is_well = models.BooleanField()
+    finding = models.CharField(max_length=200)
+    checked_at = models.DateTimeField()

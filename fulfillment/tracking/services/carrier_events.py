@@ -1,0 +1,401 @@
+"""What carriers say of parcels: by webhook, in any order and any number of times, or when asked.
+
+The word of a tracker is recorded always, and counts if nothing newer did. When it takes back a delivery,
+or came at the same moment as another, the vendor is asked and its answer counts instead.
+"""
+
+import logging
+import random
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from common.prepared_queries import prepared
+from fulfillment.claims.models import Claim
+from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.services.shipment_callbacks import (
+    ACTOR,
+    record_delivered,
+    record_returning,
+    record_shipped,
+    report_problem,
+)
+from fulfillment.insurance import services
+from fulfillment.models import Provider, Webhook, WebhookOutcome
+from fulfillment.postage.gateways import events
+from fulfillment.postage.gateways.insurers import insurers_of
+from fulfillment.postage.services import label_refunds, purchase_transitions
+from fulfillment.shipments.carrier import CarrierGateway, Failure, GatewayError, TrackerState
+from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipments.rules.cases import MOOT_ON_DELIVERY, CaseReason
+from fulfillment.shipments.rules.states import UNDER_WAY_STATES, PurchaseState, ShipmentState
+from fulfillment.shipments.rules.tracking import (
+    Change,
+    Weight,
+    Word,
+    change,
+    change_by_return,
+    is_scan,
+    moves_between,
+    read_status,
+    weigh,
+)
+from fulfillment.shipments.services.cases import open_case, settle_cases
+from fulfillment.shipments.services.contents import keys_of
+from fulfillment.shipments.services.locking import lock_claim, lock_parcel
+from fulfillment.shipments.services.split_shipments import has_others, tell_of_one
+from inventory.models import Unit
+from inventory.rules import Account, Reason
+from inventory.services.movements import lock_units, move_locked
+
+logger = logging.getLogger("keydesk.shipping")
+
+Result = WebhookOutcome.Result
+_P = PurchaseState
+
+# Webhooks are repeated for a day; a tracker that said nothing for two has perhaps lost some.
+ASK_AFTER = timedelta(hours=48)
+ASK_AT_MOST = 500
+WORK_AT_ONCE = 500
+# Few, so that of two workers neither goes on with a list that the other has worked meanwhile.
+TRACKERS_AT_ONCE = 10
+WEBHOOK_LOCK = 0x6B6477  # "kdw": the first half of our advisory locks on trackers
+# So long after the promised day, silence itself is a case.
+SILENT_AFTER = timedelta(days=14)
+
+
+class _Doubtful(Exception):
+    """The word needs the vendor's confirmation, for which no transaction may wait."""
+
+
+def work_webhooks(*, gateway: CarrierGateway, now: datetime) -> int:
+    """Work whatever webhooks are stored and unworked; how many were.
+
+    Those about one tracker are worked in the order the vendor made them, by one worker at a time. One that
+    must wait for the vendor holds up its own tracker's only, until the next run.
+
+    Locks: the tracker, by an advisory lock of the session, for the vendor may have to be asked in between.
+    """
+    worked = 0
+    seen: set[int] = set()
+    while batch := _unworked(seen):
+        for subject, webhook_ids in batch.items():
+            seen.update(webhook_ids)
+            with _one_worker_for(subject) as is_mine:
+                if is_mine:
+                    worked += _work_in_order(webhook_ids, gateway=gateway, now=now)
+    return worked
+
+
+def _unworked(seen: Collection[int]) -> dict[str, list[int]]:
+    """Some of the next unworked webhooks, by what they are about.
+
+    Drawn by lot: two workers that took the oldest would stand in each other's way.
+    """
+    rows = Webhook.objects.unworked().filter(provider=Provider.EASYPOST).exclude(pk__in=seen)
+    by_subject: dict[str, list[int]] = {}
+    for webhook_id, event_id, body in rows.values_list("pk", "event_id", "body")[:WORK_AT_ONCE]:
+        subject = body.get("tracker") or body.get("shipment") or event_id
+        by_subject.setdefault(subject, []).append(webhook_id)
+    drawn = random.sample(sorted(by_subject), k=min(TRACKERS_AT_ONCE, len(by_subject)))
+    return {subject: by_subject[subject] for subject in drawn}
+
+
+def _work_in_order(webhook_ids: Iterable[int], *, gateway: CarrierGateway, now: datetime) -> int:
+    worked = 0
+    for webhook_id in webhook_ids:
+        try:
+            worked += work_webhook(webhook_id=webhook_id, gateway=gateway, now=now) is not None
+        except GatewayError as error:
+            logger.warning("Webhook %s waits for the vendor: %s", webhook_id, error.code)
+            break
+    return worked
+
+
+@contextmanager
+def _one_worker_for(subject: str) -> Iterator[bool]:
+    """Whether this session alone works on a tracker's events, for the length of the block."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [WEBHOOK_LOCK, subject])
+        (is_mine,) = cursor.fetchone()
+    try:
+        yield is_mine
+    finally:
+        if is_mine:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [WEBHOOK_LOCK, subject])
+
+
+def work_webhook(*, webhook_id: int, gateway: CarrierGateway, now: datetime) -> str | None:
+    """Do what a stored webhook asks for, once; what came of it, or None when it was worked before.
+
+    Raises: GatewayError: the vendor must be asked first and does not answer; work it again later.
+    Locks:  the claim's row, then the parcel's; the outcome's row says who worked it.
+    """
+    webhook = next(iter(_unworked_webhook(webhook_id=webhook_id)), None)
+    if webhook is None:
+        return None
+    is_tracking = webhook.kind.startswith("tracker.") and "tracker" in webhook.body
+    is_refund = webhook.kind == "refund.successful" and "status" in webhook.body
+    purchase = _purchase_of(webhook.body)
+    if webhook.mode != gateway.mode:
+        return _close(webhook, Result.WRONG_MODE, now=now)
+    if not is_tracking and not is_refund:
+        return _close(webhook, _hear_insurer(webhook.body, gateway=gateway, now=now), now=now)
+    if purchase is None:
+        return _close(webhook, Result.UNKNOWN, now=now)
+    if is_refund:
+        label_refunds.settle(purchase=purchase, status=webhook.body["status"], now=now)
+        return _close(webhook, Result.APPLIED, now=now)
+    return _hear_event(purchase, webhook, gateway=gateway, now=now)
+
+
+@prepared
+def _unworked_webhook(*, webhook_id: int) -> QuerySet[Webhook]:
+    return Webhook.objects.filter(pk=webhook_id, outcome__isnull=True)
+
+
+def _hear_insurer(body: Mapping[str, Any], *, gateway: CarrierGateway, now: datetime) -> Result:
+    """What came of a webhook that may be about an insurance claim, which is asked after in any case."""
+    if "claim" not in body:
+        return Result.IGNORED
+    claim_id = str(body["claim"])
+    is_ours = services.hear_of_claim(vendor_claim_id=claim_id, insurers=insurers_of(gateway), now=now)
+    return Result.APPLIED if is_ours else Result.UNKNOWN
+
+
+def _hear_event(
+    purchase: LabelPurchase, webhook: Webhook, *, gateway: CarrierGateway, now: datetime
+) -> str | None:
+    if purchase.state in (_P.CREATED, _P.BUYING, _P.NEEDS_OPERATOR):
+        _adopt(purchase, gateway=gateway, now=now)
+    state = events.tracker_state(webhook.body, changed_at=webhook.occurred_at)
+    try:
+        return _apply(purchase, state, said_at=webhook.occurred_at, webhook=webhook, now=now)
+    except _Doubtful:
+        confirmed = gateway.retrieve_tracker(purchase.tracker_id)
+        return _apply(
+            purchase, confirmed, said_at=webhook.occurred_at, webhook=webhook, now=now, is_confirmed=True
+        )
+
+
+def _purchase_of(body: Mapping[str, Any]) -> LabelPurchase | None:
+    """By the vendor's shipment, else by its tracker; never by tracking code, which carriers use again."""
+    if shipment_id := body.get("shipment"):
+        return next(iter(_by_shipment(vendor_shipment_id=shipment_id)), None)
+    if tracker_id := body.get("tracker"):
+        return next(iter(_by_tracker(tracker_id=tracker_id)), None)
+    return None
+
+
+@prepared
+def _by_shipment(*, vendor_shipment_id: str) -> QuerySet[LabelPurchase]:
+    return LabelPurchase.objects.select_related("shipment").filter(vendor_shipment_id=vendor_shipment_id)
+
+
+@prepared
+def _by_tracker(*, tracker_id: str) -> QuerySet[LabelPurchase]:
+    return LabelPurchase.objects.select_related("shipment").filter(tracker_id=tracker_id).order_by("pk")
+
+
+def _adopt(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> None:
+    """A tracker of a purchase in doubt means a label: the event overtook the answer, or that is lost."""
+    if not purchase_transitions.look(purchase, gateway=gateway, now=now):
+        raise GatewayError(Failure.RETRYABLE, "LABEL_NOT_SHOWN_YET")
+    purchase.refresh_from_db()
+
+
+def _close(webhook: Webhook, result: str, *, now: datetime) -> str | None:
+    """Write down that a webhook was worked, within the transaction that did; None when another was first."""
+    _, is_first = WebhookOutcome.objects.get_or_create(
+        webhook=webhook, defaults={"result": result, "worked_at": now}
+    )
+    return result if is_first else None
+
+
+def _apply(
+    purchase: LabelPurchase,
+    state: TrackerState,
+    *,
+    said_at: datetime,
+    webhook: Webhook | None,
+    now: datetime,
+    is_confirmed: bool = False,
+) -> str | None:
+    """Record a tracker's word and, if it counts, move parcel, units and claim by it, in one transaction."""
+    with transaction.atomic(durable=True):
+        claim = lock_claim(purchase.shipment.claim_id)
+        shipment = lock_parcel(purchase.shipment_id)
+        if webhook is not None and _outcomes(webhook=webhook):
+            return None
+        weight = weigh(
+            Word(state.status, said_at),
+            newest=_newest(purchase),
+            # A return takes nothing back of what the way out came to.
+            current=ShipmentState.RETURNING if purchase.is_return else ShipmentState(shipment.state),
+            detail=state.detail,
+        )
+        if weight is Weight.DOUBTFUL and not is_confirmed:
+            raise _Doubtful
+        effect = None if weight is Weight.STALE else _effect(purchase, shipment, state)
+        TrackingUpdate.objects.create(
+            purchase=purchase,
+            webhook=webhook,
+            status=state.status,
+            status_detail=state.detail,
+            said_at=said_at,
+            scanned_at=state.scanned_at,
+            expected_on=state.expected_on,
+            is_applied=effect is not None and effect.counts,
+            recorded_at=now,
+        )
+        if effect is not None:
+            _take_effect(effect, purchase, shipment, claim, state=state, now=now)
+        if webhook is None:
+            return None
+        # Under the claim's lock, where nobody had worked it.
+        result = Result.STALE if effect is None else Result.APPLIED
+        WebhookOutcome.objects.create(webhook=webhook, result=result, worked_at=now)
+        return result
+
+
+def _newest(purchase: LabelPurchase) -> Word | None:
+    """The last word that counted."""
+    update = next(iter(_newest_applied(purchase=purchase)), None)
+    return Word(update.status, update.said_at) if update else None
+
+
+@prepared
+def _newest_applied(*, purchase: LabelPurchase) -> QuerySet[TrackingUpdate]:
+    applied = TrackingUpdate.objects.filter(purchase=purchase, is_applied=True)
+    return applied.order_by("-said_at", "-pk")[:1]
+
+
+@prepared
+def _outcomes(*, webhook: Webhook) -> QuerySet[WebhookOutcome]:
+    return WebhookOutcome.objects.filter(webhook=webhook)
+
+
+def _effect(purchase: LabelPurchase, shipment: Shipment, state: TrackerState) -> Change:
+    if purchase.state in (_P.FAILED, _P.RETIRED):
+        # We hold it for unbought, and perhaps bought another: money is at stake, the parcel is not.
+        return Change(None, counts=False, case=CaseReason.PURCHASE_UNKNOWN)
+    current = ShipmentState(shipment.state)
+    if purchase.is_return:
+        return change_by_return(current, state.status, state.detail)
+    return change(current, read_status(state.status, state.detail))
+
+
+def _take_effect(
+    effect: Change,
+    purchase: LabelPurchase,
+    shipment: Shipment,
+    claim: Claim,
+    *,
+    state: TrackerState,
+    now: datetime,
+) -> None:
+    if effect.state is not None:
+        keys = [row.unit for row in keys_of(shipment)]
+        # What was taken from the parcel since (by a recall, or scanned in at our door) is not moved with it.
+        units = [unit for unit in keys if unit.held_for == claim.code]
+        before, shipment.state = ShipmentState(shipment.state), effect.state
+        shipment.updated_at = now
+        shipment.save(update_fields=["state", "updated_at"])
+        _move_keys(units, before, effect.state, now=now)
+        _tell_claim(claim, shipment, purchase, effect, now=now)
+        if effect.state == ShipmentState.DELIVERED:
+            settle_cases(shipment=shipment, reasons=MOOT_ON_DELIVERY, now=now)
+    if effect.case is not None:
+        detail = " ".join(word for word in (state.status, state.detail) if word)
+        open_case(shipment=shipment, reason=effect.case, detail=detail, now=now)
+    if effect.problem:
+        report_problem(claim, problem=effect.problem, now=now)
+
+
+def _move_keys(units: Sequence[Unit], before: ShipmentState, after: ShipmentState, *, now: datetime) -> None:
+    """Let the keys follow their parcel; those that nobody scanned into it are packed first."""
+    steps = moves_between(before, after)
+    if not units or (before != ShipmentState.LABELLED and not steps):
+        return
+    locked = lock_units(units)
+    if before == ShipmentState.LABELLED:
+        unscanned = [unit for unit in locked if unit.account == Account.RESERVED]
+        move_locked(unscanned, to_account=Account.PACKED, reason=Reason.PACK, actor=ACTOR, now=now)
+    for account, reason in steps:
+        move_locked(locked, to_account=account, reason=reason, actor=ACTOR, now=now)
+
+
+def _tell_claim(
+    claim: Claim, shipment: Shipment, purchase: LabelPurchase, effect: Change, *, now: datetime
+) -> None:
+    """Carriers leave steps out, claims do not: whatever comes after the hand-over implies it."""
+    carrier: dict[str, Any] = {"carrier": purchase.carrier, "tracking_code": purchase.tracking_code}
+    if has_others(shipment):
+        tell_of_one(
+            claim,
+            shipment,
+            state=effect.state,
+            problem=effect.problem,
+            carrier=carrier,
+            is_asked_for=purchase.is_return,
+            now=now,
+        )
+        return
+    if claim.state == ClaimState.ACCEPTED or effect.state == ShipmentState.IN_TRANSIT:
+        record_shipped(claim, **carrier, now=now)
+    if effect.state == ShipmentState.DELIVERED:
+        record_delivered(claim, now=now)
+    if effect.state == ShipmentState.RETURNING:
+        record_returning(claim, problem=effect.problem, is_asked_for=purchase.is_return, now=now)
+
+
+def ask_silent_trackers(*, gateway: CarrierGateway, now: datetime, silent_for: timedelta = ASK_AFTER) -> int:
+    """Ask the vendor about parcels under way of which nothing was heard for long; how many were asked.
+
+    Heals webhooks that never came. One that stays silent far beyond its promise becomes a case.
+    """
+    silent = list(_silent(now, silent_for)[:ASK_AT_MOST])
+    for purchase in silent:
+        try:
+            state = gateway.retrieve_tracker(purchase.tracker_id)
+        except GatewayError as error:
+            purchase_transitions.logger.warning("tracker of purchase %s: %s", purchase.pk, error.code)
+            state = None
+        LabelPurchase.objects.filter(pk=purchase.pk).update(checked_at=now)
+        if state is not None:
+            _hear(purchase, state, now=now)
+    return len(silent)
+
+
+def _silent(now: datetime, silent_for: timedelta) -> Any:
+    heard = TrackingUpdate.objects.filter(purchase=OuterRef("pk"), recorded_at__gt=now - silent_for)
+    on_its_way = Q(is_return=False, shipment__state__in=sorted(UNDER_WAY_STATES))
+    given = Q(is_return=True) & ~Q(shipment__state=ShipmentState.BACK)
+    return (
+        LabelPurchase.objects.select_related("shipment")
+        .filter(on_its_way | given, ~Exists(heard), state=_P.BOUGHT)
+        .filter(Q(checked_at__isnull=True) | Q(checked_at__lte=now - silent_for))
+        .filter(bought_at__lte=now - silent_for)
+        .exclude(tracker_id="")
+        .order_by("bought_at", "pk")
+    )
+
+
+def _hear(purchase: LabelPurchase, state: TrackerState, *, now: datetime) -> None:
+    newest = purchase.tracking_updates.filter(is_applied=True).order_by("-said_at", "-pk").first()
+    if newest is None or (newest.status, newest.status_detail) != (state.status, state.detail):
+        # The tracker's own time lags behind the events that tell of it, so it must not make this stale.
+        said_at = max(state.changed_at, newest.said_at) if newest else state.changed_at
+        _apply(purchase, state, said_at=said_at, webhook=None, now=now, is_confirmed=True)
+        return
+    if purchase.is_return and not is_scan(state.status):
+        # It lies at the maintainer's, who posts it or not; `refund_unused` counts the days.
+        return
+    last_word = max(newest.said_at, purchase.bought_at or newest.said_at)
+    if now - last_word > SILENT_AFTER + timedelta(days=purchase.promised_days):
+        open_case(shipment=purchase.shipment, reason=CaseReason.SILENT, detail=state.status, now=now)

@@ -1,0 +1,66 @@
+"""What maintainers say of their parcel: it never came, or not as it should have."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from django.db import transaction
+
+from fulfillment.claims.errors import NotSent, UnknownClaim
+from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.claims.rules import ARRIVING_STATES
+from fulfillment.claims.services.transitions import record
+from fulfillment.shipments.models import Shipment
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.rules.states import ShipmentState
+from fulfillment.shipments.services.cases import open_case
+
+
+class Trouble(StrEnum):
+    """What can be wrong with a parcel, in the maintainer's eyes."""
+
+    NOT_ARRIVED = "not_arrived"
+    DAMAGED = "damaged"
+    WRONG_KEYS = "wrong_keys"
+    SEAL_BROKEN = "seal_broken"
+
+
+_CASES: Mapping[Trouble, CaseReason] = {
+    Trouble.NOT_ARRIVED: CaseReason.NOT_ARRIVED,
+    Trouble.DAMAGED: CaseReason.DAMAGED,
+    Trouble.WRONG_KEYS: CaseReason.WRONG_KEYS,
+    Trouble.SEAL_BROKEN: CaseReason.SEAL_BROKEN,
+}
+
+
+def report_trouble(*, claim_code: str, trouble: Trouble, actor: str, now: datetime) -> bool:
+    """Open a case for the desk; whether it is news, for the same said twice is one case.
+
+    Raises: UnknownClaim. NotSent: there is no parcel to say anything of.
+    Locks:  the claim's row.
+    """
+    with transaction.atomic(durable=True):
+        claim = Claim.objects.select_for_update(no_key=True).filter(code=claim_code).first()
+        if claim is None:
+            raise UnknownClaim(claim_code)
+        shipment = _newest_parcel(claim)
+        if claim.state not in ARRIVING_STATES or shipment is None:
+            raise NotSent(claim_code)
+        if not open_case(
+            shipment=shipment, reason=_CASES[trouble], detail="reported by the maintainer", now=now
+        ):
+            return False
+        record(
+            claim,
+            ClaimEvent.Name.PROBLEM,
+            actor=actor,
+            now=now,
+            before=claim.state,
+            data={"trouble": str(trouble)},
+        )
+    return True
+
+
+def _newest_parcel(claim: Claim) -> Shipment | None:
+    parcels = Shipment.objects.filter(claim=claim).exclude(state=ShipmentState.CANCELLED)
+    return parcels.order_by("-created_at", "-pk").first()

@@ -1,0 +1,85 @@
+"""Nothing is silent (I10): parcels, and accepted claims without one, of which nothing was heard for long."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Greatest
+
+from fulfillment.claims.models import Claim
+from fulfillment.claims.rules import ClaimState
+from fulfillment.shipments.models import Case, LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.rules.states import ShipmentState
+from fulfillment.shipments.services.cases import open_case
+from fulfillment.tracking.rules.overdue import SHORTEST, UNSHIPPED_FOR, WATCHED_STATES, quiet_for
+
+# What a carrier's usual transit is taken for when no label was planned.
+USUAL_DAYS = 14
+_HERE = [ShipmentState.PLANNED, ShipmentState.LABELLED]
+
+
+def open_silent_cases(*, now: datetime) -> int:
+    """Open a case for every parcel that is quiet for too long and has none; how many.
+
+    The maintainer of each is told that we are asking.
+    """
+    opened = 0
+    for shipment, detail in list(silent_parcels(now=now)):
+        with transaction.atomic():
+            opened += open_case(shipment=shipment, reason=CaseReason.SILENT, detail=detail, now=now)
+    for claim in list(silent_claims(now=now)):
+        opened += _open_for_claim(claim, now=now)
+    return opened
+
+
+def silent_parcels(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[tuple[Shipment, str]]:
+    """Parcels quiet for longer than they may be, without an open case; and how long, in days."""
+    heard = TrackingUpdate.objects.filter(purchase__shipment=OuterRef("pk")).order_by("-recorded_at")
+    promise = LabelPurchase.objects.outbound().filter(shipment=OuterRef("pk")).order_by("-generation")
+    open_ones = Case.objects.filter(shipment=OuterRef("pk"), closed_at=None)
+    quiet = (
+        Shipment.objects.filter(~Exists(open_ones), state__in=sorted(WATCHED_STATES))
+        # What is here and held back waits for a bank, and its money has a case.
+        .exclude(state__in=_HERE, claim__held_at__isnull=False, handed_over_at=None)
+        .select_related("claim")
+        .annotate(
+            moved_at=Greatest(
+                F("updated_at"), Coalesce(Subquery(heard.values("recorded_at")[:1]), F("updated_at"))
+            ),
+            promised_days=Subquery(promise.values("promised_days")[:1]),
+            # A case that was closed gives the parcel its time anew.
+            closed_at=Max("cases__closed_at"),
+        )
+        .filter(moved_at__lte=now - SHORTEST - grace)
+        .order_by("pk")
+    )
+    for shipment in quiet.iterator(chunk_size=1000):
+        since = max(filter(None, (shipment.moved_at, shipment.closed_at)))
+        allowed = quiet_for(ShipmentState(shipment.state), promised_days=shipment.promised_days or USUAL_DAYS)
+        if now - since >= allowed + grace:
+            yield shipment, f"{shipment.state} and quiet for {(now - since).days} days"
+
+
+def silent_claims(*, now: datetime, grace: timedelta = timedelta(0)) -> QuerySet[Claim]:
+    """Accepted claims that have no parcel at all, long after they should. Those held back have their case."""
+    parcels = Shipment.objects.filter(claim=OuterRef("pk")).exclude(state=ShipmentState.CANCELLED)
+    return Claim.objects.filter(
+        ~Exists(parcels),
+        Q(updated_at__lte=now - UNSHIPPED_FOR - grace),
+        state=ClaimState.ACCEPTED,
+        held_at__isnull=True,
+    ).order_by("pk")
+
+
+@transaction.atomic
+def _open_for_claim(claim: Claim, *, now: datetime) -> bool:
+    """A case is about a parcel, so the claim gets the one that it should have had."""
+    locked = Claim.objects.select_for_update(no_key=True).get(pk=claim.pk)
+    if locked.state != ClaimState.ACCEPTED:
+        return False
+    shipment, _ = Shipment.objects.get_or_create(
+        claim=locked, state=ShipmentState.PLANNED, number=1, defaults={"created_at": now, "updated_at": now}
+    )
+    return open_case(shipment=shipment, reason=CaseReason.SILENT, detail="accepted, no parcel", now=now)

@@ -1,0 +1,108 @@
+"""Wrap live keys again under the newest key-encryption key, so that the old one can be destroyed.
+
+Once no live key is wrapped by the old one and it is gone from VAULT_KEYS and the safe, no backup of that time
+can be read again, whatever it holds (DESIGN § 7).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Count, QuerySet
+
+from fulfillment.vault import encryption, households
+from fulfillment.vault.errors import UnknownWrappingKey
+from fulfillment.vault.models import DataKey, HouseholdKey
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Which key-encryption keys live keys are wrapped by.
+
+    `by_key` counts them by id; `unneeded` are ids of VAULT_KEYS that no live key needs any more.
+    """
+
+    current: str
+    by_key: Mapping[str, int]
+    unneeded: tuple[str, ...]
+
+    @property
+    def outdated(self) -> int:
+        """How many are not yet under the current key."""
+        return sum(number for key_id, number in self.by_key.items() if key_id != self.current)
+
+
+def standing() -> Standing:
+    counted: Counter[str] = Counter()
+    for rows in (_live_data_keys(), _live_household_keys()):
+        counted.update(dict(rows.values_list("wrapping_key_id").annotate(Count("pk")).order_by()))
+    known = list(encryption.wrapping_keys())
+    return Standing(
+        current=known[0],
+        by_key=dict(sorted(counted.items())),
+        unneeded=tuple(key_id for key_id in known[1:] if not counted[key_id]),
+    )
+
+
+def rewrap(*, advance: Callable[[int], object] = int) -> int:
+    """Bring every live key under the newest of VAULT_KEYS; how many were not yet.
+
+    Can be stopped at any point and run again: each batch commits, and what is done is not done again.
+    Args:   advance: told the size of each batch when it is done.
+    Raises: UnknownWrappingKey: before anything is changed, if a live key needs one that VAULT_KEYS lacks.
+    Locks:  the rows of a batch, in pk order; shredding waits for them and then finds its row.
+    """
+    for key_id in standing().by_key:
+        if key_id not in encryption.wrapping_keys():
+            raise UnknownWrappingKey(key_id)
+    done = 0
+    while batch := _rewrap_data_keys():
+        done += batch
+        advance(batch)
+    while batch := _rewrap_household_keys():
+        done += batch
+        advance(batch)
+    return done
+
+
+def _live_data_keys() -> QuerySet[DataKey]:
+    return DataKey.objects.filter(wrapped_key__isnull=False)
+
+
+def _live_household_keys() -> QuerySet[HouseholdKey]:
+    return HouseholdKey.objects.filter(wrapped_key__isnull=False)
+
+
+@transaction.atomic
+def _rewrap_data_keys() -> int:
+    rows = list(
+        _live_data_keys().exclude(wrapping_key_id=_current()).order_by("pk").select_for_update()[:BATCH]
+    )
+    for row in rows:
+        row.wrapping_key_id, row.wrapped_key = _wrapped_again(row, subject=row.subject)
+    DataKey.objects.bulk_update(rows, ["wrapping_key_id", "wrapped_key"])
+    return len(rows)
+
+
+@transaction.atomic
+def _rewrap_household_keys() -> int:
+    rows = list(
+        _live_household_keys().exclude(wrapping_key_id=_current()).order_by("pk").select_for_update()[:BATCH]
+    )
+    for row in rows:
+        subject = households.wrapped_as(row.scope)
+        row.wrapping_key_id, row.wrapped_key = _wrapped_again(row, subject=subject)
+    HouseholdKey.objects.bulk_update(rows, ["wrapping_key_id", "wrapped_key"])
+    return len(rows)
+
+
+def _wrapped_again(row: DataKey | HouseholdKey, *, subject: str) -> tuple[str, bytes]:
+    key = encryption.unwrap(bytes(row.wrapped_key or b""), key_id=row.wrapping_key_id, subject=subject)
+    return encryption.wrap(key, subject=subject)
+
+
+def _current() -> str:
+    return next(iter(encryption.wrapping_keys()))

@@ -1,0 +1,86 @@
+"""Hand sealed parcels over to a carrier: make the manifest and its form, or say that the driver has them."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from common import clock
+from common.base_command import KeydeskCommand
+from common.errors import InputError
+from fulfillment.postage import gateways
+from fulfillment.postage.gateways.scan_forms import forms_of
+from fulfillment.shipments.models import Manifest
+from fulfillment.warehouse.services.manifests import hand_over, make_form, make_manifest
+from inventory.models import Warehouse
+
+ACTOR = "staff:command"
+
+
+class Command(KeydeskCommand):
+    help = (
+        "Make the manifest of sealed parcels of one carrier, or say with --hand-over that the carrier has it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--carrier", help="as the vendor spells it, such as USPS")
+        what.add_argument("--hand-over", metavar="CODE", help="the manifest that the driver has taken")
+        what.add_argument("--form", metavar="CODE", help="look how far the form of a manifest is")
+        parser.add_argument("--warehouse", help="the code of the door they leave from")
+        parser.add_argument(
+            "--without-form", action="store_true", help="a list of ours, although the carrier makes forms"
+        )
+        parser.add_argument("--output", type=Path, help="where the form's PDF is written")
+
+    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+        now = clock.now()
+        if options["hand_over"]:
+            parcels = hand_over(code=options["hand_over"], actor=ACTOR, now=now)
+            return {"manifest": options["hand_over"], "handed_over": parcels}
+        if options["form"]:
+            manifest, left_out = self._existing(options["form"]), []
+        else:
+            made = make_manifest(
+                carrier=options["carrier"],
+                warehouse=self._warehouse(options["warehouse"]),
+                with_form=False if options["without_form"] else None,
+                actor=ACTOR,
+                now=now,
+            )
+            manifest, left_out = made.manifest, [vars(one) for one in made.left_out]
+        if manifest.has_form:
+            make_form(manifest_id=manifest.pk, forms=forms_of(gateways.from_environment()), now=now)
+            manifest.refresh_from_db()
+        return {
+            "manifest": manifest.code,
+            "state": manifest.state,
+            "parcels": manifest.shipments.count(),
+            "left_out": left_out,
+            "form": self._written(manifest, options["output"]),
+        }
+
+    def _existing(self, code: str) -> Manifest:
+        found = Manifest.objects.filter(code=code).first()
+        if found is None:
+            raise InputError("--form", f"there is no manifest {code}.", remedy="Look at its paper again.")
+        return found
+
+    def _warehouse(self, code: str | None) -> Warehouse | None:
+        if code is None:
+            return None
+        found = Warehouse.objects.filter(code=code.upper()).first()
+        if found is None:
+            known = ", ".join(Warehouse.objects.order_by("code").values_list("code", flat=True)) or "none yet"
+            raise InputError("--warehouse", f"there is no warehouse {code!r}.", remedy=f"Known: {known}.")
+        return found
+
+    def _written(self, manifest: Manifest, output: Path | None) -> str | None:
+        if output is None or manifest.form is None:
+            return None
+        try:
+            output.write_bytes(bytes(manifest.form))
+        except OSError as error:
+            raise InputError(output, f"cannot be written: {error.strerror}.") from None
+        return str(output)

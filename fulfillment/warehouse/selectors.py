@@ -1,0 +1,293 @@
+"""What the packing table shows: lists to walk, parcels on the table, what waits to leave. Reads only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Count, Q
+
+from fulfillment.shipments.errors import NotExpectedBack, UnknownLabel, UnknownPickList
+from fulfillment.shipments.models import LabelPurchase, Manifest, ParcelUnit, PickList, Shipment
+from fulfillment.shipments.rules.manifests import ManifestState
+from fulfillment.shipments.rules.states import LABEL_STATES, OUT_STATES, ShipmentState
+from fulfillment.warehouse.rules.scans import Thing, label_code, thing_of
+from inventory.models import Transfer
+
+
+@dataclass(frozen=True)
+class Line:
+    """One key to fetch. `bin` is empty for a key that was never put away."""
+
+    bin: str
+    sku: str
+    serial: str
+    parcel: str
+    is_picked: bool
+    is_packed: bool
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A pick list as it is walked: its keys in the order of their bins."""
+
+    lines: Sequence[Line]
+
+    @property
+    def left(self) -> int:
+        return sum(not (line.is_picked or line.is_packed) for line in self.lines)
+
+
+def walk(code: str) -> Walk:
+    """A pick list's lines by bin, then model, then serial. Two queries. Raises: UnknownPickList."""
+    rows = list(
+        ParcelUnit.objects.filter(shipment__pick_list__code=code)
+        .exclude(shipment__state=ShipmentState.CANCELLED)
+        .select_related("shipment", "unit__key_model")
+    )
+    if not rows and not PickList.objects.filter(code=code).exists():
+        raise UnknownPickList(code)
+    bins = _bins([row.unit_id for row in rows])
+    lines = [
+        Line(
+            bin=bins.get(row.unit_id, ""),
+            sku=row.unit.key_model.sku,
+            serial=row.unit.serial,
+            parcel=row.shipment.code,
+            is_picked=row.picked_at is not None,
+            is_packed=row.packed_at is not None,
+        )
+        for row in rows
+    ]
+    return Walk(sorted(lines, key=lambda line: (line.bin, line.sku, line.serial)))
+
+
+def _bins(unit_ids: Sequence[int]) -> dict[int, str]:
+    latest = Transfer.objects.filter(unit__in=unit_ids, to_bin__isnull=False).latest_of_their_units()
+    return {transfer.unit_id: str(transfer.to_bin) for transfer in latest.select_related("to_bin__warehouse")}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key that a parcel wants, and whether it is in it."""
+
+    sku: str
+    serial: str
+    is_picked: bool
+    is_packed: bool
+
+
+@dataclass(frozen=True)
+class OnTheTable:
+    """A parcel as the packer sees it. Nothing of the recipient but the country: the label says the rest.
+
+    `packer` is who began it, `stop` why it must not be packed or sent (empty: go on).
+    """
+
+    parcel: str
+    state: str
+    carrier: str
+    service: str
+    tracking_code: str
+    country: str
+    keys: Sequence[Key]
+    seal_number: str
+    sealed_at: datetime | None
+    packer: str
+    pick_list: str
+    manifest: str
+    handed_over_at: datetime | None
+    stop: str
+
+
+def on_the_table(label: str) -> OnTheTable:
+    """The parcel whose label or slip was scanned. Two queries. Raises: UnknownLabel."""
+    code = label_code(label)
+    purchases = (
+        LabelPurchase.objects.outbound()
+        .filter(state__in=sorted(LABEL_STATES))
+        .select_related("shipment__claim", "shipment__pick_list", "shipment__manifest")
+    )
+    by = {"shipment__code": code} if thing_of(code) is Thing.PARCEL else {"tracking_code": code}
+    purchase = purchases.filter(**by).first()
+    if purchase is None:
+        raise UnknownLabel(code)
+    shipment = purchase.shipment
+    rows = list(shipment.contents.select_related("unit__key_model").order_by("unit__key_model__sku", "pk"))
+    return OnTheTable(
+        parcel=shipment.code,
+        state=shipment.state,
+        carrier=purchase.carrier,
+        service=purchase.service,
+        tracking_code=purchase.tracking_code,
+        country=shipment.claim.country,
+        keys=[
+            Key(
+                row.unit.key_model.sku,
+                row.unit.serial,
+                row.picked_at is not None,
+                row.packed_at is not None,
+            )
+            for row in rows
+        ],
+        seal_number=shipment.seal_number,
+        sealed_at=shipment.sealed_at,
+        packer=next((row.packed_by for row in rows if row.packed_at is not None), ""),
+        pick_list=shipment.pick_list.code if shipment.pick_list else "",
+        manifest=shipment.manifest.code if shipment.manifest else "",
+        handed_over_at=shipment.handed_over_at,
+        stop=_stop(purchase, rows),
+    )
+
+
+def _stop(purchase: LabelPurchase, rows: Sequence[ParcelUnit]) -> str:
+    shipment = purchase.shipment
+    if shipment.state != ShipmentState.LABELLED:
+        return f"The parcel is {ShipmentState(shipment.state).label}."
+    if purchase.state != "bought":
+        return "The money of its label is being asked back. Take it out of the pile."
+    if any(row.unit.held_for != shipment.claim.code for row in rows):
+        return "One of its keys was recalled. Scan the keys again; another takes its place if there is one."
+    return ""
+
+
+@dataclass(frozen=True)
+class KeySent:
+    """A key that was sent in a parcel, and whether it was found in it when that came back."""
+
+    sku: str
+    serial: str
+    is_found: bool = False
+
+
+@dataclass(frozen=True)
+class ComingBack:
+    """A parcel that may have come back: what the books say of it, and the keys that were in it."""
+
+    parcel: str
+    state: str
+    keys: Sequence[KeySent]
+
+
+def coming_back(label: str) -> ComingBack:
+    """The parcel whose label, return label or slip was scanned. Two queries.
+
+    Raises: UnknownLabel. NotExpectedBack: it has not left, or is back already.
+    """
+    code = label_code(label)
+    if thing_of(code) is Thing.PARCEL:
+        found = Shipment.objects.filter(code=code)
+    else:
+        found = Shipment.objects.filter(
+            purchases__tracking_code=code, purchases__state__in=sorted(LABEL_STATES)
+        )
+    shipment = found.first() if code else None
+    if shipment is None:
+        raise UnknownLabel(code)
+    if shipment.state not in OUT_STATES:
+        raise NotExpectedBack(shipment.code, ShipmentState(shipment.state).label)
+    keys = shipment.contents.select_related("unit__key_model").order_by("unit__key_model__sku", "pk")
+    return ComingBack(
+        parcel=shipment.code,
+        state=ShipmentState(shipment.state).label,
+        keys=[KeySent(row.unit.key_model.sku, row.unit.serial) for row in keys],
+    )
+
+
+@dataclass(frozen=True)
+class ToHandOver:
+    """Sealed parcels of one carrier at one door that are on no manifest."""
+
+    carrier: str
+    warehouse: str
+    parcels: int
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How much waits at each step of the floor, with the manifests that are open."""
+
+    to_pick: int
+    to_pack: int
+    to_hand_over: Sequence[ToHandOver]
+    coming_back: int
+    manifests: Sequence[Manifest]
+
+
+@dataclass(frozen=True)
+class OpenList:
+    """A pick list that somebody walks with or may walk with."""
+
+    code: str
+    picker: str
+    parcels: int
+    sealed: int
+
+
+@dataclass(frozen=True)
+class ToPick:
+    """How many parcels are on no list, and the lists there are, oldest first."""
+
+    parcels: int
+    lists: Sequence[OpenList]
+
+
+def to_pick() -> ToPick:
+    """What waits for whoever has no list in hand; one query, for it is part of a scan's answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TO_PICK, {"labelled": ShipmentState.LABELLED})
+        rows = cursor.fetchall()
+    return ToPick(rows[0][0], [OpenList(*row[1:]) for row in rows if row[1] is not None])
+
+
+# One row at least, so that the number is there without any list.
+_TO_PICK = """
+    SELECT (
+            SELECT count(*) FROM shipping_shipment
+            WHERE state = %(labelled)s AND manifest_id IS NULL AND sealed_at IS NULL AND pick_list_id IS NULL
+        ),
+        list.code, list.picker, count(parcel.id), count(parcel.id) FILTER (WHERE parcel.sealed_at IS NOT NULL)
+    FROM (VALUES (true)) AS here
+        LEFT JOIN shipping_picklist AS list ON list.closed_at IS NULL
+        LEFT JOIN shipping_shipment AS parcel ON parcel.pick_list_id = list.id
+    GROUP BY list.id
+    ORDER BY list.created_at
+"""
+
+
+def waiting() -> Waiting:
+    """What waits now: labelled parcels on no list, parcels begun or listed, sealed ones. Three queries.
+
+    Each manifest has its `parcels` counted.
+    """
+    here = Q(state=ShipmentState.LABELLED, manifest=None, sealed_at=None)
+    returning = Q(state=ShipmentState.RETURNING)
+    counts = Shipment.objects.filter(here | returning).aggregate(
+        to_pick=Count("pk", filter=here & Q(pick_list=None)),
+        to_pack=Count("pk", filter=here & Q(pick_list__isnull=False)),
+        coming_back=Count("pk", filter=returning),
+    )
+    sealed = (
+        LabelPurchase.objects.filter(
+            state="bought",
+            shipment__state=ShipmentState.LABELLED,
+            shipment__manifest=None,
+            shipment__sealed_at__isnull=False,
+        )
+        .values_list("carrier", "shipment__warehouse__code")
+        .annotate(parcels=Count("pk"))
+        .order_by("carrier", "shipment__warehouse__code")
+    )
+    manifests = (
+        Manifest.objects.exclude(state__in=[ManifestState.HANDED_OVER, ManifestState.FAILED])
+        .defer("form")
+        .annotate(parcels=Count("shipments"))
+        .order_by("created_at")
+    )
+    return Waiting(
+        to_pick=counts["to_pick"],
+        to_pack=counts["to_pack"],
+        coming_back=counts["coming_back"],
+        to_hand_over=[ToHandOver(carrier, door or "", parcels) for carrier, door, parcels in sealed],
+        manifests=list(manifests),
+    )

@@ -1,0 +1,338 @@
+"""Packing by scanning: a key goes with a label, and then a seal on the parcel.
+
+A scan is one call and takes effect once (scans.py). It can be taken back until the parcel is on a manifest.
+Each call is a transaction of its own; its refusals are FloorErrors, whose sentence goes to the screen.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from fulfillment.shipments.errors import (
+    AlreadyDone,
+    NotToPack,
+    ParcelIncomplete,
+    ParcelTaken,
+    TooLateToUndo,
+    UnknownLabel,
+    UnknownScan,
+    WrongKey,
+    WrongSeal,
+    WrongThing,
+)
+from fulfillment.shipments.models import FloorScan, LabelPurchase, ParcelUnit, Shipment
+from fulfillment.shipments.rules.states import LABEL_STATES, PurchaseState, ShipmentState
+from fulfillment.shipments.services.contents import is_its_own, take_over_changes
+from fulfillment.warehouse.rules.scans import (
+    Thing,
+    clean_scan,
+    is_seal,
+    label_code,
+    next_step,
+    still_missing,
+    thing_of,
+)
+from fulfillment.warehouse.services import idempotent_scans
+from fulfillment.warehouse.services.idempotent_scans import Answer
+from fulfillment.warehouse.services.unit_swaps import exchange, why_not
+from inventory.models import Unit
+from inventory.rules import Account, Reason
+from inventory.services import movements
+
+Verb = FloorScan.Verb
+
+
+def pack(*, key: str, label: str, serial: str, actor: str, now: datetime, take_over: bool = False) -> Answer:
+    """Put a key into the parcel whose label was scanned. Three queries; more when keys are exchanged.
+
+    Another key of the same model may take the place of the one reserved: from the shelf, or from another
+    parcel, which then gets the first one.
+
+    Args:    key: made up by the sender, new for each scan; the same again is answered and does nothing.
+             label: the bar code of the label, or the parcel's own code from the slip.
+             take_over: go on with a parcel that somebody else began.
+    Raises:  UnknownLabel, WrongThing, NotToPack, ParcelTaken, WrongKey, AlreadyDone, MovedMeanwhile;
+             UnknownSerial, NotSwappable of the inventory.
+    Locks:   the parcel's row; in an exchange then both units, oldest first.
+    """
+    serial, scanned = clean_scan(serial), f"pack {label_code(label)} {clean_scan(serial)}"
+    return idempotent_scans.once(
+        lambda: _pack(
+            key, label=label, serial=serial, scanned=scanned, actor=actor, now=now, take_over=take_over
+        ),
+        key=key,
+        scanned=scanned,
+    )
+
+
+def _pack(
+    key: str, *, label: str, serial: str, scanned: str, actor: str, now: datetime, take_over: bool
+) -> Answer:
+    if thing_of(serial) in (Thing.PARCEL, Thing.SEAL, Thing.OTHER):
+        raise WrongThing(serial, is_a=thing_of(serial).name.lower(), due="key")
+    rows = lock_parcel(label)
+    shipment = rows[0].shipment
+    _check_packable(shipment, rows, actor=actor, take_over=take_over)
+    row, replaced = _place_for(serial, rows, shipment, actor=actor, now=now)
+    movements.check([row.unit], to_account=Account.PACKED, reason=Reason.PACK, reference=None)
+    movements.apply(
+        [row.unit], to_account=Account.PACKED, reason=Reason.PACK, reference=None, actor=actor, now=now
+    )
+    done = 1 + sum(other.packed_at is not None for other in rows)
+    answer = Answer(
+        key=key,
+        verb=Verb.PACK,
+        parcel=shipment.code,
+        serial=row.unit.serial,
+        swapped_for=replaced.serial if replaced else "",
+        done=done,
+        of=len(rows),
+        next=next_step(packed=done, of=len(rows)),
+    )
+    idempotent_scans.mark_key(
+        answer,
+        row_id=row.pk,
+        was_unit_id=replaced.pk if replaced else row.unit_id,
+        shipment_id=shipment.pk,
+        unit_id=row.unit_id,
+        picked=(row.picked_at, row.picked_by) if row.picked_at else None,
+        packed=(now, actor),
+        scanned=scanned,
+        actor=actor,
+        now=now,
+    )
+    return answer
+
+
+def seal(*, key: str, label: str, seal_number: str, actor: str, now: datetime) -> Answer:
+    """Close a parcel whose keys are all in it, with the seal that its slip names. Two queries.
+
+    A parcel whose slip was not printed yet takes the number that is scanned.
+
+    Raises: UnknownLabel, NotToPack, ParcelIncomplete, WrongSeal, AlreadyDone.
+    Locks:  the parcel's row.
+    """
+    number, scanned = clean_scan(seal_number), f"seal {label_code(label)} {clean_scan(seal_number)}"
+    return idempotent_scans.once(
+        lambda: _seal(key, label=label, number=number, scanned=scanned, actor=actor, now=now),
+        key=key,
+        scanned=scanned,
+    )
+
+
+def _seal(key: str, *, label: str, number: str, scanned: str, actor: str, now: datetime) -> Answer:
+    rows = lock_parcel(label)
+    shipment = rows[0].shipment
+    _check_to_pack(shipment)
+    missing = [row.unit.key_model.sku for row in rows if row.packed_at is None]
+    if missing:
+        raise ParcelIncomplete(shipment.code, still_missing(missing))
+    if not is_seal(number):
+        raise WrongSeal(number, shipment.code, "it is no seal number (4 to 20 of A-Z, 0-9 and -).")
+    if shipment.seal_number and number != shipment.seal_number:
+        raise WrongSeal(
+            number,
+            shipment.code,
+            f"the slip inside names {shipment.seal_number}. Use that seal, or print the slip again.",
+        )
+    answer = Answer(
+        key=key,
+        verb=Verb.SEAL,
+        parcel=shipment.code,
+        seal=number,
+        done=len(rows),
+        of=len(rows),
+        next=next_step(packed=len(rows), of=len(rows), is_sealed=True),
+    )
+    idempotent_scans.mark_seal(
+        answer,
+        shipment_id=shipment.pk,
+        number=number,
+        sealed=(now, actor),
+        scanned=scanned,
+        actor=actor,
+        now=now,
+    )
+    return answer
+
+
+def undo(*, key: str, scan_key: str, actor: str, now: datetime) -> Answer:
+    """Take a scan back: a pick, a key packed, or a seal. The key goes back to where it stood before.
+
+    Args:   key: of this scan; scan_key: of the one taken back.
+    Raises: UnknownScan: none such, or undone. TooLateToUndo: the parcel is sealed (undo that first), on a
+            manifest or gone.
+    Locks:  the parcel's row.
+    """
+    scanned = f"undo {clean_scan(scan_key)}"
+    return idempotent_scans.once(
+        lambda: _undo(key, scan_key=scan_key, scanned=scanned, actor=actor, now=now),
+        key=key,
+        scanned=scanned,
+    )
+
+
+def _undo(key: str, *, scan_key: str, scanned: str, actor: str, now: datetime) -> Answer:
+    scan = FloorScan.objects.filter(key=scan_key, undone_by=None).exclude(verb=Verb.UNDO).first()
+    if scan is None or scan.shipment_id is None:
+        raise UnknownScan(scan_key)
+    rows = _locked(ParcelUnit.objects.filter(shipment=scan.shipment_id))
+    shipment = rows[0].shipment
+    if shipment.state != ShipmentState.LABELLED or shipment.manifest_id is not None:
+        raise TooLateToUndo(
+            f"parcel {shipment.code} is on a manifest or has left. Take it off the manifest first."
+        )
+    if scan.verb == Verb.SEAL:
+        answer = _answer_undo(key, shipment, rows, next="seal")
+        if shipment.sealed_at is None:
+            raise UnknownScan(scan_key)
+        idempotent_scans.mark_seal(
+            answer,
+            shipment_id=shipment.pk,
+            number=shipment.seal_number,
+            sealed=None,
+            scanned=scanned,
+            actor=actor,
+            now=now,
+            undoes=scan.pk,
+        )
+        return answer
+    if shipment.sealed_at is not None:
+        raise TooLateToUndo(f"parcel {shipment.code} is sealed. Undo the seal first.")
+    row = next((row for row in rows if row.unit_id == scan.unit_id), None)
+    if row is None:
+        raise UnknownScan(scan_key)
+    return _undo_key(key, scan, row, rows, scanned=scanned, actor=actor, now=now)
+
+
+def _undo_key(
+    key: str,
+    scan: FloorScan,
+    row: ParcelUnit,
+    rows: Sequence[ParcelUnit],
+    *,
+    scanned: str,
+    actor: str,
+    now: datetime,
+) -> Answer:
+    shipment, unit = row.shipment, row.unit
+    picked = (row.picked_at, row.picked_by) if row.picked_at else None
+    if scan.verb == Verb.PACK:
+        movements.check([unit], to_account=Account.RESERVED, reason=Reason.UNPACK, reference=None)
+        movements.apply(
+            [unit], to_account=Account.RESERVED, reason=Reason.UNPACK, reference=None, actor=actor, now=now
+        )
+        row.packed_at = None
+    elif row.packed_at is not None:
+        raise TooLateToUndo(f"key {unit.serial} is packed. Undo that first.")
+    else:
+        picked = None
+    answer = _answer_undo(
+        key, shipment, rows, next="pack" if scan.verb == Verb.PACK else "pick", serial=unit.serial
+    )
+    idempotent_scans.mark_key(
+        answer,
+        row_id=row.pk,
+        was_unit_id=unit.pk,
+        shipment_id=shipment.pk,
+        unit_id=unit.pk,
+        picked=picked,
+        packed=None,
+        scanned=scanned,
+        actor=actor,
+        now=now,
+        undoes=scan.pk,
+    )
+    return answer
+
+
+def _answer_undo(
+    key: str, shipment: Shipment, rows: Sequence[ParcelUnit], *, next: str, serial: str = ""
+) -> Answer:
+    packed = sum(row.packed_at is not None for row in rows)
+    return Answer(
+        key=key,
+        verb=Verb.UNDO,
+        parcel=shipment.code,
+        serial=serial,
+        seal=shipment.seal_number,
+        done=packed,
+        of=len(rows),
+        next=next,
+    )
+
+
+def lock_parcel(label: str) -> list[ParcelUnit]:
+    """The keys of the parcel with this label or code, its row locked.
+
+    Raises: UnknownLabel, WrongThing.
+    """
+    code = label_code(label)
+    thing = thing_of(code)
+    if thing is Thing.PARCEL:
+        found = ParcelUnit.objects.filter(shipment__code=code)
+    elif thing is Thing.LABEL:
+        found = ParcelUnit.objects.filter(
+            shipment__purchases__tracking_code=code, shipment__purchases__state__in=sorted(LABEL_STATES)
+        )
+    elif thing is Thing.OTHER:
+        raise UnknownLabel(code)
+    else:
+        raise WrongThing(code, is_a=thing.name.lower(), due="label")
+    rows = _locked(found)
+    if not rows:
+        if Unit.objects.filter(serial=code).exists():
+            raise WrongThing(code, is_a="key", due="label")
+        raise UnknownLabel(code)
+    return rows
+
+
+def _locked(found: QuerySet[ParcelUnit]) -> list[ParcelUnit]:
+    """Rows of one parcel, locked with the parcel's own: whoever scans for the same parcel waits here.
+
+    The rows must be locked as well: what is not locked is read as it was before the wait.
+    """
+    label = LabelPurchase.objects.outbound().filter(
+        shipment=OuterRef("shipment"), state__in=sorted(LABEL_STATES)
+    )
+    return list(
+        found.select_related("shipment__claim", "unit__key_model")
+        .annotate(label_state=Subquery(label.values("state")[:1]))
+        .order_by("pk")
+        .select_for_update(of=("self", "shipment"), no_key=True)
+    )
+
+
+def _check_packable(shipment: Shipment, rows: Sequence[ParcelUnit], *, actor: str, take_over: bool) -> None:
+    _check_to_pack(shipment)
+    if rows[0].label_state != PurchaseState.BOUGHT:  # type: ignore[attr-defined]  # annotated
+        raise NotToPack(shipment.code, "the money of its label is being asked back")
+    packers = {row.packed_by for row in rows if row.packed_at is not None}
+    if packers - {actor} and not take_over:
+        raise ParcelTaken(shipment.code, sorted(packers - {actor})[0])
+
+
+def _check_to_pack(shipment: Shipment) -> None:
+    if shipment.state != ShipmentState.LABELLED:
+        raise NotToPack(shipment.code, f"it is {ShipmentState(shipment.state).label}")
+    if shipment.sealed_at is not None:
+        raise AlreadyDone(f"Parcel {shipment.code} is sealed")
+    if shipment.claim.held_at is not None:
+        raise NotToPack(shipment.code, "it is held back, for its payment is disputed. Put it aside")
+
+
+def _place_for(
+    serial: str, rows: list[ParcelUnit], shipment: Shipment, *, actor: str, now: datetime
+) -> tuple[ParcelUnit, Unit | None]:
+    """The row that a scanned key fills, and the key it took the place of, if any."""
+    take_over_changes(rows)
+    row = next((row for row in rows if row.unit.serial == serial), None)
+    if row is None:
+        places = [row for row in rows if row.packed_at is None and is_its_own(row)]
+        return exchange(serial, places, goal=shipment.code, actor=actor, now=now)
+    if row.packed_at is not None:
+        raise AlreadyDone(f"Key {serial} is in this parcel")
+    if not is_its_own(row):
+        raise WrongKey(serial, shipment.code, why_not(row.unit))
+    return row, None

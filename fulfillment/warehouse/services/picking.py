@@ -1,0 +1,208 @@
+"""Pick lists: which parcels are fetched in one walk, and the keys fetched for them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from fulfillment.shipments.errors import (
+    AlreadyDone,
+    NothingToPick,
+    PickListTaken,
+    UnknownPickList,
+    WrongKey,
+    WrongThing,
+)
+from fulfillment.shipments.models import FloorScan, ParcelUnit, PickList, Shipment
+from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
+from fulfillment.shipments.services.contents import is_its_own, take_over_changes
+from fulfillment.shipments.services.seal_numbers import assign_seals
+from fulfillment.warehouse.rules.scans import Thing, clean_scan, thing_of
+from fulfillment.warehouse.services import idempotent_scans
+from fulfillment.warehouse.services.idempotent_scans import Answer
+from fulfillment.warehouse.services.unit_swaps import exchange, why_not
+from inventory.models import Unit, Warehouse
+
+Verb = FloorScan.Verb
+# What one person carries in one walk.
+PARCELS_A_LIST = 50
+
+
+def make_pick_list(
+    *,
+    actor: str,
+    now: datetime,
+    warehouse: Warehouse | None = None,
+    at_most: int = PARCELS_A_LIST,
+    carrier: str | None = None,
+) -> PickList:
+    """Put labelled parcels that are on no list onto one, the oldest first, and give each its seal's number.
+
+    Args:   warehouse: parcels sent from there only; None takes them from wherever.
+            carrier: those of one carrier only, so that a list becomes one manifest.
+    Raises: NothingToPick.
+    Locks:  the parcels, skipping those that somebody else is putting onto a list now.
+    """
+    with transaction.atomic(durable=True):
+        waiting = Shipment.objects.filter(
+            state=ShipmentState.LABELLED,
+            pick_list=None,
+            sealed_at=None,
+            manifest=None,
+            claim__held_at__isnull=True,
+        )
+        if warehouse is not None:
+            waiting = waiting.filter(warehouse=warehouse)
+        # A label whose money is asked back is not stuck on anything.
+        waiting = waiting.filter(purchases__state=PurchaseState.BOUGHT)
+        if carrier is not None:
+            waiting = waiting.filter(purchases__carrier=carrier, purchases__state=PurchaseState.BOUGHT)
+        parcels = list(
+            waiting.select_related("claim")
+            .order_by("created_at", "id")
+            .select_for_update(of=("self",), skip_locked=True, no_key=True)[:at_most]
+        )
+        if not parcels:
+            raise NothingToPick
+        made = PickList.objects.create(warehouse=warehouse, created_by=actor, created_at=now)
+        Shipment.objects.filter(pk__in=[parcel.pk for parcel in parcels]).update(pick_list=made)
+        assign_seals(parcels)
+    return made
+
+
+def take_pick_list(*, code: str, actor: str, now: datetime, take_over: bool = False) -> None:
+    """Walk with a pick list. One person has it at a time.
+
+    Args:   take_over: from whoever has it.
+    Raises: UnknownPickList. PickListTaken: somebody else has it.
+    Locks:  none; the conditional update says who got it.
+    """
+    free = Q() if take_over else Q(picker="") | Q(picker=actor)
+    if not PickList.objects.filter(free, code=code, closed_at=None).update(picker=actor, taken_at=now):
+        _mine(code, actor)
+
+
+def put_back_pick_list(*, code: str, actor: str, now: datetime) -> PickList:
+    """Give a list up for somebody else; what was picked stays picked.
+
+    Raises: UnknownPickList, PickListTaken.
+    """
+    _mine(code, actor)
+    PickList.objects.filter(code=code, picker=actor).update(picker="", taken_at=None)
+    return PickList.objects.get(code=code)
+
+
+def close_pick_list(*, code: str, actor: str, now: datetime) -> int:
+    """The walk is over: parcels of which nothing was packed are free for another list; how many.
+
+    Raises: UnknownPickList, PickListTaken.
+    """
+    with transaction.atomic(durable=True):
+        mine = _mine(code, actor)
+        begun = ParcelUnit.objects.filter(packed_at__isnull=False).values("shipment")
+        left = Shipment.objects.filter(pick_list=mine, state=ShipmentState.LABELLED, sealed_at=None).exclude(
+            pk__in=begun
+        )
+        ParcelUnit.objects.filter(shipment__in=left).update(picked_at=None, picked_by="")
+        freed = left.update(pick_list=None)
+        PickList.objects.filter(pk=mine.pk).update(closed_at=now)
+    return freed
+
+
+def pick(*, key: str, pick_list: str, serial: str, actor: str, now: datetime) -> Answer:
+    """Take a key from its bin for a list. Two queries; more when it is not the one the list names.
+
+    Any key of a model that the list still lacks will do: the two are exchanged, as in packing.
+
+    Args:   key: made up by the sender, new for each scan; the same again is answered and does nothing.
+    Raises: UnknownPickList, PickListTaken, WrongThing, WrongKey, AlreadyDone, MovedMeanwhile;
+            UnknownSerial, NotSwappable of the inventory.
+    """
+    serial = clean_scan(serial)
+    scanned = f"pick {pick_list} {serial}"
+    return idempotent_scans.once(
+        lambda: _pick(key, pick_list, serial=serial, scanned=scanned, actor=actor, now=now),
+        key=key,
+        scanned=scanned,
+    )
+
+
+def _pick(key: str, code: str, *, serial: str, scanned: str, actor: str, now: datetime) -> Answer:
+    if thing_of(serial) in (Thing.PARCEL, Thing.SEAL, Thing.OTHER):
+        raise WrongThing(serial, is_a=thing_of(serial).name.lower(), due="key")
+    rows = _locked_rows(code, actor)
+    row, replaced = _place_for(serial, rows, code, actor=actor, now=now)
+    done = 1 + sum(_is_picked(other) for other in rows if other is not row)
+    answer = Answer(
+        key=key,
+        verb=Verb.PICK,
+        parcel=row.shipment.code,
+        serial=serial,
+        swapped_for=replaced.serial if replaced else "",
+        done=done,
+        of=len(rows),
+        next="pick" if done < len(rows) else "pack",
+    )
+    idempotent_scans.mark_key(
+        answer,
+        row_id=row.pk,
+        was_unit_id=replaced.pk if replaced else row.unit_id,
+        shipment_id=row.shipment_id,
+        unit_id=row.unit_id,
+        picked=(now, actor),
+        packed=None,
+        scanned=scanned,
+        actor=actor,
+        now=now,
+    )
+    return answer
+
+
+def _locked_rows(code: str, actor: str) -> list[ParcelUnit]:
+    """What a list asks for, the list's row locked; two who scan for one list wait for each other."""
+    rows = list(
+        ParcelUnit.objects.filter(
+            shipment__pick_list__code=code,
+            shipment__pick_list__closed_at=None,
+            shipment__state=ShipmentState.LABELLED,
+        )
+        .select_related("shipment__claim", "shipment__pick_list", "unit__key_model")
+        .order_by("shipment__created_at", "shipment_id", "pk")
+        .select_for_update(of=("self", "shipment__pick_list"), no_key=True)
+    )
+    if not rows:
+        raise UnknownPickList(code)
+    listed = rows[0].shipment.pick_list
+    picker = listed.picker if listed else ""
+    if picker != actor:
+        raise PickListTaken(code, picker)
+    take_over_changes(rows)
+    return rows
+
+
+def _place_for(
+    serial: str, rows: Sequence[ParcelUnit], code: str, *, actor: str, now: datetime
+) -> tuple[ParcelUnit, Unit | None]:
+    row = next((row for row in rows if row.unit.serial == serial), None)
+    if row is None:
+        places = [row for row in rows if not _is_picked(row) and is_its_own(row)]
+        return exchange(serial, places, goal=f"{code}", actor=actor, now=now)
+    if _is_picked(row):
+        raise AlreadyDone(f"Key {serial} is picked for this list")
+    if not is_its_own(row):
+        raise WrongKey(serial, row.shipment.code, why_not(row.unit))
+    return row, None
+
+
+def _is_picked(row: ParcelUnit) -> bool:
+    return row.picked_at is not None or row.packed_at is not None
+
+
+def _mine(code: str, actor: str) -> PickList:
+    found = PickList.objects.filter(code=code, closed_at=None).first()
+    if found is None:
+        raise UnknownPickList(code)
+    if found.picker != actor:
+        raise PickListTaken(code, found.picker)
+    return found

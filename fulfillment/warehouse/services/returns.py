@@ -1,0 +1,79 @@
+"""What comes back: scanned in at our own door, its keys into quarantine, never to stock again (I8)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from fulfillment.claims.models import Claim
+from fulfillment.claims.services.shipment_callbacks import record_returning
+from fulfillment.shipments.errors import NotExpectedBack
+from fulfillment.shipments.models import Case, Shipment
+from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.rules.states import OUT_STATES, ShipmentState
+from fulfillment.shipments.services.cases import open_case
+from fulfillment.shipments.services.split_shipments import others_of
+from fulfillment.warehouse.services.packing import lock_parcel
+from inventory.rules import Account
+from inventory.services.quarantine import quarantine
+from inventory.services.scan_input import clean_scanned
+
+_WITH_CARRIER = (Account.IN_TRANSIT, Account.DELIVERED, Account.LOST)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """A parcel taken in: the keys that were in it, those that were not, and those it never had."""
+
+    shipment: Shipment
+    quarantined: Sequence[str]
+    missing: Sequence[str]
+    strange: Sequence[str]
+
+
+def take_in(
+    *, label: str, serials: Sequence[str], actor: str, now: datetime, bin_label: str | None = None
+) -> Intake:
+    """A parcel came back and was opened: its keys go into quarantine, whoever they are from.
+
+    A key that is not in it stays with the carrier in the books, and is a case; so is one that was never in
+    it. Scanned in again, a parcel that is back changes nothing.
+
+    Args:    serials: what was found in it, by scan; none if it came empty.
+             bin_label: the quarantine bin they go into.
+    Raises:  UnknownLabel, WrongThing. NotExpectedBack: it has not left by the carrier's word.
+             BadSerials, UnknownSerial, UnknownBin, WrongBin of the inventory.
+    Locks:   the claim's row, the parcel's, then the units.
+    After commit: the claim is returned, and the case of the return is open: a person decides what next.
+    """
+    found = clean_scanned(serials)
+    with transaction.atomic(durable=True):
+        rows = lock_parcel(label)
+        shipment = rows[0].shipment
+        claim = Claim.objects.select_for_update(no_key=True).get(pk=shipment.claim_id)
+        wanted = {row.unit.serial: row.unit for row in rows}
+        if shipment.state == ShipmentState.BACK:
+            return Intake(shipment, [], [], [])
+        if shipment.state not in OUT_STATES:
+            raise NotExpectedBack(shipment.code, ShipmentState(shipment.state).label)
+        if found:
+            quarantine(serials=found, actor=actor, now=now, reference=shipment.code, bin_label=bin_label)
+        missing = [
+            serial for serial in wanted if serial not in found and wanted[serial].account in _WITH_CARRIER
+        ]
+        strange = [serial for serial in found if serial not in wanted]
+        Shipment.objects.filter(pk=shipment.pk).update(state=ShipmentState.BACK, updated_at=now)
+        shipment.state = ShipmentState.BACK
+        if not others_of(shipment).exclude(state=ShipmentState.BACK).exists():
+            record_returning(claim, problem="it came back to us", now=now)
+        _open_cases(shipment, missing=missing, strange=strange, now=now)
+    return Intake(shipment, [serial for serial in found if serial in wanted], missing, strange)
+
+
+def _open_cases(shipment: Shipment, *, missing: Sequence[str], strange: Sequence[str], now: datetime) -> None:
+    if not Case.objects.filter(shipment=shipment, reason=CaseReason.RETURNED).exists():
+        open_case(shipment=shipment, reason=CaseReason.RETURNED, detail="scanned in", now=now)
+    if missing or strange:
+        detail = f"returned without {len(missing)} of its keys, with {len(strange)} of others"
+        open_case(shipment=shipment, reason=CaseReason.WRONG_KEYS, detail=detail, now=now)

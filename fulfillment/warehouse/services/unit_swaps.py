@@ -1,0 +1,81 @@
+"""A key in hand takes the place of the one that was reserved: stock and parcels change together."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from fulfillment.shipments.errors import WrongKey, WrongThing
+from fulfillment.shipments.models import LabelPurchase, ParcelUnit, Shipment
+from fulfillment.shipments.rules.states import ShipmentState
+from fulfillment.warehouse.rules.scans import label_code
+from inventory.errors import UnknownSerial
+from inventory.models import Unit
+from inventory.rules import Account
+from inventory.services.reservations import swap
+
+_WHY_NOT = {
+    Account.HELD: "it is recalled. Put it into quarantine, and scan another of the same model.",
+    Account.QUARANTINE: "it is in quarantine. Put it back there.",
+    Account.PACKED: "it is packed in another parcel by the books. Put it aside and tell the stock keeper.",
+    Account.LOST: "it was lost, and must not be given out. Put it into quarantine.",
+    Account.MISSING: "it was missing, and must not be given out. Put it into quarantine.",
+}
+
+
+def why_not(unit: Unit) -> str:
+    """Why a key that stands there is not packed, and what to do with it."""
+    return _WHY_NOT.get(
+        Account(unit.account), f"it stands in {unit.account}. Put it aside and tell the stock keeper."
+    )
+
+
+def exchange(
+    serial: str, places: Sequence[ParcelUnit], *, goal: str, actor: str, now: datetime
+) -> tuple[ParcelUnit, Unit]:
+    """Let the scanned key fill the first of these places that wants one of its model.
+
+    If it is reserved for another parcel, that one gets the key it replaces; whether they are picked goes
+    along with the keys.
+
+    Args:    places: not packed (or picked) yet, their keys still reserved for their claims.
+             goal: the parcel or list that the places are of, for the refusal.
+    Returns: the place that the key fills, not saved yet, and the key that it took the place of.
+    Raises:  UnknownSerial. WrongKey: not in stock, or nothing is missing of its model.
+             NotSwappable: somebody took it meanwhile.
+    Locks:   both units, oldest first.
+    """
+    unit = Unit.objects.select_related("key_model").filter(serial=serial).first()
+    if unit is None:
+        if LabelPurchase.objects.filter(tracking_code=label_code(serial)).exists():
+            raise WrongThing(serial, is_a="label", due="key")
+        raise UnknownSerial(serial)
+    if unit.account not in (Account.AVAILABLE, Account.RESERVED):
+        raise WrongKey(serial, goal, why_not(unit))
+    row = next((place for place in places if place.unit.key_model_id == unit.key_model_id), None)
+    if row is None:
+        wanted = ", ".join(sorted({place.unit.key_model.sku for place in places}))
+        rest = f"{wanted} is wanted. Put it back." if wanted else "no key is wanted any more. Put it back."
+        raise WrongKey(serial, goal, f"it is a {unit.key_model.sku}, and {rest}")
+    old, holder = row.unit, row.shipment.claim.code
+    if unit.held_for == holder:
+        # Of the same claim, whose keys go into several parcels: the stock needs no swap, only the parcels.
+        row.unit = unit
+    else:
+        row.unit = swap(holder=holder, old_serial=old.serial, new_serial=serial, actor=actor, now=now)
+        row.unit.key_model = unit.key_model
+    _give_in_exchange(old, row)
+    return row, old
+
+
+def _give_in_exchange(old: Unit, row: ParcelUnit) -> None:
+    """The parcel that the scanned key was meant for gets the other one."""
+    live = Shipment.objects.exclude(state=ShipmentState.CANCELLED)
+    others = ParcelUnit.objects.filter(unit=row.unit_id, shipment__in=live).exclude(pk=row.pk)
+    other = others.order_by("-pk").first()
+    if other is None:
+        row.picked_at, row.picked_by = None, ""
+        return
+    marks = row.picked_at, row.picked_by
+    row.picked_at, row.picked_by = other.picked_at, other.picked_by
+    other.picked_at, other.picked_by = marks
+    other.unit = old
+    other.save(update_fields=["unit", "picked_at", "picked_by"])

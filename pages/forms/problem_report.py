@@ -1,0 +1,27 @@
+"""What is wrong with a parcel."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from fulfillment.tracking.services.delivery_problems import Trouble
+
+
+class TroubleForm(forms.Form):
+    trouble = forms.ChoiceField(
+        label=_("What is wrong?"),
+        widget=forms.RadioSelect,
+        choices=[
+            (Trouble.NOT_ARRIVED.value, _("It has not arrived")),
+            (Trouble.DAMAGED.value, _("The parcel or a key is damaged")),
+            (Trouble.WRONG_KEYS.value, _("These are not the keys I asked for")),
+            (Trouble.SEAL_BROKEN.value, _("The seal is broken, or its number differs from the slip’s")),
+        ],
+        error_messages={
+            "required": _("Say what is wrong."),
+            "invalid_choice": _("Choose one of these."),
+        },
+    )
+
+    @property
+    def chosen(self) -> Trouble:
+        return Trouble(self.cleaned_data["trouble"])

@@ -1,0 +1,295 @@
+"""My standing: the projects that speak for me, what I can say about them, whom I name, and my appeals."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from common import clock
+from common.errors import BadRequest
+from config.models import User
+from fulfillment.claims.selectors import current_campaign, explain
+from pages.forms.country import named
+from pages.forms.free_text import printable
+from pages.verdicts import title_of
+from roster.errors import AlreadyAsked, DelegationRefused, RosterError, UnknownPaper
+from roster.models import Account
+from roster.papers import LONGEST_TEXT, Appeal, Disclaimer
+from roster.rules import COUNTRIES, NEVER_LIFTED
+from roster.selectors import Standing, standing_of
+from roster.services.appeals import make_appeal, withdraw_appeal
+from roster.services.delegations import delegable_projects, delegate, end_delegation
+from roster.services.preferences import disclaim_role, say_where, take_back_disclaimer
+
+
+class AppealForm(forms.Form):
+    """Another look at one rule."""
+
+    rule = forms.ChoiceField(label=gettext_lazy("What should we look at again?"))
+    text = forms.CharField(
+        label=gettext_lazy("What should we know?"),
+        max_length=LONGEST_TEXT,
+        widget=forms.Textarea(attrs={"rows": 5}),
+        help_text=gettext_lazy("A person reads it. Please leave out addresses and phone numbers."),
+        validators=[printable],
+        error_messages={"required": gettext_lazy("Tell us in a few words what we should know.")},
+    )
+
+    def __init__(self, data: Any = None, *, rules: list[str]) -> None:
+        super().__init__(data)
+        self.fields["rule"].choices = [(rule, title_of(rule)) for rule in rules]  # type: ignore[attr-defined]
+
+
+class DelegationForm(forms.Form):
+    """A person behind a project."""
+
+    project = forms.ChoiceField(label=gettext_lazy("Project"))
+    username = forms.CharField(
+        label=gettext_lazy("Their account on the index"),
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+        error_messages={"required": gettext_lazy("Enter the name of their account.")},
+    )
+
+    def __init__(self, data: Any = None, *, projects: list[str]) -> None:
+        super().__init__(data)
+        self.fields["project"].choices = [(name, name) for name in projects]  # type: ignore[attr-defined]
+
+
+class WhereForm(forms.Form):
+    """Where somebody lives, as far as they tell."""
+
+    country = forms.ChoiceField(
+        label=gettext_lazy("Country"),
+        required=False,
+        widget=forms.Select(attrs={"autocomplete": "country"}),
+        error_messages={"invalid_choice": gettext_lazy("Choose a country from the list.")},
+    )
+    time_zone = forms.CharField(
+        label=gettext_lazy("Time zone, like Europe/Berlin"),
+        required=False,
+        max_length=64,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+    )
+
+    def __init__(self, data: Any = None, *, account: Account) -> None:
+        super().__init__(data, initial={"country": account.country, "time_zone": account.time_zone})
+        choices = [("", gettext_lazy("Choose a country")), *named(COUNTRIES)]
+        self.fields["country"].choices = choices  # type: ignore[attr-defined]
+
+
+# Why a person cannot be named, by the refusal's code.
+_NOT_NAMED = {
+    "not_yours": gettext_lazy("You do not own a critical project of this name."),
+    "unknown_maintainer": gettext_lazy(
+        "No account of this name is known here. Ask them for their name on the index."
+    ),
+    "yourself": gettext_lazy("You cannot name yourself; name the people behind the account."),
+    "organization": gettext_lazy("This is an organisation’s account. Name people."),
+    "has_a_role": gettext_lazy("They have a role on the project already and need no naming."),
+    "named_already": gettext_lazy("They are named for the project already."),
+    "cap_reached": gettext_lazy(
+        "The project has named as many people as it may. Take one back to name another."
+    ),
+}
+
+
+def _account(request: HttpRequest) -> Account:
+    """Raises: PermissionDenied: signed in, but not as a maintainer."""
+    account = request.user.account if isinstance(request.user, User) else None
+    if account is None:
+        raise PermissionDenied(_("This sign-in has no account on the index."))
+    return account
+
+
+def _actor(account: Account) -> str:
+    return f"maintainer:{account.pk}"
+
+
+@never_cache
+@login_required
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    account = _account(request)
+    return _show(request, account)
+
+
+def _show(
+    request: HttpRequest,
+    account: Account,
+    *,
+    appeal: AppealForm | None = None,
+    delegation: DelegationForm | None = None,
+    where: WhereForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    now = clock.now()
+    standing = standing_of(account=account, now=now)
+    rules = _appealable(account, standing, now)
+    projects = [project.name for project in delegable_projects(account)]
+    return render(
+        request,
+        "pages/standing.html",
+        {
+            "account": account,
+            "standing": standing,
+            "kinds": Disclaimer.Kind,
+            "appeal_form": appeal or (AppealForm(rules=rules) if rules else None),
+            "delegation_form": delegation or (DelegationForm(projects=projects) if projects else None),
+            "where_form": where or WhereForm(account=account),
+        },
+        status=status,
+    )
+
+
+def _appealable(account: Account, standing: Standing, now: datetime) -> list[str]:
+    """The rules that do not let the person pass, that staff could lift, and about which no appeal is open."""
+    campaign = current_campaign(now)
+    if campaign is None:
+        return []
+    decision = explain(account=account, campaign=campaign, country=None, now=now).decision
+    waiting = {appeal.rule for appeal in standing.appeals if appeal.state == Appeal.State.OPEN}
+    return [
+        verdict.rule
+        for verdict in decision.verdicts
+        if verdict.outcome != "pass" and verdict.rule not in waiting | NEVER_LIFTED
+    ]
+
+
+@login_required
+@require_POST
+def appeal(request: HttpRequest) -> HttpResponse:
+    account, now = _account(request), clock.now()
+    rules = _appealable(account, standing_of(account=account, now=now), now)
+    form = AppealForm(request.POST, rules=rules)
+    if not form.is_valid():
+        return _show(request, account, appeal=form, status=422)
+    try:
+        make_appeal(
+            account=account,
+            rule=form.cleaned_data["rule"],
+            text=form.cleaned_data["text"],
+            actor=_actor(account),
+            now=now,
+        )
+    except AlreadyAsked:
+        messages.info(request, _("You have asked for this already; the answer will appear here."))
+    except BadRequest as error:
+        for problem in error.errors:
+            form.add_error(problem.field if problem.field in form.fields else None, problem.message)
+        return _show(request, account, appeal=form, status=422)
+    else:
+        messages.success(request, _("Thank you. A person looks at it, and the answer appears on this page."))
+    return redirect("standing:page")
+
+
+@login_required
+@require_POST
+def withdraw(request: HttpRequest, appeal_id: int) -> HttpResponse:
+    account = _account(request)
+    try:
+        withdraw_appeal(appeal_id=appeal_id, account=account, actor=_actor(account), now=clock.now())
+    except UnknownPaper:
+        messages.error(request, _("There is no open appeal of yours to take back; it may be answered."))
+    else:
+        messages.success(request, _("You have taken your appeal back."))
+    return redirect("standing:page")
+
+
+@login_required
+@require_POST
+def name_person(request: HttpRequest) -> HttpResponse:
+    account, now = _account(request), clock.now()
+    projects = [project.name for project in delegable_projects(account)]
+    form = DelegationForm(request.POST, projects=projects)
+    if not form.is_valid():
+        return _show(request, account, delegation=form, status=422)
+    try:
+        made = delegate(
+            project=form.cleaned_data["project"],
+            username=form.cleaned_data["username"],
+            delegated_by=account,
+            actor=_actor(account),
+            now=now,
+        )
+    except DelegationRefused as error:
+        form.add_error(
+            "project" if error.why in ("not_yours", "cap_reached") else "username", _NOT_NAMED[error.why]
+        )
+        return _show(request, account, delegation=form, status=422)
+    messages.success(
+        request,
+        _("{person} now counts as a maintainer of {project}.").format(
+            person=made.account.username, project=made.project.name
+        ),
+    )
+    return redirect("standing:page")
+
+
+@login_required
+@require_POST
+def unname_person(request: HttpRequest, delegation_id: int) -> HttpResponse:
+    account = _account(request)
+    try:
+        end_delegation(delegation_id=delegation_id, spoken_by=account, actor=_actor(account), now=clock.now())
+    except UnknownPaper:
+        messages.error(request, _("There is nothing of yours to take back here; it may have ended already."))
+    else:
+        messages.success(request, _("Taken back."))
+    return redirect("standing:page")
+
+
+@login_required
+@require_POST
+def disclaim(request: HttpRequest, project_id: int) -> HttpResponse:
+    """I no longer maintain this, this is not me, or: take that back."""
+    account, said = _account(request), request.POST.get("said", "")
+    try:
+        if said in Disclaimer.Kind.values:
+            disclaim_role(
+                account=account,
+                project_id=project_id,
+                kind=Disclaimer.Kind(said),
+                actor=_actor(account),
+                now=clock.now(),
+            )
+            messages.success(request, _("Noted: this project no longer counts for you."))
+        else:
+            take_back_disclaimer(
+                account=account, project_id=project_id, actor=_actor(account), now=clock.now()
+            )
+            messages.success(request, _("Noted: this project counts for you again."))
+    except RosterError:
+        messages.error(request, _("The roster lists no such role of yours any more. Nothing was changed."))
+    return redirect("standing:page")
+
+
+@login_required
+@require_POST
+def where(request: HttpRequest) -> HttpResponse:
+    account = _account(request)
+    form = WhereForm(request.POST, account=account)
+    if not form.is_valid():
+        return _show(request, account, where=form, status=422)
+    try:
+        say_where(
+            account=account,
+            country=form.cleaned_data["country"],
+            time_zone=form.cleaned_data["time_zone"],
+            actor=_actor(account),
+            now=clock.now(),
+        )
+    except BadRequest:
+        form.add_error("time_zone", _("Choose a time zone like Europe/Berlin."))
+        return _show(request, account, where=form, status=422)
+    messages.success(request, _("Noted. Mail reaches you in working hours there."))
+    return redirect("standing:page")

@@ -1,0 +1,42 @@
+"""The numbers everybody may see, for pages, badge and API: of the last release, whoever asks."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from fulfillment.claims.models import Campaign
+from fulfillment.claims.public_stats import keys_of
+from reports.cache import kept_keys, kept_release
+
+
+@dataclass(frozen=True)
+class PublicKeys:
+    """Keys of a campaign as of the start of the day, in whole batches (docs/decisions/0090).
+
+    `claimed` and `redeemed` are up to a batch behind, `available` as much ahead: none of them moves with a
+    single claim. `total` is all keys received.
+    """
+
+    total: int
+    available: int
+    claimed: int
+    redeemed: int
+
+
+def public_keys(campaign: Campaign, *, now: datetime) -> PublicKeys:
+    """What may be said of a campaign's keys. Fast: made once a day."""
+    published = kept_keys(
+        campaign_slug=campaign.slug, as_of=now, smallest_group=settings.ENVIRONMENT.smallest_group
+    )
+    total = keys_of(campaign).total
+    claimed, redeemed = published["claimed"] or 0, published["redeemed"] or 0
+    return PublicKeys(total=total, available=max(total - claimed, 0), claimed=claimed, redeemed=redeemed)
+
+
+def public_report(campaign_slug: str, *, now: datetime) -> dict[str, Any]:
+    """The published report that is out now."""
+    return kept_release(
+        campaign_slug=campaign_slug, as_of=now, smallest_group=settings.ENVIRONMENT.smallest_group
+    )

@@ -1,0 +1,25 @@
+"""A statement from its tables: what all of them share."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from reports.as_of import in_words
+from reports.tables import Report, Table
+
+
+def statement(
+    *, name: str, title: str, as_of: datetime, summary: Sequence[str], tables: Sequence[Table]
+) -> Report:
+    """The report, and its JSON: each table as a list of rows that name their values."""
+    document = {
+        "report": name,
+        "as_of": in_words(as_of),
+        "summary": list(summary),
+        **{
+            table.name: [
+                dict(zip((column.name for column in table.columns), row, strict=True)) for row in table.rows
+            ]
+            for table in tables
+        },
+    }
+    return Report(name, title, in_words(as_of), tuple(summary), tuple(tables), document)

@@ -1,0 +1,78 @@
+"""What the rules say, in the language that is active: they are pure and know English only."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Literal
+
+from babel import Locale
+from babel.dates import format_date, format_time, get_datetime_format
+from babel.lists import format_list
+from babel.numbers import format_decimal
+from django.utils.translation import get_language, gettext
+
+from roster.rules import Verdict
+from roster.rules.messages import Countries, Country, Listing, Phrase
+
+ALWAYS = "the package index itself depends on it"
+_RANK = re.compile(r"rank (?P<rank>\d+) by downloads")
+
+
+def reason_of(verdict: Verdict) -> str:
+    """Why, for the reader; a verdict read back from storage is in English."""
+    return say(verdict.said.reason) if verdict.said else verdict.reason
+
+
+def remedy_of(verdict: Verdict) -> str:
+    """What would change the answer, for the reader."""
+    return say(verdict.said.remedy) if verdict.said else verdict.remedy
+
+
+def say(phrase: Phrase) -> str:
+    """A phrase put together in the active language."""
+    values = {name: _shown(value) for name, value in phrase.values.items()}
+    sentence = gettext(phrase.sentence)
+    # A reason typed into the region table may hold any sign; only sentences with values are put together.
+    return sentence.format(**values) if values else sentence
+
+
+def why_critical(reason: str) -> str:
+    """Why a project is critical, as `roster.selectors.reason_of` has it in English; a person's note stays."""
+    rank = _RANK.fullmatch(reason)
+    if rank is not None:
+        return gettext("rank {rank} by downloads").format(rank=_shown(int(rank["rank"])))
+    return gettext("the package index itself depends on it") if reason == ALWAYS else reason
+
+
+def country_name(code: str) -> str:
+    """A country in the active language; the code itself where nobody knows it."""
+    name: str = Locale.parse(_locale()).territories.get(code, code)
+    return name
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, Phrase):
+        shown = say(value)
+    elif isinstance(value, Listing):
+        style: Literal["or", "standard"] = "or" if value.word == "or" else "standard"
+        shown = format_list([_shown(item) for item in value.items], style=style, locale=_locale())
+    elif isinstance(value, Country):
+        shown = country_name(value.code)
+    elif isinstance(value, Countries):
+        shown = ", ".join(country_name(code) for code in value.codes)
+    elif isinstance(value, datetime):
+        time = format_time(value, format="short", tzinfo=UTC, locale=_locale())
+        both = str(get_datetime_format("short", locale=_locale()))
+        shown = f"{both.format(time, _shown(value.astimezone(UTC).date()))} UTC"
+    elif isinstance(value, date):
+        shown = format_date(value, format="long", locale=_locale())
+    elif isinstance(value, int):
+        shown = format_decimal(value, locale=_locale())
+    else:
+        shown = str(value)
+    return shown
+
+
+def _locale() -> str:
+    """Our English puts the day before the month, and no comma before the last of a list."""
+    language = (get_language() or "en").replace("-", "_")
+    return "en_GB" if language == "en" else language

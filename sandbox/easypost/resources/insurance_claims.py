@@ -1,0 +1,165 @@
+"""Insurance claims: filed with evidence, reviewed for some days, then paid into the wallet or not.
+
+https://docs.easypost.com/docs/insurance/claims
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import timedelta
+from typing import Any
+
+from sandbox.easypost.account import Call, Desk, Reply, created, find
+from sandbox.easypost.errors import ApiError, required, uninsured
+from sandbox.easypost.events import publish
+from sandbox.easypost.formats import Json, cents, dollars, parse_time, stamp
+from sandbox.easypost.ids import fixed_id, new_id
+from sandbox.easypost.paging import page
+from sandbox.easypost.store import Shipment
+
+TYPES = ("damage", "loss", "theft")
+ALWAYS = ("description", "contact_email", "email_evidence_attachments", "invoice_attachments")
+ATTACHED = ("email_evidence_attachments", "invoice_attachments", "supporting_documentation_attachments")
+OPEN = ("submitted", "in_review", "needs_action")
+SAID = {
+    "submitted": "Claim was created.",
+    "in_review": "Claim is being reviewed.",
+    "needs_action": "More documents are needed.",
+    "approved": "Claim was approved.",
+    "approved_partial": "Claim was approved in part.",
+    "rejected": "Claim was rejected.",
+    "cancelled": "Claim cancellation was requested.",
+}
+
+
+def create(desk: Desk, call: Call) -> Reply:
+    """File a claim on the insurance of the shipment with this tracking code.
+
+    Raises: ApiError: nothing insured by that code, or something is missing. That every claim needs a mail and
+        an invoice, and damage pictures, is documented; how the vendor refuses is assumed.
+    """
+    shipment = _insured(desk, str(call.body.get("tracking_code") or ""))
+    if call.body.get("type") not in TYPES:
+        raise required("type")
+    pictures = ("supporting_documentation_attachments",) if call.body["type"] == "damage" else ()
+    for name in (*ALWAYS, *pictures):
+        if not call.body.get(name):
+            raise required(name)
+    requested = cents(call.body.get("amount") or 0)
+    if not 0 < requested <= cents(shipment.body["insurance"]):
+        raise ApiError(422, "CLAIM.PARAMETERS.INVALID", "The amount is not covered by the insurance.")
+    claim = _new(desk, shipment, call, requested)
+    desk.books.claims[claim["id"]] = claim
+    publish(desk, "claim.submitted", claim, {}, key=claim["id"])
+    _put(desk, claim, "in_review", days=1)
+    _put(desk, claim, desk.settings.claim_outcome, days=desk.settings.claim_days)
+    return created("claims", claim)
+
+
+def retrieve(desk: Desk, call: Call) -> Reply:
+    return Reply(find(desk.books.claims, call.ids["id"], "clm"))
+
+
+def list_claims(desk: Desk, call: Call) -> Reply:
+    found, has_more = page(
+        desk.books.claims.values(),
+        call,
+        now=desk.now,
+        id_of=lambda one: str(one["id"]),
+        time_of=lambda one: parse_time(one["created_at"]),
+    )
+    return Reply({"claims": found, "has_more": has_more})
+
+
+def cancel(desk: Desk, call: Call) -> Reply:
+    claim = find(desk.books.claims, call.ids["id"], "clm")
+    if claim["status"] not in OPEN:
+        raise ApiError(422, "CLAIM.CANCEL.FAILURE", "The claim is decided.")
+    _turn(desk, claim, "cancelled")
+    return Reply(claim)
+
+
+def _insured(desk: Desk, tracking_code: str) -> Shipment:
+    for shipment in desk.books.shipments.values():
+        if shipment.body["tracking_code"] == tracking_code and shipment.body["insurance"] is not None:
+            return shipment
+    raise uninsured()
+
+
+def _new(desk: Desk, shipment: Shipment, call: Call, requested_cents: int) -> Json:
+    now = stamp(desk.now)
+    files = [one for name in ATTACHED for one in call.body.get(name) or []]
+    return {
+        "id": new_id("clm"),
+        "object": "Claim",
+        "mode": desk.mode,
+        "created_at": now,
+        "updated_at": now,
+        "approved_amount": None,
+        "attachments": [_stored(desk, call, one) for one in files],
+        "check_delivery_address": None,
+        "contact_email": call.body["contact_email"],
+        "description": call.body["description"],
+        "history": [_line(desk, "submitted")],
+        "insurance_amount": shipment.body["insurance"],
+        "insurance_id": fixed_id("ins", shipment.id),
+        "payment_method": call.body.get("payment_method") or "easypost_wallet",
+        "recipient_name": call.body.get("recipient_name"),
+        "requested_amount": dollars(requested_cents),
+        "salvage_value": None,
+        "shipment_id": shipment.id,
+        "status": "submitted",
+        "status_detail": SAID["submitted"],
+        "status_timestamp": now,
+        "tracking_code": shipment.body["tracking_code"],
+        "type": call.body["type"],
+    }
+
+
+def _stored(desk: Desk, call: Call, attachment: Any) -> str:
+    """Where a file sent as a data URL lies; its bytes are looked at and forgotten."""
+    head, _, content = str(attachment).partition(";base64,")
+    kind = {"data:image/png": "png", "data:image/jpeg": "jpg", "data:application/pdf": "pdf"}.get(head)
+    try:
+        is_file = bool(base64.b64decode(content, validate=True))
+    except binascii.Error:
+        is_file = False
+    if kind is None or not is_file:
+        raise ApiError(422, "CLAIM.PARAMETERS.INVALID", "An attachment is no PDF, PNG or JPEG.")
+    name = new_id("file").removeprefix("file_")
+    return f"{call.base_url}/files/insurance/{desk.now:%Y%m%d}/{name}.{kind}"
+
+
+def _line(desk: Desk, status: str) -> Json:
+    return {"status": status, "status_detail": SAID[status], "timestamp": stamp(desk.now)}
+
+
+def _put(desk: Desk, claim: Json, status: str, *, days: int) -> None:
+    due = desk.now + timedelta(days=days)
+    desk.world.agenda.put(due, lambda: _review(desk, claim, status), key=claim["id"])
+
+
+def _review(desk: Desk, claim: Json, status: str) -> None:
+    if claim["status"] in OPEN:
+        _turn(desk, claim, status)
+
+
+def _turn(desk: Desk, claim: Json, status: str) -> None:
+    before = {"status": claim["status"]}
+    if status.startswith("approved"):
+        requested = cents(claim["requested_amount"])
+        approved = requested if status == "approved" else requested // 2
+        claim["approved_amount"] = dollars(approved)
+        desk.books.compensated_cents += approved
+    now = stamp(desk.now)
+    claim["history"] = [_line(desk, status), *claim["history"]]
+    claim |= {
+        "status": status,
+        "status_detail": SAID[status],
+        "status_timestamp": now,
+        "updated_at": now,
+    }
+    told = {"approved_partial": "approved"}.get(status, status)
+    name = told if told in ("approved", "rejected", "cancelled") else "updated"
+    publish(desk, f"claim.{name}", claim, before, key=claim["id"])

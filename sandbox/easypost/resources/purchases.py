@@ -1,0 +1,301 @@
+"""Money: buying a label, insuring it, and getting the money back.
+
+A shipment holds one label, ever. That is EasyPost's only guard against buying twice, and the fact that
+Keydesk's purchase protocol rests on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from sandbox.easypost.account import Call, Desk, Reply, find
+from sandbox.easypost.errors import (
+    ApiError,
+    missing_rate,
+    not_latin,
+    payment_required,
+    postage_exists,
+    postage_refused,
+    postage_required,
+    purchase_in_progress,
+    refund_unavailable,
+)
+from sandbox.easypost.events import publish
+from sandbox.easypost.formats import Json, cents, dollars, fee_amount, parse_time, stamp
+from sandbox.easypost.ids import new_id, tracking_code
+from sandbox.easypost.paging import page
+from sandbox.easypost.resources import addresses, trackers
+from sandbox.easypost.store import Shipment
+
+# The states of a parcel that no carrier has scanned yet.
+REFUNDABLE = ("unknown", "pre_transit")
+LABEL_FILES = {"PNG": "label_url", "PDF": "label_pdf_url", "ZPL": "label_zpl_url"}
+
+
+async def buy(desk: Desk, shipment: Shipment, *, rate_id: str, insurance: Any, base_url: str) -> None:
+    """Buy one of the shipment's rates, once.
+
+    Raises: ApiError: POSTAGE.EXISTS, PURCHASE.IN_PROGRESS, MISSING_RATE, PAYMENT_REQUIRED, or the
+        carrier's own refusal. Nothing was bought then.
+    """
+    is_single = desk.settings.one_label_a_shipment
+    if shipment.is_bought and is_single:
+        desk.books.tally["second_purchases_refused"] += 1
+        raise postage_exists()
+    if shipment.is_purchasing and is_single:
+        desk.books.tally["second_purchases_refused"] += 1
+        raise purchase_in_progress()
+    shipment.is_purchasing = True
+    try:
+        if desk.settings.buy_seconds:
+            await asyncio.sleep(desk.settings.buy_seconds)
+        _complete(desk, shipment, _find_rate(desk, shipment, rate_id), base_url=base_url)
+    finally:
+        shipment.is_purchasing = False
+    if insurance:
+        insure(desk, shipment, insurance)
+
+
+def buy_in_one_call(desk: Desk, shipment: Shipment, *, service: str, base_url: str) -> None:
+    """Buy while creating. EasyPost offers it; whoever loses the answer cannot find the shipment again."""
+    matching = [rate for rate in shipment.body["rates"] if rate["service"] == service]
+    if not matching:
+        raise missing_rate()
+    shipment.body["rates"] = matching
+    _complete(desk, shipment, matching[0], base_url=base_url)
+
+
+def insure(desk: Desk, shipment: Shipment, amount: Any) -> None:
+    if not shipment.is_bought:
+        raise postage_required()
+    if shipment.body["insurance"] is not None:
+        message = "Insurance was already purchased for this shipment."
+        raise ApiError(422, "SHIPMENT.INSURANCE.ALREADY_PURCHASED", message)
+    insured_cents = cents(amount or 0)
+    # One per cent of the insured value.
+    _charge(desk, shipment, "InsuranceFee", (insured_cents + 99) // 100)
+    shipment.body["insurance"] = dollars(insured_cents)
+
+
+def refund(desk: Desk, shipment: Shipment) -> Json:
+    """Ask the carrier for the money back; the answer settles days later.
+
+    A parcel that was scanned is refused at once. Asking again after a refusal starts over.
+    """
+    if not shipment.is_bought:
+        raise refund_unavailable()
+    if shipment.body["refund_status"] in ("submitted", "refunded"):
+        return next(one for one in reversed(desk.books.refunds.values()) if one["shipment_id"] == shipment.id)
+    is_unscanned = _is_unscanned(desk, shipment)
+    now = stamp(desk.now)
+    record = {
+        "id": new_id("rfnd"),
+        "object": "Refund",
+        "created_at": now,
+        "updated_at": now,
+        "tracking_code": shipment.body["tracking_code"],
+        "confirmation_number": None,
+        "status": "submitted" if is_unscanned else "rejected",
+        "carrier": shipment.body["selected_rate"]["carrier"],
+        "shipment_id": shipment.id,
+    }
+    desk.books.refunds[str(record["id"])] = record
+    shipment.body["refund_status"] = record["status"]
+    if is_unscanned:
+        _keep_at_home(desk, shipment)
+        due = desk.now + timedelta(days=desk.settings.refund_days)
+        desk.world.agenda.put(due, lambda: _settle_refund(desk, shipment, record), key=str(record["id"]))
+    return record
+
+
+def create_refunds(desk: Desk, call: Call) -> Reply:
+    """Refunds by tracking code, several at once; answers a bare list."""
+    fields = call.wrapped("refund")
+    codes = fields.get("tracking_codes")
+    carrier = str(fields.get("carrier") or "USPS")
+    ids = [desk.books.by_tracking_code.get((str(code), carrier)) for code in codes or []]
+    if not isinstance(codes, list) or not ids or None in ids:
+        message = "Unable to proceed, 'tracking_codes' are missing or invalid."
+        raise ApiError(422, "REFUND.TRACKING_CODES.INVALID", message)
+    shipments = [desk.books.trackers[str(tracker_id)].body["shipment_id"] for tracker_id in ids]
+    if None in shipments:
+        raise refund_unavailable()
+    return Reply([refund(desk, desk.books.shipments[shipment_id]) for shipment_id in shipments], 201)
+
+
+def list_refunds(desk: Desk, call: Call) -> Reply:
+    found, has_more = page(
+        desk.books.refunds.values(),
+        call,
+        now=desk.now,
+        id_of=lambda one: str(one["id"]),
+        time_of=lambda one: parse_time(one["created_at"]),
+    )
+    return Reply({"refunds": found, "has_more": has_more})
+
+
+def retrieve_refund(desk: Desk, call: Call) -> Reply:
+    return Reply(find(desk.books.refunds, call.ids["id"], "rfnd"))
+
+
+def add_label_file(desk: Desk, shipment: Shipment, file_format: str, *, base_url: str) -> None:
+    """Give the label a file of this format, drawn when it is fetched."""
+    if file_format not in LABEL_FILES:
+        raise ApiError(
+            422, "SHIPMENT.LABEL.CONVERSION_FAILURE", f"Cannot convert the label to {file_format}."
+        )
+    label = shipment.body["postage_label"]
+    field = LABEL_FILES[file_format]
+    if label[field] is None:
+        name = f"{new_id('file').removeprefix('file_')}.{file_format.lower()}"
+        desk.books.label_files[name] = shipment.id
+        label[field] = f"{base_url}/files/postage_label/{desk.now:%Y%m%d}/{name}"
+        label["updated_at"] = stamp(desk.now)
+
+
+def _find_rate(desk: Desk, shipment: Shipment, rate_id: str) -> Json:
+    limit = desk.settings.rate_seconds
+    if limit is not None and desk.now - shipment.rated_at > timedelta(seconds=limit):
+        raise missing_rate()
+    for rate in shipment.body["rates"]:
+        if rate["id"] == rate_id:
+            return dict(rate)
+    raise missing_rate()
+
+
+def _check_printable(shipment: Shipment, carrier: str) -> None:
+    """What carriers refuse only now, at the counter."""
+    to_address = shipment.body["to_address"]
+    if not (to_address["name"] or to_address["company"]):
+        raise postage_refused("Missing or invalid ship to attention name")
+    if carrier != "USPS" and shipment.is_international and not to_address["phone"]:
+        raise postage_refused("Missing or invalid ship to phone number")
+    for name in ("name", "company", "street1", "street2", "city", "state"):
+        try:
+            (to_address[name] or "").encode("latin-1")
+        except UnicodeEncodeError:
+            raise not_latin(f"to_address.{name}") from None
+
+
+def _complete(desk: Desk, shipment: Shipment, rate: Json, *, base_url: str) -> None:
+    _check_printable(shipment, rate["carrier"])
+    price = cents(rate["rate"])
+    wallet = desk.settings.wallet_cents
+    if wallet is not None and _balance(desk, wallet) < price:
+        raise payment_required()
+    body = shipment.body
+    desk.books.labels_bought += 1
+    body["selected_rate"] = rate
+    body["tracking_code"] = tracking_code(
+        rate["carrier"], desk.books.labels_bought, is_international=shipment.is_international
+    )
+    body["updated_at"] = stamp(desk.now)
+    body["postage_label"] = _label(desk)
+    label_format = str(body["options"].get("label_format") or "PNG").upper()
+    _add_first_file(desk, shipment, label_format, base_url=base_url)
+    _charge(desk, shipment, "LabelFee", 0)
+    _charge(desk, shipment, "PostageFee", price)
+    if shipment.is_international:
+        body["forms"].append(_commercial_invoice(desk, shipment, base_url=base_url))
+    addresses.correct_in_place(desk, body["to_address"])
+    tracker = trackers.start_journey(desk, shipment, rate["delivery_days"])
+    body["tracker"] = tracker.id
+
+
+def _balance(desk: Desk, wallet_cents: int) -> int:
+    books = desk.books
+    return wallet_cents - books.spent_cents + books.refunded_cents + books.compensated_cents
+
+
+def _label(desk: Desk) -> Json:
+    now = stamp(desk.now)
+    return {
+        "object": "PostageLabel",
+        "id": new_id("pl"),
+        "created_at": now,
+        "updated_at": now,
+        "date_advance": 0,
+        "integrated_form": "none",
+        "label_date": now,
+        "label_resolution": desk.settings.label_dpi,
+        "label_size": "4x6",
+        "label_type": "default",
+        "label_file_type": "image/png",
+        "label_url": None,
+        "label_pdf_url": None,
+        "label_zpl_url": None,
+        "label_epl2_url": None,
+        "label_file": None,
+    }
+
+
+def _add_first_file(desk: Desk, shipment: Shipment, label_format: str, *, base_url: str) -> None:
+    """The file asked for at creation is found under `label_url`, whatever its format."""
+    label = shipment.body["postage_label"]
+    if label_format in ("PDF", "ZPL"):
+        add_label_file(desk, shipment, label_format, base_url=base_url)
+        label["label_url"] = label[LABEL_FILES[label_format]]
+        label["label_file_type"] = {"PDF": "application/pdf", "ZPL": "application/zpl"}[label_format]
+    else:
+        add_label_file(desk, shipment, "PNG", base_url=base_url)
+
+
+def _commercial_invoice(desk: Desk, shipment: Shipment, *, base_url: str) -> Json:
+    now = stamp(desk.now)
+    name = f"{new_id('file').removeprefix('file_')}.pdf"
+    desk.books.label_files[name] = shipment.id
+    return {
+        "object": "Form",
+        "id": new_id("form"),
+        "created_at": now,
+        "updated_at": now,
+        "mode": desk.mode,
+        "form_type": "commercial_invoice",
+        "form_url": f"{base_url}/files/form/{desk.now:%Y%m%d}/{name}",
+        "submitted_electronically": True,
+    }
+
+
+def _charge(desk: Desk, shipment: Shipment, kind: str, amount_cents: int) -> None:
+    shipment.body["fees"].append(
+        {
+            "object": "Fee",
+            "type": kind,
+            "amount": fee_amount(amount_cents),
+            "charged": True,
+            "refunded": False,
+        }
+    )
+    shipment.cost_cents += amount_cents
+    desk.books.spent_cents += amount_cents
+
+
+def _is_unscanned(desk: Desk, shipment: Shipment) -> bool:
+    tracker = desk.books.trackers.get(shipment.body["tracker"])
+    return tracker is None or tracker.body["status"] in REFUNDABLE
+
+
+def _keep_at_home(desk: Desk, shipment: Shipment) -> None:
+    """Nobody posts a parcel whose label is being refunded; EasyPost's test parcels travel regardless."""
+    tracker = desk.books.trackers.get(shipment.body["tracker"])
+    if tracker is not None and desk.settings.journey == "realistic":
+        tracker.halt(after=desk.now + timedelta(minutes=1))
+
+
+def _settle_refund(desk: Desk, shipment: Shipment, record: Json) -> None:
+    """The carrier's answer: the money, unless the parcel was scanned meanwhile or the setting refuses."""
+    is_granted = desk.settings.refund_outcome == "refunded" and _is_unscanned(desk, shipment)
+    record["status"] = shipment.body["refund_status"] = "refunded" if is_granted else "rejected"
+    record["updated_at"] = stamp(desk.now)
+    if not is_granted:
+        return
+    # Postage comes back, insurance does not.
+    for fee in shipment.body["fees"]:
+        if fee["type"] == "PostageFee":
+            fee["refunded"] = True
+            desk.books.refunded_cents += cents(fee["amount"])
+    shipment.is_refunded = True
+    desk.books.labels_refunded += 1
+    publish(desk, "refund.successful", record, {"status": "submitted"}, key=str(record["id"]))

@@ -1,0 +1,138 @@
+"""Scan forms: one paper whose bar code accepts a day's parcels of one carrier at once.
+
+The vendor's rules (INTEGRATIONS § 2.6): bought and not refunded, one origin, one carrier that has such
+forms, labels dated today or later, each shipment on one form, and no change afterwards.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sandbox.easypost.account import Call, Desk, Reply, find
+from sandbox.easypost.errors import ApiError, not_found, required
+from sandbox.easypost.events import publish
+from sandbox.easypost.formats import Json, parse_time, stamp
+from sandbox.easypost.ids import new_id
+from sandbox.easypost.paging import page
+from sandbox.easypost.resources import labels
+from sandbox.easypost.store import Shipment
+
+CARRIERS = ("USPS",)
+# The vendor's day, which label dates are of.
+ZONE = ZoneInfo("America/Los_Angeles")
+_ORIGIN = ("street1", "street2", "city", "state", "zip", "country")
+THROTTLED = "USPS received too many requests in test mode, please slow down and try again later."
+
+
+def create(desk: Desk, call: Call) -> Reply:
+    """A form of the shipments named, made now or some seconds later (a setting)."""
+    given = call.body.get("scan_form")
+    fields = given if isinstance(given, dict) else call.body
+    named = fields.get("shipments") or fields.get("shipment")
+    if not isinstance(named, list) or not named:
+        raise required("shipments")
+    shipments = [_shipment(desk, one) for one in named]
+    _check(desk, shipments)
+    now = stamp(desk.now)
+    form: Json = {
+        "id": new_id("sf"),
+        "object": "ScanForm",
+        "created_at": now,
+        "updated_at": now,
+        "tracking_codes": [],
+        "address": None,
+        "status": "creating",
+        "message": None,
+        "form_url": None,
+        "form_file_type": None,
+        "batch_id": new_id("batch"),
+        "confirmation": None,
+    }
+    desk.books.scan_forms[form["id"]] = form
+    for shipment in shipments:
+        shipment.body["scan_form"] = form
+    publish(desk, "scan_form.created", form, {}, key=form["id"])
+    if desk.settings.scan_form_seconds:
+        due = desk.now + timedelta(seconds=desk.settings.scan_form_seconds)
+        desk.world.agenda.put(
+            due, lambda: _finish(desk, form, shipments, base_url=call.base_url), key=form["id"]
+        )
+    else:
+        _finish(desk, form, shipments, base_url=call.base_url)
+    return Reply(form)
+
+
+def retrieve(desk: Desk, call: Call) -> Reply:
+    return Reply(find(desk.books.scan_forms, call.ids["id"], "sf"))
+
+
+def list_forms(desk: Desk, call: Call) -> Reply:
+    found, has_more = page(
+        desk.books.scan_forms.values(),
+        call,
+        now=desk.now,
+        id_of=lambda one: str(one["id"]),
+        time_of=lambda one: parse_time(one["created_at"]),
+    )
+    return Reply({"scan_forms": found, "has_more": has_more})
+
+
+def draw(form: Json) -> bytes:
+    """The paper as PDF, plainly marked as none of a carrier's."""
+    lines = [f"{len(form['tracking_codes'])} PARCELS", form["id"], *form["tracking_codes"][:40]]
+    return labels.paper("SHIPMENT CONFIRMATION", "STAND-IN, NO CARRIER ACCEPTS IT", lines)
+
+
+def _shipment(desk: Desk, named: Any) -> Shipment:
+    key = str(named.get("id") if isinstance(named, dict) else named)
+    shipment = desk.books.shipments.get(key)
+    if shipment is None:
+        raise not_found()
+    return shipment
+
+
+def _check(desk: Desk, shipments: list[Shipment]) -> None:
+    """Raises: ApiError: in the vendor's order of precedence as far as it was recorded."""
+    if not all(shipment.is_bought for shipment in shipments):
+        raise _failure("Postage is required for every shipment of a manifest.")
+    if any(shipment.body["selected_rate"]["carrier"] not in CARRIERS for shipment in shipments):
+        message = "Unable to create a ScanForm from shipments bought from this carrier."
+        raise ApiError(422, "SCAN_FORM.CREATE.CARRIER_NOT_SUPPORTED", message)
+    done = [shipment.id for shipment in shipments if shipment.body["scan_form"] is not None]
+    if done:
+        raise _failure(
+            f"{len(done)} of the specified shipments have already been manifested: {', '.join(done)}"
+        )
+    if any(shipment.body["refund_status"] in ("submitted", "refunded") for shipment in shipments):
+        raise _failure("Refunded shipments cannot be manifested.")
+    origins = {tuple(shipment.body["from_address"][part] for part in _ORIGIN) for shipment in shipments}
+    if len(origins) > 1:
+        raise _failure("All shipments must have the same origin address.")
+    today = desk.now.astimezone(ZONE).date()
+    dates = [parse_time(shipment.body["postage_label"]["label_date"]) for shipment in shipments]
+    if any(date.astimezone(ZONE).date() < today for date in dates):
+        raise _failure("The label date of every shipment must be today or later.")
+
+
+def _failure(why: str) -> ApiError:
+    return ApiError(422, "SCAN_FORM.CREATE.FAILURE", f"Unable to create manifest. {why}")
+
+
+def _finish(desk: Desk, form: Json, shipments: list[Shipment], *, base_url: str) -> None:
+    form["updated_at"] = stamp(desk.now)
+    if desk.settings.scan_form_outcome == "failed":
+        form["status"], form["message"] = "failed", THROTTLED
+        for shipment in shipments:
+            shipment.body["scan_form"] = None
+    else:
+        name = f"{new_id('file').removeprefix('file_')}.pdf"
+        desk.books.form_files[name] = form["id"]
+        form |= {
+            "status": "created",
+            "address": shipments[0].body["from_address"],
+            "tracking_codes": [shipment.body["tracking_code"] for shipment in shipments],
+            "form_url": f"{base_url}/files/scan_form/{desk.now:%Y%m%d}/{name}",
+        }
+    publish(desk, "scan_form.updated", form, {"status": "creating"}, key=form["id"])

@@ -1,0 +1,189 @@
+"""Shipments: created with rates, rated again, found, listed, and their label files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.easypost.account import Call, Desk, Reply, created
+from sandbox.easypost.errors import (
+    ApiError,
+    bad_request,
+    invalid_shipment,
+    not_found,
+    postage_exists,
+    postage_required,
+)
+from sandbox.easypost.formats import Json, parse_time, stamp, text, truth
+from sandbox.easypost.ids import new_id
+from sandbox.easypost.paging import page
+from sandbox.easypost.resources import addresses, parcels, purchases, rates
+from sandbox.easypost.resources.journeys import recipient_key
+from sandbox.easypost.resources.trackers import shown_in_shipment
+from sandbox.easypost.store import Shipment
+
+
+def create(desk: Desk, call: Call) -> Reply:
+    """A shipment that no carrier takes is created too: with messages instead of rates."""
+    given = call.wrapped("shipment")
+    accounts = _carrier_accounts(given)
+    shipment = _build(desk, given, accounts)
+    desk.books.shipments[shipment.id] = shipment
+    if reference := shipment.body["reference"]:
+        desk.books.by_reference.setdefault(reference, []).append(shipment.id)
+    if given.get("service"):
+        purchases.buy_in_one_call(desk, shipment, service=str(given["service"]), base_url=call.base_url)
+    return created("shipments", show(desk, shipment))
+
+
+def retrieve(desk: Desk, call: Call) -> Reply:
+    return Reply(show(desk, get(desk, call.ids["id"])))
+
+
+def rerate(desk: Desk, call: Call) -> Reply:
+    """New rates with new ids; the old ones can no longer be bought."""
+    shipment = get(desk, call.ids["id"])
+    if shipment.is_bought:
+        raise postage_exists()
+    quote = rates.quote(desk, shipment.body, [])
+    shipment.body["rates"], shipment.body["messages"] = quote.rates, quote.messages
+    shipment.rated_at = desk.now
+    return Reply({"rates": quote.rates})
+
+
+async def buy(desk: Desk, call: Call) -> Reply:
+    shipment = get(desk, call.ids["id"])
+    await purchases.buy(
+        desk,
+        shipment,
+        rate_id=str((call.body.get("rate") or {}).get("id", "")),
+        insurance=call.body.get("insurance"),
+        base_url=call.base_url,
+    )
+    return Reply(show(desk, shipment))
+
+
+def refund(desk: Desk, call: Call) -> Reply:
+    shipment = get(desk, call.ids["id"])
+    purchases.refund(desk, shipment)
+    return Reply(show(desk, shipment))
+
+
+def insure(desk: Desk, call: Call) -> Reply:
+    shipment = get(desk, call.ids["id"])
+    purchases.insure(desk, shipment, call.body.get("amount"))
+    return Reply(show(desk, shipment))
+
+
+def convert_label(desk: Desk, call: Call) -> Reply:
+    """Offer the label in another format. Only a PNG label can be converted."""
+    shipment = get(desk, call.ids["id"])
+    file_format = call.query.get("file_format")
+    if not file_format:
+        raise bad_request("Missing required param: file_format.")
+    if not shipment.is_bought:
+        raise postage_required()
+    purchases.add_label_file(desk, shipment, file_format.upper(), base_url=call.base_url)
+    return Reply(show(desk, shipment))
+
+
+def list_shipments(desk: Desk, call: Call) -> Reply:
+    """Only bought shipments of the last month, unless `purchased` and `start_datetime` say otherwise."""
+    only_bought = truth(call.query.get("purchased", True))
+    wanted = (shipment for shipment in desk.books.shipments.values() if shipment.is_bought or not only_bought)
+    found, has_more = page(
+        wanted,
+        call,
+        now=desk.now,
+        id_of=lambda shipment: shipment.id,
+        time_of=lambda shipment: parse_time(shipment.body["created_at"]),
+    )
+    return Reply({"shipments": [show(desk, shipment) for shipment in found], "has_more": has_more})
+
+
+def get(desk: Desk, key: str) -> Shipment:
+    """A shipment by id or by reference, which need not be unique. Raises NOT_FOUND."""
+    shipment = desk.books.shipments.get(key)
+    if shipment is not None:
+        return shipment
+    same_reference = desk.books.by_reference.get(key)
+    if not same_reference:
+        raise not_found()
+    newest_first = desk.settings.reference_lookup == "newest"
+    return desk.books.shipments[same_reference[-1 if newest_first else 0]]
+
+
+def show(desk: Desk, shipment: Shipment) -> Json:
+    """The shipment as it is sent, with its tracker as it stands now."""
+    tracker_id = shipment.body["tracker"]
+    tracker = desk.books.trackers.get(tracker_id) if tracker_id else None
+    return shipment.body | {"tracker": shown_in_shipment(tracker) if tracker else None}
+
+
+def _build(desk: Desk, given: Json, accounts: list[str]) -> Shipment:
+    missing = [
+        {side: "Required and missing."} for side in ("to_address", "from_address") if not given.get(side)
+    ]
+    if missing:
+        raise invalid_shipment(missing)
+    if not given.get("parcel"):
+        raise invalid_shipment([{"parcel": "Required and missing."}])
+    now = stamp(desk.now)
+    to_address = addresses.take(desk, given["to_address"], "to_address")
+    from_address = addresses.take(desk, given["from_address"], "from_address")
+    options = dict(given.get("options") or {})
+    options = {"currency": "USD", "payment": {"type": "SENDER"}, "date_advance": 0} | options
+    returned_to, buyer = given.get("return_address"), given.get("buyer_address")
+    body: Json = {
+        "id": new_id("shp"),
+        "created_at": now,
+        "is_return": truth(given.get("is_return", False)),
+        "messages": [],
+        "mode": desk.mode,
+        "options": options,
+        "reference": text(given.get("reference")) or None,
+        "status": "unknown",
+        "tracking_code": None,
+        "updated_at": now,
+        "batch_id": None,
+        "batch_status": None,
+        "batch_message": None,
+        "customs_info": parcels.take_customs_info(desk, given.get("customs_info")),
+        "from_address": from_address,
+        "insurance": None,
+        "order_id": None,
+        "parcel": parcels.take_parcel(desk, given["parcel"]),
+        "postage_label": None,
+        "rates": [],
+        "refund_status": None,
+        "scan_form": None,
+        "selected_rate": None,
+        # Holds the tracker's id; `show` puts the tracker itself here.
+        "tracker": None,
+        "to_address": to_address,
+        "usps_zone": None,
+        "return_address": addresses.take(desk, returned_to, "return_address")
+        if returned_to
+        else from_address,
+        "buyer_address": addresses.take(desk, buyer, "buyer_address") if buyer else to_address,
+        "forms": [],
+        "fees": [],
+        "object": "Shipment",
+    }
+    quote = rates.quote(desk, body, accounts)
+    body |= {"rates": quote.rates, "messages": quote.messages, "usps_zone": quote.usps_zone}
+    recipient = recipient_key(to_address["name"] or to_address["company"], to_address["zip"])
+    return Shipment(body, recipient=recipient, rated_at=desk.now)
+
+
+def _carrier_accounts(given: Json) -> list[str]:
+    """The carrier accounts to ask; none means all. Raises SHIPMENT.CARRIER_ACCOUNTS.INVALID."""
+    accounts: list[Any] = given.get("carrier_accounts") or []
+    ids = [str(account["id"] if isinstance(account, dict) else account) for account in accounts]
+    unknown = [account for account in ids if account not in rates.CARRIER_OF_ACCOUNT]
+    if unknown:
+        message = f"None of the carrier_account_ids provided are valid and enabled: {', '.join(unknown)}"
+        raise ApiError(422, "SHIPMENT.CARRIER_ACCOUNTS.INVALID", message)
+    if given.get("service") and len(ids) != 1:
+        message = "Only one carrier_account_id can be supplied when purchasing a shipment without rating."
+        raise ApiError(422, "SHIPMENT.CARRIER_ACCOUNTS.INVALID", message)
+    return ids

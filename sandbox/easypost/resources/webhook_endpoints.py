@@ -1,0 +1,71 @@
+"""Webhook endpoints: registered per mode, disabled when they keep failing, enabled again by an update."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.easypost.account import Call, Desk, Reply
+from sandbox.easypost.errors import ApiError, not_found
+from sandbox.easypost.formats import Json, stamp
+from sandbox.easypost.ids import new_id
+from sandbox.easypost.store import Webhook
+
+
+def create(desk: Desk, call: Call) -> Reply:
+    fields = call.wrapped("webhook")
+    body = {
+        "id": new_id("hook"),
+        "object": "Webhook",
+        "mode": desk.mode,
+        "url": _url(fields.get("url")),
+        "created_at": stamp(desk.now),
+        "disabled_at": None,
+        "custom_headers": _headers(fields.get("custom_headers")),
+    }
+    desk.books.webhooks[str(body["id"])] = Webhook(body, fields.get("webhook_secret"))
+    return Reply(body, 201)
+
+
+def list_webhooks(desk: Desk, call: Call) -> Reply:
+    return Reply({"webhooks": [hook.body for hook in desk.books.webhooks.values()]})
+
+
+def retrieve(desk: Desk, call: Call) -> Reply:
+    return Reply(_get(desk, call).body)
+
+
+def update(desk: Desk, call: Call) -> Reply:
+    """Change an endpoint, which enables it again. Fields stand at the top level, unlike at creation."""
+    hook = _get(desk, call)
+    if "url" in call.body:
+        hook.body["url"] = _url(call.body["url"])
+    if "custom_headers" in call.body:
+        hook.body["custom_headers"] = _headers(call.body["custom_headers"])
+    if "webhook_secret" in call.body:
+        hook.secret = call.body["webhook_secret"]
+    hook.body["disabled_at"] = None
+    return Reply(hook.body, 201)
+
+
+def delete(desk: Desk, call: Call) -> Reply:
+    del desk.books.webhooks[str(_get(desk, call).body["id"])]
+    return Reply({})
+
+
+def _get(desk: Desk, call: Call) -> Webhook:
+    try:
+        return desk.books.webhooks[call.ids["id"]]
+    except KeyError:
+        raise not_found() from None
+
+
+def _url(url: Any) -> str:
+    if not isinstance(url, str) or not url.strip():
+        problem = {"field": "url", "message": "must be present; must be a string"}
+        raise ApiError(422, "WEBHOOK.INVALID_PARAMS", "The parameters you provided are invalid.", [problem])
+    url = url.strip()
+    return url if url.startswith(("http://", "https://")) else f"http://{url}"
+
+
+def _headers(headers: Any) -> list[Json]:
+    return [{"name": str(header["name"]), "value": str(header["value"])} for header in headers or []]
