@@ -22,7 +22,7 @@ CHOICES = 200
 class ClaimsForm(forms.Form):
     """Filters of the list; each empty field asks for all."""
 
-    state = forms.ChoiceField(required=False, choices=[("", "All"), *ClaimState.choices])
+    state = forms.ChoiceField(required=False, choices=[("", "All"), *ClaimState.choices()])
     country = forms.CharField(
         required=False,
         min_length=2,

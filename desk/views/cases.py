@@ -49,7 +49,7 @@ _OPTIONAL = {(CaseAction.RETURN_LABEL, "cents")}
 class CaseForm(forms.Form):
     """One action on a case. `seen` is how much had been done when the page was opened."""
 
-    action = forms.ChoiceField(choices=CaseAction.choices, widget=forms.HiddenInput)
+    action = forms.ChoiceField(choices=CaseAction.choices(), widget=forms.HiddenInput)
     seen = forms.IntegerField(widget=forms.HiddenInput)
     name = forms.CharField(max_length=100, label="Name")
     street1 = forms.CharField(max_length=100, label="Street and number")
@@ -62,10 +62,10 @@ class CaseForm(forms.Form):
     filing = forms.CharField(max_length=20, label="Number of the export filing (ITN)")
     tax_id = forms.CharField(max_length=40, label="Recipient's tax id")
     reference = forms.CharField(max_length=80, label="Their reference")
-    kind = forms.ChoiceField(choices=LossKind.choices, label="What happened to the parcel")
+    kind = forms.ChoiceField(choices=LossKind.choices(), label="What happened to the parcel")
     letter = EvidenceField(label="What the maintainer or the carrier wrote (PDF or picture)")
     picture = EvidenceField(label="A picture of the damage (needed for damage)")
-    outcome = forms.ChoiceField(choices=CaseOutcome.choices, label="How it ended")
+    outcome = forms.ChoiceField(choices=CaseOutcome.choices(), label="How it ended")
     note = forms.CharField(max_length=500, label="Note", help_text="No name and no address.")
 
     def __init__(self, action: CaseAction, *args: Any, **given: Any) -> None:

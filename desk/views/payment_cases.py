@@ -34,10 +34,10 @@ FIELDS: Mapping[MoneyAction, tuple[str, ...]] = {
 class MoneyCaseForm(forms.Form):
     """One action on a case about money. `seen` is how much had been done when the page was opened."""
 
-    action = forms.ChoiceField(choices=MoneyAction.choices, widget=forms.HiddenInput)
+    action = forms.ChoiceField(choices=MoneyAction.choices(), widget=forms.HiddenInput)
     seen = forms.IntegerField(widget=forms.HiddenInput)
     reference = forms.CharField(max_length=80, label="Reference of the transfer")
-    outcome = forms.ChoiceField(choices=MoneyOutcome.choices, label="How it ended")
+    outcome = forms.ChoiceField(choices=MoneyOutcome.choices(), label="How it ended")
     note = forms.CharField(max_length=500, label="Note", help_text="No name and no address.")
 
     def __init__(self, action: MoneyAction, *args: Any, **given: Any) -> None:

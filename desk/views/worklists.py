@@ -40,8 +40,8 @@ def claims(request: HttpRequest) -> HttpResponse:
 def parcels(request: HttpRequest) -> HttpResponse:
     rows = Shipment.objects.select_related("claim")
     context = {
-        "page": page_of(_in_state(request, rows, ShipmentState.values), request.GET),
-        "states": ShipmentState.choices,
+        "page": page_of(_in_state(request, rows, [state.value for state in ShipmentState]), request.GET),
+        "states": ShipmentState.choices(),
         "asked": request.GET,
     }
     return desk_page(request, "desk/parcels.html", context)

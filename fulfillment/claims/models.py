@@ -203,7 +203,7 @@ class Claim(models.Model):
     in_part = models.BooleanField(
         default=False, help_text="Send what there is; the rest waits as a claim of its own."
     )
-    state = models.CharField(max_length=20, choices=ClaimState)
+    state = models.CharField(max_length=20, choices=ClaimState.choices())
     country = models.CharField(max_length=2)
     service = models.CharField(max_length=10, choices=[("standard", "Standard"), ("express", "Express")])
     created_at = models.DateTimeField()

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import models
 from django.utils.translation import gettext_noop as _
 
+from common.choices import Choices
 from common.errors import FieldError
 
 
-class ClaimState(models.TextChoices):
+class ClaimState(Choices):
     WAITLISTED = "waitlisted", _("waiting for a key")
     IN_REVIEW = "in_review", _("being looked at by a person")
     AWAITING_PAYMENT = "awaiting_payment", _("waiting for payment")

@@ -39,7 +39,7 @@ class Payment(models.Model):
     code = models.CharField(max_length=20, unique=True, default=_new_payment_code)
     claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="payments")
     attempt = models.PositiveSmallIntegerField()
-    state = models.CharField(max_length=20, choices=PaymentState, default=PaymentState.PLANNED)
+    state = models.CharField(max_length=20, choices=PaymentState.choices(), default=PaymentState.PLANNED)
     mode = models.CharField(max_length=10)
     amount = models.PositiveIntegerField(help_text="What is asked for.")
     currency = models.CharField(max_length=3)
@@ -114,7 +114,7 @@ class Fulfilment(models.Model):
 
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="fulfilment")
     claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="fulfilments")
-    outcome = models.CharField(max_length=20, choices=Outcome)
+    outcome = models.CharField(max_length=20, choices=Outcome.choices())
     amount = models.PositiveIntegerField()
     currency = models.CharField(max_length=3)
     at = models.DateTimeField()
@@ -144,8 +144,8 @@ class Refund(models.Model):
 
     code = models.CharField(max_length=20, unique=True, default=_new_refund_code)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
-    reason = models.CharField(max_length=20, choices=RefundReason)
-    state = models.CharField(max_length=20, choices=RefundState, default=RefundState.PLANNED)
+    reason = models.CharField(max_length=20, choices=RefundReason.choices())
+    state = models.CharField(max_length=20, choices=RefundState.choices(), default=RefundState.PLANNED)
     amount = models.PositiveIntegerField()
     currency = models.CharField(max_length=3)
     attempt = models.PositiveSmallIntegerField(default=1)
@@ -234,7 +234,7 @@ class Dispute(models.Model):
 
     vendor_id = models.CharField(max_length=80, unique=True)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="disputes")
-    state = models.CharField(max_length=10, choices=DisputeState, default=DisputeState.OPEN)
+    state = models.CharField(max_length=10, choices=DisputeState.choices(), default=DisputeState.OPEN)
     status = models.CharField(max_length=40, help_text="The vendor's word.")
     reason = models.CharField(max_length=60)
     amount = models.PositiveIntegerField()
@@ -288,7 +288,7 @@ class PaymentCase(models.Model):
     code = models.CharField(max_length=20, unique=True, default=_new_case_code)
     payment = models.ForeignKey(Payment, null=True, on_delete=models.PROTECT, related_name="cases")
     about = models.CharField(max_length=80, help_text="The vendor's id it is about, or our payment's code.")
-    reason = models.CharField(max_length=30, choices=PaymentCaseReason)
+    reason = models.CharField(max_length=30, choices=PaymentCaseReason.choices())
     detail = models.CharField(max_length=300, blank=True, help_text="Codes and amounts; no personal data.")
     owner = models.CharField(max_length=72, blank=True, help_text="Who works it; empty: nobody yet.")
     opened_at = models.DateTimeField()
@@ -325,7 +325,7 @@ class PaymentCaseEntry(models.Model):
     """One thing that was done about a case. Append-only; `data` holds codes and amounts, nothing personal."""
 
     case = models.ForeignKey(PaymentCase, on_delete=models.PROTECT, related_name="entries")
-    action = models.CharField(max_length=20, choices=MoneyAction)
+    action = models.CharField(max_length=20, choices=MoneyAction.choices())
     actor = models.CharField(max_length=72)
     at = models.DateTimeField()
     note = models.CharField(max_length=500, blank=True, help_text="Staff's words; no name and no address.")

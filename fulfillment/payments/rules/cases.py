@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from django.db import models
-
+from common.choices import Choices
 from fulfillment.payments.rules.states import PaymentCaseReason
 
 
-class MoneyAction(models.TextChoices):
+class MoneyAction(Choices):
     """What a person can do about a case about money."""
 
     TAKE = "take", "take it on"
@@ -19,7 +18,7 @@ class MoneyAction(models.TextChoices):
     CLOSE = "close", "close it"
 
 
-class MoneyOutcome(models.TextChoices):
+class MoneyOutcome(Choices):
     """How a person can end a case about money."""
 
     SENT_AGAIN = "sent_again", "the refund was sent again"

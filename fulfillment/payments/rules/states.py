@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from django.db import models
 from django.utils.translation import gettext_noop as _
 
+from common.choices import Choices
 
-class PaymentState(models.TextChoices):
+
+class PaymentState(Choices):
     PLANNED = "planned", "about to be offered"
     OPEN = "open", "being paid"
     PENDING = "pending", "under way, the bank takes days"
@@ -33,7 +34,7 @@ PAYMENT_TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
 LIVE_PAYMENT_STATES = frozenset({_P.PLANNED, _P.OPEN, _P.PENDING})
 
 
-class RefundState(models.TextChoices):
+class RefundState(Choices):
     PLANNED = "planned", _("to be sent")
     PENDING = "pending", _("on its way")
     SUCCEEDED = "succeeded", _("sent back")
@@ -55,7 +56,7 @@ REFUND_TRANSITIONS: Mapping[RefundState, frozenset[RefundState]] = {
 LIVE_REFUND_STATES = frozenset({_R.PLANNED, _R.PENDING, _R.SUCCEEDED})
 
 
-class RefundReason(models.TextChoices):
+class RefundReason(Choices):
     CANCELLED = "cancelled", _("the claim was cancelled")
     TOO_LATE = "too_late", _("the payment came after the keys were given to others")
     TWICE = "twice", _("it was paid twice")
@@ -65,7 +66,7 @@ class RefundReason(models.TextChoices):
     BY_HAND = "by_hand", _("as agreed")
 
 
-class PaymentCaseReason(models.TextChoices):
+class PaymentCaseReason(Choices):
     MISMATCH = "mismatch", "what was paid is not what was asked for"
     REFUND_FAILED = "refund_failed", "a refund came back"
     REFUND_REFUSED = "refund_refused", "the vendor refuses a refund"
@@ -75,7 +76,7 @@ class PaymentCaseReason(models.TextChoices):
     UNKNOWN_MONEY = "unknown_money", "money that belongs to no claim"
 
 
-class Outcome(models.TextChoices):
+class Outcome(Choices):
     """What became of money that arrived."""
 
     ACCEPTED = "accepted", "the claim was accepted"
@@ -83,7 +84,7 @@ class Outcome(models.TextChoices):
     GIVEN_BACK = "given_back", "refunded in full"
 
 
-class DisputeState(models.TextChoices):
+class DisputeState(Choices):
     OPEN = "open", "open"
     WON = "won", "decided for us"
     LOST = "lost", "decided for the payer"

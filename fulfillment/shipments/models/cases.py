@@ -20,8 +20,8 @@ class Case(models.Model):
 
     code = models.CharField(max_length=20, unique=True, default=_new_case_code)
     shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="cases")
-    reason = models.CharField(max_length=30, choices=CaseReason)
-    cause = models.CharField(max_length=40, choices=Cause, default=Cause.UNKNOWN)
+    reason = models.CharField(max_length=30, choices=CaseReason.choices())
+    cause = models.CharField(max_length=40, choices=Cause.choices(), default=Cause.UNKNOWN)
     detail = models.CharField(max_length=200, blank=True, help_text="Codes and amounts; no personal data.")
     owner = models.CharField(max_length=72, blank=True, help_text="Who works it; empty: nobody yet.")
     opened_at = models.DateTimeField()
@@ -53,7 +53,7 @@ class CaseEntry(models.Model):
     """One thing that was done about a case. Append-only; `data` holds codes and amounts, nothing personal."""
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="entries")
-    action = models.CharField(max_length=20, choices=CaseAction)
+    action = models.CharField(max_length=20, choices=CaseAction.choices())
     actor = models.CharField(max_length=72)
     at = models.DateTimeField()
     note = models.CharField(max_length=500, blank=True, help_text="Staff's words; no name and no address.")

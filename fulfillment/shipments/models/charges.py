@@ -15,7 +15,7 @@ class ParcelCharge(models.Model):
     Kind = ChargeKind
 
     purchase = models.ForeignKey(LabelPurchase, on_delete=models.PROTECT, related_name="charges")
-    kind = models.CharField(max_length=20, choices=ChargeKind)
+    kind = models.CharField(max_length=20, choices=ChargeKind.choices())
     cents = models.IntegerField(help_text="Minor units of the currency; what came back is negative.")
     currency = models.CharField(max_length=3, help_text="ISO 4217")
     bill = models.CharField(max_length=40, blank=True, help_text="The carrier's number; empty for refunds.")

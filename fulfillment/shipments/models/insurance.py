@@ -26,8 +26,8 @@ class InsuranceClaim(models.Model):
 
     purchase = models.ForeignKey(LabelPurchase, on_delete=models.PROTECT, related_name="insurance_claims")
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="insurance_claims")
-    kind = models.CharField(max_length=10, choices=LossKind)
-    state = models.CharField(max_length=20, choices=InsuranceState, default=InsuranceState.FILING)
+    kind = models.CharField(max_length=10, choices=LossKind.choices())
+    state = models.CharField(max_length=20, choices=InsuranceState.choices(), default=InsuranceState.FILING)
     vendor_claim_id = models.CharField(max_length=40, null=True, unique=True)  # noqa: DJ001 - unique
     requested_cents = models.PositiveIntegerField()
     approved_cents = models.PositiveIntegerField(null=True)

@@ -25,7 +25,7 @@ class Shipment(models.Model):
 
     code = models.CharField(max_length=20, unique=True, default=_new_shipment_code)
     claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="shipments")
-    state = models.CharField(max_length=20, choices=ShipmentState, default=ShipmentState.PLANNED)
+    state = models.CharField(max_length=20, choices=ShipmentState.choices(), default=ShipmentState.PLANNED)
     number = models.PositiveSmallIntegerField(
         default=1, help_text="Some countries let in one key a parcel, so a claim may have several."
     )
@@ -143,7 +143,7 @@ class LabelPurchase(models.Model):
     is_return = models.BooleanField(
         default=False, help_text="Whether it brings the parcel's keys back instead of sending them."
     )
-    state = models.CharField(max_length=20, choices=PurchaseState, default=PurchaseState.PLANNED)
+    state = models.CharField(max_length=20, choices=PurchaseState.choices(), default=PurchaseState.PLANNED)
     mode = models.CharField(max_length=20)
     vendor_shipment_id = models.CharField(max_length=40, null=True, unique=True)  # noqa: DJ001 - unique
     rate_id = models.CharField(max_length=40, blank=True)

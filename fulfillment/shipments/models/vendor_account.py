@@ -12,7 +12,7 @@ class BuyingPause(models.Model):
     One row a reason while it lasts; the purchases wait where they are and go on by themselves.
     """
 
-    reason = models.CharField(max_length=20, choices=PauseReason, unique=True)
+    reason = models.CharField(max_length=20, choices=PauseReason.choices(), unique=True)
     since = models.DateTimeField()
     until = models.DateTimeField(help_text="Then one purchase is tried, and the pause ends or grows.")
     times = models.PositiveIntegerField(default=1, help_text="How often in a row it was found so.")

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import models
+from common.choices import Choices
 
 
-class CaseReason(models.TextChoices):
+class CaseReason(Choices):
     NO_RATE = "no_rate", "no carrier takes this parcel"
     OVER_CEILING = "over_ceiling", "postage over the ceiling"
     ADDRESS = "address", "address cannot be delivered to"
@@ -77,7 +77,7 @@ def due_in_region(reason: CaseReason, opened_at: datetime, *, promised_days: int
     return usual + timedelta(days=(promised_days - _USUAL_DAYS) // 3)
 
 
-class Cause(models.TextChoices):
+class Cause(Choices):
     """Whose doing it was, in the words that several carriers' vendors share (FACTS.md D1)."""
 
     CARRIER_DAMAGED = "carrier_damaged_parcel", "damaged by the carrier"
@@ -133,7 +133,7 @@ def cause_of(reason: CaseReason, detail: str) -> Cause:
     return said or _CAUSE_OF_REASON.get(reason, Cause.UNKNOWN)
 
 
-class CaseAction(models.TextChoices):
+class CaseAction(Choices):
     """What a person can do about a case."""
 
     TAKE = "take", "take it on"
@@ -152,7 +152,7 @@ class CaseAction(models.TextChoices):
     CLOSE = "close", "close it"
 
 
-class CaseOutcome(models.TextChoices):
+class CaseOutcome(Choices):
     """How a case can end."""
 
     RESOLVED = "resolved", "settled itself"

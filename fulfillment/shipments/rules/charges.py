@@ -1,9 +1,9 @@
 """Money that moves for a parcel after its label was bought."""
 
-from django.db.models import TextChoices
+from common.choices import Choices
 
 
-class ChargeKind(TextChoices):
+class ChargeKind(Choices):
     """What it was for. What came back is negative, everything else may be either."""
 
     LABEL_REFUND = "label_refund", "postage of an unused label, back"

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from django.db import models
-
+from common.choices import Choices
 from fulfillment.shipments.rules.cases import CaseReason
 
 
-class LossKind(models.TextChoices):
+class LossKind(Choices):
     """What happened to the parcel, in the insurer's words."""
 
     LOSS = "loss", "it is lost"
@@ -16,7 +15,7 @@ class LossKind(models.TextChoices):
     THEFT = "theft", "it was stolen"
 
 
-class InsuranceState(models.TextChoices):
+class InsuranceState(Choices):
     FILING = "filing", "sent, not confirmed yet"
     SUBMITTED = "submitted", "with the insurer"
     NEEDS_ACTION = "needs_action", "the insurer wants more"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.db import models
+from common.choices import Choices
 
 
-class ManifestState(models.TextChoices):
+class ManifestState(Choices):
     PLANNED = "planned", "parcels chosen, form to be made"
     MAKING = "making", "the carrier makes the form"
     READY = "ready", "ready to be handed over"

@@ -1,9 +1,9 @@
 """Why the buying of labels pauses."""
 
-from django.db import models
+from common.choices import Choices
 
 
-class PauseReason(models.TextChoices):
+class PauseReason(Choices):
     WALLET = "wallet", "the wallet is empty"
     ACCOUNT = "account", "the vendor does not take our key"
     RATE_LIMIT = "rate_limit", "we ask more often than the vendor allows"

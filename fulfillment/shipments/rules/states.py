@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from django.db import models
+from common.choices import Choices
 
 
-class ShipmentState(models.TextChoices):
+class ShipmentState(Choices):
     PLANNED = "planned", "to be labelled"
     LABELLED = "labelled", "label bought, to be handed over"
     IN_TRANSIT = "in_transit", "with the carrier"
@@ -40,7 +40,7 @@ OUT_STATES = frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.RETURNING, _T.LOST})
 RETURNABLE_STATES = frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.LOST})
 
 
-class PurchaseState(models.TextChoices):
+class PurchaseState(Choices):
     PLANNED = "planned", "to be created at the vendor"
     CREATED = "created", "the vendor's shipment is known, rate chosen"
     BUYING = "buying", "bought or not: being found out"

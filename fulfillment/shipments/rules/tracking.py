@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
-from django.utils.translation import gettext_noop as _
-
+from common.translatable import gettext_noop as _
 from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import SHIPMENT_TRANSITIONS, ShipmentState
 from inventory.rules import Account, Reason
