@@ -67,7 +67,7 @@ def memory(path: Path) -> None:
         "import django, pathlib, resource; django.setup();"
         "from roster.services.downloads import import_downloads;"
         "from roster.services.designations import designate_critical;"
-        "from config import clock;"
+        "from common import clock;"
         f"import_downloads(path=pathlib.Path({str(path)!r}), actor='bench', now=clock.now());"
         "designate_critical(actor='bench', now=clock.now());"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"

@@ -9,9 +9,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from django.utils.translation import gettext_noop as _
-
 from common.errors import FieldError, Problem
+from common.translatable import gettext_noop as _
 from fulfillment.claims.money import CURRENCIES
 
 ANYWHERE = "*"

@@ -3,10 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.utils.translation import gettext_noop as _
-
 from common.choices import Choices
 from common.errors import FieldError
+from common.translatable import gettext_noop as _
 
 
 class ClaimState(Choices):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from fulfillment.shipments.carrier import Customs, Party
+from fulfillment.shipments.carrier_values import Customs, Party
 
 
 class Sheet(StrEnum):

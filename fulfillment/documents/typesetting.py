@@ -19,7 +19,7 @@ from fulfillment.documents.parcel_documents import (
     Slip,
     can_be_drawn,
 )
-from fulfillment.shipments.carrier import Party
+from fulfillment.shipments.carrier_values import Party
 from inventory.barcode_sheets import modules
 
 Json = dict[str, Any]

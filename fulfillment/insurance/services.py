@@ -20,7 +20,8 @@ from django.db.models import Q
 from fulfillment.claims.services.shipment_callbacks import ACTOR
 from fulfillment.documents.statement_of_value import Worth, WorthLine, statement_of_value
 from fulfillment.postage.gateways.insurers import Evidence, FiledClaim, InsuranceGateway, Loss
-from fulfillment.shipments.carrier import Failure, GatewayError
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.carrier_values import Failure
 from fulfillment.shipments.errors import (
     BadCaseData,
     ClaimedAlready,

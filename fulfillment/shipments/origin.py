@@ -1,6 +1,6 @@
 """Where parcels leave from, and where they come back to: the door of their warehouse."""
 
-from fulfillment.shipments.carrier import Party
+from fulfillment.shipments.carrier_values import Party
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Warehouse
 

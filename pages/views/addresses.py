@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 
 from fulfillment.claims.models import Region
 from fulfillment.postage import gateways
-from fulfillment.shipments.carrier import Finding, Verification
+from fulfillment.shipments.carrier_values import Finding, Verification
 from fulfillment.vault.addresses import LATIN, PostalAddress
 from pages.forms.address import AddressForm
 

@@ -25,14 +25,14 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    "json": Format("plain.as_json", "application/json", "json"),
-    "csv": Format("tidy.as_csv", "text/csv; charset=utf-8", "csv"),
+    "json": Format("json_file.as_json", "application/json", "json"),
+    "csv": Format("csv_parquet.as_csv", "text/csv; charset=utf-8", "csv"),
     "xlsx": Format(
-        "sheets.as_xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"
+        "xlsx.as_xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"
     ),
-    "parquet": Format("tidy.as_parquet", "application/vnd.apache.parquet", "parquet"),
-    "html": Format("page.as_html", "text/html; charset=utf-8", "html"),
-    "pdf": Format("print.as_pdf", "application/pdf", "pdf"),
+    "parquet": Format("csv_parquet.as_parquet", "application/vnd.apache.parquet", "parquet"),
+    "html": Format("html_page.as_html", "text/html; charset=utf-8", "html"),
+    "pdf": Format("pdf.as_pdf", "application/pdf", "pdf"),
     "csv.zip": Format("archive.csv_archive", "application/zip", "csv.zip"),
     "parquet.zip": Format("archive.parquet_archive", "application/zip", "parquet.zip"),
 }

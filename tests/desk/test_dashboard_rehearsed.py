@@ -15,7 +15,7 @@ from desk.models import Appointment
 from desk.roles import Role
 from fulfillment.claims.models import Claim
 from fulfillment.models import Webhook
-from fulfillment.shipments.carrier import TrackerState
+from fulfillment.shipments.carrier_values import TrackerState
 from fulfillment.shipments.models import Case, LabelPurchase, Shipment, VendorFinding
 from fulfillment.tracking.services.carrier_events import _apply
 from fulfillment.tracking.services.webhook_monitor import WEBHOOK_ENDPOINT

@@ -11,7 +11,8 @@ from common import clock
 from desk.models import AuditEntry
 from desk.roles import Role
 from fulfillment.postage.gateways.insurers import FiledClaim, Loss
-from fulfillment.shipments.carrier import Failure, GatewayError
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.carrier_values import Failure
 from fulfillment.shipments.models import Case, InsuranceClaim, LabelPurchase, Shipment
 from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.services.cases import open_case

@@ -17,7 +17,7 @@ from desk.warehouse.scan_sessions import work
 from desk.warehouse.scan_workflow import Scanned
 from desk.warehouse.views import STEPS
 from fulfillment.claims.models import Campaign
-from fulfillment.shipments.carrier import TrackerState
+from fulfillment.shipments.carrier_values import TrackerState
 from fulfillment.shipments.models import Case, FloorScan, LabelPurchase, Manifest, PickList, Shipment
 from fulfillment.tracking.services.carrier_events import _apply
 from fulfillment.vault.addresses import PostalAddress

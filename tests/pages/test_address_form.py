@@ -11,7 +11,7 @@ from django.test import Client
 
 from fulfillment.claims.models import Campaign, Draft, Region
 from fulfillment.postage import gateways
-from fulfillment.shipments.carrier import NOT_ASKED, Finding, Verification
+from fulfillment.shipments.carrier_values import NOT_ASKED, Finding, Verification
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import SealedDocument
 from fulfillment.vault.services import Purpose, open_address

@@ -18,7 +18,7 @@ from django.test import Client
 from fulfillment.claims.models import Claim, Region
 from fulfillment.notices.models import Recipient
 from fulfillment.postage import gateways
-from fulfillment.shipments.carrier import NOT_ASKED, Verification
+from fulfillment.shipments.carrier_values import NOT_ASKED, Verification
 from fulfillment.shipments.models import Case
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import SealedDocument

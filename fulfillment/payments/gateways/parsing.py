@@ -4,15 +4,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from fulfillment.payments.gateways.base import (
-    Checkout,
-    Entry,
-    Failure,
-    Money,
-    PaymentGatewayError,
-    VendorDispute,
-    VendorRefund,
-)
+from fulfillment.payments.gateways.base import PaymentGatewayError
+from fulfillment.payments.values import Checkout, Entry, Failure, Money, VendorDispute, VendorRefund
 
 Json = dict[str, Any]
 

@@ -14,7 +14,8 @@ import requests
 import stripe
 
 from fulfillment.payments.gateways import parsing
-from fulfillment.payments.gateways.base import (
+from fulfillment.payments.gateways.base import PaymentGatewayError
+from fulfillment.payments.values import (
     ALREADY_REFUNDED,
     NOT_OPEN,
     Checkout,
@@ -22,7 +23,6 @@ from fulfillment.payments.gateways.base import (
     Failure,
     Money,
     Order,
-    PaymentGatewayError,
     VendorDispute,
     VendorRefund,
 )

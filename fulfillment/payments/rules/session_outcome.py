@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from fulfillment.claims.rules import ClaimState
-from fulfillment.payments.gateways.base import Checkout
 from fulfillment.payments.rules.states import PAYMENT_TRANSITIONS, PaymentState, RefundReason
+from fulfillment.payments.values import Checkout
 
 _P = PaymentState
 

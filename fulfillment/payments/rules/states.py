@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 
-from django.utils.translation import gettext_noop as _
-
 from common.choices import Choices
+from common.translatable import gettext_noop as _
 
 
 class PaymentState(Choices):

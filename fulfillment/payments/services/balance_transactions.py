@@ -6,8 +6,9 @@ from itertools import islice
 
 from django.db.models import Max
 
-from fulfillment.payments.gateways.base import Entry, PaymentGateway
+from fulfillment.payments.gateways.base import PaymentGateway
 from fulfillment.payments.models import BookEntry, Payment
+from fulfillment.payments.values import Entry
 
 # The vendor books some lines with a delay, under the time they are of.
 OVERLAP = timedelta(days=3)

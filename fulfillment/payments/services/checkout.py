@@ -15,19 +15,13 @@ from fulfillment.claims.models import Claim, ClaimQuote
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.payment_callbacks import hold_keys_until
 from fulfillment.payments.errors import CheckoutNotReady, NothingToPay
-from fulfillment.payments.gateways.base import (
-    Checkout,
-    Failure,
-    Order,
-    OrderLine,
-    PaymentGateway,
-    PaymentGatewayError,
-)
+from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
 from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.session_outcome import KEY_GOOD_FOR, session_ends_at
 from fulfillment.payments.rules.states import LIVE_PAYMENT_STATES, PaymentCaseReason, PaymentState
 from fulfillment.payments.services.cases import open_payment_case
 from fulfillment.payments.services.settlement import let_go_of_the_database, settle
+from fulfillment.payments.values import Checkout, Failure, Order, OrderLine
 
 logger = logging.getLogger("keydesk.payments")
 

@@ -6,10 +6,10 @@ from datetime import datetime
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.payment_callbacks import hold_back, let_go_on, withdraw
-from fulfillment.payments.gateways.base import VendorDispute
 from fulfillment.payments.models import Dispute, Payment
 from fulfillment.payments.rules.states import DISPUTE_ENDS, DisputeState, PaymentCaseReason
 from fulfillment.payments.services.cases import close_payment_case, open_payment_case
+from fulfillment.payments.values import VendorDispute
 
 
 def take_in(payment: Payment, claim: Claim, listed: Sequence[VendorDispute], *, now: datetime) -> None:

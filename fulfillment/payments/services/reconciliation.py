@@ -10,13 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import Prefetch, Q
 
 from fulfillment.claims.rules import ClaimState
-from fulfillment.payments.gateways.base import (
-    Checkout,
-    Entry,
-    PaymentGateway,
-    VendorDispute,
-    VendorRefund,
-)
+from fulfillment.payments.gateways.base import PaymentGateway
 from fulfillment.payments.models import BookEntry, Dispute, Payment, Refund
 from fulfillment.payments.rules.refunds import refund_state
 from fulfillment.payments.rules.session_outcome import differences, state_seen, still_to_give_back
@@ -28,6 +22,7 @@ from fulfillment.payments.rules.states import (
     PaymentState,
     RefundState,
 )
+from fulfillment.payments.values import Checkout, Entry, VendorDispute, VendorRefund
 
 # A session lives a day, a refund can fail for weeks, a dispute can come after months.
 LOOK_BACK = timedelta(days=35)

@@ -17,12 +17,7 @@ from fulfillment.claims.rules import ClaimState
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.payments.errors import NotRefundable
-from fulfillment.payments.gateways.base import (
-    Failure,
-    PaymentGateway,
-    PaymentGatewayError,
-    VendorRefund,
-)
+from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
 from fulfillment.payments.models import Dispute, Fulfilment, Payment, Refund
 from fulfillment.payments.rules.refunds import next_refund_state, refund_state
 from fulfillment.payments.rules.session_outcome import KEY_GOOD_FOR, still_to_give_back
@@ -36,6 +31,7 @@ from fulfillment.payments.rules.states import (
     RefundState,
 )
 from fulfillment.payments.services.cases import close_payment_case, open_payment_case
+from fulfillment.payments.values import Failure, VendorRefund
 
 logger = logging.getLogger("keydesk.payments")
 

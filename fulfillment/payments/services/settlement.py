@@ -19,15 +19,7 @@ from fulfillment.claims.services.payment_callbacks import (
     lapse_unpaid,
     revive_paid,
 )
-from fulfillment.payments.gateways.base import (
-    NOT_OPEN,
-    Checkout,
-    Failure,
-    PaymentGateway,
-    PaymentGatewayError,
-    VendorDispute,
-    VendorRefund,
-)
+from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
 from fulfillment.payments.models import Fulfilment, Payment
 from fulfillment.payments.rules.session_outcome import (
     HOLD_WHILE_PENDING,
@@ -45,6 +37,7 @@ from fulfillment.payments.rules.states import (
 )
 from fulfillment.payments.services import disputes, refunds
 from fulfillment.payments.services.cases import open_payment_case
+from fulfillment.payments.values import NOT_OPEN, Checkout, Failure, VendorDispute, VendorRefund
 
 logger = logging.getLogger("keydesk.payments")
 

@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from fulfillment.models import Provider, Webhook, WebhookOutcome
-from fulfillment.payments.gateways.base import Failure, PaymentGateway, PaymentGatewayError
+from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
 from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.states import PaymentCaseReason
 from fulfillment.payments.services.cases import open_payment_case
 from fulfillment.payments.services.settlement import settle
+from fulfillment.payments.values import Failure
 
 logger = logging.getLogger("keydesk.payments")
 

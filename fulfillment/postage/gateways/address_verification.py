@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fulfillment.shipments.carrier import NOT_ASKED, Finding, Verification
+from fulfillment.shipments.carrier_values import NOT_ASKED, Finding, Verification
 from fulfillment.vault.addresses import PostalAddress
 
 Json = Mapping[str, Any]

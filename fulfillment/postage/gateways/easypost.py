@@ -20,14 +20,14 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from fulfillment.postage.gateways import address_verification, file_types, parsing
-from fulfillment.shipments.carrier import (
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.carrier_values import (
     NOT_ASKED,
     BoughtLabel,
     BoughtPage,
     CreatedShipment,
     Customs,
     Failure,
-    GatewayError,
     LabelFile,
     Parcel,
     Party,

@@ -11,7 +11,7 @@ from typing import Any
 
 from fulfillment.models import Provider
 from fulfillment.postage.gateways import parsing
-from fulfillment.shipments.carrier import TrackerState
+from fulfillment.shipments.carrier_values import TrackerState
 from fulfillment.webhooks import BadBody, Event, kept_text
 
 WORK_WEBHOOKS = "shipping.work_webhooks"

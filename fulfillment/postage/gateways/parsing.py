@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
-from fulfillment.shipments.carrier import (
+from fulfillment.shipments.carrier_values import (
     BoughtLabel,
     CreatedShipment,
     Rate,

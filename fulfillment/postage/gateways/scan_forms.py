@@ -12,7 +12,8 @@ from easypost.errors.api.api_error import ApiError
 
 from fulfillment.postage.gateways import parsing
 from fulfillment.postage.gateways.easypost import EasyPostGateway
-from fulfillment.shipments.carrier import CarrierGateway, LabelFile
+from fulfillment.shipments.carrier import CarrierGateway
+from fulfillment.shipments.carrier_values import LabelFile
 
 Json = dict[str, Any]
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from fulfillment.postage.rules.purchases import is_about_our_account
-from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.rules.pauses import PauseReason
 
 # The first pause and the longest; each repeat doubles it. A limit passes by itself, a wallet is filled.
@@ -14,13 +13,13 @@ _BOUNDS = {
 }
 
 
-def reason_to_pause(error: GatewayError) -> PauseReason | None:
+def reason_to_pause(code: str, status: int | None) -> PauseReason | None:
     """Why this refusal stops all buying; None when it is about one parcel or about nothing known."""
-    if error.status == 429:
+    if status == 429:
         return PauseReason.RATE_LIMIT
-    if error.status is None or not is_about_our_account(error.code):
+    if status is None or not is_about_our_account(code):
         return None
-    return PauseReason.WALLET if error.code == "PAYMENT_REQUIRED" else PauseReason.ACCOUNT
+    return PauseReason.WALLET if code == "PAYMENT_REQUIRED" else PauseReason.ACCOUNT
 
 
 def length(reason: PauseReason, times: int) -> timedelta:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fulfillment.postage.rules.packaging import Content
-from fulfillment.shipments.carrier import CustomsLine
+from fulfillment.shipments.carrier_values import CustomsLine
 
 # True, and no invitation: the declaration is read by everybody on the way.
 DESCRIPTION = "USB hardware authentication device"

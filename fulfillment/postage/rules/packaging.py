@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fulfillment.shipments.carrier import Parcel
+from fulfillment.shipments.carrier_values import Parcel
 
 
 @dataclass(frozen=True)

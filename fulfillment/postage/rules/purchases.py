@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.rules.cases import CaseReason
 
 MAX_ATTEMPTS = 4
@@ -35,13 +34,13 @@ class Answer(Enum):
     UNKNOWN = auto()  # it may or may not have been bought
 
 
-def read_answer(error: GatewayError) -> Answer:
+def read_answer(code: str, status: int | None) -> Answer:
     """Read a failed purchase. Only refusals on the lists above count as definite, and only as a 4xx."""
-    if error.code == "SHIPMENT.POSTAGE.EXISTS":
+    if code == "SHIPMENT.POSTAGE.EXISTS":
         return Answer.BOUGHT_BEFORE
-    if error.status == 429:
+    if status == 429:
         return Answer.LATER
-    return _read_refusal(error.code) if 400 <= (error.status or 0) < 500 else Answer.UNKNOWN
+    return _read_refusal(code) if 400 <= (status or 0) < 500 else Answer.UNKNOWN
 
 
 def _read_refusal(code: str) -> Answer:

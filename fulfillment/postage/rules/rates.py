@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from fulfillment.shipments.carrier import Rate
+from fulfillment.shipments.carrier_values import Rate
 from fulfillment.shipments.rules.cases import CaseReason
 
 

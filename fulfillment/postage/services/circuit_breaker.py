@@ -27,7 +27,7 @@ def pause_for(error: GatewayError, *, now: datetime) -> bool:
 
     Locks: the reason's row.
     """
-    reason = reason_to_pause(error)
+    reason = reason_to_pause(error.code, error.status)
     if reason is None:
         return False
     with transaction.atomic():

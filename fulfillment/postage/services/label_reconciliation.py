@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from fulfillment.postage.rules.refunds import GRANTED
 from fulfillment.postage.services import purchase_transitions
-from fulfillment.shipments.carrier import CarrierGateway, GatewayError, ShipmentStatus
+from fulfillment.shipments.carrier import CarrierGateway, GatewayError
+from fulfillment.shipments.carrier_values import ShipmentStatus
 from fulfillment.shipments.models import LabelPurchase, StrayLabel
 from fulfillment.shipments.rules.states import PurchaseState
 

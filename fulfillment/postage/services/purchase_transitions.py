@@ -15,7 +15,8 @@ from django.utils.translation import gettext_noop as _
 from config.jobs import defer
 from fulfillment.claims.services.payment_callbacks import STOP_PARCELS
 from fulfillment.claims.services.shipment_callbacks import record_label_bought, report_problem
-from fulfillment.shipments.carrier import BoughtLabel, CarrierGateway
+from fulfillment.shipments.carrier import CarrierGateway
+from fulfillment.shipments.carrier_values import BoughtLabel
 from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState

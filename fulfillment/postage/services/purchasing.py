@@ -126,7 +126,7 @@ def _after_refusal(
     A refusal counts as definite only after the vendor, asked again, shows no label.
     """
     purchase_transitions.note_error(purchase, error.code)
-    answer = read_answer(error)
+    answer = read_answer(error.code, error.status)
     if answer is Answer.UNKNOWN:
         return False
     try:

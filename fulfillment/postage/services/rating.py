@@ -19,7 +19,8 @@ from fulfillment.postage.services import purchase_transitions
 from fulfillment.postage.services.circuit_breaker import pause_for
 from fulfillment.postage.services.express import paid_express
 from fulfillment.postage.services.shipment_request import CannotBeDescribed, Description, describe
-from fulfillment.shipments.carrier import CarrierGateway, CreatedShipment, Failure, GatewayError, Rate
+from fulfillment.shipments.carrier import CarrierGateway, GatewayError
+from fulfillment.shipments.carrier_values import CreatedShipment, Failure, Rate
 from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import PurchaseState

@@ -10,7 +10,7 @@ from fulfillment.postage.rules.customs import customs_lines, exemption
 from fulfillment.postage.rules.destinations import needs_customs
 from fulfillment.postage.rules.packaging import Content, TooMuch, parcel_for
 from fulfillment.postage.rules.transliteration import for_carriers
-from fulfillment.shipments.carrier import Customs, Parcel, Party
+from fulfillment.shipments.carrier_values import Customs, Parcel, Party
 from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.origin import sender_at
 from fulfillment.vault.addresses import PostalAddress

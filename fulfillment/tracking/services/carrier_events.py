@@ -29,7 +29,8 @@ from fulfillment.models import Provider, Webhook, WebhookOutcome
 from fulfillment.postage.gateways import events
 from fulfillment.postage.gateways.insurers import insurers_of
 from fulfillment.postage.services import label_refunds, purchase_transitions
-from fulfillment.shipments.carrier import CarrierGateway, Failure, GatewayError, TrackerState
+from fulfillment.shipments.carrier import CarrierGateway, GatewayError
+from fulfillment.shipments.carrier_values import Failure, TrackerState
 from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipments.rules.cases import MOOT_ON_DELIVERY, CaseReason
 from fulfillment.shipments.rules.states import UNDER_WAY_STATES, PurchaseState, ShipmentState

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from fulfillment.postage.services import label_refunds
-from fulfillment.shipments.carrier import CarrierGateway, GatewayError, WebhookState
+from fulfillment.shipments.carrier import CarrierGateway, GatewayError
+from fulfillment.shipments.carrier_values import WebhookState
 from fulfillment.shipments.models import VendorFinding
 from fulfillment.tracking.services import carrier_events
 

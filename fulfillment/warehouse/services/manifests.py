@@ -17,7 +17,8 @@ from django.db import transaction
 
 from config.jobs import defer
 from fulfillment.postage.gateways.scan_forms import FormGateway, ScanForm
-from fulfillment.shipments.carrier import Failure, GatewayError
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.carrier_values import Failure
 from fulfillment.shipments.errors import (
     HeldBack,
     ManifestNotReady,

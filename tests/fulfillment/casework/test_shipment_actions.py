@@ -16,7 +16,7 @@ from fulfillment.notices.models import Notice
 from fulfillment.postage.services import purchase_transitions
 from fulfillment.postage.services.shipment_planning import ship_claim
 from fulfillment.shipments import errors
-from fulfillment.shipments.carrier import TrackerState
+from fulfillment.shipments.carrier_values import TrackerState
 from fulfillment.shipments.models import Case, CaseEntry, LabelPurchase, Shipment
 from fulfillment.shipments.rules.cases import (
     CaseAction,

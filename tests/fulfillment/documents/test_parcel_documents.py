@@ -18,7 +18,7 @@ from fulfillment.postage.rules.transliteration import for_carriers, printable
 from fulfillment.postage.services import printing
 from fulfillment.postage.services.label_files import fetch_label
 from fulfillment.shipments import errors
-from fulfillment.shipments.carrier import Customs, CustomsLine, Party
+from fulfillment.shipments.carrier_values import Customs, CustomsLine, Party
 from fulfillment.shipments.models import LabelPurchase
 from fulfillment.shipments.origin import SENDER
 from fulfillment.vault.addresses import PostalAddress

@@ -34,7 +34,8 @@ from fulfillment.postage.services import (
     recovery,
     shipment_planning,
 )
-from fulfillment.shipments.carrier import BoughtLabel, GatewayError, LabelFile, ShipmentStatus
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.carrier_values import BoughtLabel, LabelFile, ShipmentStatus
 from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.rules.states import PurchaseState
 from sandbox.client import Control

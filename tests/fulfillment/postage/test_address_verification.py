@@ -6,7 +6,7 @@ import pytest
 
 from fulfillment.postage.gateways.address_verification import question, read_verification
 from fulfillment.postage.gateways.easypost import EasyPostGateway
-from fulfillment.shipments.carrier import Finding
+from fulfillment.shipments.carrier_values import Finding
 from fulfillment.vault.addresses import PostalAddress
 
 

@@ -27,7 +27,7 @@ from fulfillment.postage.services.circuit_breaker import end_pauses
 from fulfillment.postage.services.purchasing import buy_label
 from fulfillment.postage.services.recovery import resolve_purchases
 from fulfillment.postage.services.shipment_planning import plan_return, ship_claim
-from fulfillment.shipments.carrier import TrackerState
+from fulfillment.shipments.carrier_values import TrackerState
 from fulfillment.shipments.models import LabelPurchase
 from fulfillment.shipments.rules.states import PurchaseState
 from fulfillment.tracking.services.carrier_events import _apply

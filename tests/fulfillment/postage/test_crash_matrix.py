@@ -150,7 +150,7 @@ def without_asking_after_a_refusal(patch: Patch) -> None:
 
 
 def without_the_list_of_refusals(patch: Patch) -> None:
-    patch.setattr(purchasing, "read_answer", lambda error: Answer.REFUSED)
+    patch.setattr(purchasing, "read_answer", lambda code, status: Answer.REFUSED)
 
 
 def without_writing_down_once(patch: Patch) -> None:

@@ -15,7 +15,8 @@ from PIL import Image
 
 from fulfillment.postage.gateways import parsing
 from fulfillment.postage.gateways.easypost import MAX_LABEL_BYTES, EasyPostGateway
-from fulfillment.shipments.carrier import Customs, CustomsLine, Failure, GatewayError, Parcel, Party
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.carrier_values import Customs, CustomsLine, Failure, Parcel, Party
 from fulfillment.vault.addresses import PostalAddress
 
 RECORDINGS = Path(__file__).parents[4] / "shared/data/easypost-recordings"

@@ -14,7 +14,8 @@ from fulfillment.postage.rules.refunds import may_ask_again
 from fulfillment.postage.services.label_refunds import request_refund, settle
 from fulfillment.postage.services.recovery import resolve_purchases
 from fulfillment.postage.services.shipment_request import describe
-from fulfillment.shipments.carrier import GatewayError, Rate
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.carrier_values import Rate
 from fulfillment.shipments.models import Case, LabelPurchase
 from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState

@@ -10,7 +10,8 @@ from fulfillment.claims.models import Region
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.services.rating import create
 from fulfillment.postage.services.recovery import resolve_purchases
-from fulfillment.shipments.carrier import Failure, GatewayError
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.carrier_values import Failure
 from fulfillment.shipments.models import BuyingPause, Case, LabelPurchase
 from fulfillment.shipments.rules.states import PurchaseState
 from fulfillment.vault.addresses import PostalAddress

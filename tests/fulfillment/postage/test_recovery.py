@@ -12,7 +12,8 @@ from fulfillment.postage.services.purchasing import buy as buy_on
 from fulfillment.postage.services.purchasing import buy_label
 from fulfillment.postage.services.rating import create
 from fulfillment.postage.services.recovery import in_doubt, resolve_purchase, resolve_purchases
-from fulfillment.shipments.carrier import BoughtLabel, Failure, GatewayError
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.carrier_values import BoughtLabel, Failure
 from fulfillment.shipments.models import Case, LabelPurchase
 from fulfillment.shipments.rules.states import PurchaseState
 from sandbox.client import Control

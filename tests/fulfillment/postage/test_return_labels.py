@@ -21,7 +21,8 @@ from fulfillment.postage.services.label_files import fetch_label
 from fulfillment.postage.services.label_refunds import check_refunds, refund_unused, request_refund
 from fulfillment.postage.services.purchasing import buy_label
 from fulfillment.postage.services.recovery import resolve_purchases
-from fulfillment.shipments.carrier import GatewayError, TrackerState
+from fulfillment.shipments.carrier import GatewayError
+from fulfillment.shipments.carrier_values import TrackerState
 from fulfillment.shipments.errors import NoReturnLabel, NotRefundable, ReturnUnderWay
 from fulfillment.shipments.models import Case, LabelPurchase
 from fulfillment.shipments.rules.cases import CaseReason

@@ -16,7 +16,7 @@ from fulfillment.postage.rules.customs import customs_lines, exemption, is_filin
 from fulfillment.postage.rules.packaging import Content, TooMuch, packaging_for, parcel_for, split
 from fulfillment.postage.services.shipment_planning import ship_claim
 from fulfillment.postage.services.shipment_request import CannotBeDescribed, describe
-from fulfillment.shipments.carrier import TrackerState
+from fulfillment.shipments.carrier_values import TrackerState
 from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.tracking.services.carrier_events import _apply
 from fulfillment.vault.addresses import PostalAddress

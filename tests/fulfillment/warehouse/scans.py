@@ -9,7 +9,7 @@ from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.services.submission import submit_claim
 from fulfillment.postage.services.purchase_transitions import record_bought
 from fulfillment.postage.services.shipment_planning import ship_claim
-from fulfillment.shipments.carrier import BoughtLabel
+from fulfillment.shipments.carrier_values import BoughtLabel
 from fulfillment.shipments.models import LabelPurchase, ParcelUnit, Shipment
 from fulfillment.vault.addresses import PostalAddress
 from tests.conftest import import_roster
