@@ -42,7 +42,7 @@ class Token(AuthBase):
         return token
 
 
-class Session(AuthBase):
+class SessionCaller(AuthBase):
     """The signed-in maintainer of the site; changes need the site's CSRF token."""
 
     openapi_type = "apiKey"
@@ -79,14 +79,14 @@ def _take_key(request: HttpRequest, caller: str) -> None:
         cast(Any, request).ticket = idempotency.begin(request, caller=caller, now=clock.now())
 
 
-def token_of(request: HttpRequest) -> ApiToken:
+def bearer_token(request: HttpRequest) -> ApiToken:
     """The token that `Token` let in."""
     token = cast(Any, request).auth
     assert isinstance(token, ApiToken)
     return token
 
 
-def account_of(request: HttpRequest) -> Account:
+def caller_account(request: HttpRequest) -> Account:
     """The maintainer that `Session` let in."""
     account = cast(Any, request).auth
     assert isinstance(account, Account)

@@ -22,7 +22,7 @@ IDEMPOTENCY_PARAMETER = {
 }
 
 
-def describe(document: dict[str, Any]) -> dict[str, Any]:
+def complete_openapi(document: dict[str, Any]) -> dict[str, Any]:
     """Add what django-ninja does not know: media type of problems, scopes, the Idempotency-Key."""
     for method, operation in _operations(document):
         for status, response in operation["responses"].items():

@@ -11,7 +11,7 @@ from django.db.models.functions import JSONObject, RowNumber
 from django.urls import reverse
 
 from common.prepared_queries import prepared
-from fulfillment.claims.countries import country_name
+from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimItem, ClaimQuerySet, Region
 from fulfillment.claims.rules import ClaimState
 from fulfillment.vault.subdivisions import subdivision_name
@@ -128,7 +128,7 @@ def region_document(region: Region, *, closed_parts: Sequence[Region]) -> dict[s
     is_open = region.status == Region.Status.OPEN
     return {
         "country": region.country,
-        "name": country_name(region.country),
+        "name": localized_country_name(region.country),
         "status": region.status,
         "reason": region.reason,
         "source": region.source,
@@ -157,7 +157,7 @@ def unserved_document(country: str) -> dict[str, Any]:
     """A country without a row in the table is not served."""
     return {
         "country": country,
-        "name": country_name(country),
+        "name": localized_country_name(country),
         "status": "blocked",
         "reason": "We have no way to send keys there yet.",
         "source": "",

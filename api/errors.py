@@ -3,24 +3,24 @@
 from common.errors import KeydeskError
 
 
-class ApiError(KeydeskError):
+class ApiRequestError(KeydeskError):
     code = "api"
 
 
-class Unauthenticated(ApiError):
+class Unauthenticated(ApiRequestError):
     """No token, or one that does not count (any more)."""
 
     code = "unauthenticated"
 
 
-class CsrfFailed(ApiError):
+class CsrfFailed(ApiRequestError):
     code = "csrf_failed"
 
     def __init__(self) -> None:
         super().__init__("Send the site's CSRF token in the header X-CSRFToken.")
 
 
-class MissingScope(ApiError):
+class MissingScope(ApiRequestError):
     code = "missing_scope"
 
     def __init__(self, scope: str) -> None:
@@ -28,7 +28,7 @@ class MissingScope(ApiError):
         super().__init__(f"This token lacks the scope {scope}.")
 
 
-class NotAMaintainer(ApiError):
+class NotAMaintainer(ApiRequestError):
     """Somebody signed in who has no account on the roster."""
 
     code = "not_a_maintainer"
@@ -37,7 +37,7 @@ class NotAMaintainer(ApiError):
         super().__init__("This sign-in has no account on the roster.")
 
 
-class TooManyRequests(ApiError):
+class TooManyRequests(ApiRequestError):
     code = "too_many_requests"
 
     def __init__(self, *, retry_after_s: int, limit: int) -> None:
@@ -45,14 +45,14 @@ class TooManyRequests(ApiError):
         super().__init__(f"More than {limit} calls in a minute. Call again in {retry_after_s} seconds.")
 
 
-class BadIdempotencyKey(ApiError):
+class BadIdempotencyKey(ApiRequestError):
     code = "bad_idempotency_key"
 
     def __init__(self) -> None:
         super().__init__("An Idempotency-Key has 1 to 255 printable ASCII characters.")
 
 
-class IdempotencyKeyReused(ApiError):
+class IdempotencyKeyReused(ApiRequestError):
     code = "idempotency_key_reused"
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class IdempotencyKeyReused(ApiError):
         )
 
 
-class IdempotencyInProgress(ApiError):
+class IdempotencyInProgress(ApiRequestError):
     code = "idempotency_in_progress"
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class IdempotencyInProgress(ApiError):
         )
 
 
-class BodyTooLarge(ApiError):
+class BodyTooLarge(ApiRequestError):
     code = "body_too_large"
 
     def __init__(self, limit_bytes: int) -> None:

@@ -57,7 +57,7 @@ def begin(request: HttpRequest, *, caller: str, now: datetime) -> Ticket | None:
     return taken if taken is not None else _meet(caller=caller, key=key, fingerprint=fingerprint, now=now)
 
 
-def finish(ticket: Ticket, response: HttpResponse, *, now: datetime) -> None:
+def store_answer(ticket: Ticket, response: HttpResponse, *, now: datetime) -> None:
     """Keep the answer, or give the key back when the work failed on our side."""
     if response.status_code >= 500:
         give_back(ticket)

@@ -12,7 +12,7 @@ from ninja.errors import HttpError, ValidationError
 from api import errors as door
 from api.campaigns import router
 from api.claims import router as claims
-from api.docs import Docs, describe
+from api.docs import Docs, complete_openapi
 from api.idempotency import REPLAYED, Replay
 from api.inventory import router as inventory
 from api.maintainers import router as maintainers
@@ -50,7 +50,7 @@ class KeydeskAPI(NinjaAPI):
     """django-ninja's API with what it leaves out of the OpenAPI document."""
 
     def get_openapi_schema(self, **kwargs: Any) -> Any:
-        return describe(super().get_openapi_schema(**kwargs))
+        return complete_openapi(super().get_openapi_schema(**kwargs))
 
 
 api = KeydeskAPI(
@@ -104,7 +104,7 @@ def _too_many(request: HttpRequest, error: door.TooManyRequests) -> HttpResponse
 def _unknown_in_path(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """Fields that cannot be read; a path that cannot name anything names nothing."""
     if any(found["loc"][0] == "path" for found in error.errors):
-        return not_found(request)
+        return not_found_problem(request)
     listed = []
     for found in error.errors:
         # ("body", argument, field, …), but ("query", field, …).
@@ -123,7 +123,7 @@ def _replay(request: HttpRequest, answer: Replay) -> HttpResponse:
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers | {REPLAYED: "true"})
 
 
-def not_found(request: HttpRequest, error: Exception | None = None) -> HttpResponse:
+def not_found_problem(request: HttpRequest, error: Exception | None = None) -> HttpResponse:
     return problem("not_found", "There is nothing at this address.")
 
 
@@ -151,7 +151,7 @@ for kind, handler in (
     (ValidationError, _unknown_in_path),
     (HttpError, _http_error),
     (Replay, _replay),
-    (Http404, not_found),
+    (Http404, not_found_problem),
     (Exception, failed),
 ):
     api.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # each handler takes its own kind

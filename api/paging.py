@@ -45,7 +45,7 @@ def decode_time(text: str) -> datetime:
     return moment
 
 
-def page(
+def paginate(
     rows: Sequence[Row], *, limit: int, cursor_of: Callable[[Row], Sequence[str]]
 ) -> tuple[Sequence[Row], str | None]:
     """Split what was read (one more than the limit) into a page and the next one's cursor."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from ninja import Path, Query
 
-from api.authentication import Anyone, Session, Token
+from api.authentication import Anyone, SessionCaller, Token
 from api.schemas import ProblemOut
 
 # What every call may be refused with besides its own refusals.
@@ -30,7 +30,7 @@ def needs(scope: str) -> dict[str, Any]:
 
 def for_maintainers() -> dict[str, Any]:
     """Arguments of an operation of the signed-in maintainer."""
-    return {"auth": Session(), "openapi_extra": {"x-scope": "session"}}
+    return {"auth": SessionCaller(), "openapi_extra": {"x-scope": "session"}}
 
 
 def for_anyone() -> dict[str, Any]:

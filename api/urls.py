@@ -10,7 +10,7 @@ from django.urls import URLPattern, include, path, re_path
 
 from api import idempotency
 from api.errors import BodyTooLarge
-from api.main import api, failed, not_found
+from api.main import api, failed, not_found_problem
 from api.problems import problem
 from common import clock
 
@@ -31,7 +31,7 @@ def guard(view: View) -> View:
         try:
             response = view(request, *args, **kwargs)
         except Http404:
-            response = not_found(request)
+            response = not_found_problem(request)
         except Exception as error:
             response = failed(request, error)
         if isinstance(response, HttpResponseNotAllowed):
@@ -39,7 +39,7 @@ def guard(view: View) -> View:
             response = problem("method_not_allowed", f"Allowed here: {allowed}.", headers={"Allow": allowed})
         ticket = cast(Any, getattr(request, "ticket", None))
         if ticket is not None:
-            idempotency.finish(ticket, response, now=clock.now())
+            idempotency.store_answer(ticket, response, now=clock.now())
         return response
 
     guarded.csrf_exempt = True  # type: ignore[attr-defined]  # tokens need none; `door.Session` checks it itself
@@ -59,5 +59,5 @@ urlpatterns = [
     path("", include((_guarded(_patterns), _app_name), namespace=_namespace)),
     # Vendors sign what they send; neither tokens nor limits apply to them.
     path("webhooks/", include("fulfillment.tracking.urls")),
-    re_path(r"", guard(not_found)),
+    re_path(r"", guard(not_found_problem)),
 ]

@@ -137,7 +137,7 @@ def previewing() -> None:
     """In one pass over the roster, so that what else the machine does falls on both alike."""
     from fulfillment.claims.roster_facts import facts_of_everybody
     from roster.policies import shipped_policy
-    from roster.rules import Facts, decide, parse_policy, preview
+    from roster.rules import Facts, decide, parse_policy, preview_policies
 
     first, second = (parse_policy(shipped_policy(version)) for version in ("2022-06-21", "2022-08-25"))
     bare = 0.0
@@ -153,7 +153,7 @@ def previewing() -> None:
             yield from some
 
     started = time.perf_counter()
-    found = preview(decided_on_the_way(), current=first, proposed=second, now=NOW)
+    found = preview_policies(decided_on_the_way(), current=first, proposed=second, now=NOW)
     ours = time.perf_counter() - started - bare
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(

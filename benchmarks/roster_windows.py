@@ -109,10 +109,10 @@ def print_memory_of(options: argparse.Namespace) -> None:
 
 
 def ranked(directory: Path, end: date, options: argparse.Namespace) -> None:
-    from roster.files.windows import Window, rank_window
+    from roster.files.windows import DailyWindow, rank_window
 
     rank_window(
-        directory=directory, window=Window.ending(end, options.days), keep_rows=options.projects // 100
+        directory=directory, window=DailyWindow.ending(end, options.days), keep_rows=options.projects // 100
     )
 
 

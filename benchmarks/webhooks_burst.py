@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
 def measure(events: int, processes: int, threads: int) -> None:
     from django.db import connection
 
-    from fulfillment.tracking.services.carrier_events import work_webhooks
+    from fulfillment.tracking.services.carrier_events import work_carrier_webhooks
 
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE bare_webhook (LIKE fulfillment_webhook INCLUDING ALL)")
@@ -65,7 +65,7 @@ def measure(events: int, processes: int, threads: int) -> None:
         f"-> {middle:.2f} of bare inserts (at least 0.7)"
     )
     started = time.perf_counter()
-    worked = work_webhooks(gateway=_Vendor(), now=NOW)  # type: ignore[arg-type]
+    worked = work_carrier_webhooks(gateway=_Vendor(), now=NOW)  # type: ignore[arg-type]
     print(f"{worked:,} worked in {time.perf_counter() - started:.1f} s by one worker")
 
 
@@ -162,7 +162,7 @@ def _serve(line: Connection, database: str, threads: int, ready: Barrier) -> Non
     from django.db import connection
 
     from fulfillment.postage.gateways.events import EasyPostIntake
-    from fulfillment.webhooks import receive
+    from fulfillment.webhooks import receive_webhook
 
     settings.DEBUG = False
     connection.settings_dict["NAME"] = database
@@ -170,7 +170,7 @@ def _serve(line: Connection, database: str, threads: int, ready: Barrier) -> Non
 
     def door(delivery: tuple[bytes, dict[str, str]]) -> None:
         body, headers = delivery
-        receive(intake, body=body, headers=headers, now=NOW)
+        receive_webhook(intake, body=body, headers=headers, now=NOW)
 
     def bare(row: list[Any]) -> None:
         connection.connection.execute(INSERT, row)

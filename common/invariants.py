@@ -34,7 +34,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerifyResult:
     """What all checks found: things looked at per invariant, and every violation."""
 
     checked: dict[str, int]
@@ -54,7 +54,7 @@ def all_checks() -> list[Check]:
     return sorted(found, key=lambda check: (int(check.invariant.removeprefix("I")), check.what))
 
 
-def verify(checks: Iterable[Check] | None = None) -> Verdict:
+def verify_all(checks: Iterable[Check] | None = None) -> VerifyResult:
     """Run the checks (all of them by default) and add up what they found."""
     checked: dict[str, int] = {}
     violations: list[Violation] = []
@@ -62,4 +62,4 @@ def verify(checks: Iterable[Check] | None = None) -> Verdict:
         looked_at, found = check.run()
         checked[check.invariant] = checked.get(check.invariant, 0) + looked_at
         violations.extend(found)
-    return Verdict(checked, violations)
+    return VerifyResult(checked, violations)

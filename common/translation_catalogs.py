@@ -114,7 +114,7 @@ def updated(language: str, wanted: dict[Key, list[str]]) -> Catalog:
     return after
 
 
-def write(language: str, catalog: Catalog) -> None:
+def write_catalog(language: str, catalog: Catalog) -> None:
     """The catalogue as text for translators, and compiled as Django reads it."""
     path_of(language, "po").parent.mkdir(parents=True, exist_ok=True)
     path_of(language, "po").write_bytes(as_po(catalog))
@@ -133,7 +133,7 @@ def as_mo(catalog: Catalog) -> bytes:
     return out.getvalue()
 
 
-def problems_of(language: str, wanted: dict[Key, list[str]]) -> list[str]:
+def catalog_problems(language: str, wanted: dict[Key, list[str]]) -> list[str]:
     """What is wrong with a catalogue, one line each: missing, empty, doubtful, or other placeholders."""
     catalog = read(language)
     found = []

@@ -71,7 +71,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 @require_safe
-def metrics(request: HttpRequest) -> HttpResponse:
+def render_metrics(request: HttpRequest) -> HttpResponse:
     """The checks and every app's numbers as Prometheus reads them. Keep it off the open net."""
     now = clock.now()
     found = check_all(now=now)

@@ -8,7 +8,7 @@ from config import health
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("metrics", health.metrics, name="metrics"),
+    path("metrics", health.render_metrics, name="metrics"),
     # Nobody has a password here; who comes to the library's password page is shown the code page.
     path("sign-in/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
     # Keys are all there is to a second factor here, so their list is its page.

@@ -12,4 +12,4 @@ class DeskConfig(AppConfig):
     def ready(self) -> None:
         from desk import sign_ins
 
-        sign_ins.listen()
+        sign_ins.record_sign_ins()

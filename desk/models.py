@@ -121,7 +121,7 @@ class AuditEntry(models.Model):
         triggers = [*append_only("audit_entries"), CHAIN_ENTRY]
 
 
-class Step(models.TextChoices):
+class StationStep(models.TextChoices):
     """What is done standing, with a scanner in the hand."""
 
     RECEIVE = "receive", "Receive"
@@ -140,7 +140,7 @@ class Station(models.Model):
     """
 
     actor = models.CharField(max_length=150)
-    step = models.CharField(max_length=10, choices=Step)
+    step = models.CharField(max_length=10, choices=StationStep)
     hand = models.JSONField(default=dict)
     # The last outcomes, newest first; and the key of the last scan, which its twin is known by.
     lately = models.JSONField(default=list)
@@ -150,7 +150,7 @@ class Station(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["actor", "step"], name="one_station_per_person_and_step"),
-            models.CheckConstraint(condition=Q(step__in=sorted(Step)), name="a_step_there_is"),
+            models.CheckConstraint(condition=Q(step__in=sorted(StationStep)), name="a_step_there_is"),
         ]
 
 

@@ -6,7 +6,7 @@ from desk.roles import Action
 
 
 @dataclass(frozen=True)
-class Section:
+class NavigationEntry:
     """An entry of the navigation: its words, the name of its URL, and who is shown it."""
 
     label: str
@@ -15,15 +15,15 @@ class Section:
 
 
 SECTIONS = (
-    Section("Today", "desk:today", Action.SEE_DESK),
-    Section("Floor", "desk:floor", Action.SEE_DESK),
-    Section("Claims", "desk:claims", Action.SEE_DESK),
-    Section("Parcels", "desk:parcels", Action.SEE_DESK),
-    Section("Cases", "desk:cases", Action.SEE_DESK),
-    Section("Second names", "desk:second_names", Action.SEE_PERSON),
-    Section("Counts", "desk:counts", Action.SETTLE_COUNT),
-    Section("Stock", "desk:stock", Action.SEE_DESK),
-    Section("Programme", "desk:programme", Action.RUN_PROGRAMME),
-    Section("Staff", "desk:staff", Action.APPOINT),
-    Section("Audit", "desk:audit", Action.SEE_AUDIT),
+    NavigationEntry("Today", "desk:today", Action.SEE_DESK),
+    NavigationEntry("Floor", "desk:floor", Action.SEE_DESK),
+    NavigationEntry("Claims", "desk:claims", Action.SEE_DESK),
+    NavigationEntry("Parcels", "desk:parcels", Action.SEE_DESK),
+    NavigationEntry("Cases", "desk:cases", Action.SEE_DESK),
+    NavigationEntry("Second names", "desk:second_names", Action.SEE_PERSON),
+    NavigationEntry("Counts", "desk:counts", Action.SETTLE_COUNT),
+    NavigationEntry("Stock", "desk:stock", Action.SEE_DESK),
+    NavigationEntry("Programme", "desk:programme", Action.RUN_PROGRAMME),
+    NavigationEntry("Staff", "desk:staff", Action.APPOINT),
+    NavigationEntry("Audit", "desk:audit", Action.SEE_AUDIT),
 )

@@ -14,14 +14,14 @@ PAGE = 50
 
 
 @dataclass(frozen=True)
-class Page(Generic[_M]):
+class ListPage(Generic[_M]):
     """The rows to show, and the query string of the next page, empty on the last."""
 
     rows: Sequence[_M]
     more: str
 
 
-def page_of(rows: QuerySet[_M], query: QueryDict, *, size: int = PAGE) -> Page[_M]:
+def page_of(rows: QuerySet[_M], query: QueryDict, *, size: int = PAGE) -> ListPage[_M]:
     """The page that the query's `after` asks for, newest rows (by id) first.
 
     An `after` that is no id shows the first page: links get cut in messages.
@@ -32,7 +32,7 @@ def page_of(rows: QuerySet[_M], query: QueryDict, *, size: int = PAGE) -> Page[_
     return _cut(rows.order_by("-pk"), query, size, lambda row: str(row.pk))
 
 
-def page_by_time(rows: QuerySet[_M], query: QueryDict, *, by: str, size: int = PAGE) -> Page[_M]:
+def page_by_time(rows: QuerySet[_M], query: QueryDict, *, by: str, size: int = PAGE) -> ListPage[_M]:
     """As `page_of`, but the earliest of a time first; an index on (the time, id) makes it cheap."""
     moment, _, pk = query.get("after", "").partition("~")
     try:
@@ -44,10 +44,10 @@ def page_by_time(rows: QuerySet[_M], query: QueryDict, *, by: str, size: int = P
     return _cut(rows.order_by(by, "pk"), query, size, lambda row: f"{getattr(row, by).isoformat()}~{row.pk}")
 
 
-def _cut(rows: QuerySet[_M], query: QueryDict, size: int, cursor: Any) -> Page[_M]:
+def _cut(rows: QuerySet[_M], query: QueryDict, size: int, cursor: Any) -> ListPage[_M]:
     found: list[Any] = list(rows[: size + 1])
     if len(found) <= size:
-        return Page(found, "")
+        return ListPage(found, "")
     next_page = query.copy()
     next_page["after"] = cursor(found[size - 1])
-    return Page(found[:size], next_page.urlencode())
+    return ListPage(found[:size], next_page.urlencode())

@@ -46,6 +46,6 @@ def allowed(action: Action) -> Callable[[_View[_P]], _View[_P]]:
     return decorate
 
 
-def actor_of(request: HttpRequest) -> str:
+def staff_actor(request: HttpRequest) -> str:
     """Who acts, as ledgers and events name them."""
     return f"staff:{request.user.get_username()}"

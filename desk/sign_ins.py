@@ -11,7 +11,7 @@ from config.models import User
 from desk.audit import recording
 
 
-def listen() -> None:
+def record_sign_ins() -> None:
     """Record every sign-in and sign-out of staff from now on."""
     user_logged_in.connect(_signed_in, dispatch_uid="desk.sign_ins.in")
     user_logged_out.connect(_signed_out, dispatch_uid="desk.sign_ins.out")
@@ -29,6 +29,6 @@ def _record(action: str, user: User | None) -> None:
     if user is None or not user.is_staff:
         return
     name = user.get_username()
-    recording.record(
+    recording.record_action(
         actor=f"staff:{name}", action=action, subject_kind="staff", subject=name, now=clock.now()
     )

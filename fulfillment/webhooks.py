@@ -53,7 +53,7 @@ class BadBody(WebhookRefused):
 
 
 @dataclass(frozen=True)
-class Event:
+class VendorEvent:
     """One event as we keep it.
 
     Args: occurred_at: when the vendor made it; None when it does not say.
@@ -69,7 +69,7 @@ class Event:
     body: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Intake(Protocol):
+class WebhookIntake(Protocol):
     """What a vendor's room brings to the door: how its events are signed, read and worked."""
 
     provider: Provider
@@ -80,12 +80,14 @@ class Intake(Protocol):
         """Whether the body was signed with one of our secrets. An exception counts as no."""
         ...
 
-    def read(self, document: Mapping[str, Any]) -> Event:
+    def read(self, document: Mapping[str, Any]) -> VendorEvent:
         """The event with the fields we use. Raises: BadBody."""
         ...
 
 
-def receive(intake: Intake, *, body: bytes | None, headers: Mapping[str, str], now: datetime) -> bool:
+def receive_webhook(
+    intake: WebhookIntake, *, body: bytes | None, headers: Mapping[str, str], now: datetime
+) -> bool:
     """Take in one delivery of an event; whether it was the first.
 
     Args:    body: the bytes as signed; None when they could not be read.
@@ -115,7 +117,7 @@ def forget_refusals(*, now: datetime) -> int:
     return old.delete()[0]
 
 
-def _read(intake: Intake, *, body: bytes, headers: Mapping[str, str]) -> Event:
+def _read(intake: WebhookIntake, *, body: bytes, headers: Mapping[str, str]) -> VendorEvent:
     try:
         is_ours = intake.verify(body, headers)
     # Headers and bodies of strangers can upset any verifier; whatever happens there is a no.
@@ -147,7 +149,7 @@ class _Delivery:
     is_first: bool = False
 
 
-def _store(intake: Intake, event: Event, *, body: bytes, now: datetime) -> bool:
+def _store(intake: WebhookIntake, event: VendorEvent, *, body: bytes, now: datetime) -> bool:
     """Store the webhook unless the vendor sent this event before; whether this was the first time."""
     row = [
         intake.provider.value,

@@ -173,7 +173,7 @@ class WrongBin(InventoryError):
         )
 
 
-class UnknownPaper(InventoryError):
+class UnknownDocument(InventoryError):
     """There is no count, write-off or recall of this code that it could be done to."""
 
     code = "unknown_paper"

@@ -438,7 +438,7 @@ def first_movements_name_the_lot() -> Found:
 _CONSTRAINT_NAMES = "SELECT conname FROM pg_constraint UNION SELECT relname FROM pg_class WHERE relkind = 'i'"
 
 
-def guards_are_in_place() -> Found:
+def ledger_triggers_are_in_place() -> Found:
     """The triggers and constraints that keep the ledger are those written in models.py, and enabled."""
     missing = [
         *_missing_triggers(),
@@ -483,7 +483,7 @@ CHECKS = [
     Check("I7", "seals reach back to the first movement", seals_reach_back_to_the_first_movement),
     Check("I7", "two names where two are needed", signed_moves_have_two_names),
     Check("I7", "transfers between bins join", transfers_join),
-    Check("I7", "guards of the stock ledger", guards_are_in_place),
+    Check("I7", "guards of the stock ledger", ledger_triggers_are_in_place),
     Check("I7", "lots are those that units came in with", first_movements_name_the_lot),
     Check("I8", "nothing tainted is in stock", nothing_tainted_came_back),
 ]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from fulfillment.claims.models import Draft
 
 
-class Step(StrEnum):
+class ClaimStep(StrEnum):
     """A step, by the name of its page."""
 
     START = "start"
@@ -19,21 +19,21 @@ class Step(StrEnum):
     REVIEW = "review"
 
 
-_TITLES: dict[Step, Any] = {
-    Step.START: _("Where you stand"),
-    Step.KEYS: _("Your keys"),
-    Step.ADDRESS: _("Where to"),
-    Step.REVIEW: _("Look it over"),
+_TITLES: dict[ClaimStep, Any] = {
+    ClaimStep.START: _("Where you stand"),
+    ClaimStep.KEYS: _("Your keys"),
+    ClaimStep.ADDRESS: _("Where to"),
+    ClaimStep.REVIEW: _("Look it over"),
 }
 
 
-def next_step(draft: Draft) -> Step:
+def next_claim_step(draft: Draft) -> ClaimStep:
     """The first step that is not done."""
     if not draft.country:
-        return Step.START
+        return ClaimStep.START
     if not draft.wanted:
-        return Step.KEYS
-    return Step.REVIEW if draft.has_address else Step.ADDRESS
+        return ClaimStep.KEYS
+    return ClaimStep.REVIEW if draft.has_address else ClaimStep.ADDRESS
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Waypoint:
     is_done: bool
 
 
-def waypoints(draft: Draft, here: Step) -> list[Waypoint]:
-    steps = list(Step)
-    reached = steps.index(next_step(draft))
+def waypoints(draft: Draft, here: ClaimStep) -> list[Waypoint]:
+    steps = list(ClaimStep)
+    reached = steps.index(next_claim_step(draft))
     return [
         Waypoint(
             number=number + 1,

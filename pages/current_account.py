@@ -8,12 +8,12 @@ from fulfillment.claims.models import Claim
 from roster.models import Account
 
 
-def account_of(request: HttpRequest) -> Account | None:
+def roster_account(request: HttpRequest) -> Account | None:
     """The maintainer who is signed in; staff have no account on the roster."""
     return request.user.account if isinstance(request.user, User) else None
 
 
-def actor_of(account: Account) -> str:
+def claimant_actor(account: Account) -> str:
     """What a maintainer's own doings are signed with."""
     return f"maintainer:{account.pk}"
 
@@ -23,7 +23,7 @@ def own_claim(request: HttpRequest, code: str) -> Claim:
 
     Raises: Http404.
     """
-    account = account_of(request)
+    account = roster_account(request)
     if account is None or "\x00" in code:
         raise Http404
     claims = Claim.objects.of(account.pk).select_related("campaign", "account")

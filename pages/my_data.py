@@ -26,7 +26,7 @@ from fulfillment.notices.recipients import (
     choose_phrase,
     is_unreachable,
 )
-from fulfillment.notices.secrets import account_of
+from fulfillment.notices.secrets import account_of_link
 from fulfillment.notices.services import withdraw_unasked
 from fulfillment.privacy import erasure
 from fulfillment.privacy.data_inventory import ALL_SECTIONS
@@ -46,7 +46,7 @@ def _account(request: HttpRequest) -> Account:
 @never_cache
 @login_required
 @require_safe
-def page(request: HttpRequest) -> HttpResponse:
+def my_data_page(request: HttpRequest) -> HttpResponse:
     return _show(request, _account(request))
 
 
@@ -93,7 +93,7 @@ def _told(opening: dict[str, Any]) -> dict[str, Any]:
 @never_cache
 @login_required
 @require_safe
-def export(request: HttpRequest) -> HttpResponse:
+def export_page(request: HttpRequest) -> HttpResponse:
     """Everything held, as one JSON file that people can read too. Opens the addresses, and logs that."""
     account = _account(request)
     document = everything_about(account, now=clock.now())
@@ -108,7 +108,7 @@ def export(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def erase(request: HttpRequest) -> HttpResponse:
+def erase_page(request: HttpRequest) -> HttpResponse:
     """Asks first, and says what stays; a GET changes nothing."""
     account = _account(request)
     if request.method != "POST":
@@ -169,7 +169,7 @@ def _leave_out(account: Account) -> None:
 @require_http_methods(["GET", "HEAD", "POST"])
 def no_thanks(request: HttpRequest, token: str) -> HttpResponse:
     """Hear nothing more, by the link in an invitation, without signing in. A GET asks first."""
-    account_id = account_of(token)
+    account_id = account_of_link(token)
     if account_id is None:
         raise Http404
     account = get_object_or_404(Account, pk=account_id)

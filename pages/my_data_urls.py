@@ -7,9 +7,9 @@ from pages import my_data
 app_name = "my_data"
 
 urlpatterns = [
-    path("data/", my_data.page, name="page"),
-    path("data/export/", my_data.export, name="export"),
-    path("data/erase/", my_data.erase, name="erase"),
+    path("data/", my_data.my_data_page, name="page"),
+    path("data/export/", my_data.export_page, name="export"),
+    path("data/erase/", my_data.erase_page, name="erase"),
     path("data/phrase/", my_data.phrase, name="phrase"),
     path("data/contact/", my_data.contact, name="contact"),
     path("language/", my_data.language, name="language"),

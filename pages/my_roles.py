@@ -19,13 +19,13 @@ from common.errors import BadRequest
 from config.models import User
 from fulfillment.claims.selectors import current_campaign, explain
 from pages.forms.country import named
-from pages.forms.free_text import printable
+from pages.forms.free_text import printable_text
 from pages.verdicts import title_of
-from roster.errors import AlreadyAsked, DelegationRefused, RosterError, UnknownPaper
+from roster.errors import AlreadyAsked, DelegationRefused, RosterError, UnknownRecord
 from roster.models import Account
 from roster.papers import LONGEST_TEXT, Appeal, Disclaimer
 from roster.rules import COUNTRIES, NEVER_LIFTED
-from roster.selectors import Standing, standing_of
+from roster.selectors import RosterStanding, standing_of
 from roster.services.appeals import make_appeal, withdraw_appeal
 from roster.services.delegations import delegable_projects, delegate, end_delegation
 from roster.services.preferences import disclaim_role, say_where, take_back_disclaimer
@@ -40,7 +40,7 @@ class AppealForm(forms.Form):
         max_length=LONGEST_TEXT,
         widget=forms.Textarea(attrs={"rows": 5}),
         help_text=gettext_lazy("A person reads it. Please leave out addresses and phone numbers."),
-        validators=[printable],
+        validators=[printable_text],
         error_messages={"required": gettext_lazy("Tell us in a few words what we should know.")},
     )
 
@@ -118,7 +118,7 @@ def _actor(account: Account) -> str:
 @never_cache
 @login_required
 @require_safe
-def page(request: HttpRequest) -> HttpResponse:
+def my_roles_page(request: HttpRequest) -> HttpResponse:
     account = _account(request)
     return _show(request, account)
 
@@ -151,7 +151,7 @@ def _show(
     )
 
 
-def _appealable(account: Account, standing: Standing, now: datetime) -> list[str]:
+def _appealable(account: Account, standing: RosterStanding, now: datetime) -> list[str]:
     """The rules that do not let the person pass, that staff could lift, and about which no appeal is open."""
     campaign = current_campaign(now)
     if campaign is None:
@@ -167,7 +167,7 @@ def _appealable(account: Account, standing: Standing, now: datetime) -> list[str
 
 @login_required
 @require_POST
-def appeal(request: HttpRequest) -> HttpResponse:
+def appeal_page(request: HttpRequest) -> HttpResponse:
     account, now = _account(request), clock.now()
     rules = _appealable(account, standing_of(account=account, now=now), now)
     form = AppealForm(request.POST, rules=rules)
@@ -194,11 +194,11 @@ def appeal(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def withdraw(request: HttpRequest, appeal_id: int) -> HttpResponse:
+def withdraw_page(request: HttpRequest, appeal_id: int) -> HttpResponse:
     account = _account(request)
     try:
         withdraw_appeal(appeal_id=appeal_id, account=account, actor=_actor(account), now=clock.now())
-    except UnknownPaper:
+    except UnknownRecord:
         messages.error(request, _("There is no open appeal of yours to take back; it may be answered."))
     else:
         messages.success(request, _("You have taken your appeal back."))
@@ -241,7 +241,7 @@ def unname_person(request: HttpRequest, delegation_id: int) -> HttpResponse:
     account = _account(request)
     try:
         end_delegation(delegation_id=delegation_id, spoken_by=account, actor=_actor(account), now=clock.now())
-    except UnknownPaper:
+    except UnknownRecord:
         messages.error(request, _("There is nothing of yours to take back here; it may have ended already."))
     else:
         messages.success(request, _("Taken back."))

@@ -12,13 +12,13 @@ from roster.files.names import is_project_name, normalized
 from roster.localization import why_critical
 from roster.models import Designation, Project
 from roster.papers import ProjectEvent
-from roster.selectors import project_story, reason_of
+from roster.selectors import designation_reason, project_story
 
 FOUND_AT_MOST = 50
 
 
 @require_safe
-def search(request: HttpRequest) -> HttpResponse:
+def project_search(request: HttpRequest) -> HttpResponse:
     """Find a critical project by the beginning of its name."""
     asked = request.GET.get("q", "").strip()[:100]
     found: list[Project] = []
@@ -37,7 +37,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def project(request: HttpRequest, name: str) -> HttpResponse:
+def public_project_page(request: HttpRequest, name: str) -> HttpResponse:
     """One project: since when it is critical, why, with which rank, and what became of it."""
     if not is_project_name(name):
         raise Http404
@@ -62,7 +62,7 @@ def _told(designation: Designation) -> dict[str, Any]:
     snapshot = designation.snapshot
     return {
         "designation": designation,
-        "why": why_critical(reason_of(designation)),
+        "why": why_critical(designation_reason(designation)),
         "window": snapshot if snapshot and snapshot.window_start else None,
         "source": snapshot,
     }

@@ -7,6 +7,6 @@ from pages import projects
 app_name = "projects"
 
 urlpatterns = [
-    path("", projects.search, name="search"),
-    path("<str:name>/", projects.project, name="project"),
+    path("", projects.project_search, name="search"),
+    path("<str:name>/", projects.public_project_page, name="project"),
 ]

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as text
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from fulfillment.claims.countries import country_name
-from roster.localization import reason_of, remedy_of, why_critical
+from fulfillment.claims.countries import localized_country_name
+from roster.localization import localized_reason, remedy_of, why_critical
 from roster.rules import Decision, PolicyDocument, PolicyRule, Verdict
 
 # What each rule is about; its verdict says the rest.
@@ -54,11 +54,11 @@ def title_of(rule: str) -> Any:
     return TITLES.get(rule, rule.replace("_", " ").capitalize())
 
 
-def shown(verdict: Verdict) -> ShownVerdict:
+def verdict_card(verdict: Verdict) -> ShownVerdict:
     return ShownVerdict(
         title=title_of(verdict.rule),
         outcome=verdict.outcome,
-        reason=reason_of(verdict),
+        reason=localized_reason(verdict),
         remedy=remedy_of(verdict) if verdict.outcome != "pass" else "",
         projects=[_project_shown(project) for project in verdict.evidence.get("projects", [])],
     )
@@ -96,7 +96,7 @@ class ShownRule:
     is_reviewed: bool
 
 
-def told(policy: PolicyDocument) -> list[ShownRule]:
+def told_refusal(policy: PolicyDocument) -> list[ShownRule]:
     """The policy in force, rule by rule, from its parameters."""
     return [
         ShownRule(title_of(rule.rule), _sentence(rule), is_reviewed=rule.on_fail == "review")
@@ -129,7 +129,7 @@ def _two_factor(params: Mapping[str, Any]) -> str:
 def _region(params: Mapping[str, Any]) -> str:
     if "allow" not in params:
         return text("Keys can be sent to your country, as the country list has it.")
-    names = ", ".join(sorted(country_name(code) for code in params["allow"]))
+    names = ", ".join(sorted(localized_country_name(code) for code in params["allow"]))
     return text("Your address is in one of these countries: %(countries)s.") % {"countries": names}
 
 

@@ -26,10 +26,14 @@ def read_as_of(text: str, *, argument: str, campaign_slug: str | None, now: date
     """
     moment = _parse(text, argument)
     if moment > now:
-        raise InputError(argument, f"{in_words(moment)} is in the future; it is {in_words(now)}.")
+        raise InputError(
+            argument, f"{moment_in_words(moment)} is in the future; it is {moment_in_words(now)}."
+        )
     start = programme_start(campaign_slug)
     if start is not None and moment < start:
-        raise InputError(argument, f"{in_words(moment)} is before the programme began, on {in_words(start)}.")
+        raise InputError(
+            argument, f"{moment_in_words(moment)} is before the programme began, on {moment_in_words(start)}."
+        )
     return moment
 
 
@@ -66,6 +70,6 @@ def day_of_release(moment: datetime) -> datetime:
     return datetime.combine(moment.date(), time(), moment.tzinfo)
 
 
-def in_words(moment: datetime) -> str:
+def moment_in_words(moment: datetime) -> str:
     """A moment as all documents write it: RFC 3339, UTC, Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

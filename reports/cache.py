@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from django.core.cache import cache
 from django.db import connection
 
-from reports.as_of import day_of_release, in_words
+from reports.as_of import day_of_release, moment_in_words
 from reports.chart_registry import Picture
 
 # Ids are given before rows are committed, so a row can come in below the last id: it waits this long.
@@ -41,7 +41,7 @@ def kept_report(*, campaign_slug: str | None = None, as_of: datetime | None, now
     """
     since = _last_rows()
     slug = campaign_slug or ""
-    key = _key("redemption", slug, in_words(as_of) if as_of else "now", since)
+    key = _key("redemption", slug, moment_in_words(as_of) if as_of else "now", since)
     report: dict[str, Any] | None = cache.get(key)
     if report is None:
         from reports.redemption import redemption_report
@@ -55,7 +55,7 @@ def kept_report(*, campaign_slug: str | None = None, as_of: datetime | None, now
 
 def kept_release(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, Any]:
     """The published report of the day a moment falls on, made once."""
-    key = _key("published", campaign_slug, in_words(day_of_release(as_of)), str(smallest_group))
+    key = _key("published", campaign_slug, moment_in_words(day_of_release(as_of)), str(smallest_group))
 
     def make() -> dict[str, Any]:
         from reports.public.published_report import released_report
@@ -67,7 +67,7 @@ def kept_release(*, campaign_slug: str, as_of: datetime, smallest_group: int) ->
 
 def kept_keys(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, int | None]:
     """The published keys of the day a moment falls on, made once."""
-    key = _key("keys", campaign_slug, in_words(day_of_release(as_of)), str(smallest_group))
+    key = _key("keys", campaign_slug, moment_in_words(day_of_release(as_of)), str(smallest_group))
 
     def make() -> dict[str, int | None]:
         from reports.public.published_report import published_keys

@@ -204,7 +204,7 @@ def _labels(last: dict[str, Any], on: str, highest: int) -> list[dict[str, Any]]
     standing, texts = last["standing"], last.get("texts", {})
     in_order = sorted(STEPS, key=lambda step: (standing[step], -STEPS.index(step)))
     pitch = highest * _LABEL_PITCH / HEIGHT
-    heights = spread([standing[step] for step in in_order], pitch=pitch)
+    heights = spread_chart([standing[step] for step in in_order], pitch=pitch)
     # None below the axis, where the dates stand.
     heights = [max(height, (place + 0.3) * pitch) for place, height in enumerate(heights)]
     return [
@@ -218,7 +218,7 @@ def _labels(last: dict[str, Any], on: str, highest: int) -> list[dict[str, Any]]
     ]
 
 
-def spread(values: list[int], *, pitch: float) -> list[float]:
+def spread_chart(values: list[int], *, pitch: float) -> list[float]:
     """Ascending values moved no further than it takes for each to be `pitch` above the one before.
 
     Values too close form a group around their mean; a group that then comes too close to the one below

@@ -10,7 +10,7 @@ from reports.tables import Report, Table, printed
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """One table, in words, with its chart's address for light and for dark paper if it has one."""
 
     table: Table
@@ -31,7 +31,7 @@ class Link:
 
 def sections_of(
     report: Report, *, picture_url: str, query: str, leave_out: frozenset[str] = frozenset()
-) -> list[Section]:
+) -> list[ReportSection]:
     """Every table that has something to say, in order: rows, and not only numbers that are not shown.
 
     Args: picture_url: of a chart, with NAME and THEME where these go. query: of the page, without the mark.
@@ -48,7 +48,7 @@ def sections_of(
             if picture
         }
         found.append(
-            Section(
+            ReportSection(
                 table,
                 printed(table),
                 picture.alt if picture else "",

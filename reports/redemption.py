@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.as_of import in_words
+from reports.as_of import moment_in_words
 from reports.frames import Frames, read_frames
 from reports.metrics import claims as claim_metrics
 from reports.metrics import forecast, keys, money, parcels, roster
@@ -41,7 +41,7 @@ def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: dat
     on_roster = frames.roles.loc[frames.roles["project"].isin(frames.critical_projects["project"]), "person"]
     without_key = states.loc[states["before"] != "webauthn", "person"]
     headline = keys.headline(changes, frames.movements)
-    two_factor = roster.two_factor(states, steps)
+    two_factor = roster.two_factor_numbers(states, steps)
     in_waves = keys.of_campaign(frames.invitations, campaign_slug)
     invited = int(in_waves["person"].nunique()) or None
     booked = frames.book_entries[frames.book_entries["claim"].isin(claims["claim"]) | (campaign_slug is None)]
@@ -50,7 +50,7 @@ def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: dat
     paid = money.payments(booked)
     document: dict[str, Any] = {
         "campaign": campaign_slug,
-        "as_of": in_words(as_of),
+        "as_of": moment_in_words(as_of),
         "keys": headline,
         "funnel": claim_metrics.funnel(
             steps, on_roster=on_roster, eligible=on_roster[on_roster.isin(without_key)], invited=invited
@@ -65,15 +65,15 @@ def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: dat
         "two_factor": two_factor,
         "refusals": roster.refusals(keys.of_campaign(frames.decisions, campaign_slug)),
         "waitlist": claim_metrics.waitlist(claims, ours),
-        "exceptions": roster.exceptions(frames.exceptions, frames.appeals, moment),
-        "cases": parcels.cases(opened, moment),
+        "exceptions": roster.exception_numbers(frames.exceptions, frames.appeals, moment),
+        "cases": parcels.case_numbers(opened, moment),
         "carriers": parcels.carriers(steps, labels, frames.tracking, frames.movements),
         "costs": {
-            "programme": money.programme(sent, paid, **per),
+            "programme": money.programme_money(sent, paid, **per),
             "sending": sent,
             "payments": paid,
         },
-        "stock": keys.stock(frames.movements),
+        "stock": keys.stock_by_account(frames.movements),
         "forecast": forecast.stock_forecast(frames.movements, moment),
     }
     last = ours.drop_duplicates("claim", keep="last")

@@ -10,14 +10,14 @@ from reports.tables import (
     Kind,
     Report,
     Table,
-    cents,
-    count,
-    counted,
-    day,
+    count_column,
+    counted_column,
+    day_column,
+    money_column,
     permille,
     seconds,
     table,
-    text,
+    text_column,
 )
 
 _KEYS = {
@@ -26,13 +26,13 @@ _KEYS = {
     "delivered": "keys at the door, says the carrier",
     "redeemed": "keys with the carrier or at the door of an eligible maintainer, neither returned nor lost",
 }
-_STEP_COLUMNS = tuple(count(step, meaning) for step, meaning in _KEYS.items())
-_PEOPLE = count("people", "maintainers whose keys are in `claimed`")
+_STEP_COLUMNS = tuple(count_column(step, meaning) for step, meaning in _KEYS.items())
+_PEOPLE = count_column("people", "maintainers whose keys are in `claimed`")
 _SPREAD = (
-    count("count", "how many took it"),
+    count_column("count", "how many took it"),
     seconds("median_s", "half took no longer; seconds"),
     seconds("p90_s", "nine in ten took no longer; seconds"),
-    count("impossible", "left out: an end before its start, by clocks that disagree"),
+    count_column("impossible", "left out: an end before its start, by clocks that disagree"),
 )
 
 
@@ -64,22 +64,22 @@ def _exact_tables(document: dict[str, Any]) -> Iterable[Table]:
         "by_week",
         "By week",
         "One row is an ISO week (UTC); the numbers are keys at each step when it ended.",
-        (text("week", "ISO week"), day("starts_on", "its Monday"), *_STEP_COLUMNS),
+        (text_column("week", "ISO week"), day_column("starts_on", "its Monday"), *_STEP_COLUMNS),
         [{**week, **week["standing"]} for week in document["by_week"]],
     )
     for column, title in (("country", "By country"), ("policy", "By policy version"), ("wave", "By wave")):
         about = f"One row is a {column}; numbers are keys."
-        columns = (text(column, about), _PEOPLE, *_STEP_COLUMNS)
+        columns = (text_column(column, about), _PEOPLE, *_STEP_COLUMNS)
         yield table(f"by_{column}", title, about, columns, document[f"by_{column}"])
     yield table(
         "by_key_model",
         "By key model",
         "One row is a key model; numbers are keys.",
         (
-            text("sku", "key model"),
-            count("total", "keys received"),
+            text_column("sku", "key model"),
+            count_column("total", "keys received"),
             *_STEP_COLUMNS,
-            count("available", "keys that can still be claimed"),
+            count_column("available", "keys that can still be claimed"),
         ),
         document["by_key_model"],
     )
@@ -90,7 +90,7 @@ def _exact_tables(document: dict[str, Any]) -> Iterable[Table]:
         "payments",
         "Payments",
         "One row is a currency of the settlement, from the vendor's books as fetched.",
-        (text("currency", "ISO 4217"), *PAYMENT_COLUMNS),
+        (text_column("currency", "ISO 4217"), *PAYMENT_COLUMNS),
         document["costs"]["payments"],
     )
     yield _stock(document["stock"])
@@ -99,7 +99,7 @@ def _exact_tables(document: dict[str, Any]) -> Iterable[Table]:
         "risks",
         "Open risks",
         "One row is something to look at.",
-        (text("meaning", "what it is"), count("count", "how many")),
+        (text_column("meaning", "what it is"), count_column("count", "how many")),
         document["risks"],
     )
 
@@ -114,7 +114,11 @@ def _headline(keys: Mapping[str, int]) -> Table:
         "headline",
         "Keys at each step",
         "One row is a step; numbers are keys.",
-        (text("step", "step"), count("keys", "keys there"), text("meaning", "what is counted")),
+        (
+            text_column("step", "step"),
+            count_column("keys", "keys there"),
+            text_column("meaning", "what is counted"),
+        ),
         rows,
     )
 
@@ -125,8 +129,8 @@ def _funnel(funnel: Mapping[str, Any]) -> Iterable[Table]:
         "From the roster to an enrolled key",
         "One row is a step; numbers are people.",
         (
-            text("step", "step"),
-            count("people", "maintainers who came to it"),
+            text_column("step", "step"),
+            count_column("people", "maintainers who came to it"),
             permille("share_permille", "of those at the step before, in thousandths"),
         ),
         funnel["steps"],
@@ -135,7 +139,7 @@ def _funnel(funnel: Mapping[str, Any]) -> Iterable[Table]:
         "times",
         "How long the steps took",
         "One row is a way from one step to the next.",
-        (text("between", "from which step to which"), *_SPREAD),
+        (text_column("between", "from which step to which"), *_SPREAD),
         [{"between": name, **spread} for name, spread in funnel["times"].items()],
     )
 
@@ -147,11 +151,11 @@ def _protection(document: Mapping[str, Any]) -> Iterable[Table]:
         "Critical projects by protection of their maintainers",
         "One row is a kind of protection at one time; numbers are critical projects.",
         (
-            text("protection", "two-factor authentication of any kind, or a WebAuthn key"),
-            text("when", "when the campaign opened, or now"),
-            count("none", "projects of whose maintainers none has it"),
-            count("some", "some have it"),
-            count("all", "all have it"),
+            text_column("protection", "two-factor authentication of any kind, or a WebAuthn key"),
+            text_column("when", "when the campaign opened, or now"),
+            count_column("none", "projects of whose maintainers none has it"),
+            count_column("some", "some have it"),
+            count_column("all", "all have it"),
         ),
         [
             {"protection": what, "when": when, **projects[when][what]}
@@ -159,7 +163,7 @@ def _protection(document: Mapping[str, Any]) -> Iterable[Table]:
             for when in ("before", "now")
         ],
     )
-    yield counted(
+    yield counted_column(
         "accounts",
         "Accounts by two-factor state",
         "accounts of the roster in this state",
@@ -171,17 +175,17 @@ def _protection(document: Mapping[str, Any]) -> Iterable[Table]:
         "From which two-factor state to which",
         "One row is a state before and a state now.",
         (
-            text("before", "when the campaign opened, or when first seen"),
-            text("now", "last seen"),
-            count("accounts", "accounts of the roster"),
-            count("claimants", "of these, with a claim"),
+            text_column("before", "when the campaign opened, or when first seen"),
+            text_column("now", "last seen"),
+            count_column("accounts", "accounts of the roster"),
+            count_column("claimants", "of these, with a claim"),
         ),
         [
             {**row, "claimants": ours["accounts"]}
             for row, ours in zip(two_factor["flows"], two_factor["flows_of_claimants"], strict=True)
         ],
     )
-    yield counted(
+    yield counted_column(
         "refusals",
         "Refusals by rule",
         "attempts refused; the rule that was named first",
@@ -192,14 +196,14 @@ def _protection(document: Mapping[str, Any]) -> Iterable[Table]:
 
 def _work(document: Mapping[str, Any]) -> Iterable[Table]:
     waitlist = document["waitlist"]
-    yield counted(
+    yield counted_column(
         "claims",
         "Claims by state",
         "claims in this state",
         "state",
         document["claims"]["by_state"],
     )
-    yield counted(
+    yield counted_column(
         "waitlist",
         "Waitlist",
         "claims that joined it, wait now, got their keys or left",
@@ -211,14 +215,14 @@ def _work(document: Mapping[str, Any]) -> Iterable[Table]:
         "Exceptions and appeals by rule",
         "One row is a rule; numbers are requests.",
         (
-            text("rule", "which rule"),
-            count("asked", "exceptions asked for"),
-            count("granted", "granted by a second person"),
-            count("ended", "refused or revoked"),
-            count("in_force", "in force now"),
-            count("appeals", "appeals against the rule"),
-            count("appeals_granted", "answered with an exception"),
-            count("appeals_declined", "declined"),
+            text_column("rule", "which rule"),
+            count_column("asked", "exceptions asked for"),
+            count_column("granted", "granted by a second person"),
+            count_column("ended", "refused or revoked"),
+            count_column("in_force", "in force now"),
+            count_column("appeals", "appeals against the rule"),
+            count_column("appeals_granted", "answered with an exception"),
+            count_column("appeals_declined", "declined"),
         ),
         document["exceptions"],
     )
@@ -227,18 +231,18 @@ def _work(document: Mapping[str, Any]) -> Iterable[Table]:
         "Cases by reason",
         "One row is a reason; numbers are cases.",
         (
-            text("reason", "why somebody had to look"),
-            count("opened", "opened so far"),
-            count("open", "open now"),
-            count("overdue", "open and past their due time"),
-            count("closed", "closed"),
-            count("closed_in_time", "closed by their due time"),
+            text_column("reason", "why somebody had to look"),
+            count_column("opened", "opened so far"),
+            count_column("open", "open now"),
+            count_column("overdue", "open and past their due time"),
+            count_column("closed", "closed"),
+            count_column("closed_in_time", "closed by their due time"),
             seconds("median_s", "half were closed within; seconds"),
             seconds("p90_s", "nine in ten were closed within; seconds"),
         ),
         [{**row, **row["to_close"]} for row in document["cases"]["by_reason"]],
     )
-    yield counted(
+    yield counted_column(
         "case_outcomes", "Outcomes of cases", "closed cases", "outcome", document["cases"]["by_outcome"]
     )
     yield table(
@@ -246,12 +250,12 @@ def _work(document: Mapping[str, Any]) -> Iterable[Table]:
         "Carriers",
         "One row is a carrier; numbers are parcels.",
         (
-            text("carrier", "carrier of the last label"),
-            count("shipped", "handed over"),
-            count("delivered", "delivered"),
-            count("at_first_attempt", "delivered without a failed attempt before"),
-            count("lost", "ever reported lost"),
-            count("back", "ever on the way back"),
+            text_column("carrier", "carrier of the last label"),
+            count_column("shipped", "handed over"),
+            count_column("delivered", "delivered"),
+            count_column("at_first_attempt", "delivered without a failed attempt before"),
+            count_column("lost", "ever reported lost"),
+            count_column("back", "ever on the way back"),
             seconds("median_s", "half were at the door within; seconds"),
             seconds("p90_s", "nine in ten were at the door within; seconds"),
         ),
@@ -265,10 +269,10 @@ def _money(document: Mapping[str, Any]) -> Iterable[Table]:
         "Costs of the programme",
         "One row is a currency. Keys are not in it: what those in stock are worth is in the report on stock.",
         (
-            text("currency", "ISO 4217"),
-            cents("sending_cents", "net costs of parcels, in minor units"),
-            cents("received_cents", "what payers' money left after fees, refunds and disputes"),
-            cents("cost_cents", "the first less the second"),
+            text_column("currency", "ISO 4217"),
+            money_column("sending_cents", "net costs of parcels, in minor units"),
+            money_column("received_cents", "what payers' money left after fees, refunds and disputes"),
+            money_column("cost_cents", "the first less the second"),
             *_PER,
         ),
         [_per(row) for row in document["costs"]["programme"]],
@@ -278,10 +282,10 @@ def _money(document: Mapping[str, Any]) -> Iterable[Table]:
         "Costs of parcels",
         "One row is what money was for, in one currency.",
         (
-            text("currency", "ISO 4217"),
-            text("item", "what for; the net is all costs less refunds and compensation"),
-            cents("amount_cents", "minor units; refunds and compensation came back"),
-            text("meaning", "what is counted"),
+            text_column("currency", "ISO 4217"),
+            text_column("item", "what for; the net is all costs less refunds and compensation"),
+            money_column("amount_cents", "minor units; refunds and compensation came back"),
+            text_column("meaning", "what is counted"),
         ),
         [
             {"currency": row["currency"], "item": item, "amount_cents": row[name], "meaning": meaning}
@@ -304,8 +308,8 @@ _ITEMS = (
     ("per enrolled", "cents_per_enrolled", "the net by maintainers who enrolled, rounded half up"),
 )
 _PER = (
-    cents("per_delivered_pair_cents", "by two delivered keys, rounded half up"),
-    cents("per_enrolled_cents", "by each maintainer who enrolled, rounded half up"),
+    money_column("per_delivered_pair_cents", "by two delivered keys, rounded half up"),
+    money_column("per_enrolled_cents", "by each maintainer who enrolled, rounded half up"),
 )
 
 
@@ -318,20 +322,20 @@ def _per(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 PAYMENT_COLUMNS = (
-    cents("gross_cents", "what payers paid, in minor units"),
-    cents("fee_cents", "what the vendor kept"),
-    cents("refunds_cents", "sent back"),
-    cents("disputes_cents", "taken by payers' banks, less what came back"),
-    cents("net_cents", "what reached the foundation"),
+    money_column("gross_cents", "what payers paid, in minor units"),
+    money_column("fee_cents", "what the vendor kept"),
+    money_column("refunds_cents", "sent back"),
+    money_column("disputes_cents", "taken by payers' banks, less what came back"),
+    money_column("net_cents", "what reached the foundation"),
 )
 
 
 def _stock(stock: Mapping[str, Any]) -> Table:
     skus = list(stock["by_key_model"])
     columns: tuple[Column, ...] = (
-        text("account", "where keys stand in the ledger"),
-        *(count(sku, f"keys of model {sku}") for sku in skus),
-        count("total", "keys of all models"),
+        text_column("account", "where keys stand in the ledger"),
+        *(count_column(sku, f"keys of model {sku}") for sku in skus),
+        count_column("total", "keys of all models"),
     )
     sentence = "adds up to the keys received" if stock["adds_up"] else "DOES NOT ADD UP"
     return table(
@@ -356,26 +360,26 @@ def _forecast(forecast: Mapping[str, Any]) -> Table:
         "When stock runs out",
         forecast["method"],
         (
-            count("available", "keys that can still be claimed"),
-            count("window_days", "days looked back on"),
+            count_column("available", "keys that can still be claimed"),
+            count_column("window_days", "days looked back on"),
             Column("per_day_milli", Kind.MILLI, "keys taken a day, less those put back, in thousandths"),
-            count("days", "days left at that rate"),
-            count("earliest_days", "days left at the high end of the range"),
-            count("latest_days", "days left at the low end; empty: perhaps never"),
+            count_column("days", "days left at that rate"),
+            count_column("earliest_days", "days left at the high end of the range"),
+            count_column("latest_days", "days left at the low end; empty: perhaps never"),
         ),
         [forecast],
     )
 
 
 _RELEASED = (
-    count("claimed", "people who were promised keys"),
-    count("shipped", "people whose keys a carrier has had"),
-    count("delivered", "people whose keys were delivered"),
-    count("back", "people whose keys came back or were lost"),
-    count("redeemed", "shipped less back"),
-    count("enrolled", "people whose WebAuthn key was first seen after the delivery"),
-    count("keys_claimed", "keys promised to the people counted"),
-    count("keys_redeemed", "keys sent to the people counted, less those known back"),
+    count_column("claimed", "people who were promised keys"),
+    count_column("shipped", "people whose keys a carrier has had"),
+    count_column("delivered", "people whose keys were delivered"),
+    count_column("back", "people whose keys came back or were lost"),
+    count_column("redeemed", "shipped less back"),
+    count_column("enrolled", "people whose WebAuthn key was first seen after the delivery"),
+    count_column("keys_claimed", "keys promised to the people counted"),
+    count_column("keys_redeemed", "keys sent to the people counted, less those known back"),
 )
 
 
@@ -405,7 +409,7 @@ def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
         "headline",
         "People and keys",
         "One row: the campaign so far.",
-        (count("total", "keys received"), *_RELEASED),
+        (count_column("total", "keys received"), *_RELEASED),
         [
             {
                 **people,
@@ -419,7 +423,7 @@ def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
         "by_week",
         "By week",
         "One row is a weekly release; numbers are people at each step by then.",
-        (day("release", "the Monday it came out"), *_RELEASED),
+        (day_column("release", "the Monday it came out"), *_RELEASED),
         document["by_week"],
     )
     for dimension, title, group in (
@@ -432,7 +436,7 @@ def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
             f"by_{dimension}",
             title,
             f"One row is a {group}; “other” is whom no row shows yet.",
-            (text(dimension, "group"), *_RELEASED),
+            (text_column(dimension, "group"), *_RELEASED),
             document[f"by_{dimension}"],
         )
     yield table(
@@ -440,10 +444,10 @@ def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
         "Critical projects by protection of their maintainers",
         "One row is a kind of protection at one time; numbers are critical projects.",
         (
-            text("protection", "two-factor authentication of any kind, or a WebAuthn key"),
-            text("when", "when the campaign opened, or now"),
-            count("any", "projects of whose maintainers at least one has it"),
-            count("all", "of these, those of whose maintainers all have it"),
+            text_column("protection", "two-factor authentication of any kind, or a WebAuthn key"),
+            text_column("when", "when the campaign opened, or now"),
+            count_column("any", "projects of whose maintainers at least one has it"),
+            count_column("all", "of these, those of whose maintainers all have it"),
         ),
         [
             {"protection": what, "when": when, **document["projects"][when][what]}
@@ -451,14 +455,14 @@ def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
             for when in ("before", "now")
         ],
     )
-    yield counted(
+    yield counted_column(
         "accounts",
         "Accounts with a second factor",
         "accounts of the roster with any second factor, and of these those with a WebAuthn key",
         "factor",
         document["two_factor"],
     )
-    yield counted(
+    yield counted_column(
         "refusals",
         "Refused, by the rule named first",
         "people refused at least once",
@@ -470,10 +474,10 @@ def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
         "Postage",
         "One row is a currency.",
         (
-            text("currency", "ISO 4217"),
-            count("people", "people counted as shipped to"),
-            cents("cost_cents", "what their first parcels cost, in minor units"),
-            cents("per_person_cents", "by each of them, rounded half up"),
+            text_column("currency", "ISO 4217"),
+            count_column("people", "people counted as shipped to"),
+            money_column("cost_cents", "what their first parcels cost, in minor units"),
+            money_column("per_person_cents", "by each of them, rounded half up"),
         ),
         [
             {**row, "cost_cents": row["cents"], "per_person_cents": row["cents_per_person"]}

@@ -83,21 +83,21 @@ def table(
     return Table(name, title, about, tuple(columns), values)
 
 
-def counted(name: str, title: str, about: str, what: str, counts: Mapping[str, int | None]) -> Table:
+def counted_column(name: str, title: str, about: str, what: str, counts: Mapping[str, int | None]) -> Table:
     """A table of names and counts."""
     columns = (Column(what, Kind.TEXT, about), Column("count", Kind.COUNT, f"How many: {about}"))
     return Table(name, title, f"{about[:1].upper()}{about[1:]}.", columns, tuple(counts.items()))
 
 
-def text(name: str, meaning: str) -> Column:
+def text_column(name: str, meaning: str) -> Column:
     return Column(name, Kind.TEXT, meaning)
 
 
-def count(name: str, meaning: str) -> Column:
+def count_column(name: str, meaning: str) -> Column:
     return Column(name, Kind.COUNT, meaning)
 
 
-def cents(name: str, meaning: str) -> Column:
+def money_column(name: str, meaning: str) -> Column:
     return Column(name, Kind.CENTS, meaning)
 
 
@@ -109,11 +109,11 @@ def permille(name: str, meaning: str) -> Column:
     return Column(name, Kind.PERMILLE, meaning)
 
 
-def day(name: str, meaning: str) -> Column:
+def day_column(name: str, meaning: str) -> Column:
     return Column(name, Kind.DAY, meaning)
 
 
-def in_words(value: Value, kind: Kind) -> str:
+def column_in_words(value: Value, kind: Kind) -> str:
     """A value for people: grouped thousands, amounts with two decimals, durations in days or hours."""
     if value is None:
         return "–"
@@ -147,7 +147,7 @@ def printed(table: Table) -> list[list[tuple[str, bool]]]:
     """The rows in words, and which of them are numbers."""
     return [
         [
-            (in_words(value, column.kind), column.is_number)
+            (column_in_words(value, column.kind), column.is_number)
             for column, value in zip(table.columns, row, strict=True)
         ]
         for row in table.rows

@@ -18,16 +18,16 @@ from config.access import staff_required
 from config.models import User
 from desk.permissions import may, roles_of
 from desk.roles import Action, who_may
-from fulfillment.claims.countries import country_name
+from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.models import Campaign
 from fulfillment.claims.selectors import current_campaign
 from reports import redemption_tables
-from reports.as_of import in_words, programme_start, read_as_of
+from reports.as_of import moment_in_words, programme_start, read_as_of
 from reports.cache import kept_picture, kept_release, kept_report
 from reports.catalogue import STATEMENTS
 from reports.chart_registry import pictures_of
 from reports.exports import FORMATS
-from reports.exports.terminal import money, percent
+from reports.exports.terminal import money_text, percent
 from reports.presenters import choices, downloads, sections_of
 from reports.steps import STEPS, UNKNOWN_COUNTRY
 from reports.tables import Report
@@ -240,15 +240,15 @@ def _other(request: HttpRequest) -> _Asked:
         return asked
     before = (clock.now() - timedelta(days=28)).replace(hour=0, minute=0, second=0, microsecond=0)
     start = programme_start(asked.campaign or None)
-    return _Asked(in_words(before if start is None else max(before, start)), asked.campaign)
+    return _Asked(moment_in_words(before if start is None else max(before, start)), asked.campaign)
 
 
 def _comparison(request: HttpRequest, asked: _Asked, other: _Asked) -> Report:
     """Raises: InputError: a moment or campaign of which nothing can be said."""
-    from reports.statements.comparison import comparison
+    from reports.statements.comparison import comparison_report
 
     first, second = _redemption(request, other), _redemption(request, asked)
-    return comparison(first.document, second.document)
+    return comparison_report(first.document, second.document)
 
 
 def _moment(asked: _Asked) -> datetime | None:
@@ -270,7 +270,7 @@ def _around(request: HttpRequest, asked: _Asked, report: Report) -> dict[str, An
     dates = [("", "now")]
     for days, words in ((7, "a week ago"), (28, "four weeks ago")):
         midnight = (now - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
-        dates.append((in_words(midnight), words))
+        dates.append((moment_in_words(midnight), words))
     is_exact = report.name == "redemption"
     return {
         "report": report,
@@ -323,7 +323,7 @@ def _page(report: dict[str, Any], made: _Asked) -> dict[str, Any]:
 
 
 def _name(country: str) -> str:
-    return "Unknown" if country == UNKNOWN_COUNTRY else country_name(country)
+    return "Unknown" if country == UNKNOWN_COUNTRY else localized_country_name(country)
 
 
 def _stock_rows(stock: dict[str, Any]) -> list[tuple[str, list[int], int]]:
@@ -338,7 +338,7 @@ def _sending(row: dict[str, Any]) -> dict[str, Any]:
     pair, enrolled = row["cents_per_delivered_pair"], row["cents_per_enrolled"]
     return {
         "labels": row["labels"],
-        "total": money(row["net_cents"], row["currency"]),
-        "per_pair": None if pair is None else money(pair, row["currency"]),
-        "per_enrolled": None if enrolled is None else money(enrolled, row["currency"]),
+        "total": money_text(row["net_cents"], row["currency"]),
+        "per_pair": None if pair is None else money_text(pair, row["currency"]),
+        "per_enrolled": None if enrolled is None else money_text(enrolled, row["currency"]),
     }

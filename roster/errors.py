@@ -127,7 +127,7 @@ class AlreadyAsked(RosterError):
         super().__init__(f"You have asked for {what} already; it waits for an answer.")
 
 
-class UnknownPaper(RosterError):
+class UnknownRecord(RosterError):
     """There is none, or it is somebody else's, or it is done with."""
 
     code = "unknown_paper"

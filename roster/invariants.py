@@ -81,7 +81,7 @@ def designations_point_at_their_rows() -> tuple[int, Iterable[Violation]]:
     return Designation.objects.count(), violations
 
 
-def guards_are_in_place() -> tuple[int, Iterable[Violation]]:
+def roster_triggers_are_in_place() -> tuple[int, Iterable[Violation]]:
     """The triggers that refuse changes are there and switched on; without them a change leaves no trace."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -107,5 +107,5 @@ CHECKS = [
     Check("I4", "decisions name published policies", decisions_name_published_policies),
     Check("I4", "decisions are whole", decisions_are_whole),
     Check("I7", "designations point at their rows", designations_point_at_their_rows),
-    Check("I7", "the roster's append-only tables are guarded", guards_are_in_place),
+    Check("I7", "the roster's append-only tables are guarded", roster_triggers_are_in_place),
 ]

@@ -17,7 +17,7 @@ ALWAYS = "the package index itself depends on it"
 _RANK = re.compile(r"rank (?P<rank>\d+) by downloads")
 
 
-def reason_of(verdict: Verdict) -> str:
+def localized_reason(verdict: Verdict) -> str:
     """Why, for the reader; a verdict read back from storage is in English."""
     return say(verdict.said.reason) if verdict.said else verdict.reason
 
@@ -36,14 +36,14 @@ def say(phrase: Phrase) -> str:
 
 
 def why_critical(reason: str) -> str:
-    """Why a project is critical, as `roster.selectors.reason_of` has it in English; a person's note stays."""
+    """Why a project is critical, as `roster.selectors.designation_reason` has it in English; a person's note stays."""
     rank = _RANK.fullmatch(reason)
     if rank is not None:
         return gettext("rank {rank} by downloads").format(rank=_shown(int(rank["rank"])))
     return gettext("the package index itself depends on it") if reason == ALWAYS else reason
 
 
-def country_name(code: str) -> str:
+def localized_country_name(code: str) -> str:
     """A country in the active language; the code itself where nobody knows it."""
     name: str = Locale.parse(_locale()).territories.get(code, code)
     return name
@@ -56,9 +56,9 @@ def _shown(value: object) -> str:
         style: Literal["or", "standard"] = "or" if value.word == "or" else "standard"
         shown = format_list([_shown(item) for item in value.items], style=style, locale=_locale())
     elif isinstance(value, Country):
-        shown = country_name(value.code)
+        shown = localized_country_name(value.code)
     elif isinstance(value, Countries):
-        shown = ", ".join(country_name(code) for code in value.codes)
+        shown = ", ".join(localized_country_name(code) for code in value.codes)
     elif isinstance(value, datetime):
         time = format_time(value, format="short", tzinfo=UTC, locale=_locale())
         both = str(get_datetime_format("short", locale=_locale()))

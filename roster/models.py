@@ -11,7 +11,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Lower
 
 
-def append_only() -> list[pgtrigger.Trigger]:
+def append_only_roster() -> list[pgtrigger.Trigger]:
     return [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 
 
@@ -62,7 +62,7 @@ class Snapshot(models.Model):
             ),
             models.CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="sha256_is_a_digest"),
         ]
-        triggers = append_only()
+        triggers = append_only_roster()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.source} {self.sha256[:12]}"
@@ -79,7 +79,7 @@ class Receipt(models.Model):
     imported_by = models.CharField(max_length=150)
 
     class Meta:
-        triggers = append_only()
+        triggers = append_only_roster()
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
@@ -170,7 +170,7 @@ class Designation(models.Model):
             ),
             models.CheckConstraint(condition=~Q(reason="by_hand", note=""), name="by_hand_says_why"),
         ]
-        triggers = append_only()
+        triggers = append_only_roster()
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
@@ -248,7 +248,7 @@ class TwoFactorObservation(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["account", "observed_at"], name="observation_by_account")]
-        triggers = append_only()
+        triggers = append_only_roster()
 
 
 class ProjectRoleQuerySet(models.QuerySet["ProjectRole"]):
@@ -383,7 +383,7 @@ class Decision(models.Model):
                 name="headline_unless_eligible",
             ),
         ]
-        triggers = append_only()
+        triggers = append_only_roster()
 
     def as_document(self) -> dict[str, object]:
         """The decision as the API and the commands give it."""

@@ -213,7 +213,7 @@ def _first_designations(projects: Iterable[int]) -> dict[int, str]:
     """Why each project is critical: its first reason, as a sentence's end."""
     reasons: dict[int, str] = {}
     for designation in _designations(projects=list(projects)):
-        reasons.setdefault(designation.project_id, reason_of(designation))
+        reasons.setdefault(designation.project_id, designation_reason(designation))
     return reasons
 
 
@@ -222,7 +222,7 @@ def _designations(*, projects: Sequence[int]) -> QuerySet[Designation]:
     return Designation.objects.filter(IsAnyOf("project", projects)).order_by("designated_on", "reason")
 
 
-def reason_of(designation: Designation) -> str:
+def designation_reason(designation: Designation) -> str:
     """Why a project is critical, as a sentence's end."""
     if designation.reason == Designation.Reason.TOP_DOWNLOADS:
         return f"rank {designation.rank} by downloads"
@@ -310,7 +310,7 @@ class StandingAppeal:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RosterStanding:
     """All that a person can look at and change about their standing."""
 
     roles: Sequence[StandingRole]
@@ -321,7 +321,7 @@ class Standing:
     delegates_per_project: int = DELEGATES_PER_PROJECT
 
 
-def standing_of(*, account: Account, now: datetime) -> Standing:
+def standing_of(*, account: Account, now: datetime) -> RosterStanding:
     """What a person's page shows of the roster; four queries, however much there is."""
     said = Disclaimer.objects.live().filter(account=account, project=OuterRef("project"))
     roles = (
@@ -338,7 +338,7 @@ def standing_of(*, account: Account, now: datetime) -> Standing:
         .order_by("project__normalized_name", "pk")
     )
     appeals = Appeal.objects.filter(account=account).select_related("exception").order_by("created_at", "pk")
-    return Standing(
+    return RosterStanding(
         roles=[
             StandingRole(
                 role.project_id,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.easypost.formats import parse_time
-from sandbox.easypost.settings import JOURNEYS, BadSetting, Settings
+from sandbox.easypost.settings import JOURNEYS, BadSetting, EasyPostSettings
 from sandbox.server import Options, serve
 
 
@@ -69,7 +69,7 @@ def _options(given: argparse.Namespace) -> Options:
         port=given.port,
         start_at=start_at,
         mail_dir=given.mail_dir.resolve() if given.mail_dir else None,
-        settings=Settings().changed(settings),
+        settings=EasyPostSettings().changed(settings),
         ends_with_stdin=given.ends_with_stdin,
     )
 

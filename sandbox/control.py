@@ -16,9 +16,9 @@ from aiohttp import web
 
 from sandbox.easypost.account import Desk
 from sandbox.easypost.app import EasyPost
-from sandbox.easypost.formats import cents, milli_stamp, parse_time
+from sandbox.easypost.formats import as_cents, milli_stamp, parse_time
 from sandbox.easypost.resources import trackers
-from sandbox.easypost.settings import BadSetting, Settings
+from sandbox.easypost.settings import BadSetting, EasyPostSettings
 from sandbox.easypost.store import Tracker
 from sandbox.faults import BadFault
 
@@ -34,7 +34,7 @@ _TALLIES = (
 )
 
 
-class Refused(Exception):
+class ControlRefused(Exception):
     """A control request that makes no sense."""
 
     def __init__(self, message: str, status: int = 400) -> None:
@@ -45,7 +45,7 @@ class Refused(Exception):
 class ControlRoutes:
     """Answers `/_control/…`. `settings` are those that a reset returns to."""
 
-    def __init__(self, vendor: EasyPost, settings: Settings) -> None:
+    def __init__(self, vendor: EasyPost, settings: EasyPostSettings) -> None:
         self._vendor = vendor
         self._first_settings = settings
 
@@ -86,11 +86,11 @@ class ControlRoutes:
         """Go to `now`, or on by `advance_seconds`, doing all that falls due on the way."""
         clock = self._vendor.world.clock
         if not clock.is_virtual:
-            raise Refused("this stand-in follows the wall clock", 409)
+            raise ControlRefused("this stand-in follows the wall clock", 409)
         target = self._target(await body_of(request), clock.now())
         if target < clock.now():
             if len(self._vendor.world.agenda):
-                raise Refused("time goes back only when nothing is due; reset first", 409)
+                raise ControlRefused("time goes back only when nothing is due; reset first", 409)
             clock.set(target)
         before = self._tally()
         done = await self._vendor.advance(target)
@@ -104,7 +104,7 @@ class ControlRoutes:
         try:
             changed = self._vendor.world.settings.changed(await body_of(request))
         except (BadSetting, TypeError) as error:
-            raise Refused(str(error)) from None
+            raise ControlRefused(str(error)) from None
         self._vendor.world.settings = changed
         return changed.to_json()
 
@@ -115,7 +115,7 @@ class ControlRoutes:
         try:
             return self._vendor.faults.add(await body_of(request)).to_json()
         except BadFault as error:
-            raise Refused(str(error)) from None
+            raise ControlRefused(str(error)) from None
 
     async def clear_faults(self, request: web.Request) -> Json:
         self._vendor.faults.clear()
@@ -131,7 +131,7 @@ class ControlRoutes:
         body = await body_of(request)
         status = body.get("status")
         if not isinstance(status, str):
-            raise Refused("status is required")
+            raise ControlRefused("status is required")
         change = trackers.Push(
             status=status,
             detail=str(body.get("status_detail") or status),
@@ -175,7 +175,7 @@ class ControlRoutes:
             return _time(body["now"])
         seconds = body.get("advance_seconds")
         if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-            raise Refused("give now or advance_seconds")
+            raise ControlRefused("give now or advance_seconds")
         return now + timedelta(seconds=seconds)
 
     def _find_tracker(self, key: str) -> tuple[Desk, Tracker]:
@@ -188,7 +188,7 @@ class ControlRoutes:
             for (code, _), by_code in books.by_tracking_code.items():
                 if code == key:
                     return desk, books.trackers[by_code]
-        raise Refused("no such tracker", 404)
+        raise ControlRefused("no such tracker", 404)
 
 
 def _books(desk: Desk) -> Json:
@@ -232,7 +232,7 @@ def _labels(desk: Desk) -> list[Json]:
                 "tracking_code": shipment.body["tracking_code"],
                 "carrier": rate["carrier"],
                 "service": rate["service"],
-                "rate_cents": cents(rate["rate"]),
+                "rate_cents": as_cents(rate["rate"]),
                 "cost_cents": shipment.cost_cents,
                 "refund_status": shipment.body["refund_status"],
                 "tracker_status": tracker.body["status"] if tracker else None,
@@ -249,7 +249,7 @@ def answering(
     async def answer(request: web.Request) -> web.Response:
         try:
             return web.json_response(await handler(request))
-        except Refused as refusal:
+        except ControlRefused as refusal:
             return web.json_response({"error": str(refusal)}, status=refusal.status)
 
     return answer
@@ -261,9 +261,9 @@ async def body_of(request: web.Request) -> Json:
     try:
         body = json.loads(raw) if raw else {}
     except ValueError:
-        raise Refused("the body is not JSON") from None
+        raise ControlRefused("the body is not JSON") from None
     if not isinstance(body, dict):
-        raise Refused("the body must be an object")
+        raise ControlRefused("the body must be an object")
     return body
 
 
@@ -271,4 +271,4 @@ def _time(value: Any) -> datetime:
     try:
         return parse_time(str(value))
     except ValueError:
-        raise Refused(f"{value!r} is no time; give ISO 8601") from None
+        raise ControlRefused(f"{value!r} is no time; give ISO 8601") from None

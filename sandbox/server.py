@@ -21,13 +21,13 @@ from sandbox.client import Control
 from sandbox.clock import Clock
 from sandbox.control import ControlRoutes
 from sandbox.easypost.app import EasyPost
-from sandbox.easypost.settings import Settings
+from sandbox.easypost.settings import EasyPostSettings
 from sandbox.inbox import Inbox, add_routes
 from sandbox.stripe.app import Stripe
 from sandbox.stripe.client import StripeControl
-from sandbox.stripe.control import ControlRoutes as StripeControlRoutes
+from sandbox.stripe.control import StripeControlRoutes
 from sandbox.stripe.pages import Pages
-from sandbox.stripe.settings import Settings as StripeSettings
+from sandbox.stripe.settings import StripeSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 30
@@ -44,7 +44,7 @@ class Options:
     port: int = 0
     start_at: datetime | None = None
     mail_dir: Path | None = None
-    settings: Settings = field(default_factory=Settings)
+    settings: EasyPostSettings = field(default_factory=EasyPostSettings)
     ends_with_stdin: bool = False
 
 
@@ -134,7 +134,7 @@ class Sandbox:
             port=port,
             start_at=start_at.astimezone(UTC) if start_at else None,
             mail_dir=mail_dir.resolve() if mail_dir else None,
-            settings=Settings().changed(settings),
+            settings=EasyPostSettings().changed(settings),
             ends_with_stdin=not in_thread,
         )
         self._host: _Process | _Thread = _Thread(self._options) if in_thread else _Process(self._options)

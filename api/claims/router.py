@@ -9,9 +9,9 @@ from ninja import Body, Query, Router
 from ninja.responses import Status
 from pydantic import AwareDatetime
 
-from api.authentication import token_of
+from api.authentication import bearer_token
 from api.documents import claim_document, claim_documents, updated_after, with_parts
-from api.paging import Cursor, Limit, decode_cursor, decode_time, page
+from api.paging import Cursor, Limit, decode_cursor, decode_time, paginate
 from api.responses import ClaimCode, answers, needs
 from api.schemas import AddressIn, ClaimIn, ClaimListOut, ClaimOut, ReviewIn
 from common import clock
@@ -21,7 +21,7 @@ from fulfillment.claims.errors import UnknownCampaign, UnknownClaim
 from fulfillment.claims.models import Campaign, Claim, Region
 from fulfillment.claims.pricing import most_keys
 from fulfillment.claims.rules import check_items
-from fulfillment.claims.selectors import Terms, campaign_by_slug, offered_models, region_of
+from fulfillment.claims.selectors import ClaimTerms, campaign_by_slug, offered_models, region_of
 from fulfillment.claims.services.amendments_and_reviews import (
     cancel_claim,
     change_address,
@@ -49,14 +49,14 @@ def create_claim(request: HttpRequest, response: HttpResponse, claim: ClaimIn) -
         address=address,
         service=claim.service,
         terms=terms,
-        actor=token_of(request).actor,
+        actor=bearer_token(request).actor,
         now=now,
     )
     response.headers["Location"] = reverse("api-v1:get_claim", args=[made.code])
     return Status(201, claim_document(made.code))
 
 
-def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress, Terms]:
+def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress, ClaimTerms]:
     """Find everything that is wrong with a claim before saying any of it.
 
     Raises: BadRequest.
@@ -91,7 +91,7 @@ def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress, T
     problems += of_the_address
     if problems or campaign is None or address is None:
         raise BadRequest(problems)
-    return campaign, address, Terms(region, offered)
+    return campaign, address, ClaimTerms(region, offered)
 
 
 def _address(given: object, *, now: datetime) -> tuple[PostalAddress, Region | None]:
@@ -109,7 +109,7 @@ def _address(given: object, *, now: datetime) -> tuple[PostalAddress, Region | N
 @router.get(
     "", response=answers(ClaimListOut), summary="Claims, in the order they changed", **needs("claims:read")
 )
-def list_claims(
+def get_claims(
     request: HttpRequest,
     limit: Limit,
     cursor: Cursor,
@@ -124,7 +124,7 @@ def list_claims(
     if cursor:
         moment, code = decode_cursor(cursor, parts=2)
         claims = updated_after(claims, decode_time(moment), code)
-    shown, following = page(
+    shown, following = paginate(
         list(with_parts(claims)[: limit + 1]),
         limit=limit,
         cursor_of=lambda claim: (claim["updated_at"].isoformat(), claim["code"]),
@@ -138,21 +138,21 @@ def get_claim(request: HttpRequest, code: ClaimCode) -> dict[str, Any]:
 
 
 @router.post("/{code}/cancel", response=answers(ClaimOut), summary="Cancel a claim", **needs("claims:write"))
-def cancel(request: HttpRequest, code: ClaimCode) -> dict[str, Any]:
+def cancel_claim_call(request: HttpRequest, code: ClaimCode) -> dict[str, Any]:
     """Allowed until the label is bought, else 409 `too_late`. The keys go to the next in line."""
-    cancel_claim(code=code, actor=token_of(request).actor, now=clock.now())
+    cancel_claim(code=code, actor=bearer_token(request).actor, now=clock.now())
     return claim_document(code)
 
 
 @router.post(
     "/{code}/review", response=answers(ClaimOut), summary="Decide a claim in review", **needs("claims:write")
 )
-def review(request: HttpRequest, code: ClaimCode, review: ReviewIn) -> dict[str, Any]:
+def review_claim_call(request: HttpRequest, code: ClaimCode, review: ReviewIn) -> dict[str, Any]:
     review_claim(
         code=code,
         approve=review.outcome == "approve",
         note=review.note,
-        reviewer=token_of(request).actor,
+        reviewer=bearer_token(request).actor,
         now=clock.now(),
     )
     return claim_document(code)
@@ -183,7 +183,7 @@ def put_shipping_address(
                 )
             ]
         )
-    change_address(code=code, address=address, actor=token_of(request).actor, now=now)
+    change_address(code=code, address=address, actor=bearer_token(request).actor, now=now)
     return claim_document(code)
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja import Path, Router
 from ninja.responses import Status
 
-from api.authentication import token_of
+from api.authentication import bearer_token
 from api.documents import unit_document
 from api.responses import answers, needs
 from api.schemas import (
@@ -38,7 +38,7 @@ from inventory.errors import (
     BadReceipt,
     BadSerials,
     SerialSeenBefore,
-    UnknownPaper,
+    UnknownDocument,
     UnknownSerial,
     UnknownSku,
 )
@@ -178,7 +178,7 @@ def receive_lot(request: HttpRequest, delivery: LotIn) -> Status[dict[str, Any]]
             firmware=delivery.firmware or "",
             expected_quantity=delivery.expected,
             resume=delivery.resume,
-            actor=token_of(request).actor,
+            actor=bearer_token(request).actor,
             now=clock.now(),
         )
     except BadSerials as refusal:
@@ -225,10 +225,10 @@ def _no_lot_yet(delivery: LotIn) -> dict[str, Any]:
 @router.post(
     "/counts", response=answers(CountOut, status=201), summary="Count a bin", **needs("inventory:write")
 )
-def count_bin(request: HttpRequest, counted: CountIn) -> Status[dict[str, Any]]:
+def post_count(request: HttpRequest, counted: CountIn) -> Status[dict[str, Any]]:
     """A blind count: send all that is there, get what differs. Another token approves it (`/adjustments`)."""
     count = counts.count_bin(
-        bin_label=counted.bin, serials=counted.serials, actor=token_of(request).actor, now=clock.now()
+        bin_label=counted.bin, serials=counted.serials, actor=bearer_token(request).actor, now=clock.now()
     )
     return Status(201, _count(count))
 
@@ -253,7 +253,7 @@ def adjust(request: HttpRequest, change: AdjustmentIn) -> Status[dict[str, Any]]
     """Put keys into a bin, swap at packing, settle a count, quarantine, and destroy with two tokens."""
     if problems := change.problems():
         raise BadRequest(problems)
-    code, serials = _adjust(change, actor=token_of(request).actor)
+    code, serials = _adjust(change, actor=bearer_token(request).actor)
     units = Unit.objects.filter(serial__in=serials).order_by("serial")
     lies_in = bins_by_serial(serials)
     return Status(
@@ -307,7 +307,7 @@ def _adjust(change: AdjustmentIn, *, actor: str) -> tuple[str | None, list[str]]
 @router.post(
     "/recalls", response=answers(RecallOut, status=201), summary="Recall keys", **needs("inventory:write")
 )
-def open_recall(request: HttpRequest, recall: RecallIn) -> Status[dict[str, Any]]:
+def post_recall(request: HttpRequest, recall: RecallIn) -> Status[dict[str, Any]]:
     """Stock is held before the next pick, and keys that come in later as they come in."""
     given = recall.criteria
     criteria = Criteria(
@@ -321,7 +321,7 @@ def open_recall(request: HttpRequest, recall: RecallIn) -> Status[dict[str, Any]
     if problems := criteria.problems():
         raise BadRequest([FieldError("criteria", "bad_criteria", problem) for problem in problems])
     held = recalls.open_recall(
-        criteria=criteria, why=recall.why, actor=token_of(request).actor, now=clock.now()
+        criteria=criteria, why=recall.why, actor=bearer_token(request).actor, now=clock.now()
     )
     return Status(201, _recall(held.recall))
 
@@ -338,7 +338,7 @@ RecallCode = Annotated[str, Path(pattern=r"^R-[0-9A-Z]{12}$")]
 def get_recall(request: HttpRequest, code: RecallCode) -> dict[str, Any]:
     recall = Recall.objects.filter(code=code).first()
     if recall is None:
-        raise UnknownPaper("recall", code)
+        raise UnknownDocument("recall", code)
     return _recall(recall)
 
 
@@ -348,9 +348,9 @@ def get_recall(request: HttpRequest, code: RecallCode) -> dict[str, Any]:
     summary="Lift a recall, as somebody else",
     **needs("inventory:write"),
 )
-def lift_recall(request: HttpRequest, code: RecallCode) -> dict[str, Any]:
+def delete_recall(request: HttpRequest, code: RecallCode) -> dict[str, Any]:
     """What is held for this recall alone is available again."""
-    recalls.lift_recall(code=code, actor=token_of(request).actor, now=clock.now())
+    recalls.lift_recall(code=code, actor=bearer_token(request).actor, now=clock.now())
     return _recall(Recall.objects.get(code=code))
 
 
@@ -362,7 +362,7 @@ def lift_recall(request: HttpRequest, code: RecallCode) -> dict[str, Any]:
 )
 def grant_recall(request: HttpRequest, code: RecallCode) -> Status[dict[str, Any]]:
     """One claim for each holder, for as many keys as are affected. Each key is replaced once."""
-    granted = grant_replacements(recall_code=code, actor=token_of(request).actor, now=clock.now())
+    granted = grant_replacements(recall_code=code, actor=bearer_token(request).actor, now=clock.now())
     return Status(201, vars(granted))
 
 

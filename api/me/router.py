@@ -6,10 +6,10 @@ from django.contrib.auth import logout
 from django.http import HttpRequest
 from ninja import Router
 
-from api.authentication import account_of
+from api.authentication import caller_account
 from api.documents import claim_document, claim_documents, updated_after, with_parts
 from api.maintainers.serializers import decision_document
-from api.paging import Cursor, Limit, decode_cursor, decode_time, page
+from api.paging import Cursor, Limit, decode_cursor, decode_time, paginate
 from api.responses import CampaignQuery, ClaimCode, CountryQuery, answers, for_maintainers
 from api.schemas import ClaimListOut, ClaimOut, DecisionOut, ErasedOut, PersonalDataOut
 from common import clock
@@ -24,16 +24,16 @@ router = Router(tags=["me"])
 
 @router.get("/eligibility", response=answers(DecisionOut), summary="Whether I may claim", **for_maintainers())
 def my_eligibility(request: HttpRequest, country: CountryQuery, campaign: CampaignQuery) -> dict[str, Any]:
-    return decision_document(account_of(request), campaign=campaign, country=country, now=clock.now())
+    return decision_document(caller_account(request), campaign=campaign, country=country, now=clock.now())
 
 
 @router.get("/claims", response=answers(ClaimListOut), summary="My claims", **for_maintainers())
 def my_claims(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, Any]:
-    claims = Claim.objects.of(account_of(request).pk).order_by("updated_at", "code")
+    claims = Claim.objects.of(caller_account(request).pk).order_by("updated_at", "code")
     if cursor:
         moment, code = decode_cursor(cursor, parts=2)
         claims = updated_after(claims, decode_time(moment), code)
-    shown, following = page(
+    shown, following = paginate(
         list(with_parts(claims)[: limit + 1]),
         limit=limit,
         cursor_of=lambda claim: (claim["updated_at"].isoformat(), claim["code"]),
@@ -50,7 +50,7 @@ def my_claim(request: HttpRequest, code: ClaimCode) -> dict[str, Any]:
     "/claims/{code}/cancel", response=answers(ClaimOut), summary="Cancel my claim", **for_maintainers()
 )
 def cancel_my_claim(request: HttpRequest, code: ClaimCode) -> dict[str, Any]:
-    account = account_of(request)
+    account = caller_account(request)
     cancel_claim(code=_mine(request, code), actor=f"maintainer:{account.pk}", now=clock.now())
     return claim_document(code)
 
@@ -63,7 +63,7 @@ def cancel_my_claim(request: HttpRequest, code: ClaimCode) -> dict[str, Any]:
     **for_maintainers(),
 )
 def my_data(request: HttpRequest) -> dict[str, Any]:
-    return everything_about(account_of(request), now=clock.now())
+    return everything_about(caller_account(request), now=clock.now())
 
 
 @router.delete(
@@ -74,13 +74,13 @@ def my_data(request: HttpRequest) -> dict[str, Any]:
     **for_maintainers(),
 )
 def erase_my_data(request: HttpRequest) -> dict[str, Any]:
-    document = erase(account=account_of(request), now=clock.now()).as_document()
+    document = erase(account=caller_account(request), now=clock.now()).as_document()
     logout(request)
     return document
 
 
 def _mine(request: HttpRequest, code: str) -> str:
     """Raises: UnknownClaim: there is none, or it is somebody else's, which is not told apart."""
-    if not Claim.objects.of(account_of(request).pk).filter(code=code).exists():
+    if not Claim.objects.of(caller_account(request).pk).filter(code=code).exists():
         raise UnknownClaim(code)
     return code

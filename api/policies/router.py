@@ -7,8 +7,8 @@ from django.http import HttpRequest
 from ninja import Body, Path, Router
 from ninja.responses import Status
 
-from api.authentication import token_of
-from api.paging import Cursor, Limit, decode_cursor, page
+from api.authentication import bearer_token
+from api.paging import Cursor, Limit, decode_cursor, paginate
 from api.responses import CampaignQuery, answers, needs
 from api.roster.schemas import PolicyListOut, PolicyOut, PreviewOut, PublishIn
 from common import clock
@@ -29,7 +29,9 @@ def list_policies(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[st
     if cursor:
         (after,) = decode_cursor(cursor, parts=1)
         rows = rows.filter(version__gt=after)
-    shown, following = page(list(rows[: limit + 1]), limit=limit, cursor_of=lambda policy: (policy.version,))
+    shown, following = paginate(
+        list(rows[: limit + 1]), limit=limit, cursor_of=lambda policy: (policy.version,)
+    )
     return {"items": shown, "next": following}
 
 
@@ -39,7 +41,7 @@ def list_policies(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[st
 def create_policy(request: HttpRequest, policy: Body[dict[str, Any]]) -> Status[Policy]:
     """The body is the policy. Drafting a version again writes over its draft."""
     try:
-        made = draft_policy(document=policy, actor=token_of(request).actor, now=clock.now())
+        made = draft_policy(document=policy, actor=bearer_token(request).actor, now=clock.now())
     except PolicyError as error:
         raise BadRequest(
             [
@@ -61,13 +63,13 @@ def create_policy(request: HttpRequest, policy: Body[dict[str, Any]]) -> Status[
     summary="Who would gain and who would lose",
     **needs("policies:write"),
 )
-def preview(request: HttpRequest, version: Version, campaign: CampaignQuery) -> dict[str, Any]:
+def preview_policy_draft(request: HttpRequest, version: Version, campaign: CampaignQuery) -> dict[str, Any]:
     """Decides everybody under the campaign's policy and this draft, which is published only as previewed."""
     now = clock.now()
     found, _ = preview_draft(
         version=version,
         campaign=campaign_by_slug(campaign) if campaign else current_campaign(now),
-        actor=token_of(request).actor,
+        actor=bearer_token(request).actor,
         now=now,
     )
     return found.as_document()
@@ -79,11 +81,11 @@ def preview(request: HttpRequest, version: Version, campaign: CampaignQuery) -> 
     summary="Put a draft in force",
     **needs("policies:write"),
 )
-def publish(request: HttpRequest, version: Version, publication: PublishIn) -> Policy:
+def publish_policy_draft(request: HttpRequest, version: Version, publication: PublishIn) -> Policy:
     """By another token than drafted it; for good."""
     return publish_draft(
         version=version,
-        actor=token_of(request).actor,
+        actor=bearer_token(request).actor,
         now=clock.now(),
         effective_at=publication.effective_at,
     )

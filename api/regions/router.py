@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from api.documents import region_document, unserved_document
-from api.paging import Cursor, Limit, decode_cursor, page
+from api.paging import Cursor, Limit, decode_cursor, paginate
 from api.responses import Country, answers, for_anyone
 from api.schemas import RegionListOut, RegionOut
 from common import clock
@@ -34,7 +34,7 @@ def list_regions(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str
         rows = rows.filter(country__gt=after)
     # The newest row of a country counts.
     rows = rows.order_by("country", "-valid_from").distinct("country")
-    shown, following = page(list(rows[: limit + 1]), limit=limit, cursor_of=lambda row: (row.country,))
+    shown, following = paginate(list(rows[: limit + 1]), limit=limit, cursor_of=lambda row: (row.country,))
     parts = closed_parts([row.country for row in shown], now=clock.now())
     items = [region_document(row, closed_parts=parts.get(row.country, [])) for row in shown]
     return {"items": items, "next": following}

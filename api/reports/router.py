@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 
-from api.authentication import token_of
+from api.authentication import bearer_token
 from api.errors import MissingScope
 from api.responses import CampaignQuery, answers, for_anyone, needs
 from api.schemas import StatsOut
@@ -54,7 +54,7 @@ def get_redemption(
     """As published at a moment; with `exact=true` to the unit and the cent, small groups included."""
     moment = _moment(as_of, campaign)
     if exact:
-        if "reports:exact" not in token_of(request).scopes:
+        if "reports:exact" not in bearer_token(request).scopes:
             raise MissingScope("reports:exact")
         document = kept_report(campaign_slug=campaign, as_of=moment, now=clock.now())
         report = redemption_tables.exact(document)

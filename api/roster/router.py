@@ -8,18 +8,18 @@ from django.http import HttpRequest
 from ninja import Body, Router
 from ninja.responses import Status
 
-from api.authentication import token_of
-from api.paging import Cursor, Limit, decode_cursor, page
+from api.authentication import bearer_token
+from api.paging import Cursor, Limit, decode_cursor, paginate
 from api.responses import Username, answers, needs
 from api.roster.schemas import AccountOut, ProjectListOut, SnapshotIn, SnapshotOut
 from common import clock
 from common.errors import BadRequest, FieldError, InputErrors
 from roster.files.accounts import account_row
-from roster.files.source import Source
+from roster.files.source import SourceFile
 from roster.models import Account, Project
 from roster.services.accounts import put_account, take_in_accounts
 from roster.services.roles import take_in_roles
-from roster.services.snapshots import Imported, Window
+from roster.services.snapshots import Imported, SnapshotWindow
 
 router = Router(tags=["roster"])
 
@@ -39,7 +39,7 @@ def push_account(request: HttpRequest, username: Username, account: Body[dict[st
         row = account_row(username, account, clock.now())
     except InputErrors as error:
         raise _bad_rows(error, place="") from None
-    return put_account(row=row, actor=token_of(request).actor, now=clock.now())
+    return put_account(row=row, actor=bearer_token(request).actor, now=clock.now())
 
 
 @router.post(
@@ -54,16 +54,16 @@ def push_snapshot(request: HttpRequest, snapshot: SnapshotIn) -> Status[dict[str
     # Arrow comes with it, which no process should pay for at its start.
     from roster.services.downloads import is_yet_to_come, take_in_downloads
 
-    actor, now = token_of(request).actor, clock.now()
+    actor, now = bearer_token(request).actor, clock.now()
     # The same rows are the same list, however they were written.
     data = json.dumps(snapshot.rows, sort_keys=True).encode()
-    source = Source(Path(snapshot.source), data)
-    window = Window(snapshot.window_start, snapshot.window_end)
+    source = SourceFile(Path(snapshot.source), data)
+    window = SnapshotWindow(snapshot.window_start, snapshot.window_end)
     if (window.start is None) != (window.end is None):
         raise BadRequest([FieldError("window_end", "half_a_window", "Give both days or neither.")])
     if window.end is not None and is_yet_to_come(window.end, now):
         raise BadRequest([FieldError("window_end", "in_the_future", "Name days that are over.")])
-    if window != Window() and snapshot.kind != "downloads":
+    if window != SnapshotWindow() and snapshot.kind != "downloads":
         raise BadRequest([FieldError("window_start", "no_window", "Only downloads are counted over days.")])
     try:
         if snapshot.kind == "downloads":
@@ -112,7 +112,7 @@ def list_projects(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[st
     if cursor:
         (after,) = decode_cursor(cursor, parts=1)
         rows = rows.filter(normalized_name__gt=after)
-    shown, following = page(
+    shown, following = paginate(
         list(rows[: limit + 1]), limit=limit, cursor_of=lambda project: (project.normalized_name,)
     )
     return {"items": [_project(project) for project in shown], "next": following}

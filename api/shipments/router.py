@@ -10,8 +10,8 @@ from ninja import Path, Query, Router
 from ninja.responses import Status
 from pydantic import AwareDatetime
 
-from api.authentication import token_of
-from api.paging import Cursor, Limit, decode_cursor, decode_time, page
+from api.authentication import bearer_token
+from api.paging import Cursor, Limit, decode_cursor, decode_time, paginate
 from api.responses import answers, needs
 from api.schemas import ManifestIn, ManifestMadeOut, ManifestOut, ShipmentListOut, ShipmentOut
 from common import clock
@@ -38,7 +38,7 @@ ManifestCode = Annotated[str, Path(pattern=r"^M-[0-9A-Z]{12}$")]
     summary="Parcels, in the order they changed",
     **needs("shipping:read"),
 )
-def list_shipments(  # noqa: PLR0917 - django-ninja reads them by name
+def get_shipments(  # noqa: PLR0917 - django-ninja reads them by name
     request: HttpRequest,
     limit: Limit,
     cursor: Cursor,
@@ -59,7 +59,7 @@ def list_shipments(  # noqa: PLR0917 - django-ninja reads them by name
     if cursor:
         moment, code = decode_cursor(cursor, parts=2)
         parcels = _behind(parcels, decode_time(moment), code)
-    shown, following = page(
+    shown, following = paginate(
         list(_with_parts(parcels)[: limit + 1]),
         limit=limit,
         cursor_of=lambda parcel: (parcel.updated_at.isoformat(), parcel.code),
@@ -75,7 +75,7 @@ def get_shipment(request: HttpRequest, code: ShipmentCode) -> dict[str, Any]:
 @router.post(
     "/{code}/buy", response=answers(ShipmentOut), summary="Buy a parcel's label", **needs("shipping:write")
 )
-def buy(request: HttpRequest, code: ShipmentCode) -> dict[str, Any]:
+def buy_shipment_label(request: HttpRequest, code: ShipmentCode) -> dict[str, Any]:
     """Has the label bought by a worker, within seconds; ask for the parcel to see it.
 
     Labels are bought without this. It is for one whose case is settled. A parcel that has its label stays as
@@ -92,7 +92,7 @@ def buy(request: HttpRequest, code: ShipmentCode) -> dict[str, Any]:
     summary="Ask for the money of a label back",
     **needs("shipping:write"),
 )
-def refund(request: HttpRequest, code: ShipmentCode) -> dict[str, Any]:
+def refund_shipment_label(request: HttpRequest, code: ShipmentCode) -> dict[str, Any]:
     """Allowed until the carrier has the parcel, else 409 `not_refundable`. Carriers take weeks to answer."""
     parcel = _existing(code)
     purchase = _label_of(parcel)
@@ -100,7 +100,7 @@ def refund(request: HttpRequest, code: ShipmentCode) -> dict[str, Any]:
         return _document(parcel)
     request_refund(
         purchase_id=purchase.pk if purchase else _newest_of(parcel),
-        gateway=gateways.from_environment(),
+        gateway=gateways.carrier_gateway(),
         now=clock.now(),
     )
     return _document(_existing(code))
@@ -124,7 +124,7 @@ def create_manifest(
         warehouse=_warehouse(manifest.warehouse),
         parcels=manifest.shipments,
         with_form=manifest.with_form,
-        actor=token_of(request).actor,
+        actor=bearer_token(request).actor,
         now=clock.now(),
     )
     response.headers["Location"] = reverse("api-v1:get_manifest", args=[made.manifest.code])

@@ -24,7 +24,7 @@ _CHUNK = 1_000
 
 
 @dataclass(frozen=True)
-class Line:
+class ActivityRow:
     """One thing that was done, wherever it is on record. `hash`: what chains it, where its source has one."""
 
     source: str
@@ -63,7 +63,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Source:
+class ActivitySource:
     """A table of the stream: its words, its rows, its fields' names, and how a row becomes a line."""
 
     name: str
@@ -72,7 +72,7 @@ class Source:
     at: str
     action: str
     subject: str
-    line: Callable[[Any], Line]
+    line: Callable[[Any], ActivityRow]
     # What can be done in it, where that is a closed list: for anything else it need not be searched.
     actions: frozenset[str] | None = None
 
@@ -109,26 +109,26 @@ def read_cursor(cursor: str) -> tuple[datetime, str, int]:
     return at, source, int(pk)
 
 
-def page(asked: Asked, *, size: int) -> tuple[list[Line], str]:
+def activity_page(asked: Asked, *, size: int) -> tuple[list[ActivityRow], str]:
     """The newest lines asked for, and the cursor of the next page, empty on the last. A query a source."""
     found = list(islice(_merged(asked, lambda rows: iter(rows[: size + 1])), size + 1))
     return found[:size], found[size - 1].cursor if len(found) > size else ""
 
 
-def everything(asked: Asked) -> Iterator[Line]:
+def everything(asked: Asked) -> Iterator[ActivityRow]:
     """All lines asked for, read as they are taken."""
     return _merged(asked, lambda rows: rows.iterator(chunk_size=_CHUNK))
 
 
-def _merged(asked: Asked, read: Callable[[QuerySet[Any]], Iterator[Model]]) -> Iterator[Line]:
+def _merged(asked: Asked, read: Callable[[QuerySet[Any]], Iterator[Model]]) -> Iterator[ActivityRow]:
     lines = (
         map(source.line, read(source.find(asked))) for source in SOURCES if asked.source in ("", source.name)
     )
     return merge(*lines, key=lambda line: line.place, reverse=True)
 
 
-def _of_the_desk(entry: AuditEntry) -> Line:
-    return Line(
+def _of_the_desk(entry: AuditEntry) -> ActivityRow:
+    return ActivityRow(
         "desk",
         entry.pk,
         entry.at,
@@ -143,9 +143,9 @@ def _of_the_desk(entry: AuditEntry) -> Line:
     )
 
 
-def _of_a_claim(event: ClaimEvent) -> Line:
+def _of_a_claim(event: ClaimEvent) -> ActivityRow:
     data = dict(event.data)
-    return Line(
+    return ActivityRow(
         "claims",
         event.pk,
         event.at,
@@ -159,8 +159,8 @@ def _of_a_claim(event: ClaimEvent) -> Line:
     )
 
 
-def _of_the_ledger(movement: Movement) -> Line:
-    return Line(
+def _of_the_ledger(movement: Movement) -> ActivityRow:
+    return ActivityRow(
         "ledger",
         movement.pk,
         movement.moved_at,
@@ -175,8 +175,8 @@ def _of_the_ledger(movement: Movement) -> Line:
     )
 
 
-def _of_the_vault(opening: Opening) -> Line:
-    return Line(
+def _of_the_vault(opening: Opening) -> ActivityRow:
+    return ActivityRow(
         "vault",
         opening.pk,
         opening.opened_at,
@@ -189,8 +189,8 @@ def _of_the_vault(opening: Opening) -> Line:
 
 
 SOURCES = (
-    Source("desk", "The desk", AuditEntry.objects.all, "at", "action", "subject", _of_the_desk),
-    Source(
+    ActivitySource("desk", "The desk", AuditEntry.objects.all, "at", "action", "subject", _of_the_desk),
+    ActivitySource(
         "claims",
         "Claims",
         lambda: ClaimEvent.objects.select_related("claim"),
@@ -200,7 +200,7 @@ SOURCES = (
         _of_a_claim,
         frozenset(ClaimEvent.Name.values),
     ),
-    Source(
+    ActivitySource(
         "ledger",
         "The ledger of keys",
         lambda: Movement.objects.select_related("unit"),
@@ -210,7 +210,7 @@ SOURCES = (
         _of_the_ledger,
         frozenset(map(str, Reason)),
     ),
-    Source(
+    ActivitySource(
         "vault",
         "Opened addresses",
         Opening.objects.all,

@@ -6,7 +6,7 @@ from typing import Any
 from desk.models import AuditEntry
 
 
-def record(
+def record_action(
     *,
     actor: str,
     action: str,

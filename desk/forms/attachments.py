@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
-from fulfillment.postage.gateways.insurers import Evidence
+from fulfillment.postage.gateways.insurers import ClaimEvidence
 
 MAX_BYTES = 3_000_000
 _KINDS = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
@@ -31,5 +31,5 @@ class EvidenceField(forms.FileField):
         content = upload.read()
         for start, media_type in _KINDS.items():
             if content.startswith(start):
-                return Evidence(content, media_type)
+                return ClaimEvidence(content, media_type)
         raise forms.ValidationError(self.error_messages["kind"], code="kind")

@@ -42,7 +42,7 @@ def audited(
 
     def record() -> None:
         refuse_unseen(entries, seen, actor=actor, now=now)
-        recording.record(actor=actor, now=now, **entry)
+        recording.record_action(actor=actor, now=now, **entry)
 
     return record
 
@@ -60,5 +60,5 @@ class SeenField(forms.CharField):
             raise forms.ValidationError("Load this page again.") from None
 
 
-def sign(seen: Any) -> str:
+def sign_values(seen: Any) -> str:
     return signing.dumps(seen)

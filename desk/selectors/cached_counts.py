@@ -15,7 +15,7 @@ SHOWN_FOR = 120
 LONGEST_S = 60
 
 
-def counted(name: str, count: Callable[[], _T]) -> _T:
+def cached(name: str, count: Callable[[], _T]) -> _T:
     """What was counted under this name a moment ago, or now. Only for reading: decisions ask the ledger."""
     key = f"desk:counted:{name}"
     kept = cache.get(key)

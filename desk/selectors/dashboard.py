@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from config import health
-from desk.selectors.cached_counts import counted
+from desk.selectors.cached_counts import cached
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.models import RefusedWebhook
@@ -30,7 +30,7 @@ REFUSED_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Count:
+class DashboardCount:
     """So many of something, and the list of them. `more` says that counting stopped there."""
 
     label: str
@@ -55,12 +55,12 @@ class Stock:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Dashboard:
     """What waits for somebody, what is late, what is wrong, and how long the keys last."""
 
-    waiting: Sequence[Count]
-    late: Sequence[Count]
-    wrong: Sequence[Count]
+    waiting: Sequence[DashboardCount]
+    late: Sequence[DashboardCount]
+    wrong: Sequence[DashboardCount]
     stock: Sequence[Stock]
     unwell: Sequence[tuple[str, str]]
     well: Sequence[tuple[str, str]]
@@ -74,13 +74,13 @@ class Standing:
         )
 
 
-def standing(*, now: datetime) -> Standing:
+def dashboard(*, now: datetime) -> Dashboard:
     """How things stand at a moment."""
     asked = {"waiting": _waiting(now), "late": _late(now), "wrong": _wrong(now)}
     numbers = iter(_numbers([one.rows for group in asked.values() for one in group]))
     groups = {name: [one.counted(next(numbers)) for one in group] for name, group in asked.items()}
     found = [(name.replace("_", " "), check) for name, check in health.check_all(now=now).items()]
-    return Standing(
+    return Dashboard(
         **groups,
         stock=_stock(now),
         unwell=[(name, check["finding"]) for name, check in found if not check["ok"]],
@@ -98,8 +98,8 @@ class _Asked:
     query: str = ""
     is_wrong: bool = False
 
-    def counted(self, number: int) -> Count:
-        return Count(
+    def counted(self, number: int) -> DashboardCount:
+        return DashboardCount(
             self.label, number, f"desk:{self.url}", is_wrong=self.is_wrong and number > 0, query=self.query
         )
 
@@ -169,5 +169,5 @@ def _stock(now: datetime) -> list[Stock]:
     alerts = {alert.key_model.sku for alert in open_alerts()}
     return [
         Stock(sku, expected.available, expected.days_left, sku in alerts)
-        for sku, expected in counted("outlook", lambda: outlook(now=now)).items()
+        for sku, expected in cached("outlook", lambda: outlook(now=now)).items()
     ]

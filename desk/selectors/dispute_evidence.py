@@ -38,7 +38,7 @@ class Carried:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class DisputeEvidence:
     """Everything about one payment that is worth telling the payer's bank."""
 
     payment: Payment
@@ -54,12 +54,12 @@ class Evidence:
 _NOT_SCANNED = ("unknown", "pre_transit")
 
 
-def evidence_for(payment: Payment) -> Evidence:
+def evidence_for(payment: Payment) -> DisputeEvidence:
     """The evidence about a payment, in a fixed number of queries."""
     claim = Claim.objects.select_related("account").get(pk=payment.claim_id)
     quote = ClaimQuote.objects.filter(claim=claim).first()
     received = claim.events.filter(name=ClaimEvent.Name.RECEIVED).order_by("id").first()
-    return Evidence(
+    return DisputeEvidence(
         payment=payment,
         claim=claim,
         lines=quote.as_quote().lines if quote else (),

@@ -30,7 +30,7 @@ class Hit:
     action: Action
 
 
-def find(query: str) -> list[Hit]:
+def search_all(query: str) -> list[Hit]:
     """What the text is the code, serial, tracking code or name of; names by their beginning.
 
     A fixed number of queries, each by an index.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.notices.models import Notice
 from fulfillment.payments.models import Payment, PaymentCase, Refund
-from fulfillment.payments.rules.states import LIVE_REFUND_STATES, Outcome, PaymentState
+from fulfillment.payments.rules.states import LIVE_REFUND_STATES, CheckoutOutcome, PaymentState
 from fulfillment.shipments.models import Case, Shipment
 from fulfillment.vault.models import Opening
 from roster.models import Account, Decision, ProjectRole, TwoFactorObservation
@@ -34,7 +34,7 @@ class ClaimStory:
     def paid(self) -> Payment | None:
         """The payment that the claim was served for."""
         served = (one for one in self.payments if one.state == PaymentState.PAID)
-        return next((one for one in served if one.fulfilment.outcome != Outcome.GIVEN_BACK), None)
+        return next((one for one in served if one.fulfilment.outcome != CheckoutOutcome.GIVEN_BACK), None)
 
     @property
     def left(self) -> int:

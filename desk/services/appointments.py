@@ -72,7 +72,7 @@ def end_appointment(*, user: User, role: Role, by: User | None, now: datetime) -
 
 
 def _record(action: str, user: User, role: Role, *, by: User | None, now: datetime) -> None:
-    recording.record(
+    recording.record_action(
         actor=f"staff:{by.get_username()}" if by else "system:command",
         action=action,
         subject_kind="staff",

@@ -72,7 +72,7 @@ def _shut_out(user: User) -> int:
 
 
 def _record(action: str, lost: LostKey, *, by: User, now: datetime) -> None:
-    recording.record(
+    recording.record_action(
         actor=f"staff:{by.get_username()}",
         action=action,
         subject_kind="staff",

@@ -14,7 +14,7 @@ from common import clock
 from common.errors import KeydeskError
 from desk.audit import recording
 from desk.layout import desk_page
-from desk.permissions import actor_of, allowed
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from fulfillment.claims.services import appeal_decisions
 from inventory.models import Count, CountState
@@ -49,7 +49,7 @@ def _page(request: HttpRequest, refusal: str = "", status: int = 200) -> HttpRes
     context = {
         "exceptions": waiting.order_by("requested_at")[:AT_MOST],
         "appeals": open_appeals.order_by("created_at")[:AT_MOST],
-        "me": actor_of(request),
+        "me": staff_actor(request),
         "refusal": refusal,
     }
     return desk_page(request, "desk/second_names.html", context, status=status)
@@ -59,18 +59,20 @@ def _page(request: HttpRequest, refusal: str = "", status: int = 200) -> HttpRes
 @allowed(Action.APPROVE_EXCEPTION)
 def exception(request: HttpRequest, exception_id: int) -> HttpResponse:
     """Grant an exception by the second name, or refuse it with a reason."""
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
     grants = request.POST.get("verdict") == "grant"
     because = request.POST.get("because", "")
     try:
         with transaction.atomic():
             if grants:
-                done = appeal_decisions.grant_exception(exception_id=exception_id, actor=actor, now=now)
+                done = appeal_decisions.grant_exception_and_tell(
+                    exception_id=exception_id, actor=actor, now=now
+                )
             else:
-                done = appeal_decisions.end_exception(
+                done = appeal_decisions.end_exception_and_tell(
                     exception_id=exception_id, because=because, actor=actor, now=now
                 )
-            recording.record(
+            recording.record_action(
                 actor=actor,
                 action="exception_granted" if grants else "exception_refused",
                 subject_kind="person",
@@ -88,11 +90,11 @@ def exception(request: HttpRequest, exception_id: int) -> HttpResponse:
 
 @require_POST
 @allowed(Action.PROPOSE_EXCEPTION)
-def appeal(request: HttpRequest, appeal_id: int) -> HttpResponse:
+def answer_appeal(request: HttpRequest, appeal_id: int) -> HttpResponse:
     form = AnswerForm(request.POST)
     if not form.is_valid():
         return _page(request, " ".join(str(one[0]) for one in form.errors.values()), 422)
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
     answer = form.cleaned_data["answer"]
     try:
         with transaction.atomic():
@@ -102,10 +104,10 @@ def appeal(request: HttpRequest, appeal_id: int) -> HttpResponse:
                     appeal_id=appeal_id, answer=answer, expires_at=until, actor=actor, now=now
                 )
             else:
-                done = appeal_decisions.decline_appeal(
+                done = appeal_decisions.decline_appeal_and_tell(
                     appeal_id=appeal_id, answer=answer, actor=actor, now=now
                 )
-            recording.record(
+            recording.record_action(
                 actor=actor,
                 action=f"appeal_{done.state}",
                 subject_kind="person",
@@ -132,7 +134,7 @@ def counts(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.SETTLE_COUNT)
-def count(request: HttpRequest, code: str) -> HttpResponse:
+def settle_count(request: HttpRequest, code: str) -> HttpResponse:
     """The differences of a count, each with the reasons that can settle it."""
     found = Count.objects.select_related("bin__warehouse").filter(code=code).first()
     if found is None:
@@ -141,11 +143,11 @@ def count(request: HttpRequest, code: str) -> HttpResponse:
     refusal = ""
     if request.method == "POST":
         reasons = {one.serial: request.POST.get(f"reason-{one.serial}", "") for one in differences}
-        actor, now = actor_of(request), clock.now()
+        actor, now = staff_actor(request), clock.now()
         try:
             with transaction.atomic():
                 approve_count(code=code, reasons=reasons, actor=actor, now=now)
-                recording.record(
+                recording.record_action(
                     actor=actor,
                     action="count_approved",
                     subject_kind="count",

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from desk.audit.activity_log import SOURCES, Asked, everything, page, read_cursor
+from desk.audit.activity_log import SOURCES, Asked, activity_page, everything, read_cursor
 from desk.layout import desk_page
 from desk.permissions import allowed
 from desk.roles import Action
@@ -64,7 +64,7 @@ def _midnight(day: date) -> datetime:
 @allowed(Action.SEE_AUDIT)
 def trail(request: HttpRequest) -> HttpResponse:
     form = TrailForm(request.GET)
-    lines, after = page(form.asked(), size=PAGE) if form.is_valid() else ([], "")
+    lines, after = activity_page(form.asked(), size=PAGE) if form.is_valid() else ([], "")
     more, everything_asked = request.GET.copy(), request.GET.copy()
     more["after"] = after
     everything_asked.pop("after", None)
@@ -79,7 +79,7 @@ def trail(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @allowed(Action.SEE_AUDIT)
-def export(request: HttpRequest) -> HttpResponseBase:
+def export_activity(request: HttpRequest) -> HttpResponseBase:
     """All that the filter finds, as CSV, with the hash of each line that is chained; it streams."""
     form = TrailForm(request.GET)
     if not form.is_valid():

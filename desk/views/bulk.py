@@ -10,9 +10,9 @@ from django.views.decorators.http import require_POST
 from common import clock
 from common.errors import KeydeskError
 from desk.layout import desk_page
-from desk.permissions import actor_of, allowed
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
-from desk.views.claims import decide
+from desk.views.claims import decide_claim
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 
@@ -43,7 +43,7 @@ class Left:
 @never_cache
 @require_POST
 @allowed(Action.REVIEW_CLAIM)
-def preview(request: HttpRequest) -> HttpResponse:
+def preview_bulk(request: HttpRequest) -> HttpResponse:
     """What is about to be decided, with each claim as it is now."""
     codes = request.POST.getlist("code")[:AT_MOST]
     return _page(request, BulkForm(initial={"verdict": request.POST.get("verdict")}), codes)
@@ -75,11 +75,11 @@ def decide_many(request: HttpRequest) -> HttpResponse:
 
 def _decide(code: str, form: BulkForm, request: HttpRequest, done: list[str], left: list[Left]) -> None:
     try:
-        decide(
+        decide_claim(
             code=code,
             approve=form.cleaned_data["verdict"] == "approve",
             note=form.cleaned_data["note"],
-            reviewer=actor_of(request),
+            reviewer=staff_actor(request),
             now=clock.now(),
         )
     except KeydeskError as refusal:

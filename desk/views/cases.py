@@ -15,7 +15,7 @@ from common.errors import BadRequest, KeydeskError
 from desk.forms.attachments import EvidenceField
 from desk.forms.edit_conflicts import WORKED_MEANWHILE, ChangedMeanwhile, audited, refuse_unseen
 from desk.layout import desk_page
-from desk.permissions import actor_of, allowed
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from fulfillment.casework.rules.instructions import advice, dollars
 from fulfillment.casework.services import shipment_actions
@@ -107,7 +107,7 @@ def case(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @require_POST
 @allowed(Action.WORK_CASE)
-def work(request: HttpRequest, code: str) -> HttpResponse:
+def work_case(request: HttpRequest, code: str) -> HttpResponse:
     """Do what the playbook offers. Who opened the page before somebody else acted is told so first."""
     found = _case(code)
     try:
@@ -118,7 +118,7 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, found, form=form, status=422)
     done = form.cleaned_data
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
     unseen = {"entries": found.entries.all(), "seen": done["seen"], "actor": actor, "now": now}
     record = audited(
         **unseen,
@@ -162,7 +162,7 @@ def _do(
             note=done["note"],
             letters=[done["letter"]],
             pictures=[done["picture"]] if done["picture"] else [],
-            insurers=insurers_of(gateways.from_environment()),
+            insurers=insurers_of(gateways.carrier_gateway()),
         )
     else:
         asked = {name: done[name] for name in (*FIELDS.get(action, ()), "note")}
@@ -223,7 +223,7 @@ def _page(
         "forms": forms_of,
         "refusal": refusal,
         "now": clock.now(),
-        "is_others": found.owner not in ("", actor_of(request)),
+        "is_others": found.owner not in ("", staff_actor(request)),
         "asked": asked,
         "seen": len(entries),
         "work_url": reverse("desk:work_case", args=[found.code]),

@@ -15,14 +15,14 @@ from common import clock
 from desk.audit import recording
 from desk.forms.refund_form import RefundForm
 from desk.layout import desk_page
-from desk.permissions import actor_of, allowed
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from desk.selectors.timelines import ClaimStory, story_of_claim
 from fulfillment.claims.errors import NotInReview, UnknownClaim
-from fulfillment.claims.money import shown
+from fulfillment.claims.money import format_money
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.amendments_and_reviews import review_claim
-from fulfillment.payments.errors import NotRefundable
+from fulfillment.payments.errors import PaymentNotRefundable
 from fulfillment.payments.models import Refund
 from fulfillment.payments.rules.states import RefundReason
 from fulfillment.payments.services.refunds import refund_part
@@ -61,23 +61,23 @@ class OpeningForm(forms.Form):
 @never_cache
 @require_safe
 @allowed(Action.SEE_PERSON)
-def claim(request: HttpRequest, code: str) -> HttpResponse:
+def claim_detail(request: HttpRequest, code: str) -> HttpResponse:
     return _page(request, _story(code))
 
 
 @require_POST
 @allowed(Action.REVIEW_CLAIM)
-def review(request: HttpRequest, code: str) -> HttpResponse:
+def review_claim_form(request: HttpRequest, code: str) -> HttpResponse:
     form = ReviewForm(request.POST)
     if not form.is_valid():
         return _page(request, _story(code), form=form, status=422)
     approve = form.cleaned_data["verdict"] == "approve"
     try:
-        decide(
+        decide_claim(
             code=code,
             approve=approve,
             note=form.cleaned_data["note"],
-            reviewer=actor_of(request),
+            reviewer=staff_actor(request),
             now=clock.now(),
         )
     except UnknownClaim:
@@ -91,14 +91,14 @@ def review(request: HttpRequest, code: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("desk:claims") + "?state=in_review")
 
 
-def decide(*, code: str, approve: bool, note: str, reviewer: str, now: datetime) -> None:
+def decide_claim(*, code: str, approve: bool, note: str, reviewer: str, now: datetime) -> None:
     """Decide a claim in review, with its line in the audit trail.
 
     Raises: UnknownClaim. NotInReview: somebody was faster.
     """
     with transaction.atomic(durable=True):
         decided = review_claim(code=code, approve=approve, note=note, reviewer=reviewer, now=now)
-        recording.record(
+        recording.record_action(
             actor=reviewer,
             action="claim_approved" if approve else "claim_rejected",
             subject_kind="claim",
@@ -113,7 +113,7 @@ def decide(*, code: str, approve: bool, note: str, reviewer: str, now: datetime)
 @never_cache
 @require_POST
 @allowed(Action.OPEN_ADDRESS)
-def address(request: HttpRequest, code: str) -> HttpResponse:
+def show_address(request: HttpRequest, code: str) -> HttpResponse:
     """Show the address once, for a purpose; the opening is logged before it is shown."""
     story = _story(code)
     form = OpeningForm(request.POST)
@@ -122,7 +122,7 @@ def address(request: HttpRequest, code: str) -> HttpResponse:
     purpose = Opening.Purpose(form.cleaned_data["purpose"])
     try:
         with transaction.atomic():
-            opened = open_address(subject=code, purpose=purpose, actor=actor_of(request), now=clock.now())
+            opened = open_address(subject=code, purpose=purpose, actor=staff_actor(request), now=clock.now())
     except Shredded:
         form.add_error(None, "The address is gone: it was destroyed when it was no longer needed.")
         return _page(request, story, opening=form, status=410)
@@ -132,7 +132,7 @@ def address(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @require_POST
 @allowed(Action.MOVE_MONEY)
-def refund(request: HttpRequest, code: str) -> HttpResponse:
+def refund_claim(request: HttpRequest, code: str) -> HttpResponse:
     """Send money of a claim back. Sent twice by a nervous hand, it goes once."""
     story = _story(code)
     payment = story.paid
@@ -145,10 +145,10 @@ def refund(request: HttpRequest, code: str) -> HttpResponse:
     if done["seen"] != len(story.refunds):
         form.add_error(None, "Something was refunded meanwhile; it is listed here. Decide again.")
         return _page(request, story, refunding=form, status=409)
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
 
     def record(made: Refund) -> None:
-        recording.record(
+        recording.record_action(
             actor=actor,
             action="refund_sent",
             subject_kind="claim",
@@ -167,10 +167,10 @@ def refund(request: HttpRequest, code: str) -> HttpResponse:
             now=now,
             record=record,
         )
-    except NotRefundable as refusal:
+    except PaymentNotRefundable as refusal:
         form.add_error("amount", str(refusal))
         return _page(request, story, refunding=form, status=409)
-    messages.success(request, f"{shown(made.amount, made.currency)} go back. They get a mail.")
+    messages.success(request, f"{format_money(made.amount, made.currency)} go back. They get a mail.")
     return HttpResponseRedirect(reverse("desk:claim", args=[code]))
 
 

@@ -9,13 +9,13 @@ from config import health as checks
 from desk.layout import desk_page
 from desk.permissions import allowed
 from desk.roles import Action
-from desk.selectors.dashboard import standing
+from desk.selectors.dashboard import dashboard
 
 
 @require_safe
 @allowed(Action.SEE_DESK)
 def today(request: HttpRequest) -> HttpResponse:
-    return desk_page(request, "desk/today.html", {"standing": standing(now=clock.now())})
+    return desk_page(request, "desk/today.html", {"standing": dashboard(now=clock.now())})
 
 
 @require_safe

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from common import clock
 from common.errors import BadRequest, KeydeskError
 from desk.audit import recording
-from desk.permissions import actor_of, allowed
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from desk.views.people import DesignationForm, ExceptionForm, RenameForm, person_page, project_page
 from fulfillment.claims.services import appeal_decisions
@@ -31,7 +31,7 @@ def propose_exception(request: HttpRequest, username: str) -> HttpResponse:
     form = ExceptionForm(request.POST)
     if not form.is_valid():
         return person_page(request, username, exception_form=form, status=422)
-    actor, now, asked = actor_of(request), clock.now(), form.cleaned_data
+    actor, now, asked = staff_actor(request), clock.now(), form.cleaned_data
     try:
         with transaction.atomic():
             made = request_exception(
@@ -42,7 +42,7 @@ def propose_exception(request: HttpRequest, username: str) -> HttpResponse:
                 actor=actor,
                 now=now,
             )
-            recording.record(
+            recording.record_action(
                 actor=actor,
                 action="exception_requested",
                 subject_kind="person",
@@ -65,11 +65,13 @@ def revoke_exception(request: HttpRequest, exception_id: int) -> HttpResponse:
     found = PolicyException.objects.select_related("account").filter(pk=exception_id).first()
     if found is None or found.granted_at is None:
         raise Http404("No exception of this number was granted.")
-    actor, now, because = actor_of(request), clock.now(), request.POST.get("because", "")
+    actor, now, because = staff_actor(request), clock.now(), request.POST.get("because", "")
     try:
         with transaction.atomic():
-            appeal_decisions.end_exception(exception_id=exception_id, because=because, actor=actor, now=now)
-            recording.record(
+            appeal_decisions.end_exception_and_tell(
+                exception_id=exception_id, because=because, actor=actor, now=now
+            )
+            recording.record_action(
                 actor=actor,
                 action="exception_revoked",
                 subject_kind="person",
@@ -93,10 +95,10 @@ def designate(request: HttpRequest, name: str) -> HttpResponse:
     form = DesignationForm(request.POST)
     if not form.is_valid():
         return project_page(request, name, designation_form=form, status=422)
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
     with transaction.atomic():
         made = designate_by_hand(name=project.name, reason=form.cleaned_data["reason"], actor=actor, now=now)
-        recording.record(
+        recording.record_action(
             actor=actor,
             action="project_designated",
             subject_kind="project",
@@ -117,13 +119,13 @@ def rename(request: HttpRequest, name: str) -> HttpResponse:
     form = RenameForm(request.POST)
     if not form.is_valid():
         return project_page(request, name, rename_form=form, status=422)
-    actor, now, asked = actor_of(request), clock.now(), form.cleaned_data
+    actor, now, asked = staff_actor(request), clock.now(), form.cleaned_data
     try:
         with transaction.atomic():
             new = rename_project(
                 name=project.name, new_name=asked["new_name"], note=asked["note"], actor=actor, now=now
             )
-            recording.record(
+            recording.record_action(
                 actor=actor,
                 action="project_renamed",
                 subject_kind="project",

@@ -14,13 +14,13 @@ from common import clock
 from desk.forms.edit_conflicts import WORKED_MEANWHILE, ChangedMeanwhile, audited, refuse_unseen
 from desk.layout import desk_page
 from desk.paging import page_of
-from desk.permissions import actor_of, allowed, may
+from desk.permissions import allowed, may, staff_actor
 from desk.roles import ALLOWED, Action
 from desk.selectors.dispute_evidence import evidence_for
 from fulfillment.casework.services import payment_actions
 from fulfillment.payments.errors import BadMoneyData, PaymentsError
 from fulfillment.payments.models import PaymentCase
-from fulfillment.payments.rules.cases import ADVICE, MOVING_MONEY, MoneyAction, MoneyOutcome, playbook
+from fulfillment.payments.rules.cases import ADVICE, MOVING_MONEY, MoneyAction, MoneyOutcome, payment_playbook
 from fulfillment.payments.rules.states import PaymentCaseReason
 from fulfillment.payments.selectors import vendors_page
 
@@ -80,7 +80,7 @@ def payment_case(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @require_POST
 @allowed(Action.WORK_CASE)
-def work(request: HttpRequest, code: str) -> HttpResponse:
+def work_payment_case(request: HttpRequest, code: str) -> HttpResponse:
     """Do what the playbook offers. Who opened the page before somebody else acted is told so first."""
     found = _case(code)
     try:
@@ -94,7 +94,7 @@ def work(request: HttpRequest, code: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, found, form=form, status=422)
     done = form.cleaned_data
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
     unseen = {"entries": found.entries.all(), "seen": done["seen"], "actor": actor, "now": now}
     record = audited(
         **unseen,
@@ -151,7 +151,7 @@ def _page(
     entries = list(found.entries.order_by("id"))
     asked = MoneyAction(form.data["action"]) if form is not None else None
     reason = PaymentCaseReason(found.reason)
-    offered = playbook(reason) if found.closed_at is None else ()
+    offered = payment_playbook(reason) if found.closed_at is None else ()
     forms_of = [
         (
             action,
@@ -173,7 +173,7 @@ def _page(
         "forms": forms_of,
         "refusal": refusal,
         "now": clock.now(),
-        "is_others": found.owner not in ("", actor_of(request)),
+        "is_others": found.owner not in ("", staff_actor(request)),
         "asked": asked,
         "seen": len(entries),
         "work_url": reverse("desk:work_payment_case", args=[found.code]),

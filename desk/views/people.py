@@ -9,7 +9,7 @@ from common import clock
 from desk.layout import desk_page
 from desk.permissions import allowed, may
 from desk.roles import Action
-from desk.selectors.search import find
+from desk.selectors.search import search_all
 from desk.selectors.timelines import AT_MOST, story_of_person
 from roster.models import Project
 from roster.rules import NEVER_LIFTED, RULES
@@ -51,7 +51,7 @@ class RenameForm(forms.Form):
 @never_cache
 @require_safe
 @allowed(Action.SEE_PERSON)
-def person(request: HttpRequest, username: str) -> HttpResponse:
+def person_detail(request: HttpRequest, username: str) -> HttpResponse:
     return person_page(request, username)
 
 
@@ -68,7 +68,7 @@ def person_page(
 
 @require_safe
 @allowed(Action.SEE_PERSON)
-def project(request: HttpRequest, name: str) -> HttpResponse:
+def project_detail(request: HttpRequest, name: str) -> HttpResponse:
     return project_page(request, name)
 
 
@@ -97,11 +97,11 @@ def project_page(
 
 @require_safe
 @allowed(Action.SEE_DESK)
-def search(request: HttpRequest) -> HttpResponse:
+def search_page(request: HttpRequest) -> HttpResponse:
     """What is found, or straight to it when it is one thing: a scanner need not press anything."""
     query = request.GET.get("q", "").strip()
     roles = request.roles  # type: ignore[attr-defined]  # set by gate.allowed
-    hits = [hit for hit in find(query) if may(roles, hit.action)]
+    hits = [hit for hit in search_all(query) if may(roles, hit.action)]
     if len(hits) == 1:
         return HttpResponseRedirect(hits[0].url)
     return desk_page(request, "desk/search.html", {"query": query, "hits": hits})

@@ -9,7 +9,7 @@ from common import clock
 from desk.layout import desk_page
 from desk.permissions import allowed
 from desk.roles import Action
-from desk.selectors.cached_counts import counted
+from desk.selectors.cached_counts import cached
 from inventory.errors import UnknownSerial
 from inventory.ledger.unit_history import unit_story
 from inventory.rules import Account
@@ -19,15 +19,15 @@ from inventory.selectors import lot_balances, outlook, stock_by_model_and_accoun
 @require_safe
 @never_cache
 @allowed(Action.SEE_DESK)
-def stock(request: HttpRequest) -> HttpResponse:
+def stock_page(request: HttpRequest) -> HttpResponse:
     """Where the keys stand, how long they last, and which lots did not come in full."""
     asked = request.GET.get("serial", "").strip()
     if asked:
         return redirect("desk:unit", serial=asked[:80].replace("/", "-"))
-    standing = counted("stock", stock_by_model_and_account)
+    standing = cached("stock", stock_by_model_and_account)
     accounts = [account for account in Account if any(account in places for places in standing.values())]
     now = clock.now()
-    lasting = counted("outlook", lambda: outlook(now=now))
+    lasting = cached("outlook", lambda: outlook(now=now))
     rows = [
         (sku, [places.get(account, 0) for account in accounts], sum(places.values()), lasting.get(sku))
         for sku, places in standing.items()
@@ -35,7 +35,7 @@ def stock(request: HttpRequest) -> HttpResponse:
     context = {
         "accounts": accounts,
         "rows": rows,
-        "odd_lots": [lot for lot in counted("lots", lot_balances) if lot.discrepancy],
+        "odd_lots": [lot for lot in cached("lots", lot_balances) if lot.discrepancy],
     }
     return desk_page(request, "desk/stock.html", context)
 

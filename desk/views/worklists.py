@@ -22,7 +22,7 @@ _M = TypeVar("_M", bound=Model)
 
 @require_safe
 @allowed(Action.SEE_DESK)
-def claims(request: HttpRequest) -> HttpResponse:
+def claim_list(request: HttpRequest) -> HttpResponse:
     """The claims that the filters ask for; those in review can be chosen and decided together."""
     form = ClaimsForm(request.GET)
     rows = form.claims(now=clock.now()) if form.is_valid() else Claim.objects.none()
@@ -49,7 +49,7 @@ def parcels(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @allowed(Action.SEE_DESK)
-def cases(request: HttpRequest) -> HttpResponse:
+def case_list(request: HttpRequest) -> HttpResponse:
     """Open cases, the one due first at the top."""
     rows = Case.objects.filter(closed_at=None).select_related("shipment__claim")
     now = clock.now()

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from common import clock
 from common.errors import KeydeskError
 from desk.layout import desk_page
-from desk.permissions import actor_of, allowed
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from fulfillment.shipments.models import LabelPurchase, Manifest, Shipment
 from fulfillment.warehouse import selectors
@@ -21,7 +21,7 @@ from inventory.models import Warehouse
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.PACK)
-def hand_over(request: HttpRequest) -> HttpResponse:
+def hand_over_page(request: HttpRequest) -> HttpResponse:
     """What is sealed, by carrier and door; the manifests that are open; and what is done with them."""
     refusal = ""
     if request.method == "POST":
@@ -36,12 +36,12 @@ def hand_over(request: HttpRequest) -> HttpResponse:
 
 
 def _do(request: HttpRequest) -> str:
-    sent, actor, now = request.POST, actor_of(request), clock.now()
+    sent, actor, now = request.POST, staff_actor(request), clock.now()
     if label := sent.get("take_off", "").strip():
         manifest = manifests.take_off(label=label, actor=actor, now=now)
         return f"The parcel is off manifest {manifest.code}. It can go on another."
     if code := sent.get("gone", ""):
-        parcels = manifests.hand_over(code=code, actor=actor, now=now)
+        parcels = manifests.hand_over_manifest(code=code, actor=actor, now=now)
         return f"Manifest {code}: the carrier has {parcels} parcels."
     door = Warehouse.objects.filter(code=sent.get("warehouse", "")).first()
     made = manifests.make_manifest(carrier=sent.get("carrier", ""), actor=actor, now=now, warehouse=door)

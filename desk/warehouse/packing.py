@@ -3,13 +3,13 @@
 from dataclasses import asdict
 
 from desk.roles import Action
-from desk.warehouse.scan_workflow import Command, Hand, Refused, Scanned, StepOnTheFloor
+from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, StepOnTheFloor
 from fulfillment.shipments.errors import NotToPack, UnknownLabel, WrongThing
 from fulfillment.shipments.rules.states import ShipmentState
 from fulfillment.warehouse import selectors
 from fulfillment.warehouse.rules.scans import Thing, label_code, thing_of
 from fulfillment.warehouse.services import packing
-from fulfillment.warehouse.services.idempotent_scans import Answer
+from fulfillment.warehouse.services.idempotent_scans import ScanAnswer
 
 
 def _handle(hand: Hand, scan: Scanned) -> str:
@@ -63,7 +63,7 @@ def _hand_of(shown: selectors.OnTheTable, actor: str) -> Hand:
 
 
 def _pack(hand: Hand, scan: Scanned) -> str:
-    answer = packing.pack(
+    answer = packing.pack_unit(
         key=scan.key,
         label=hand["parcel"],
         serial=scan.text,
@@ -83,7 +83,7 @@ def _pack(hand: Hand, scan: Scanned) -> str:
 def _seal(hand: Hand, scan: Scanned) -> str:
     if thing_of(scan.clean) is Thing.PARCEL:
         raise WrongThing(scan.clean, is_a="parcel", due="seal")
-    answer = packing.seal(
+    answer = packing.seal_parcel(
         key=scan.key, label=hand["parcel"], seal_number=scan.text, actor=scan.actor, now=scan.now
     )
     hand["is_sealed"], hand["seal"] = True, answer.seal
@@ -93,7 +93,7 @@ def _seal(hand: Hand, scan: Scanned) -> str:
 
 def _undo(hand: Hand, scan: Scanned) -> str:
     if not hand or not hand["scans"]:
-        raise Refused("There is no scan of this parcel that you could take back. Scan its label first.")
+        raise ScanRefused("There is no scan of this parcel that you could take back. Scan its label first.")
     answer = packing.undo(key=scan.key, scan_key=hand["scans"][-1], actor=scan.actor, now=scan.now)
     hand["scans"].pop()
     if not answer.serial:
@@ -107,7 +107,7 @@ def _undo(hand: Hand, scan: Scanned) -> str:
 
 def _put_aside(hand: Hand) -> str:
     if not hand:
-        raise Refused("No parcel is in hand.")
+        raise ScanRefused("No parcel is in hand.")
     parcel = hand["parcel"]
     hand.clear()
     return f"Parcel {parcel} is put aside as it is."
@@ -115,12 +115,12 @@ def _put_aside(hand: Hand) -> str:
 
 def _take_over(hand: Hand) -> str:
     if not hand or not hand["packer"]:
-        raise Refused("Nobody else packs the parcel in hand.")
+        raise ScanRefused("Nobody else packs the parcel in hand.")
     hand["take_over"], hand["packer"] = True, ""
     return f"You go on with parcel {hand['parcel']}. {_due(hand)}."
 
 
-def _remember(hand: Hand, answer: Answer) -> None:
+def _remember(hand: Hand, answer: ScanAnswer) -> None:
     """For undoing; a repeat is remembered once."""
     if answer.key not in hand["scans"]:
         hand["scans"].append(answer.key)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from desk.roles import Action
-from desk.warehouse.scan_workflow import Command, Hand, Refused, Scanned, StepOnTheFloor
+from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, StepOnTheFloor
 from fulfillment.shipments.errors import UnknownPickList
 from fulfillment.warehouse import selectors
 from fulfillment.warehouse.services import packing, picking
@@ -24,7 +24,7 @@ def _handle(hand: Hand, scan: Scanned) -> str:
 
 def _make(hand: Hand, scan: Scanned) -> str:
     if hand:
-        raise Refused(f"You walk with list {hand['list']}. Put it back or close it first.")
+        raise ScanRefused(f"You walk with list {hand['list']}. Put it back or close it first.")
     made = picking.make_pick_list(actor=scan.actor, now=scan.now)
     return _take(hand, scan, made.code)
 
@@ -60,7 +60,7 @@ def _pick(hand: Hand, scan: Scanned) -> str:
 
 def _undo(hand: Hand, scan: Scanned) -> str:
     if not hand or not hand["scans"]:
-        raise Refused("There is no key of this walk that you could put back.")
+        raise ScanRefused("There is no key of this walk that you could put back.")
     answer = packing.undo(key=scan.key, scan_key=hand["scans"][-1], actor=scan.actor, now=scan.now)
     hand["scans"].pop()
     for line in hand["lines"]:
@@ -71,7 +71,7 @@ def _undo(hand: Hand, scan: Scanned) -> str:
 
 def _put_back(hand: Hand, scan: Scanned) -> str:
     if not hand:
-        raise Refused("You walk with no list.")
+        raise ScanRefused("You walk with no list.")
     code = hand["list"]
     hand.clear()
     picking.put_back_pick_list(code=code, actor=scan.actor, now=scan.now)
@@ -80,7 +80,7 @@ def _put_back(hand: Hand, scan: Scanned) -> str:
 
 def _close(hand: Hand, scan: Scanned) -> str:
     if not hand:
-        raise Refused("You walk with no list.")
+        raise ScanRefused("You walk with no list.")
     code = hand["list"]
     freed = picking.close_pick_list(code=code, actor=scan.actor, now=scan.now)
     hand.clear()

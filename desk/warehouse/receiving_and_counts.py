@@ -6,7 +6,7 @@ Until then each can be taken off the tray again, and nothing has moved.
 from django.db import transaction
 
 from desk.roles import Action
-from desk.warehouse.scan_workflow import Command, Hand, Refused, Scanned, StepOnTheFloor
+from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, StepOnTheFloor
 from fulfillment.shipments.errors import AlreadyDone, WrongThing
 from fulfillment.shipments.models import LabelPurchase
 from fulfillment.warehouse.rules.scans import Thing, label_code, thing_of
@@ -35,7 +35,7 @@ def _serial(hand: Hand, scan: Scanned) -> str:
     if serial in _tray(hand):
         raise AlreadyDone(f"Key {serial} is on the tray")
     if len(_tray(hand)) >= LARGEST_TRAY:
-        raise Refused(f"There are {LARGEST_TRAY} keys on the tray. Finish those first.")
+        raise ScanRefused(f"There are {LARGEST_TRAY} keys on the tray. Finish those first.")
     return serial
 
 
@@ -47,7 +47,7 @@ def _refuse_label(text: str) -> None:
 
 def _take_off(hand: Hand) -> str:
     if not _tray(hand):
-        raise Refused("The tray is empty; there is nothing to take back.")
+        raise ScanRefused("The tray is empty; there is nothing to take back.")
     return f"Key {_tray(hand).pop()} is off the tray: {len(_tray(hand))} left."
 
 
@@ -67,7 +67,7 @@ def _empty(hand: Hand) -> str:
 
 def _receive(hand: Hand, scan: Scanned) -> str:
     if not hand:
-        raise Refused("Say first what is being received: the key model and the lot.")
+        raise ScanRefused("Say first what is being received: the key model and the lot.")
     match scan.clean:
         case Command.UNDO:
             return _take_off(hand)
@@ -84,7 +84,7 @@ def _receive(hand: Hand, scan: Scanned) -> str:
 
 def _receive_tray(hand: Hand, scan: Scanned) -> str:
     if not _tray(hand):
-        raise Refused("The tray is empty. Scan the keys first.")
+        raise ScanRefused("The tray is empty. Scan the keys first.")
     receive_stock(serials=_tray(hand), actor=scan.actor, now=scan.now, **hand["lot"])
     received, hand["tray"] = len(_tray(hand)), []
     hand["received"] = hand.get("received", 0) + received
@@ -123,7 +123,7 @@ def _put_away(hand: Hand, scan: Scanned) -> str:
         _refuse_label(scan.clean)
         raise UnknownSerial(serial)
     if unit.account not in SHELVED_ACCOUNTS:
-        raise Refused(
+        raise ScanRefused(
             f"Key {serial} is {Account(unit.account).value}, so it lies in no bin. Put it where such keys go."
         )
     return _put_on(hand, serial)
@@ -132,7 +132,7 @@ def _put_away(hand: Hand, scan: Scanned) -> str:
 def _put_tray(hand: Hand, scan: Scanned) -> str:
     target = bin_transfers.find_bin(scan.clean)
     if not _tray(hand):
-        raise Refused(f"The tray is empty. Scan the keys first, then bin {target}.")
+        raise ScanRefused(f"The tray is empty. Scan the keys first, then bin {target}.")
     moved = bin_transfers.put_away(serials=_tray(hand), bin_label=scan.clean, actor=scan.actor, now=scan.now)
     same = len(_tray(hand)) - len(moved)
     hand.clear()

@@ -7,7 +7,7 @@ another parcel is taken in as well, and one that is missing becomes a case.
 from dataclasses import asdict
 
 from desk.roles import Action
-from desk.warehouse.scan_workflow import Command, Hand, Refused, Scanned, StepOnTheFloor
+from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, StepOnTheFloor
 from fulfillment.shipments.errors import AlreadyDone, WrongThing
 from fulfillment.warehouse import selectors
 from fulfillment.warehouse.rules.scans import Thing, thing_of
@@ -38,7 +38,7 @@ def _handle(hand: Hand, scan: Scanned) -> str:
 
 def _open(hand: Hand, scan: Scanned) -> str:
     if scan.clean.startswith("/"):
-        raise Refused("No parcel is in hand. Scan its label, the old one or the return label.")
+        raise ScanRefused("No parcel is in hand. Scan its label, the old one or the return label.")
     if thing_of(scan.clean) is Thing.SEAL:
         raise WrongThing(scan.clean, is_a="seal", due="label")
     back = selectors.coming_back(scan.text)
@@ -48,9 +48,9 @@ def _open(hand: Hand, scan: Scanned) -> str:
 
 def _check_bin(hand: Hand, bin_label: str) -> None:
     if not bin_transfers.find_bin(bin_label).is_quarantine:
-        raise Refused(f"{bin_label} is no quarantine bin. What comes back goes into quarantine only.")
+        raise ScanRefused(f"{bin_label} is no quarantine bin. What comes back goes into quarantine only.")
     if not hand["tray"]:
-        raise Refused("No key is scanned. Scan those in the parcel first; if it came empty, say so.")
+        raise ScanRefused("No key is scanned. Scan those in the parcel first; if it came empty, say so.")
 
 
 def _find_key(hand: Hand, scan: Scanned) -> str:
@@ -72,7 +72,7 @@ def _find_key(hand: Hand, scan: Scanned) -> str:
 
 def _take_out(hand: Hand) -> str:
     if not hand["tray"]:
-        raise Refused("No key of this parcel is scanned yet.")
+        raise ScanRefused("No key of this parcel is scanned yet.")
     serial = hand["tray"].pop()
     for key in hand["keys"]:
         key["is_found"] = key["is_found"] and key["serial"] != serial
@@ -80,7 +80,7 @@ def _take_out(hand: Hand) -> str:
 
 
 def _take_in(hand: Hand, scan: Scanned, *, bin_label: str | None = None) -> str:
-    taken = returns.take_in(
+    taken = returns.receive_return(
         label=hand["parcel"],
         serials=hand["tray"],
         actor=scan.actor,

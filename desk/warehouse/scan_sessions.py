@@ -8,8 +8,8 @@ from typing import Any
 from django.db import transaction
 
 from common.errors import KeydeskError
-from desk.models import Station, Step
-from desk.warehouse.scan_workflow import Refused, Scanned, StepOnTheFloor
+from desk.models import Station, StationStep
+from desk.warehouse.scan_workflow import Scanned, ScanRefused, StepOnTheFloor
 
 LATELY = 8
 # Two requests of one person at the same moment; a third loses only if it is not one person.
@@ -17,7 +17,7 @@ _TRIES = 3
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScanOutcome:
     """What a scan came to, for screen and loudspeaker: `code` is that of the refusal."""
 
     is_good: bool
@@ -26,18 +26,20 @@ class Outcome:
     code: str = ""
 
 
-def station_of(*, step: Step, actor: str) -> Station:
+def station_of(*, step: StationStep, actor: str) -> Station:
     """Where somebody stands; one query, but for the first time."""
     found = Station.objects.filter(step=step, actor=actor).first()
     return found or Station.objects.get_or_create(step=step, actor=actor)[0]
 
 
-def outcome_of(station: Station) -> Outcome | None:
+def last_outcome(station: Station) -> ScanOutcome | None:
     """What the last scan came to."""
-    return Outcome(**station.lately[0]) if station.lately else None
+    return ScanOutcome(**station.lately[0]) if station.lately else None
 
 
-def work(scan: Scanned, *, step: Step, on_the_floor: StepOnTheFloor, shown: str | None = None) -> Station:
+def work_scan(
+    scan: Scanned, *, step: StationStep, on_the_floor: StepOnTheFloor, shown: str | None = None
+) -> Station:
     """Let a scan take effect, and keep what is in hand then. The same key again changes nothing.
 
     Args:   shown: what the sender saw in hand, None when they could not know; another than what is in hand
@@ -56,33 +58,33 @@ def work(scan: Scanned, *, step: Step, on_the_floor: StepOnTheFloor, shown: str 
         station = station_of(step=step, actor=scan.actor)
         if station.last_key == scan.key or _keep(station, _try(station, scan, on_the_floor, shown), scan):
             return station
-    raise Refused("This station is in use in another window. Close that one, and scan again.")
+    raise ScanRefused("This station is in use in another window. Close that one, and scan again.")
 
 
-def _locked(*, step: Step, actor: str) -> Station:
+def _locked(*, step: StationStep, actor: str) -> Station:
     rows = Station.objects.select_for_update(no_key=True).filter(step=step, actor=actor)
     return rows.first() or rows.get(pk=station_of(step=step, actor=actor).pk)
 
 
-def _try(station: Station, scan: Scanned, on_the_floor: StepOnTheFloor, shown: str | None) -> Outcome:
+def _try(station: Station, scan: Scanned, on_the_floor: StepOnTheFloor, shown: str | None) -> ScanOutcome:
     text = scan.clean
     if not text:
-        return Outcome(False, "Nothing was scanned. Scan again.", code="empty")
+        return ScanOutcome(False, "Nothing was scanned. Scan again.", code="empty")
     if shown is not None and shown != on_the_floor.name(station.hand):
         in_hand = on_the_floor.name(station.hand) or "nothing"
-        return Outcome(
+        return ScanOutcome(
             False,
             f"This screen was out of date: {in_hand} is in hand now. Look, then scan again.",
             text,
             "stale",
         )
     try:
-        return Outcome(True, on_the_floor.handle(station.hand, scan), text)
+        return ScanOutcome(True, on_the_floor.handle(station.hand, scan), text)
     except KeydeskError as refusal:
-        return Outcome(False, str(refusal), text, refusal.code)
+        return ScanOutcome(False, str(refusal), text, refusal.code)
 
 
-def _keep(station: Station, outcome: Outcome, scan: Scanned) -> bool:
+def _keep(station: Station, outcome: ScanOutcome, scan: Scanned) -> bool:
     lately: Sequence[dict[str, Any]] = [asdict(outcome), *station.lately][:LATELY]
     kept = Station.objects.filter(pk=station.pk, version=station.version).update(
         hand=station.hand, lately=lately, last_key=scan.key, version=station.version + 1
@@ -91,11 +93,11 @@ def _keep(station: Station, outcome: Outcome, scan: Scanned) -> bool:
     return bool(kept)
 
 
-def put_in_hand(*, step: Step, actor: str, hand: dict[str, Any], text: str, now: datetime) -> None:
+def put_in_hand(*, step: StationStep, actor: str, hand: dict[str, Any], text: str, now: datetime) -> None:
     """Begin with something else than a scan: a form that names a delivery. What was in hand is put down."""
     with transaction.atomic():
         station = _locked(step=step, actor=actor)
-        lately = [asdict(Outcome(True, text)), *station.lately][:LATELY]
+        lately = [asdict(ScanOutcome(True, text)), *station.lately][:LATELY]
         Station.objects.filter(pk=station.pk).update(
             hand=hand, lately=lately, last_key="", version=station.version + 1
         )

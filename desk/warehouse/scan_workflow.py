@@ -38,7 +38,7 @@ class Scanned:
         return clean_scan(self.text)
 
 
-class Refused(KeydeskError):
+class ScanRefused(KeydeskError):
     """A scan that this step has no use for; nothing has changed."""
 
     code = "refused"

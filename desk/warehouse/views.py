@@ -20,11 +20,11 @@ from common import clock
 from common.errors import KeydeskError
 from common.public_ids import new_code
 from desk.layout import desk_page
-from desk.models import Station, Step
-from desk.permissions import actor_of, allowed
+from desk.models import Station, StationStep
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from desk.warehouse import packing, picking, receiving_and_counts, returns
-from desk.warehouse.scan_sessions import outcome_of, put_in_hand, station_of, work
+from desk.warehouse.scan_sessions import last_outcome, put_in_hand, station_of, work_scan
 from desk.warehouse.scan_workflow import Scanned, StepOnTheFloor
 from fulfillment.documents.parcel_documents import Sheet
 from fulfillment.postage.services.printing import codes_of_list, print_parcels
@@ -33,13 +33,13 @@ from fulfillment.warehouse import selectors
 from inventory.models import KeyModel
 from inventory.rules import is_reference
 
-STEPS: dict[Step, StepOnTheFloor] = {
-    Step.RECEIVE: receiving_and_counts.RECEIVE,
-    Step.PUT_AWAY: receiving_and_counts.PUT_AWAY,
-    Step.PICK: picking.PICK,
-    Step.PACK: packing.PACK,
-    Step.COUNT: receiving_and_counts.COUNT,
-    Step.TAKE_BACK: returns.TAKE_BACK,
+STEPS: dict[StationStep, StepOnTheFloor] = {
+    StationStep.RECEIVE: receiving_and_counts.RECEIVE,
+    StationStep.PUT_AWAY: receiving_and_counts.PUT_AWAY,
+    StationStep.PICK: picking.PICK,
+    StationStep.PACK: packing.PACK,
+    StationStep.COUNT: receiving_and_counts.COUNT,
+    StationStep.TAKE_BACK: returns.TAKE_BACK,
 }
 
 
@@ -69,24 +69,26 @@ class DeliveryForm(forms.Form):
 @never_cache
 @require_safe
 @allowed(Action.SEE_DESK)
-def home(request: HttpRequest) -> HttpResponse:
+def warehouse_home(request: HttpRequest) -> HttpResponse:
     """The steps of the floor, and how much waits at each."""
-    return desk_page(request, "desk/warehouse/home.html", {"waiting": selectors.waiting(), "steps": Step})
+    return desk_page(
+        request, "desk/warehouse/home.html", {"waiting": selectors.waiting(), "steps": StationStep}
+    )
 
 
-def _step_page(step: Step) -> Any:
+def _step_page(step: StationStep) -> Any:
     @never_cache
     @require_safe
     @allowed(STEPS[step].action)
     def page(request: HttpRequest) -> HttpResponse:
-        station = station_of(step=step, actor=actor_of(request))
+        station = station_of(step=step, actor=staff_actor(request))
         station.hand = STEPS[step].refresh(station.hand)
         return desk_page(request, "desk/warehouse/step.html", _context(request, station))
 
     return page
 
 
-def _scan_view(step: Step) -> Any:
+def _scan_view(step: StationStep) -> Any:
     @never_cache
     @require_POST
     @allowed(STEPS[step].action)
@@ -100,10 +102,10 @@ def _scan_view(step: Step) -> Any:
         scanned = Scanned(
             key=sent.get("key", "")[:80] or new_code("scan"),
             text=sent.get("command") or sent.get("scan", ""),
-            actor=actor_of(request),
+            actor=staff_actor(request),
             now=clock.now(),
         )
-        station = work(scanned, step=step, on_the_floor=STEPS[step], shown=sent.get("shown"))
+        station = work_scan(scanned, step=step, on_the_floor=STEPS[step], shown=sent.get("shown"))
         if "application/json" not in request.headers.get("Accept", ""):
             return HttpResponseRedirect(reverse(f"desk:{step}"))
         context = _context(request, station)
@@ -119,37 +121,37 @@ def _scan_view(step: Step) -> Any:
 
 
 def _context(request: HttpRequest, station: Station) -> dict[str, Any]:
-    step = Step(station.step)
+    step = StationStep(station.step)
     on_the_floor = STEPS[step]
     return {
         "step": step,
         "station": station,
         "hand": station.hand,
-        "outcome": outcome_of(station),
+        "outcome": last_outcome(station),
         "due": on_the_floor.due(station.hand),
         "shown": on_the_floor.name(station.hand),
         "key": new_code("scan"),
         "panel": f"desk/warehouse/{step}.html",
-        "actor": actor_of(request),
+        "actor": staff_actor(request),
         **_beside(step, station),
     }
 
 
-def _beside(step: Step, station: Station) -> dict[str, Any]:
+def _beside(step: StationStep, station: Station) -> dict[str, Any]:
     """What a step shows beside what is in hand, or while nothing is."""
-    if step is Step.PICK and station.hand:
+    if step is StationStep.PICK and station.hand:
         return {"picked": [line for line in station.hand["lines"] if line["is_done"]]}
     if station.hand:
         return {}
-    if step is Step.PICK:
+    if step is StationStep.PICK:
         return {"to_pick": selectors.to_pick()}
-    if step is Step.RECEIVE:
+    if step is StationStep.RECEIVE:
         return {"form": DeliveryForm()}
     return {}
 
 
-PAGES = {step: _step_page(step) for step in Step}
-SCANS = {step: _scan_view(step) for step in Step}
+PAGES = {step: _step_page(step) for step in StationStep}
+SCANS = {step: _scan_view(step) for step in StationStep}
 
 
 @never_cache
@@ -157,15 +159,15 @@ SCANS = {step: _scan_view(step) for step in Step}
 @allowed(Action.KEEP_STOCK)
 def begin_delivery(request: HttpRequest) -> HttpResponse:
     """Name the delivery whose keys are scanned next."""
-    actor = actor_of(request)
+    actor = staff_actor(request)
     form = DeliveryForm(request.POST)
     if not form.is_valid():
-        context = _context(request, Station(step=Step.RECEIVE, actor=actor))
+        context = _context(request, Station(step=StationStep.RECEIVE, actor=actor))
         return desk_page(request, "desk/warehouse/step.html", context | {"form": form}, status=422)
     lot = {name: value for name, value in form.cleaned_data.items() if value not in ("", None)}
     lot["sku"] = lot["sku"].sku
     put_in_hand(
-        step=Step.RECEIVE,
+        step=StationStep.RECEIVE,
         actor=actor,
         hand={"lot": lot, "tray": []},
         text=f"Lot {lot['lot_reference']} of {lot['sku']}. Scan its keys.",
@@ -187,7 +189,7 @@ def papers(request: HttpRequest, code: str) -> HttpResponseBase:
     if not codes or not Shipment.objects.filter(code__in=codes).exists():
         raise Http404("There is no parcel or list of this code.")
     try:
-        pdf = print_parcels(parcels=codes, sheet=sheet, actor=actor_of(request), now=clock.now())
+        pdf = print_parcels(parcels=codes, sheet=sheet, actor=staff_actor(request), now=clock.now())
     except KeydeskError as refusal:
         return desk_page(request, "desk/warehouse/no_papers.html", {"refusal": str(refusal)}, status=409)
     answer = HttpResponse(pdf, content_type="application/pdf")

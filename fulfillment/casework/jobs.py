@@ -18,7 +18,7 @@ from fulfillment.tracking.services import carrier_events, overdue
 
 @app.task(name=STOP_PARCELS, retry=BACK_OFF)
 def stop_parcels(claim_id: int) -> None:
-    cancellation.stop_parcels(claim_id=claim_id, gateway=gateways.from_environment(), now=clock.now())
+    cancellation.stop_parcels(claim_id=claim_id, gateway=gateways.carrier_gateway(), now=clock.now())
 
 
 @app.periodic(cron="*/5 * * * *")
@@ -30,7 +30,7 @@ def sweep(timestamp: int) -> None:
 
 def periodic_chores(*, now: datetime) -> None:
     """All of the periodic work above at once, for a rehearsal, whose days pass faster than a cron's."""
-    gateway = gateways.from_environment()
+    gateway = gateways.carrier_gateway()
     stalled_work.sweep(now=now)
     recovery.resolve_purchases(gateway=gateway, worker=worker_name(), now=now)
     carrier_events.ask_silent_trackers(gateway=gateway, now=now)

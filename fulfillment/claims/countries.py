@@ -1,9 +1,9 @@
 """Countries: their codes, and their names in the reader's language."""
 
-from roster.localization import country_name
+from roster.localization import localized_country_name
 from roster.rules import COUNTRIES
 
-__all__ = ["country_name", "is_country"]
+__all__ = ["is_country", "localized_country_name"]
 
 
 def is_country(code: str) -> bool:

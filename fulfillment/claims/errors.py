@@ -1,7 +1,7 @@
 """What the claims room can refuse."""
 
 from common.errors import KeydeskError
-from fulfillment.claims.money import shown
+from fulfillment.claims.money import format_money
 from fulfillment.claims.quotes import Quote
 from roster.rules import Decision
 
@@ -87,7 +87,7 @@ class PriceChanged(ClaimsError):
 
     def __init__(self, quote: Quote) -> None:
         self.quote = quote
-        costs = "nothing" if quote.is_free else shown(quote.total, quote.currency)
+        costs = "nothing" if quote.is_free else format_money(quote.total, quote.currency)
         super().__init__(f"The price has changed: this claim costs {costs} now. Look it over and confirm it.")
 
 

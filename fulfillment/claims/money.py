@@ -50,7 +50,7 @@ CURRENCIES: Mapping[str, Currency] = {
 }
 
 
-def shown(amount: int, currency: str, *, locale: str = "en") -> str:
+def format_money(amount: int, currency: str, *, locale: str = "en") -> str:
     """An amount for people: `$29.00`, `¥500`, `KWD1.250`.
 
     Args: amount: in minor units; may be negative.

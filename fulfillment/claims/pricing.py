@@ -5,7 +5,7 @@ from datetime import datetime
 
 from common.errors import BadRequest
 from fulfillment.claims.models import Campaign, Claim, ClaimQuote, PriceList, Region
-from fulfillment.claims.quotes import FREE, NotSold, Prices, Quote, parse_prices, quote
+from fulfillment.claims.quotes import FREE, NotSold, Prices, Quote, parse_prices, quote_lines
 from fulfillment.claims.rules import WantedItem
 from fulfillment.claims.selectors import region_for
 
@@ -56,7 +56,7 @@ def quote_for(
     is_sponsored = region is None or region.is_sponsored
     if keys <= campaign.per_claim and service == "standard" and is_sponsored:
         return FREE
-    answer = quote(
+    answer = quote_lines(
         prices_in_force(campaign, now),
         keys=keys,
         free_keys=campaign.per_claim,

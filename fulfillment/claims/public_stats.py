@@ -19,7 +19,7 @@ class Keys:
     redeemed: int
 
 
-def keys_of(campaign: Campaign) -> Keys:
+def campaign_keys(campaign: Campaign) -> Keys:
     """Counted from where the units stand now, in two queries.
 
     Stock is shared: another campaign that gives out the same key models has the same keys left.

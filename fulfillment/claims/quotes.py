@@ -106,7 +106,7 @@ class NotSold:
     error: FieldError
 
 
-def quote(
+def quote_lines(
     prices: Prices | None, *, keys: int, free_keys: int, service: str, country: str, is_sponsored: bool
 ) -> Quote | NotSold:
     """What a claim of so many keys, sent so, costs.

@@ -111,17 +111,17 @@ def _offered(*, campaign: Campaign, country: str, now: datetime) -> QuerySet[Key
 
 
 @dataclass(frozen=True)
-class Terms:
+class ClaimTerms:
     """On what terms a campaign sends keys to an address now: its region row and the key models, by SKU."""
 
     region: Region | None
     offered: Mapping[str, int]
 
 
-def terms_for(campaign: Campaign, *, address: PostalAddress, now: datetime) -> Terms:
+def claim_terms(campaign: Campaign, *, address: PostalAddress, now: datetime) -> ClaimTerms:
     """Raises: BadRequest: as `region_of`."""
     region = region_of(address, now=now)
-    return Terms(region, offered_models(campaign, country=address.country, now=now))
+    return ClaimTerms(region, offered_models(campaign, country=address.country, now=now))
 
 
 def live_claim(*, campaign: Campaign, account: Account) -> Claim | None:

@@ -14,7 +14,7 @@ _N = ClaimEvent.Name
 
 
 @dataclass(frozen=True)
-class Step:
+class TimelineStep:
     """One line of the timeline."""
 
     at: datetime
@@ -58,12 +58,12 @@ _TOLD = {
 _BAD = {_N.REJECTED, _N.RETURNED, _N.EXPIRED, _N.HELD, _N.RECALLED}
 
 
-def told(events: Iterable[ClaimEvent]) -> list[Step]:
+def visible_steps(events: Iterable[ClaimEvent]) -> list[TimelineStep]:
     """The timeline, in the order things happened; what the carrier merely repeated is left out."""
     return [_step(event) for event in events if event.name in _TOLD]
 
 
-def _step(event: ClaimEvent) -> Step:
+def _step(event: ClaimEvent) -> TimelineStep:
     title, text = _TOLD[ClaimEvent.Name(event.name)]
     if event.name == _N.LABEL_BOUGHT and event.data.get("is_return"):
         title, text = _("Return label ready"), _("Postage for sending the keys back to us is paid.")
@@ -71,7 +71,7 @@ def _step(event: ClaimEvent) -> Step:
         title, text = _("You sent it back"), _("The carrier has the parcel that you returned.")
     # An empty text stays empty: translated, it would be the head of the catalogue.
     told = event.data.get("note", "") if event.name == _N.REJECTED else text and gettext(text)
-    return Step(at=event.at, title=gettext(title), text=told, is_good=event.name not in _BAD)
+    return TimelineStep(at=event.at, title=gettext(title), text=told, is_good=event.name not in _BAD)
 
 
 _NEXT = {

@@ -19,7 +19,7 @@ from django.db.models import Q
 
 from fulfillment.claims.services.shipment_callbacks import ACTOR
 from fulfillment.documents.statement_of_value import Worth, WorthLine, statement_of_value
-from fulfillment.postage.gateways.insurers import Evidence, FiledClaim, InsuranceGateway, Loss
+from fulfillment.postage.gateways.insurers import ClaimEvidence, FiledClaim, InsuranceGateway, Loss
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import Failure
 from fulfillment.shipments.errors import (
@@ -58,8 +58,8 @@ def file_claim(
     kind: LossKind,
     cents: int,
     note: str,
-    letters: Sequence[Evidence],
-    pictures: Sequence[Evidence],
+    letters: Sequence[ClaimEvidence],
+    pictures: Sequence[ClaimEvidence],
     insurers: InsuranceGateway,
     actor: str,
     now: datetime,
@@ -89,7 +89,7 @@ def file_claim(
         description=note,
         contact_email=parseaddr(settings.ENVIRONMENT.mail_from)[1],
         letters=letters,
-        invoices=[Evidence(statement_of_value(_worth(purchase)), "application/pdf")],
+        invoices=[ClaimEvidence(statement_of_value(_worth(purchase)), "application/pdf")],
         pictures=pictures,
     )
     try:
@@ -256,8 +256,8 @@ def _check(
     kind: LossKind,
     cents: int,
     note: str,
-    letters: Sequence[Evidence],
-    pictures: Sequence[Evidence],
+    letters: Sequence[ClaimEvidence],
+    pictures: Sequence[ClaimEvidence],
 ) -> None:
     if not 0 < cents <= purchase.insured_cents:
         dollars = f"{purchase.insured_cents // 100}.{purchase.insured_cents % 100:02d}"

@@ -10,4 +10,4 @@ class NoticesConfig(AppConfig):
     def ready(self) -> None:
         from fulfillment.notices import views
 
-        views.listen()
+        views.listen_for_bounces()

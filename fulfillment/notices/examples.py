@@ -47,5 +47,5 @@ def example(template: Notice.Template, *, email: str = "maintainer@example.org")
         claim_code=CLAIM_CODE,
         context=CONTEXTS.get(template, {}),
         key=f"example:{template}",
-        secret=secrets.seal(CODE) if template == T.CODE else None,
+        secret=secrets.seal_secret(CODE) if template == T.CODE else None,
     )

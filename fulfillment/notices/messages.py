@@ -47,7 +47,7 @@ class Letter:
 Context = Mapping[str, Any]
 
 
-def write(template: str, context: Context) -> Letter:
+def write_message(template: str, context: Context) -> Letter:
     """The letter of a notice, in the active language.
 
     Args: context: the notice's own, with `username`, `claim_code` and `host` added.

@@ -13,7 +13,7 @@ from django.utils import translation
 
 from config.custom_content import MAIL, texts_of
 from fulfillment.notices import secrets
-from fulfillment.notices.messages import Letter, write
+from fulfillment.notices.messages import Letter, write_message
 from fulfillment.notices.models import Notice, Recipient
 
 # Mails that begin a conversation say how to end it.
@@ -45,8 +45,8 @@ def _compose(notice: Notice, *, phrase: str) -> Composed:
         "host": host,
     }
     if notice.secret is not None:
-        context["code"] = secrets.unseal(bytes(notice.secret))
-    letter = with_staffs_words(write(notice.template, context), notice.template)
+        context["code"] = secrets.unseal_secret(bytes(notice.secret))
+    letter = with_staffs_words(write_message(notice.template, context), notice.template)
     no_thanks = no_thanks_link(notice.account_id) if notice.template in UNASKED else ""
     shown = {
         "letter": letter,
@@ -93,4 +93,4 @@ def _headers(notice: Notice, *, host: str, no_thanks: str) -> dict[str, str]:
 
 def no_thanks_link(account_id: int) -> str:
     """Where somebody says that they want to hear nothing more, without signing in."""
-    return settings.SITE_URL + reverse("my_data:no_thanks", args=[secrets.token_of(account_id)])
+    return settings.SITE_URL + reverse("my_data:no_thanks", args=[secrets.link_token(account_id)])

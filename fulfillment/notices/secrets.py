@@ -17,22 +17,22 @@ def _key(purpose: bytes) -> bytes:
     return derived.derive(settings.SECRET_KEY.encode())
 
 
-def seal(text: str) -> bytes:
+def seal_secret(text: str) -> bytes:
     return Fernet(urlsafe_b64encode(_key(b"keydesk notices: codes"))).encrypt(text.encode())
 
 
-def unseal(sealed: bytes) -> str:
+def unseal_secret(sealed: bytes) -> str:
     """Raises: cryptography.fernet.InvalidToken: altered, or sealed under another SECRET_KEY."""
     return Fernet(urlsafe_b64encode(_key(b"keydesk notices: codes"))).decrypt(sealed).decode()
 
 
-def token_of(account_id: int) -> str:
+def link_token(account_id: int) -> str:
     """The same for the same account, always; from it nobody learns a number, nor makes another's."""
     sealed = AESSIV(_key(b"keydesk notices: links")).encrypt(account_id.to_bytes(8), None)
     return urlsafe_b64encode(sealed).decode()
 
 
-def account_of(token: str) -> int | None:
+def account_of_link(token: str) -> int | None:
     """The account a token was made for; None for one that we did not make."""
     try:
         opened = AESSIV(_key(b"keydesk notices: links")).decrypt(urlsafe_b64decode(token), None)

@@ -99,7 +99,7 @@ def queue_code(*, account_id: int, code: str, now: datetime) -> None:
         key=f"code:{account_id}:{uuid4()}",
         account_id=account_id,
         template=T.CODE,
-        secret=secrets.seal(code),
+        secret=secrets.seal_secret(code),
         created_at=now,
         due_at=now,
     )

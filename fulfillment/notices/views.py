@@ -14,7 +14,7 @@ from fulfillment.notices.bounces import record_bounce
 REPORTED = frozenset({EventType.BOUNCED, EventType.REJECTED, EventType.COMPLAINED})
 
 
-def listen() -> None:
+def listen_for_bounces() -> None:
     tracking.connect(_reported, dispatch_uid="notices.bounces")
 
 

@@ -27,7 +27,7 @@ class CheckoutNotReady(PaymentsError):
         )
 
 
-class NotRefundable(PaymentsError):
+class PaymentNotRefundable(PaymentsError):
     code = "not_refundable"
 
     def __init__(self, claim_code: str, why: str) -> None:

@@ -25,7 +25,7 @@ logger = logging.getLogger("keydesk.payments")
 
 @app.task(name=SETTLE_CLAIM, retry=BACK_OFF)
 def settle_claim(claim_id: int) -> None:
-    expiry.settle_claim(claim_id=claim_id, gateway=gateways.from_environment(), now=clock.now())
+    expiry.settle_claim(claim_id=claim_id, gateway=gateways.payment_gateway(), now=clock.now())
 
 
 @app.task(name=REFUND_UNDELIVERABLE, retry=BACK_OFF)
@@ -35,14 +35,14 @@ def refund_undeliverable(claim_id: int) -> None:
 
 @app.task(name=SEND_REFUND, retry=BACK_OFF)
 def send_refund(refund_id: int) -> None:
-    send(refund_id=refund_id, gateway=gateways.from_environment(), now=clock.now())
+    send(refund_id=refund_id, gateway=gateways.payment_gateway(), now=clock.now())
 
 
 @app.periodic(cron="* * * * *")
 @app.task(name=WORK_WEBHOOKS, queueing_lock=WORK_WEBHOOKS)
 def work_webhooks(timestamp: int) -> None:
     """Woken by every new webhook, and every minute for those that waited for the vendor."""
-    webhooks.work_webhooks(gateway=gateways.from_environment(), now=clock.now())
+    webhooks.work_payment_webhooks(gateway=gateways.payment_gateway(), now=clock.now())
 
 
 @app.periodic(cron="*/5 * * * *")
@@ -56,7 +56,7 @@ def sweep(timestamp: int) -> None:
 @app.task(name="payments.close_the_day", queueing_lock="payments.close_the_day")
 def close_the_day(timestamp: int) -> None:
     """Every night: fetch the vendor's books, and compare everything. What differs is an error in the log."""
-    now, gateway = clock.now(), gateways.from_environment()
+    now, gateway = clock.now(), gateways.payment_gateway()
     if not balance_transactions.is_used():
         return
     balance_transactions.collect_books(gateway=gateway, now=now)
@@ -67,7 +67,7 @@ def close_the_day(timestamp: int) -> None:
 
 
 def _sweep(now: datetime) -> None:
-    gateway = gateways.from_environment()
+    gateway = gateways.payment_gateway()
     expiry.lapse_due(gateway=gateway, now=now)
     expiry.ask_after_silence(gateway=gateway, now=now)
 
@@ -76,4 +76,4 @@ def periodic_chores(*, now: datetime) -> None:
     """All of the periodic work above at once, for a rehearsal, whose days pass faster than a cron's."""
     _sweep(now)
     if balance_transactions.is_used():
-        balance_transactions.collect_books(gateway=gateways.from_environment(), now=now)
+        balance_transactions.collect_books(gateway=gateways.payment_gateway(), now=now)

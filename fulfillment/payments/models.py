@@ -16,8 +16,8 @@ from fulfillment.payments.rules.states import (
     LIVE_PAYMENT_STATES,
     PAYMENT_TRANSITIONS,
     REFUND_TRANSITIONS,
+    CheckoutOutcome,
     DisputeState,
-    Outcome,
     PaymentCaseReason,
     PaymentState,
     RefundReason,
@@ -114,7 +114,7 @@ class Fulfilment(models.Model):
 
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="fulfilment")
     claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="fulfilments")
-    outcome = models.CharField(max_length=20, choices=Outcome.choices())
+    outcome = models.CharField(max_length=20, choices=CheckoutOutcome.choices())
     amount = models.PositiveIntegerField()
     currency = models.CharField(max_length=3)
     at = models.DateTimeField()
@@ -123,7 +123,7 @@ class Fulfilment(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["claim"],
-                condition=~Q(outcome=Outcome.GIVEN_BACK),
+                condition=~Q(outcome=CheckoutOutcome.GIVEN_BACK),
                 name="a_claim_is_served_for_one_payment",
             ),
         ]

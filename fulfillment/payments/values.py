@@ -111,7 +111,7 @@ class VendorDispute:
 
 
 @dataclass(frozen=True)
-class Entry:
+class BalanceEntry:
     """One line of the vendor's books (a balance transaction), in the currency it settles in.
 
     Args: kind: the vendor's type: charge, refund, adjustment, …

@@ -28,8 +28,8 @@ from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.states import PaymentState
 from fulfillment.payments.selectors import receipts_of
 from fulfillment.payments.services.checkout import start_checkout
-from fulfillment.payments.services.settlement import settle
-from fulfillment.webhooks import WebhookRefused, receive
+from fulfillment.payments.services.settlement import settle_payment
+from fulfillment.webhooks import WebhookRefused, receive_webhook
 
 STRIPE_API, STRIPE_CHECKOUT = "https://api.stripe.com", "https://checkout.stripe.com"
 
@@ -37,14 +37,14 @@ STRIPE_API, STRIPE_CHECKOUT = "https://api.stripe.com", "https://checkout.stripe
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def pay(request: HttpRequest, code: str) -> HttpResponse:
+def payment_page(request: HttpRequest, code: str) -> HttpResponse:
     """What the claim costs, and the way to the vendor's page. A GET asks the vendor nothing."""
     claim, now = _mine(request, code), clock.now()
     problem = ""
     if request.method == "POST":
         try:
             return HttpResponseRedirect(
-                start_checkout(code=code, gateway=gateways.from_environment(), now=now), status=303
+                start_checkout(code=code, gateway=gateways.payment_gateway(), now=now), status=303
             )
         except NothingToPay:
             messages.info(request, _("There is nothing left to pay for this claim."))
@@ -98,7 +98,7 @@ def paid(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @login_required
 @require_safe
-def standing(request: HttpRequest, code: str) -> JsonResponse:
+def payment_status(request: HttpRequest, code: str) -> JsonResponse:
     """Where the newest payment stands, for the page that waits for it. Asks the vendor nothing."""
     claim = _mine(request, code)
     payment = _payment_named(request, claim)
@@ -139,7 +139,7 @@ def _look(payment: Payment) -> Payment:
     """The payment as the vendor has it now, or as we last knew it when the vendor does not answer."""
     if payment.state != PaymentState.PAID:
         try:
-            settle(payment_id=payment.pk, gateway=gateways.from_environment(), now=clock.now())
+            settle_payment(payment_id=payment.pk, gateway=gateways.payment_gateway(), now=clock.now())
         except PaymentGatewayError:
             pass  # the page says that it waits; webhook and sweep ask again
     return Payment.objects.select_related("fulfilment").get(pk=payment.pk)
@@ -174,7 +174,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     secrets = [secret.get_secret_value() for secret in settings.ENVIRONMENT.stripe_webhook_secrets]
     try:
-        receive(StripeIntake(secrets, now=now), body=_body(request), headers=request.headers, now=now)
+        receive_webhook(StripeIntake(secrets, now=now), body=_body(request), headers=request.headers, now=now)
     except WebhookRefused as refusal:
         problem: dict[str, Any] = {
             "type": "about:blank",

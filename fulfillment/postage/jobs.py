@@ -34,7 +34,7 @@ def ship_claim(claim_id: int) -> None:
 def buy_label(purchase_id: str) -> None:
     purchasing.buy_label(
         purchase_id=purchase_id,
-        gateway=gateways.from_environment(),
+        gateway=gateways.carrier_gateway(),
         worker=worker_name(),
         now=clock.now(),
     )
@@ -42,20 +42,20 @@ def buy_label(purchase_id: str) -> None:
 
 @app.task(name=FETCH_LABEL, retry=BACK_OFF)
 def fetch_label(purchase_id: str) -> None:
-    label_files.fetch_label(purchase_id=purchase_id, gateway=gateways.from_environment(), now=clock.now())
+    label_files.fetch_label(purchase_id=purchase_id, gateway=gateways.carrier_gateway(), now=clock.now())
 
 
 @app.periodic(cron="* * * * *")
 @app.task(name="shipping.resolve_purchases", queueing_lock="shipping.resolve_purchases")
 def resolve_purchases(timestamp: int) -> None:
     """Every minute: find out the outcome of purchases that got no answer."""
-    recovery.resolve_purchases(gateway=gateways.from_environment(), worker=worker_name(), now=clock.now())
+    recovery.resolve_purchases(gateway=gateways.carrier_gateway(), worker=worker_name(), now=clock.now())
 
 
 @app.periodic(cron="47 2 * * *")
 @app.task(name="shipping.audit_labels", queueing_lock="shipping.audit_labels")
 def audit_labels(timestamp: int) -> None:
     """Every night: compare the vendor's labels with ours, and ask for refunds of unused labels."""
-    gateway, now = gateways.from_environment(), clock.now()
+    gateway, now = gateways.carrier_gateway(), clock.now()
     label_reconciliation.audit_labels(gateway=gateway, now=now)
     label_refunds.refund_unused(gateway=gateway, now=now)

@@ -17,7 +17,7 @@ from fulfillment.vault.services import LONGEST_KEPT
 
 
 @dataclass(frozen=True)
-class Table:
+class DataTable:
     """Rows of one model that belong to an account.
 
     Args: model: its label. path: the lookup from it to the account, empty for the account itself.
@@ -30,7 +30,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Section:
+class DataSection:
     """One kind of data: what it is, why it is held, until when, whether erasing removes it."""
 
     name: str
@@ -38,18 +38,18 @@ class Section:
     why: str | Promise
     until: str | Promise
     erasable: bool
-    tables: Sequence[Table] = ()
+    tables: Sequence[DataTable] = ()
 
 
-SECTIONS: Sequence[Section] = (
-    Section(
+SECTIONS: Sequence[DataSection] = (
+    DataSection(
         "account",
         _("Your account as the index lists it"),
         _("To know who maintains what, to let you sign in, and to write to you."),
         _("Until the index's list no longer has you. We only copy it, every day."),
         False,
         (
-            Table(
+            DataTable(
                 "roster.Account",
                 "",
                 (
@@ -70,64 +70,64 @@ SECTIONS: Sequence[Section] = (
                     "updated_at",
                 ),
             ),
-            Table(
+            DataTable(
                 "roster.ProjectRole",
                 "account",
                 ("project__name", "role", "since", "first_seen_on", "ended_on"),
             ),
         ),
     ),
-    Section(
+    DataSection(
         "wishes",
         _("What you told us about taking part"),
         _("To do as you asked, and to answer you."),
         _("What you wrote until you have your data erased; that you said it stays."),
         True,
         (
-            Table("roster.Disclaimer", "account", ("project__name", "kind", "said_at", "withdrawn_at")),
-            Table(
+            DataTable("roster.Disclaimer", "account", ("project__name", "kind", "said_at", "withdrawn_at")),
+            DataTable(
                 "roster.Appeal", "account", ("rule", "text", "state", "created_at", "answer", "answered_at")
             ),
-            Table("roster.AccountEvent", "account", ("name", "at", "data")),
+            DataTable("roster.AccountEvent", "account", ("name", "at", "data")),
         ),
     ),
-    Section(
+    DataSection(
         "papers",
         _("Exceptions and delegations made for you"),
         _("To prove why somebody whom a rule would refuse has keys."),
         _("They stay."),
         False,
         (
-            Table(
+            DataTable(
                 "roster.PolicyException",
                 "account",
                 ("rule", "reason", "requested_at", "granted_at", "expires_at", "ended_at", "ended_because"),
             ),
-            Table("roster.Delegation", "account", ("project__name", "created_at", "ended_at")),
+            DataTable("roster.Delegation", "account", ("project__name", "created_at", "ended_at")),
         ),
     ),
-    Section(
+    DataSection(
         "invitations",
         _("Whether and when you were invited"),
         _("To invite you once, and to tell you once when you can newly claim."),
         _("They stay: dates, a wave, and one yes or no."),
         False,
         (
-            Table(
+            DataTable(
                 "claims.Invitation", "account", ("campaign__slug", "wave__name", "invited_at", "was_mailed")
             ),
-            Table("claims.Standing", "account", ("campaign__slug", "is_admitted", "since")),
+            DataTable("claims.Standing", "account", ("campaign__slug", "is_admitted", "since")),
         ),
     ),
-    Section(
+    DataSection(
         "two_factor",
         _("Your two-factor authentication, as it was seen"),
         _("To count whether the programme has made accounts safer."),
         _("It stays: the effect is counted from it. It holds two yes-or-no answers and a date."),
         False,
-        (Table("roster.TwoFactorObservation", "account", ("has_totp", "has_webauthn", "observed_at")),),
+        (DataTable("roster.TwoFactorObservation", "account", ("has_totp", "has_webauthn", "observed_at")),),
     ),
-    Section(
+    DataSection(
         "decisions",
         _("Decisions on whether you may claim"),
         _(
@@ -137,56 +137,56 @@ SECTIONS: Sequence[Section] = (
         _("They stay, with the facts they were made from; your mail and postal address are not among them."),
         False,
         (
-            Table(
+            DataTable(
                 "roster.Decision",
                 "account",
                 ("policy__version", "campaign", "outcome", "headline", "verdicts", "facts", "decided_at"),
             ),
         ),
     ),
-    Section(
+    DataSection(
         "sign_in",
         _("Your sign-in here"),
         _("So that a code by mail lets you in, and nobody else."),
         _("Until you have your data erased. It is made again if you sign in again."),
         True,
         (
-            Table("config.User", "account", ("username", "email", "last_login", "date_joined")),
-            Table("account.EmailAddress", "user__account", ("email", "verified", "primary")),
-            Table("mfa.Authenticator", "user__account", ("type", "created_at", "last_used_at")),
+            DataTable("config.User", "account", ("username", "email", "last_login", "date_joined")),
+            DataTable("account.EmailAddress", "user__account", ("email", "verified", "primary")),
+            DataTable("mfa.Authenticator", "user__account", ("type", "created_at", "last_used_at")),
         ),
     ),
-    Section(
+    DataSection(
         "correspondence",
         _("Your phrase and language"),
         _("So that you can tell our mail from a forgery, and read it."),
         _("Until you change them or have your data erased."),
         True,
-        (Table("notices.Recipient", "account", ("phrase", "language", "unreachable_at")),),
+        (DataTable("notices.Recipient", "account", ("phrase", "language", "unreachable_at")),),
     ),
-    Section(
+    DataSection(
         "messages",
         _("Messages we sent you"),
         _("So that you can look up what we really wrote."),
         _("Their words until you have your data erased; that and when each was sent stays."),
         True,
         (
-            Table(
+            DataTable(
                 "notices.Notice",
                 "account",
                 ("template", "claim_code", "subject", "body", "created_at", "sent_at", "failed_at"),
             ),
-            Table("notices.Bounce", "notice__account", ("kind", "reported_at")),
+            DataTable("notices.Bounce", "notice__account", ("kind", "reported_at")),
         ),
     ),
-    Section(
+    DataSection(
         "claims",
         _("Your claims and what happened to them"),
         _("To send the keys, and to account for every one of them."),
         _("They stay, with the country and nothing else of the address."),
         False,
         (
-            Table(
+            DataTable(
                 "claims.Claim",
                 "account",
                 (
@@ -201,38 +201,38 @@ SECTIONS: Sequence[Section] = (
                     "updated_at",
                 ),
             ),
-            Table(
+            DataTable(
                 "payments.Payment",
                 "claim__account",
                 ("code", "claim__code", "state", "amount", "received", "currency", "created_at", "paid_at"),
             ),
-            Table(
+            DataTable(
                 "payments.Refund",
                 "payment__claim__account",
                 ("code", "payment__code", "state", "reason", "amount", "currency", "created_at"),
             ),
-            Table(
+            DataTable(
                 "payments.Dispute",
                 "payment__claim__account",
                 ("payment__code", "state", "reason", "amount", "currency", "opened_at", "closed_at"),
             ),
-            Table("claims.ClaimItem", "claim__account", ("claim__code", "key_model__sku", "quantity")),
-            Table(
+            DataTable("claims.ClaimItem", "claim__account", ("claim__code", "key_model__sku", "quantity")),
+            DataTable(
                 "claims.ClaimEvent",
                 "claim__account",
                 ("claim__code", "name", "state_before", "state_after", "at", "data"),
             ),
-            Table(
+            DataTable(
                 "claims.ClaimQuote",
                 "claim__account",
                 ("claim__code", "currency", "lines", "total", "quoted_at"),
             ),
-            Table(
+            DataTable(
                 "claims.ReplacedUnit", "claim__account", ("claim__code", "unit__serial", "why", "granted_at")
             ),
         ),
     ),
-    Section(
+    DataSection(
         "drafts",
         _("A claim you have begun"),
         _("So that you can go on where you were, on any device."),
@@ -242,54 +242,54 @@ SECTIONS: Sequence[Section] = (
         ),
         True,
         (
-            Table(
+            DataTable(
                 "claims.Draft",
                 "account",
                 ("code", "country", "wanted", "service", "has_address", "created_at", "updated_at"),
             ),
         ),
     ),
-    Section(
+    DataSection(
         "parcels",
         _("Your parcels"),
         _("To follow each to your door, and to prove where the keys went."),
         _("They stay: codes, times and states, with no name and no place in them."),
         False,
         (
-            Table(
+            DataTable(
                 "shipping.Shipment",
                 "claim__account",
                 ("code", "claim__code", "state", "created_at", "updated_at"),
             ),
-            Table(
+            DataTable(
                 "shipping.LabelPurchase",
                 "shipment__claim__account",
                 ("shipment__code", "state", "carrier", "service", "tracking_code", "bought_at"),
             ),
-            Table(
+            DataTable(
                 "shipping.TrackingUpdate",
                 "purchase__shipment__claim__account",
                 ("purchase__shipment__code", "status", "status_detail", "said_at", "expected_on"),
             ),
-            Table(
+            DataTable(
                 "shipping.Case",
                 "shipment__claim__account",
                 ("code", "shipment__code", "reason", "opened_at", "closed_at", "outcome"),
             ),
         ),
     ),
-    Section(
+    DataSection(
         "erasures",
         _("Times you had your data erased"),
         _("To show that it was done."),
         _("They stay: a date and a few numbers."),
         False,
-        (Table("personal.Erasure", "account", ("erased_at", "counts")),),
+        (DataTable("personal.Erasure", "account", ("erased_at", "counts")),),
     ),
 )
 
 # The ledger knows no persons, only claims' codes.
-KEYS = Section(
+KEYS = DataSection(
     "keys",
     _("Serial numbers of your keys"),
     _("To reach you if a key is recalled, and to prove where each one went."),
@@ -297,7 +297,7 @@ KEYS = Section(
     False,
 )
 # These two are read out of the vault, not as rows.
-ADDRESSES = Section(
+ADDRESSES = DataSection(
     "addresses",
     _("Your name, address and phone"),
     _(
@@ -314,14 +314,14 @@ ADDRESSES = Section(
     ),
     True,
 )
-OPENINGS = Section(
+OPENINGS = DataSection(
     "openings",
     _("Who opened your address, and for what"),
     _("So that you can check on us."),
     _("It stays: a date, a purpose and who, and no part of the address."),
     False,
 )
-ALL_SECTIONS: Sequence[Section] = (*SECTIONS, KEYS, ADDRESSES, OPENINGS)
+ALL_SECTIONS: Sequence[DataSection] = (*SECTIONS, KEYS, ADDRESSES, OPENINGS)
 
 # Tables with a way to an account that hold nothing about a person beyond what is shown already.
 NOT_SHOWN = {

@@ -16,7 +16,7 @@ from fulfillment.claims.services.drafts import drop_drafts
 from fulfillment.claims.services.shipment_callbacks import KEEP_ADDRESS_FOR
 from fulfillment.notices.models import Recipient
 from fulfillment.notices.services import forget_messages
-from fulfillment.privacy.data_inventory import ALL_SECTIONS, Section
+from fulfillment.privacy.data_inventory import ALL_SECTIONS, DataSection
 from fulfillment.privacy.models import Erasure
 from fulfillment.vault.services import schedule_shredding, shred
 from roster.models import Account
@@ -37,7 +37,7 @@ class Erased:
 
     counts: dict[str, int]
     under_way: list[tuple[str, datetime]]
-    stays: list[Section]
+    stays: list[DataSection]
 
     def as_document(self) -> dict[str, Any]:
         return {
@@ -90,11 +90,11 @@ def erase(*, account: Account, now: datetime) -> Erased:
     return Erased(counts, under_way, what_stays())
 
 
-def what_stays() -> list[Section]:
+def what_stays() -> list[DataSection]:
     return [section for section in ALL_SECTIONS if not section.erasable]
 
 
-def what_goes() -> list[Section]:
+def what_goes() -> list[DataSection]:
     return [section for section in ALL_SECTIONS if section.erasable]
 
 

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.utils.functional import Promise
 
 from fulfillment.claims.models import Claim, Draft
-from fulfillment.privacy.data_inventory import ADDRESSES, KEYS, OPENINGS, SECTIONS, Section, Table
+from fulfillment.privacy.data_inventory import ADDRESSES, KEYS, OPENINGS, SECTIONS, DataSection, DataTable
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.models import DataKey, Opening
 from fulfillment.vault.services import open_address
@@ -109,16 +109,16 @@ def _addresses(account: Account, codes: Sequence[str], *, now: datetime) -> Iter
         yield {**document, "shredded": False, "held_until": until, **vars(address)}
 
 
-def _rows_of(section: Section, account: Account) -> Mapping[str, Any]:
+def _rows_of(section: DataSection, account: Account) -> Mapping[str, Any]:
     return {table.model: [_plain(row) for row in _rows(table, account)] for table in section.tables}
 
 
-def _rows(table: Table, account: Account) -> Iterator[dict[str, Any]]:
+def _rows(table: DataTable, account: Account) -> Iterator[dict[str, Any]]:
     rows = apps.get_model(table.model)._default_manager.filter(**{table.path or "pk": account.pk})
     yield from rows.order_by("pk").values(*table.fields)
 
 
-def _document(section: Section, rows: Mapping[str, Any]) -> dict[str, Any]:
+def _document(section: DataSection, rows: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": section.name,
         "what": _text(section.title),

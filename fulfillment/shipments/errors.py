@@ -11,7 +11,7 @@ class ShippingError(KeydeskError):
     code = "shipping"
 
 
-class NotRefundable(ShippingError):
+class LabelNotRefundable(ShippingError):
     """There is no label whose money could be asked back, or its parcel is under way or about to leave."""
 
     code = "not_refundable"

@@ -35,7 +35,7 @@ def is_served(address: PostalAddress, *, now: datetime) -> bool:
 
 
 @dataclass(frozen=True)
-class Parcel:
+class ParcelOnItsWay:
     """What a maintainer may know of one of their parcels.
 
     `updates` are the newest first; `seal_number` is empty until the parcel is sealed.
@@ -48,7 +48,7 @@ class Parcel:
     updates: Sequence[TrackingUpdate]
 
 
-def parcels_of(claim: Claim) -> list[Parcel]:
+def parcels_of(claim: Claim) -> list[ParcelOnItsWay]:
     """The parcels of a claim whose label is bought, oldest first; two queries."""
     bought = LabelPurchase.objects.outbound().filter(shipment__claim=claim, state=PurchaseState.BOUGHT)
     purchases = list(bought.select_related("shipment").order_by("bought_at"))
@@ -57,7 +57,7 @@ def parcels_of(claim: Claim) -> list[Parcel]:
     for update in heard.order_by("-said_at"):
         said[update.purchase_id].append(update)
     return [
-        Parcel(
+        ParcelOnItsWay(
             carrier=purchase.carrier,
             tracking_code=purchase.tracking_code,
             seal_number=purchase.shipment.seal_number if purchase.shipment.sealed_at else "",

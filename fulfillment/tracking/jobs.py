@@ -15,14 +15,14 @@ from fulfillment.tracking.services import carrier_events, overdue, webhook_monit
 @app.task(name=WORK_WEBHOOKS, queueing_lock=WORK_WEBHOOKS)
 def work_webhooks(timestamp: int) -> None:
     """Woken by every new webhook, and every minute for those that waited for the vendor."""
-    carrier_events.work_webhooks(gateway=gateways.from_environment(), now=clock.now())
+    carrier_events.work_carrier_webhooks(gateway=gateways.carrier_gateway(), now=clock.now())
 
 
 @app.periodic(cron="23 * * * *")
 @app.task(name="shipping.ask_vendor", queueing_lock="shipping.ask_vendor")
 def ask_vendor(timestamp: int) -> None:
     """Every hour: ask about silent trackers, pending refunds and open insurance claims."""
-    gateway, now = gateways.from_environment(), clock.now()
+    gateway, now = gateways.carrier_gateway(), clock.now()
     carrier_events.ask_silent_trackers(gateway=gateway, now=now)
     label_refunds.check_refunds(gateway=gateway, now=now)
     insurance.follow_claims(insurers=insurers_of(gateway), now=now)
@@ -39,4 +39,4 @@ def open_silent_cases(timestamp: int) -> None:
 @app.task(name="shipping.watch_webhooks", queueing_lock="shipping.watch_webhooks")
 def watch_webhooks(timestamp: int) -> None:
     """Every hour: check that the vendor still sends its events."""
-    webhook_monitor.watch_webhooks(gateway=gateways.from_environment(), now=clock.now())
+    webhook_monitor.watch_webhooks(gateway=gateways.carrier_gateway(), now=clock.now())

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from common import clock
 from fulfillment.postage.gateways.events import EasyPostIntake, EasyPostIntakeV2
-from fulfillment.webhooks import WebhookRefused, receive
+from fulfillment.webhooks import WebhookRefused, receive_webhook
 
 
 @csrf_exempt
@@ -19,7 +19,7 @@ from fulfillment.webhooks import WebhookRefused, receive
 def easypost_webhook(request: HttpRequest) -> HttpResponse:
     """204 once the event is stored, the first time and every other; 400 when it is not taken in."""
     try:
-        receive(_intake(), body=_body(request), headers=request.headers, now=clock.now())
+        receive_webhook(_intake(), body=_body(request), headers=request.headers, now=clock.now())
     except WebhookRefused as refusal:
         problem = {"type": "about:blank", "title": str(refusal), "status": 400, "code": refusal.code}
         return JsonResponse(problem, status=400, content_type="application/problem+json")

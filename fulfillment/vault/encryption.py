@@ -20,13 +20,13 @@ class Sealed:
     ciphertext: bytes
 
 
-def seal(key: bytes, plaintext: bytes, *, bound_to: str) -> Sealed:
+def encrypt(key: bytes, plaintext: bytes, *, bound_to: str) -> Sealed:
     """Encrypt with AES-256-GCM; opening needs the same `bound_to`, so no row passes for another."""
     nonce = secrets.token_bytes(NONCE_BYTES)
     return Sealed(nonce, AESGCM(key).encrypt(nonce, plaintext, bound_to.encode()))
 
 
-def unseal(key: bytes, sealed: Sealed, *, bound_to: str) -> bytes:
+def decrypt(key: bytes, sealed: Sealed, *, bound_to: str) -> bytes:
     """Raises: cryptography.exceptions.InvalidTag: altered, or bound to something else."""
     return AESGCM(key).decrypt(sealed.nonce, sealed.ciphertext, bound_to.encode())
 
@@ -44,7 +44,7 @@ def new_data_key() -> bytes:
 def wrap(data_key: bytes, *, subject: str) -> tuple[str, bytes]:
     """The id of the current key-encryption key and the data key encrypted under it."""
     key_id, key = next(iter(wrapping_keys().items()))
-    sealed = seal(key, data_key, bound_to=f"data key of {subject}")
+    sealed = encrypt(key, data_key, bound_to=f"data key of {subject}")
     return key_id, sealed.nonce + sealed.ciphertext
 
 
@@ -55,4 +55,4 @@ def unwrap(wrapped: bytes, *, key_id: str, subject: str) -> bytes:
     except KeyError:
         raise UnknownWrappingKey(key_id) from None
     sealed = Sealed(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:])
-    return unseal(key, sealed, bound_to=f"data key of {subject}")
+    return decrypt(key, sealed, bound_to=f"data key of {subject}")

@@ -29,7 +29,7 @@ _WORD = re.compile(r"[a-z0-9]{4,}")
 
 
 @dataclass(frozen=True)
-class Line:
+class AddressLine:
     """A line of an address, in small letters, and whose it is."""
 
     text: str
@@ -39,10 +39,10 @@ class Line:
 class Lines:
     """Lines to be looked for in much text: by their longest word, and whole only where that stands."""
 
-    def __init__(self, lines: Iterable[Line]) -> None:
-        self._by_word: dict[str, list[Line]] = {}
+    def __init__(self, lines: Iterable[AddressLine]) -> None:
+        self._by_word: dict[str, list[AddressLine]] = {}
         # Writing without spaces or Latin letters has no words to go by; such lines are tried one by one.
-        self._wordless: list[Line] = []
+        self._wordless: list[AddressLine] = []
         self.count = 0
         for line in lines:
             self.count += 1
@@ -101,7 +101,7 @@ def shredding_is_on_time() -> tuple[int, Iterable[Violation]]:
 
 
 def _passes() -> Iterator[Lines]:
-    batch: list[Line] = []
+    batch: list[AddressLine] = []
     for number, lines in enumerate(_lines_of_addresses(), start=1):
         batch.extend(lines)
         if number % ADDRESSES_A_PASS == 0:
@@ -111,7 +111,7 @@ def _passes() -> Iterator[Lines]:
         yield Lines(batch)
 
 
-def _lines_of_addresses() -> Iterator[list[Line]]:
+def _lines_of_addresses() -> Iterator[list[AddressLine]]:
     """The telling lines of each live address. Checking is no opening: nobody is shown anything."""
     documents = SealedDocument.objects.select_related("data_key").filter(
         kind=SealedDocument.Kind.ADDRESS, data_key__wrapped_key__isnull=False
@@ -123,9 +123,9 @@ def _lines_of_addresses() -> Iterator[list[Line]]:
         )
         sealed = encryption.Sealed(bytes(document.nonce), bytes(document.ciphertext))
         binding = binding_of(data_key.subject, SealedDocument.Kind(document.kind), document.name)
-        address = PostalAddress.from_json(encryption.unseal(key, sealed, bound_to=binding))
+        address = PostalAddress.from_json(encryption.decrypt(key, sealed, bound_to=binding))
         yield [
-            Line(text.lower(), data_key.subject)
+            AddressLine(text.lower(), data_key.subject)
             for text in (address.street1, address.phone)
             if len(text) >= TELLING_LENGTH
         ]

@@ -19,7 +19,7 @@ BATCH = 500
 
 
 @dataclass(frozen=True)
-class Standing:
+class RotationProgress:
     """Which key-encryption keys live keys are wrapped by.
 
     `by_key` counts them by id; `unneeded` are ids of VAULT_KEYS that no live key needs any more.
@@ -35,12 +35,12 @@ class Standing:
         return sum(number for key_id, number in self.by_key.items() if key_id != self.current)
 
 
-def standing() -> Standing:
+def rotation_progress() -> RotationProgress:
     counted: Counter[str] = Counter()
     for rows in (_live_data_keys(), _live_household_keys()):
         counted.update(dict(rows.values_list("wrapping_key_id").annotate(Count("pk")).order_by()))
     known = list(encryption.wrapping_keys())
-    return Standing(
+    return RotationProgress(
         current=known[0],
         by_key=dict(sorted(counted.items())),
         unneeded=tuple(key_id for key_id in known[1:] if not counted[key_id]),
@@ -55,7 +55,7 @@ def rewrap(*, advance: Callable[[int], object] = int) -> int:
     Raises: UnknownWrappingKey: before anything is changed, if a live key needs one that VAULT_KEYS lacks.
     Locks:  the rows of a batch, in pk order; shredding waits for them and then finds its row.
     """
-    for key_id in standing().by_key:
+    for key_id in rotation_progress().by_key:
         if key_id not in encryption.wrapping_keys():
             raise UnknownWrappingKey(key_id)
     done = 0

@@ -118,7 +118,7 @@ def _seal(
         if household is not None:
             data_key.household_key_id, data_key.household = household.key_id, household.digest
             data_key.save(update_fields=["household_key", "household"])
-    sealed = encryption.seal(key, content, bound_to=binding_of(subject, kind, name))
+    sealed = encryption.encrypt(key, content, bound_to=binding_of(subject, kind, name))
     SealedDocument.objects.bulk_create(
         [
             SealedDocument(
@@ -157,7 +157,7 @@ def _open(*, subject: str, kind: Kind, name: str, purpose: Purpose, actor: str, 
         raise Shredded(subject)
     Opening.objects.create(subject=subject, kind=kind, purpose=purpose, actor=actor, opened_at=now)
     key = encryption.unwrap(bytes(wrapped_key), key_id=key_id, subject=subject)
-    return encryption.unseal(
+    return encryption.decrypt(
         key, encryption.Sealed(bytes(nonce), bytes(ciphertext)), bound_to=binding_of(subject, kind, name)
     )
 

@@ -11,7 +11,7 @@ from fulfillment.warehouse.services import manifests
 
 @app.task(name=manifests.MAKE_FORM, retry=BACK_OFF)
 def make_form(manifest_id: int) -> None:
-    forms = forms_of(gateways.from_environment())
+    forms = forms_of(gateways.carrier_gateway())
     manifests.make_form(manifest_id=manifest_id, forms=forms, now=clock.now())
 
 
@@ -19,4 +19,4 @@ def make_form(manifest_id: int) -> None:
 @app.task(name="shipping.check_forms", queueing_lock="shipping.check_forms")
 def check_forms(timestamp: int) -> None:
     """Every two minutes: check the forms that the carrier is still making."""
-    manifests.check_forms(forms=forms_of(gateways.from_environment()), now=clock.now())
+    manifests.check_forms(forms=forms_of(gateways.carrier_gateway()), now=clock.now())

@@ -16,7 +16,7 @@ from inventory.models import Transfer
 
 
 @dataclass(frozen=True)
-class Line:
+class PickLine:
     """One key to fetch. `bin` is empty for a key that was never put away."""
 
     bin: str
@@ -31,7 +31,7 @@ class Line:
 class Walk:
     """A pick list as it is walked: its keys in the order of their bins."""
 
-    lines: Sequence[Line]
+    lines: Sequence[PickLine]
 
     @property
     def left(self) -> int:
@@ -49,7 +49,7 @@ def walk(code: str) -> Walk:
         raise UnknownPickList(code)
     bins = _bins([row.unit_id for row in rows])
     lines = [
-        Line(
+        PickLine(
             bin=bins.get(row.unit_id, ""),
             sku=row.unit.key_model.sku,
             serial=row.unit.serial,

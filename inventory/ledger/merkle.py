@@ -13,7 +13,7 @@ EMPTY_ROOT = sha256(b"").digest()
 _CHUNK = 1 << 10
 
 
-class Step(NamedTuple):
+class ProofStep(NamedTuple):
     """One step of a proof: the sibling, and the side it stands on."""
 
     side: Literal["left", "right"]
@@ -78,13 +78,13 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
     return _fold(leaves) if leaves else EMPTY_ROOT
 
 
-def proof(leaves: Sequence[bytes], index: int) -> list[Step]:
+def proof(leaves: Sequence[bytes], index: int) -> list[ProofStep]:
     """The siblings from the leaf at `index` up to the root; a sibling that is not there is left out."""
-    steps: list[Step] = []
+    steps: list[ProofStep] = []
     level: Sequence[bytes] = leaves
     while len(level) > 1:
         sibling = index ^ 1
         if sibling < len(level):
-            steps.append(Step("left" if sibling < index else "right", level[sibling]))
+            steps.append(ProofStep("left" if sibling < index else "right", level[sibling]))
         level, index = _level_up(level), index // 2
     return steps

@@ -36,7 +36,7 @@ def seal_hash(*, day: date, movement_count: int, root: bytes, previous: bytes) -
     return sha256("\n".join(lines).encode()).digest()
 
 
-def pack(leaves: Iterable[Leaf]) -> bytes:
+def pack_leaf(leaves: Iterable[Leaf]) -> bytes:
     """Leaves as they are stored beside the seal: 44 bytes each, big-endian."""
     return b"".join(_LEAF.pack(*leaf) for leaf in leaves)
 

@@ -24,7 +24,7 @@ class Proof(StrEnum):
 
 
 @dataclass(frozen=True)
-class Entry:
+class HistoryEntry:
     """One thing that happened to the key. Only movements have a proof; `sealed_on` is its seal's day."""
 
     at: datetime
@@ -41,10 +41,10 @@ class Story:
 
     unit: Unit
     lies_in: Bin | None
-    entries: list[Entry]
+    entries: list[HistoryEntry]
 
     @property
-    def broken(self) -> list[Entry]:
+    def broken(self) -> list[HistoryEntry]:
         return [entry for entry in self.entries if entry.proof == Proof.BROKEN]
 
     @property
@@ -103,20 +103,20 @@ def unit_story(serial: str) -> Story:
     return Story(unit, transfers[-1].to_bin if transfers else None, entries)
 
 
-def _recalled(unit: Unit) -> list[Entry]:
+def _recalled(unit: Unit) -> list[HistoryEntry]:
     rows = unit.recalls.select_related("recall").order_by("found_at", "pk")
-    return [Entry(row.found_at, "Recalled", row.recall.code, row.recall.opened_by) for row in rows]
+    return [HistoryEntry(row.found_at, "Recalled", row.recall.code, row.recall.opened_by) for row in rows]
 
 
-def _placed(transfer: Transfer) -> Entry:
+def _placed(transfer: Transfer) -> HistoryEntry:
     title = f"Placed in {transfer.to_bin}" if transfer.to_bin else f"Taken out of {transfer.from_bin}"
-    return Entry(transfer.moved_at, title, transfer.reference, transfer.actor)
+    return HistoryEntry(transfer.moved_at, title, transfer.reference, transfer.actor)
 
 
-def _counted(unit: Unit) -> list[Entry]:
+def _counted(unit: Unit) -> list[HistoryEntry]:
     scans = Scan.objects.filter(serial=unit.serial).select_related("count__bin__warehouse").order_by("pk")
     return [
-        Entry(scan.scanned_at, f"Counted in {scan.count.bin}", scan.count.code, scan.count.counted_by)
+        HistoryEntry(scan.scanned_at, f"Counted in {scan.count.bin}", scan.count.code, scan.count.counted_by)
         for scan in scans
     ]
 
@@ -132,11 +132,11 @@ _LEAVES = """
 """
 
 
-def _moved(unit: Unit) -> list[Entry]:
+def _moved(unit: Unit) -> list[HistoryEntry]:
     with connection.cursor() as cursor:
         cursor.execute(_LEAVES, [unit.pk])
         seals: dict[int, tuple[date, bool]] = {place: (day, has) for place, day, has in cursor.fetchall()}
-    entries: list[Entry] = []
+    entries: list[HistoryEntry] = []
     head = b""
     for place, movement in enumerate(unit.movements.order_by("sequence"), start=1):
         day, has = seals.get(movement.sequence, (None, True))
@@ -144,7 +144,7 @@ def _moved(unit: Unit) -> list[Entry]:
         head = bytes(movement.hash)
         proof = Proof.BROKEN if not holds else Proof.SEALED if day else Proof.UNSEALED
         entries.append(
-            Entry(movement.moved_at, _title(movement), movement.reference, movement.actor, proof, day)
+            HistoryEntry(movement.moved_at, _title(movement), movement.reference, movement.actor, proof, day)
         )
     return entries
 

@@ -13,7 +13,7 @@ from inventory.errors import (
     NotYourCount,
     SelfApproval,
     UndecidedDifferences,
-    UnknownPaper,
+    UnknownDocument,
     WrongCount,
 )
 from inventory.models import (
@@ -181,7 +181,7 @@ def _locked(code: str, *states: CountState) -> Count:
         .first()
     )
     if count is None:
-        raise UnknownPaper("count", code)
+        raise UnknownDocument("count", code)
     if count.state not in states:
         raise CountClosed(code, count.get_state_display())
     return count
@@ -237,7 +237,7 @@ def _settle_missing(unit: Unit, reason: str, *, count: Count, actor: str, now: d
         replace(unit=unit, actor=actor, now=now)
     to_account = Account.MISSING if reason == Reason.LOST else Account.QUARANTINE
     if unit.account != to_account:
-        movements.check([unit], to_account=to_account, reason=reason, reference=count.code)
+        movements.check_move([unit], to_account=to_account, reason=reason, reference=count.code)
         movements.apply(
             [unit], to_account=to_account, reason=reason, reference=count.code, actor=actor, now=now
         )

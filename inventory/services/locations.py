@@ -87,7 +87,7 @@ def read_location(given: Mapping[str, Any]) -> Location:
 
 
 @dataclass(frozen=True)
-class Kept:
+class LocationsKept:
     """What keeping a location changed; nothing of it the second time."""
 
     warehouse: Warehouse
@@ -95,7 +95,7 @@ class Kept:
     bins_added: list[str]
 
 
-def keep_location(location: Location) -> Kept:
+def keep_location(location: Location) -> LocationsKept:
     """Create a warehouse, or bring its name and address up to date, and add the bins that it lacks.
 
     Bins are never taken away, for keys lay in them; nor does one become a quarantine bin or cease to be.
@@ -124,4 +124,4 @@ def keep_location(location: Location) -> Kept:
         Bin.objects.bulk_create(
             [Bin(warehouse=warehouse, code=bin, is_quarantine=wanted[bin]) for bin in added]
         )
-    return Kept(warehouse, is_new, added)
+    return LocationsKept(warehouse, is_new, added)

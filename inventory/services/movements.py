@@ -47,7 +47,7 @@ def move(
                 raise NotHeldByYou(holder)
         else:
             locked = lock_units(units or ())
-        check(locked, to_account=to_account, reason=reason, reference=reference)
+        check_move(locked, to_account=to_account, reason=reason, reference=reference)
         apply(locked, to_account=to_account, reason=reason, reference=reference, actor=actor, now=now)
     return locked
 
@@ -58,7 +58,7 @@ def move_locked(locked: Sequence[Unit], *, to_account: str, reason: str, actor: 
     Raises: MoveNotAllowed: the transaction is to be undone, for earlier moves of it may stand.
     """
     if locked:
-        check(locked, to_account=to_account, reason=reason, reference=None)
+        check_move(locked, to_account=to_account, reason=reason, reference=None)
         apply(locked, to_account=to_account, reason=reason, reference=None, actor=actor, now=now)
 
 
@@ -102,7 +102,7 @@ def apply(
         unit.movement_count, unit.head_hash, unit.moved_at = written[unit.pk]
 
 
-def check(locked: Sequence[Unit], *, to_account: str, reason: str, reference: str | None) -> None:
+def check_move(locked: Sequence[Unit], *, to_account: str, reason: str, reference: str | None) -> None:
     """Refuse what the table of moves or the units' holders forbid.
 
     Raises: MoveNotAllowed, NotHeldByYou (see `move`).

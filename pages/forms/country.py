@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from fulfillment.claims.countries import country_name
+from fulfillment.claims.countries import localized_country_name
 from roster.rules import COUNTRIES
 
 
@@ -42,4 +42,4 @@ class CountryForm(forms.Form):
 
 def named(countries: Collection[str]) -> list[tuple[str, str]]:
     """Codes with their names, by name."""
-    return sorted(((code, country_name(code)) for code in countries), key=lambda pair: pair[1])
+    return sorted(((code, localized_country_name(code)) for code in countries), key=lambda pair: pair[1])

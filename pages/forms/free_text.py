@@ -10,7 +10,7 @@ _LINE_BREAKS = "\n\r\t"
 _JOINERS = "\u200c\u200d"
 
 
-def printable(text: str) -> None:
+def printable_text(text: str) -> None:
     """A validator: control characters and direction overrides could show staff another text than was sent.
 
     Raises: ValidationError.

@@ -18,18 +18,18 @@ register = template.Library()
 
 
 @register.filter
-def country_name(code: str) -> str:
-    return countries.country_name(code)
+def localized_country(code: str) -> str:
+    return countries.localized_country_name(code)
 
 
 @register.filter
-def address_lines(address: PostalAddress) -> list[str]:
+def show_address_lines(address: PostalAddress) -> list[str]:
     """An address, line by line, as people in its country write it."""
     return lines_of(address)
 
 
 @register.filter
-def in_words(said: str) -> str:
+def date_in_words(said: str) -> str:
     """What is stored in English, in the reader's language."""
     return gettext(said) if said else ""
 

@@ -27,8 +27,8 @@ from fulfillment.claims.services import drafts
 from fulfillment.claims.services.shipment_callbacks import KEEP_ADDRESS_FOR
 from fulfillment.vault.addresses import PostalAddress
 from pages import key_recommendation, verdicts
-from pages.claim_steps import Step, next_step, waypoints
-from pages.current_account import account_of, actor_of
+from pages.claim_steps import ClaimStep, next_claim_step, waypoints
+from pages.current_account import claimant_actor, roster_account
 from pages.forms.country import CountryForm
 from pages.forms.keys import STANDARD, KeysForm
 from pages.views.addresses import ask_address
@@ -53,9 +53,11 @@ class Visit:
 
     @property
     def actor(self) -> str:
-        return actor_of(self.account)
+        return claimant_actor(self.account)
 
-    def show(self, step: Step, template: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    def show(
+        self, step: ClaimStep, template: str, context: dict[str, Any], *, status: int = 200
+    ) -> HttpResponse:
         shared = {
             "campaign": self.campaign,
             "account": self.account,
@@ -76,7 +78,7 @@ def _claiming(view: Callable[Concatenate[Visit, _P], HttpResponse]) -> _View[_P]
     @wraps(view)
     def gate(request: HttpRequest, *args: _P.args, **kwargs: _P.kwargs) -> HttpResponse:
         now = clock.now()
-        account = account_of(request)
+        account = roster_account(request)
         campaign = current_campaign(now, among=_with_own_claim(account))
         if campaign is None or account is None:
             return render(request, "pages/nothing_to_claim.html", {"campaign": campaign, "account": account})
@@ -133,14 +135,14 @@ def _show_start(
     found = verdicts.before_country(explained.decision)
     failed = [verdict for verdict in found if verdict.outcome == "fail"]
     if goes_on and not failed:
-        return redirect(f"claims:{next_step(visit.draft)}")
+        return redirect(f"claims:{next_claim_step(visit.draft)}")
     available = explained.facts.keys_available or 0
     return visit.show(
-        Step.START,
+        ClaimStep.START,
         "pages/claiming/start.html",
         {
             "form": form,
-            "verdicts": [verdicts.shown(verdict) for verdict in verdicts.refusals_first(found)],
+            "verdicts": [verdicts.verdict_card(verdict) for verdict in verdicts.refusals_first(found)],
             "may_claim": not failed,
             # Another country may be another answer, so it may always be asked for.
             "only_country": bool(failed) and all(verdict.rule == "region" for verdict in failed),
@@ -173,9 +175,9 @@ def keys(visit: Visit) -> HttpResponse:
     )
     if visit.request.method == "POST" and form.is_valid():
         drafts.choose_keys(visit.draft, items=form.wanted, service=form.service_chosen, now=visit.now)
-        return redirect(f"claims:{next_step(visit.draft)}")
+        return redirect(f"claims:{next_claim_step(visit.draft)}")
     return visit.show(
-        Step.KEYS,
+        ClaimStep.KEYS,
         "pages/claiming/keys.html",
         {
             "form": form,
@@ -196,33 +198,35 @@ def _sells_express(prices: Prices | None, country: str) -> bool:
 
 
 @_claiming
-def address(visit: Visit) -> HttpResponse:
+def address_step(visit: Visit) -> HttpResponse:
     """Where to, in the shape of the country."""
     if not visit.draft.country:
         return redirect("claims:start")
 
     def keep(given: PostalAddress) -> HttpResponse:
         drafts.keep_address(visit.draft, address=given, now=visit.now)
-        return redirect(f"claims:{next_step(visit.draft)}")
+        return redirect(f"claims:{next_claim_step(visit.draft)}")
 
     return ask_address(
         visit.request,
         country=visit.draft.country,
         region=region_for(country=visit.draft.country, now=visit.now),
         now=visit.now,
-        known=lambda: drafts.address_of(visit.draft, actor=visit.actor, now=visit.now),
+        known=lambda: drafts.draft_address(visit.draft, actor=visit.actor, now=visit.now),
         keep=keep,
-        show=lambda template, context, status: visit.show(Step.ADDRESS, template, context, status=status),
+        show=lambda template, context, status: visit.show(
+            ClaimStep.ADDRESS, template, context, status=status
+        ),
         template="pages/claiming/address.html",
     )
 
 
 @_claiming
-def review(visit: Visit) -> HttpResponse:
+def check_answers_step(visit: Visit) -> HttpResponse:
     """The whole of it, before it counts; and the button that makes it count."""
-    if (missing := next_step(visit.draft)) is not Step.REVIEW:
+    if (missing := next_claim_step(visit.draft)) is not ClaimStep.REVIEW:
         return redirect(f"claims:{missing}")
-    given = drafts.address_of(visit.draft, actor=visit.actor, now=visit.now)
+    given = drafts.draft_address(visit.draft, actor=visit.actor, now=visit.now)
     if given is None:
         return redirect("claims:address")
     try:
@@ -332,7 +336,7 @@ def _show_review(
     short = [model for model, quantity in wanted if model.available < quantity]
     at_once = sum(min(model.available, quantity) for model, quantity in wanted)
     return visit.show(
-        Step.REVIEW,
+        ClaimStep.REVIEW,
         "pages/claiming/review.html",
         {
             "address": given,
@@ -344,7 +348,7 @@ def _show_review(
             "is_dearer": is_dearer,
             "may_claim": not failed,
             "needs_review": decision.outcome == "review",
-            "verdicts": [verdicts.shown(verdict) for verdict in failed],
+            "verdicts": [verdicts.verdict_card(verdict) for verdict in failed],
             "short": short,
             # One now, one later: where there is something to send now, and nothing to pay for the whole.
             "can_split": bool(short) and at_once > 0 and quote.is_free,

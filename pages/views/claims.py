@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from common import clock
 from common.errors import BadRequest
 from fulfillment.claims import timeline
-from fulfillment.claims.countries import country_name
+from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.errors import NoOffer, NotSent, TooLate
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimQuote, Region
 from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, ClaimState
@@ -35,7 +35,7 @@ from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address
 from inventory.models import KeyModel
-from pages.current_account import account_of, actor_of, own_claim
+from pages.current_account import claimant_actor, own_claim, roster_account
 from pages.forms.problem_report import TroubleForm
 from pages.views.addresses import ask_address
 
@@ -48,7 +48,7 @@ PACKED_WITHIN = timedelta(days=3)
 @never_cache
 @login_required
 @require_safe
-def claim(request: HttpRequest, code: str) -> HttpResponse:
+def claim_status(request: HttpRequest, code: str) -> HttpResponse:
     """Where it stands, how it got there, what comes next, what we wrote to me."""
     claim = own_claim(request, code)
     now = clock.now()
@@ -62,11 +62,11 @@ def claim(request: HttpRequest, code: str) -> HttpResponse:
             "claim": claim,
             "state": ClaimState(claim.state),
             "items": claim.items.select_related("key_model"),
-            "country": country_name(claim.country),
+            "country": localized_country_name(claim.country),
             "place": place_in_line(claim),
             "others": kin_of(claim),
             "offer": claim.offered_until if claim.offered_until and claim.offered_until > now else None,
-            "steps": timeline.told(events),
+            "steps": timeline.visible_steps(events),
             "next": timeline.what_comes_next(claim, promised_days=region.promised_days if region else None),
             "has_gone_well": timeline.has_gone_well(claim),
             "parcels": parcels,
@@ -120,12 +120,12 @@ def _expected_by(claim: Claim, region: Region | None) -> datetime | None:
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def cancel(request: HttpRequest, code: str) -> HttpResponse:
+def cancel_claim_page(request: HttpRequest, code: str) -> HttpResponse:
     """Asks first; a GET changes nothing. Declining an offer is the same."""
     claim = own_claim(request, code)
     if request.method == "POST":
         try:
-            cancel_claim(code=code, actor=actor_of(claim.account), now=clock.now())
+            cancel_claim(code=code, actor=claimant_actor(claim.account), now=clock.now())
         except TooLate:
             messages.error(
                 request, text("It is too late to cancel: the parcel is being packed, or the claim is closed.")
@@ -145,7 +145,7 @@ def accept(request: HttpRequest, code: str) -> HttpResponse:
     """Take the keys that came free."""
     claim = own_claim(request, code)
     try:
-        accept_offer(code=code, actor=actor_of(claim.account), now=clock.now())
+        accept_offer(code=code, actor=claimant_actor(claim.account), now=clock.now())
     except NoOffer:
         messages.error(
             request, text("No keys are held for this claim any more: they went to the next in line.")
@@ -157,13 +157,13 @@ def accept(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def address(request: HttpRequest, code: str) -> HttpResponse:
+def change_claim_address(request: HttpRequest, code: str) -> HttpResponse:
     """Send the keys elsewhere in the same country, until the label is bought."""
     claim = own_claim(request, code)
     if not _is_changeable(claim):
         messages.error(request, _too_late())
         return redirect("claims:claim", code)
-    now, actor = clock.now(), actor_of(claim.account)
+    now, actor = clock.now(), claimant_actor(claim.account)
 
     def known() -> PostalAddress | None:
         try:
@@ -183,7 +183,7 @@ def address(request: HttpRequest, code: str) -> HttpResponse:
         return redirect("claims:claim", code)
 
     def show(template: str, context: dict[str, Any], status: int) -> HttpResponse:
-        shared = {"claim": claim, "country": country_name(claim.country)}
+        shared = {"claim": claim, "country": localized_country_name(claim.country)}
         return render(request, template, shared | context, status=status)
 
     return ask_address(
@@ -212,7 +212,7 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             is_news = report_trouble(
-                claim_code=code, trouble=form.chosen, actor=actor_of(claim.account), now=clock.now()
+                claim_code=code, trouble=form.chosen, actor=claimant_actor(claim.account), now=clock.now()
             )
         except NotSent:
             messages.error(request, text("There is no parcel under way that something could be wrong with."))
@@ -241,7 +241,7 @@ def return_label(request: HttpRequest, code: str, parcel: str) -> HttpResponse:
     """The label that sends my keys back, to be printed; with what to do."""
     claim = own_claim(request, code)
     try:
-        paper = print_return(claim=claim, parcel=parcel, actor=actor_of(claim.account), now=clock.now())
+        paper = print_return(claim=claim, parcel=parcel, actor=claimant_actor(claim.account), now=clock.now())
     except NoReturnLabel:
         messages.error(
             request,
@@ -260,7 +260,7 @@ def received(request: HttpRequest, code: str) -> HttpResponse:
     """The keys are there, says who should know."""
     claim = own_claim(request, code)
     try:
-        confirm_receipt(code=code, actor=actor_of(claim.account), now=clock.now())
+        confirm_receipt(code=code, actor=claimant_actor(claim.account), now=clock.now())
     except NotSent:
         messages.error(request, text("Nothing has been sent yet that could have arrived."))
         return redirect("claims:claim", code)
@@ -285,7 +285,7 @@ def enrol(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def our_messages(request: HttpRequest) -> HttpResponse:
     """Every message we ever sent to this person: what is not here is not from us."""
-    account = account_of(request)
+    account = roster_account(request)
     notices = Notice.objects.filter(account=account).order_by("-created_at", "-id") if account else []
     return render(request, "pages/claim/messages.html", {"notices": notices})
 

@@ -15,14 +15,14 @@ from django.views.decorators.http import require_safe
 from common import clock
 from config import health
 from fulfillment.claims.campaigns.regions import models_closed
-from fulfillment.claims.countries import country_name
+from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.selectors import closed_parts, current_campaign, open_regions, region_for
 from fulfillment.claims.services.shipment_callbacks import KEEP_ADDRESS_FOR
 from fulfillment.notices.models import Notice
 from fulfillment.privacy.data_inventory import ALL_SECTIONS
 from pages import verdicts
-from pages.current_account import account_of
+from pages.current_account import roster_account
 from pages.forms.country import CountryForm
 from reports.public.figures import public_keys
 from roster.rules import parse_policy
@@ -33,7 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """What this is, how many keys are left, and the one next step."""
     now = clock.now()
     campaign = current_campaign(now)
-    account = account_of(request)
+    account = roster_account(request)
     keys = public_keys(campaign, now=now) if campaign else None
     live = None
     if campaign and account:
@@ -70,11 +70,13 @@ def countries(request: HttpRequest) -> HttpResponse:
             "campaign": current_campaign(now),
             "form": form,
             "asked": asked,
-            "asked_name": country_name(asked) if asked else "",
+            "asked_name": localized_country_name(asked) if asked else "",
             "answer": region_for(country=asked, now=now) if asked else None,
             "closed": list(models_closed(country=asked, now=now).values()) if asked else [],
             "closed_parts": closed_parts([asked], now=now).get(asked, []),
-            "regions": sorted(((country_name(one.country), one) for one in regions), key=itemgetter(0)),
+            "regions": sorted(
+                ((localized_country_name(one.country), one) for one in regions), key=itemgetter(0)
+            ),
             "elsewhere": _not_open(now),
         },
         status=422 if form.errors else 200,
@@ -84,14 +86,14 @@ def countries(request: HttpRequest) -> HttpResponse:
 def _not_open(now: datetime) -> list[tuple[str, Region]]:
     """Where keys do not go, with the reason and its source."""
     closed = Region.objects.in_force(now).exclude(status=Region.Status.OPEN).filter(key_model=None)
-    return [(country_name(row.country), row) for row in closed.order_by("country", "subdivision")]
+    return [(localized_country_name(row.country), row) for row in closed.order_by("country", "subdivision")]
 
 
 @require_safe
 def eligibility(request: HttpRequest) -> HttpResponse:
     """How it is decided who may claim: the policy in force, rule by rule."""
     campaign = current_campaign(clock.now())
-    rules = verdicts.told(parse_policy(campaign.policy.document)) if campaign else []
+    rules = verdicts.told_refusal(parse_policy(campaign.policy.document)) if campaign else []
     return render(request, "pages/eligibility.html", {"campaign": campaign, "rules": rules})
 
 
@@ -113,14 +115,14 @@ def questions(request: HttpRequest) -> HttpResponse:
             "tax_id_needed": _names(region for region in regions if region.tax_id_required),
             "unsponsored": _names(region for region in regions if not region.is_sponsored),
             "models": models,
-            "rules": verdicts.told(parse_policy(campaign.policy.document)) if campaign else [],
+            "rules": verdicts.told_refusal(parse_policy(campaign.policy.document)) if campaign else [],
             "address_kept_days": KEEP_ADDRESS_FOR.days,
         },
     )
 
 
 def _names(regions: Iterable[Region]) -> list[str]:
-    return sorted(country_name(region.country) for region in regions)
+    return sorted(localized_country_name(region.country) for region in regions)
 
 
 def _range(days: list[int]) -> tuple[int, int] | None:

@@ -30,9 +30,9 @@ FORMATS: Mapping[str, Format] = {
     "xlsx": Format(
         "xlsx.as_xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xlsx"
     ),
-    "parquet": Format("csv_parquet.as_parquet", "application/vnd.apache.parquet", "parquet"),
+    "parquet": Format("csv_parquet.tables_as_parquet", "application/vnd.apache.parquet", "parquet"),
     "html": Format("html_page.as_html", "text/html; charset=utf-8", "html"),
-    "pdf": Format("pdf.as_pdf", "application/pdf", "pdf"),
+    "pdf": Format("pdf.report_as_pdf", "application/pdf", "pdf"),
     "csv.zip": Format("archive.csv_archive", "application/zip", "csv.zip"),
     "parquet.zip": Format("archive.parquet_archive", "application/zip", "parquet.zip"),
 }

@@ -56,7 +56,7 @@ def _harmless(value: Value) -> Value:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def as_parquet(report: Report) -> bytes:
+def tables_as_parquet(report: Report) -> bytes:
     columns = list(zip(*cells(report), strict=True)) or [() for _ in COLUMNS]
     kinds = [pa.string(), pa.int64(), pa.string(), pa.string(), pa.int64(), pa.string(), pa.string()]
     arrays = [pa.array(values, kind) for values, kind in zip(columns, kinds, strict=True)]

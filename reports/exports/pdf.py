@@ -12,7 +12,7 @@ from reports.tables import Report, printed
 _TEMPLATE = Path(__file__).parent.parent / "typst" / "report.typ"
 
 
-def as_pdf(report: Report) -> bytes:
+def report_as_pdf(report: Report) -> bytes:
     with TemporaryDirectory(prefix="keydesk-report-") as name:
         folder = Path(name)
         (folder / "report.typ").write_bytes(_TEMPLATE.read_bytes())

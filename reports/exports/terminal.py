@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reports.steps import STEPS
-from reports.tables import Report, Table, in_words
+from reports.tables import Report, Table, column_in_words
 
 _BAR_WIDTH = 22
 # What parcels cost or bring back besides postage.
@@ -93,12 +93,12 @@ def _refusals(report: dict[str, Any]) -> Iterator[str]:
 def _costs(report: dict[str, Any]) -> Iterator[str]:
     for row in report["costs"]["sending"]:
         currency, pair = row["currency"], row["cents_per_delivered_pair"]
-        line = f"Parcels: {money(row['net_cents'], currency)} for {row['labels']:,} labels"
-        yield line if pair is None else f"{line}, {money(pair, currency)} per delivered pair"
+        line = f"Parcels: {money_text(row['net_cents'], currency)} for {row['labels']:,} labels"
+        yield line if pair is None else f"{line}, {money_text(pair, currency)} per delivered pair"
         if any(row[f"{part}_cents"] for part in _BESIDE):
             yield ""
             for part in ("postage", *_BESIDE):
-                yield f"  {part:<24}{money(row[f'{part}_cents'], currency):>18}"
+                yield f"  {part:<24}{money_text(row[f'{part}_cents'], currency):>18}"
 
 
 def _stock(report: dict[str, Any]) -> Iterator[str]:
@@ -136,7 +136,7 @@ def percent(part: int, whole: int) -> str:
     return f"{percent}%"
 
 
-def money(cents: int, currency: str) -> str:
+def money_text(cents: int, currency: str) -> str:
     """An amount with its currency, for people; of currencies with two decimals."""
     return f"{'-' if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02} {currency}"
 
@@ -153,7 +153,7 @@ def render_tables(report: Report) -> str:
 def _text_table(table: Table) -> Iterator[str]:
     columns = table.columns
     rows = [
-        [in_words(value, column.kind) for value, column in zip(row, columns, strict=True)]
+        [column_in_words(value, column.kind) for value, column in zip(row, columns, strict=True)]
         for row in table.rows
     ]
     heads = [column.title for column in table.columns]

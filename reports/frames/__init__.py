@@ -17,10 +17,17 @@ from datetime import datetime
 import pandas as pd
 
 from reports.database import one_snapshot
-from reports.frames.claims import campaigns, claim_events, claims, invitations
-from reports.frames.parcels import cases, charges, labels, tracking
+from reports.frames.claims import campaigns, claim_events, claim_frame, invitations
+from reports.frames.parcels import case_frame, charges, labels, tracking
 from reports.frames.payments import book_entries
-from reports.frames.roster import appeals, critical_projects, decisions, exceptions, roles, two_factor
+from reports.frames.roster import (
+    appeals,
+    critical_projects,
+    decisions,
+    exception_frame,
+    roles,
+    two_factor_frame,
+)
 from reports.frames.stock import movements
 
 
@@ -52,18 +59,18 @@ def read_frames(as_of: datetime) -> Frames:
         return Frames(
             movements=movements(as_of),
             campaigns=campaigns(as_of),
-            claims=claims(as_of),
+            claims=claim_frame(as_of),
             claim_events=claim_events(as_of),
             labels=labels(as_of),
             charges=charges(as_of),
             tracking=tracking(as_of),
-            cases=cases(as_of),
+            cases=case_frame(as_of),
             decisions=decisions(as_of),
-            two_factor=two_factor(as_of),
+            two_factor=two_factor_frame(as_of),
             critical_projects=critical_projects(as_of),
             roles=roles(as_of),
             invitations=invitations(as_of),
-            exceptions=exceptions(as_of),
+            exceptions=exception_frame(as_of),
             appeals=appeals(as_of),
             book_entries=book_entries(as_of),
         )
@@ -74,18 +81,18 @@ __all__ = [
     "appeals",
     "book_entries",
     "campaigns",
-    "cases",
+    "case_frame",
     "charges",
     "claim_events",
-    "claims",
+    "claim_frame",
     "critical_projects",
     "decisions",
-    "exceptions",
+    "exception_frame",
     "invitations",
     "labels",
     "movements",
     "read_frames",
     "roles",
     "tracking",
-    "two_factor",
+    "two_factor_frame",
 ]

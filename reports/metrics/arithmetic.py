@@ -11,7 +11,7 @@ def rounded(numerator: int, denominator: int) -> int | None:
     return (2 * numerator + denominator) // (2 * denominator) if denominator else None
 
 
-def spread(seconds: "pd.Series[Any]") -> dict[str, int | None]:
+def quantiles(seconds: "pd.Series[Any]") -> dict[str, int | None]:
     """How long things took: how many did, the median and the 90th percentile, in whole seconds.
 
     Both are the duration at that rank (SQL's `percentile_disc`), never one between two. Durations below

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from fulfillment.claims.rules import ClaimState
-from reports.metrics.arithmetic import look_up, rounded, seconds_between, spread
+from reports.metrics.arithmetic import look_up, quantiles, rounded, seconds_between
 
 FUNNEL = ("on_roster", "eligible", "invited", "claimed", "shipped", "delivered", "enrolled")
 
@@ -76,9 +76,9 @@ def funnel(
     return {
         "steps": rows,
         "times": {
-            "claimed_to_shipped": spread(seconds_between(steps["created_at"], steps["shipped_at"])),
-            "shipped_to_delivered": spread(seconds_between(steps["shipped_at"], steps["delivered_at"])),
-            "delivered_to_enrolled": spread(seconds_between(steps["delivered_at"], steps["enrolled_at"])),
+            "claimed_to_shipped": quantiles(seconds_between(steps["created_at"], steps["shipped_at"])),
+            "shipped_to_delivered": quantiles(seconds_between(steps["shipped_at"], steps["delivered_at"])),
+            "delivered_to_enrolled": quantiles(seconds_between(steps["delivered_at"], steps["enrolled_at"])),
         },
     }
 
@@ -101,5 +101,5 @@ def waitlist(claims: pd.DataFrame, events: pd.DataFrame) -> dict[str, Any]:
         "waiting": len(waiting),
         "promoted": int((~left).sum()),
         "left": int(left.sum()),
-        "wait": spread(seconds_between(waited["at_joined"], waited["at_ended"])),
+        "wait": quantiles(seconds_between(waited["at_joined"], waited["at_ended"])),
     }

@@ -127,7 +127,7 @@ def by_key_model(changes: pd.DataFrame, movements: pd.DataFrame) -> list[dict[st
     ]
 
 
-def stock(movements: pd.DataFrame) -> dict[str, Any]:
+def stock_by_account(movements: pd.DataFrame) -> dict[str, Any]:
     """Where every unit ever received stands, counted in two ways that must agree.
 
     By the ledger: what came into an account minus what left it. By the units: where the last movement

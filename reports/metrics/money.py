@@ -31,7 +31,7 @@ def sums(entries: pd.DataFrame) -> dict[str, int]:
     }
 
 
-def programme(
+def programme_money(
     sending: list[dict[str, Any]], paid: list[dict[str, Any]], *, delivered_keys: int, enrolled: int
 ) -> list[dict[str, Any]]:
     """What the foundation paid in all, per currency: for parcels, less what payers' money left after fees.

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from inventory.rules import Account
-from reports.metrics.arithmetic import look_up, rounded, seconds_between, spread
+from reports.metrics.arithmetic import look_up, quantiles, rounded, seconds_between
 
 # The carrier came and could not hand it over, or it lies somewhere to be fetched.
 _MISSED = frozenset({"failure", "return_to_sender", "available_for_pickup", "error"})
@@ -46,7 +46,7 @@ def carriers(
             "at_first_attempt": int(rows["at_first"].sum()),
             "lost": int(rows["is_lost"].sum()),
             "back": int(rows["back_at"].notna().sum()),
-            "to_the_door": spread(rows["days"]),
+            "to_the_door": quantiles(rows["days"]),
         }
         for carrier, rows in sent.groupby("carrier")
     ]
@@ -89,7 +89,7 @@ def sending(
     return rows
 
 
-def cases(rows: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, Any]:
+def case_numbers(rows: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, Any]:
     """Cases by reason: opened, open, overdue, closed, closed in time, how long that took; and outcomes."""
     table = rows.assign(
         is_open=rows["closed_at"].isna(),
@@ -101,7 +101,7 @@ def cases(rows: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, Any]:
     return {
         **_counts(table),
         "by_reason": [
-            {"reason": str(reason), **_counts(ours), "to_close": spread(ours["took"])}
+            {"reason": str(reason), **_counts(ours), "to_close": quantiles(ours["took"])}
             for reason, ours in table.groupby(table["reason"].astype(str))
         ],
         "by_outcome": {

@@ -58,7 +58,7 @@ def before_and_now(observations: pd.DataFrame, start: pd.Timestamp | None) -> pd
     return pd.DataFrame({"before": before, "now": now}).rename_axis("person").reset_index()
 
 
-def two_factor(states: pd.DataFrame, journeys: pd.DataFrame) -> dict[str, Any]:
+def two_factor_numbers(states: pd.DataFrame, journeys: pd.DataFrame) -> dict[str, Any]:
     """Accounts by the strongest second factor last seen; how they came from one to another; who enrolled.
 
     Enrolled: a WebAuthn key was first seen on the account after its claim was delivered.
@@ -109,7 +109,9 @@ def _shares(project: "pd.Series[Any]", has: "pd.Series[bool]") -> dict[str, int]
     }
 
 
-def exceptions(asked: pd.DataFrame, appeals: pd.DataFrame, as_of: pd.Timestamp) -> list[dict[str, Any]]:
+def exception_numbers(
+    asked: pd.DataFrame, appeals: pd.DataFrame, as_of: pd.Timestamp
+) -> list[dict[str, Any]]:
     """Per rule: exceptions asked for, granted, ended and in force, and what became of appeals against it."""
     rows = []
     for rule in sorted({*asked["rule"].astype(str), *appeals["rule"].astype(str)}):

@@ -44,7 +44,7 @@ def batches(count: int, k: int) -> int:
     return count - count % k
 
 
-def shown(count: int, k: int) -> int | None:
+def published_count(count: int, k: int) -> int | None:
     """A count as it is published; None for too few to show. Nobody at all looks the same."""
     return batches(count, k) or None
 
@@ -221,7 +221,7 @@ def _cents(table: pd.DataFrame, labels: pd.DataFrame) -> "np.ndarray[Any, Any]":
 
 def publish_counts(counts: Iterable[tuple[str, int]], k: int) -> dict[str, int | None]:
     """Counts of people that are parts of no published whole, or that contain each other; in whole batches."""
-    return {name: shown(count, k) for name, count in counts}
+    return {name: published_count(count, k) for name, count in counts}
 
 
 def publish_cut(gate: Gate, dimension: str, moment: datetime) -> list[dict[str, Any]]:

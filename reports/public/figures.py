@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 
 from fulfillment.claims.models import Campaign
-from fulfillment.claims.public_stats import keys_of
+from fulfillment.claims.public_stats import campaign_keys
 from reports.cache import kept_keys, kept_release
 
 
@@ -30,7 +30,7 @@ def public_keys(campaign: Campaign, *, now: datetime) -> PublicKeys:
     published = kept_keys(
         campaign_slug=campaign.slug, as_of=now, smallest_group=settings.ENVIRONMENT.smallest_group
     )
-    total = keys_of(campaign).total
+    total = campaign_keys(campaign).total
     claimed, redeemed = published["claimed"] or 0, published["redeemed"] or 0
     return PublicKeys(total=total, available=max(total - claimed, 0), claimed=claimed, redeemed=redeemed)
 

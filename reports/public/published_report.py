@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 
 from inventory.rules import Account
-from reports.as_of import day_of_release, in_words, week_of_release
+from reports.as_of import day_of_release, moment_in_words, week_of_release
 from reports.database import one_snapshot
-from reports.frames import Frames, claims, movements, read_frames
+from reports.frames import Frames, claim_frame, movements, read_frames
 from reports.metrics import roster
 from reports.metrics.arithmetic import rounded
 from reports.metrics.keys import of_campaign
@@ -72,8 +72,8 @@ def released_document(
     states = roster.before_and_now(by_week.two_factor, None if opened.empty else opened.min())
     return {
         "campaign": campaign_slug,
-        "as_of": in_words(day),
-        "cuts_as_of": in_words(week),
+        "as_of": moment_in_words(day),
+        "cuts_as_of": moment_in_words(week),
         "smallest_group": k,
         "method": METHOD.format(k=k, most=k - 1),
         "keys": {
@@ -98,7 +98,7 @@ def published_keys(*, campaign_slug: str, as_of: datetime, smallest_group: int) 
     """The keys claimed and redeemed of the headline alone, from two queries; None for too few to show."""
     day = day_of_release(as_of)
     with one_snapshot():
-        made, moved = claims(day), movements(day)
+        made, moved = claim_frame(day), movements(day)
     # Neither costs nor enrolments are asked for: no labels, no observations.
     people = people_steps(of_campaign(made, campaign_slug), moved, _NO_LABELS, _NO_OBSERVATIONS)
     gate = Gate(people, smallest_group)

@@ -18,7 +18,7 @@ MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 FORMAT = 1
 
 
-def problems_of(folder: Path, *, public_key: str | None = None) -> list[str]:
+def snapshot_problems(folder: Path, *, public_key: str | None = None) -> list[str]:
     """Everything wrong with a snapshot, one sentence each; nothing when it is as it was signed.
 
     Args: public_key: base64; whose signature it must be. Without it the key in the manifest is used, which
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--public-key", help="base64; whose signature it must be")
     options = parser.parse_args(arguments)
-    found = problems_of(options.folder, public_key=options.public_key)
+    found = snapshot_problems(options.folder, public_key=options.public_key)
     for problem in found:
         sys.stderr.write(f"{problem}\n")
     if not found:

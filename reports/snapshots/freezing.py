@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from common.errors import InputError
 from inventory.models import Seal
-from reports.as_of import in_words
+from reports.as_of import moment_in_words
 from reports.catalogue import published_redemption
 from reports.exports import FORMATS
 from reports.exports.csv_parquet import write_parquet
@@ -85,7 +85,7 @@ def _files(slug: str, as_of: datetime, smallest_group: int) -> Iterator[tuple[st
     for name, frame in history.items():
         yield f"frames/{name}.parquet", write_parquet(_typed(frame))
     yield "seal.json", (json.dumps(_seal(as_of), indent=2) + "\n").encode()
-    yield "README.txt", _ABOUT.format(slug=slug, as_of=in_words(as_of)).encode()
+    yield "README.txt", _ABOUT.format(slug=slug, as_of=moment_in_words(as_of)).encode()
 
 
 def _typed(frame: pd.DataFrame) -> pa.Table:
@@ -110,7 +110,7 @@ def _manifest(folder: Path, slug: str, as_of: datetime, key: Ed25519PrivateKey) 
     return {
         "format": FORMAT,
         "campaign": slug,
-        "as_of": in_words(as_of),
+        "as_of": moment_in_words(as_of),
         "seal": _seal(as_of),
         "public_key": b64encode(public).decode(),
         "files": [

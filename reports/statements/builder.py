@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from reports.as_of import in_words
+from reports.as_of import moment_in_words
 from reports.tables import Report, Table
 
 
-def statement(
+def build_statement(
     *, name: str, title: str, as_of: datetime, summary: Sequence[str], tables: Sequence[Table]
 ) -> Report:
     """The report, and its JSON: each table as a list of rows that name their values."""
     document = {
         "report": name,
-        "as_of": in_words(as_of),
+        "as_of": moment_in_words(as_of),
         "summary": list(summary),
         **{
             table.name: [
@@ -22,4 +22,4 @@ def statement(
             for table in tables
         },
     }
-    return Report(name, title, in_words(as_of), tuple(summary), tuple(tables), document)
+    return Report(name, title, moment_in_words(as_of), tuple(summary), tuple(tables), document)

@@ -5,17 +5,17 @@ from datetime import datetime
 import pandas as pd
 
 from reports.database import one_snapshot
-from reports.frames import claims, labels, movements
+from reports.frames import claim_frame, labels, movements
 from reports.frames.logs import key_values
 from reports.metrics.parcels import UNKNOWN_CARRIER
-from reports.statements.builder import statement
-from reports.tables import Report, cents, count, table, text
+from reports.statements.builder import build_statement
+from reports.tables import Report, count_column, money_column, table, text_column
 
 
 def carrier_statement(as_of: datetime) -> Report:
     """Labels by month and carrier; keys handed over and their value by country, as customs was told."""
     with one_snapshot():
-        bought, made, moves, values = labels(as_of), claims(as_of), movements(as_of), key_values(as_of)
+        bought, made, moves, values = labels(as_of), claim_frame(as_of), movements(as_of), key_values(as_of)
     bought["month"] = bought["at"].dt.strftime("%Y-%m")
     bought["carrier"] = bought["carrier"].astype(str).replace("", UNKNOWN_CARRIER)
     bought["currency"] = bought["currency"].astype(str)
@@ -26,7 +26,7 @@ def carrier_statement(as_of: datetime) -> Report:
     by_country = sent.groupby(["country", "currency"]).agg(
         parcels=("claim", "nunique"), keys=("unit", "size"), value=("value_cents", "sum")
     )
-    return statement(
+    return build_statement(
         name="carriers",
         title="Carriers and customs",
         as_of=as_of,
@@ -37,11 +37,11 @@ def carrier_statement(as_of: datetime) -> Report:
                 "Labels by month",
                 "One row is a carrier in one month (UTC).",
                 (
-                    text("month", "year and month"),
-                    text("carrier", "carrier"),
-                    text("currency", "ISO 4217"),
-                    count("labels", "labels bought"),
-                    cents("cost_cents", "what they cost, in minor units"),
+                    text_column("month", "year and month"),
+                    text_column("carrier", "carrier"),
+                    text_column("currency", "ISO 4217"),
+                    count_column("labels", "labels bought"),
+                    money_column("cost_cents", "what they cost, in minor units"),
                 ),
                 _rows(by_month, ("month", "carrier", "currency"), ("labels", "cost_cents")),
             ),
@@ -50,11 +50,11 @@ def carrier_statement(as_of: datetime) -> Report:
                 "Keys sent by country",
                 "One row is a country; values are those that customs was told.",
                 (
-                    text("country", "ISO 3166 alpha-2"),
-                    text("currency", "ISO 4217"),
-                    count("parcels", "claims whose keys were handed over"),
-                    count("keys", "keys handed over"),
-                    cents("value_cents", "their value, in minor units"),
+                    text_column("country", "ISO 3166 alpha-2"),
+                    text_column("currency", "ISO 4217"),
+                    count_column("parcels", "claims whose keys were handed over"),
+                    count_column("keys", "keys handed over"),
+                    money_column("value_cents", "their value, in minor units"),
                 ),
                 _rows(by_country, ("country", "currency"), ("parcels", "keys", "value_cents")),
             ),

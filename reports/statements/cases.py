@@ -5,29 +5,29 @@ from typing import Any
 
 import pandas as pd
 
-from reports.frames import cases
+from reports.frames import case_frame
 from reports.metrics.arithmetic import rounded
-from reports.metrics.parcels import cases as counted
-from reports.statements.builder import statement
-from reports.tables import Report, count, permille, seconds, table, text
+from reports.metrics.parcels import case_numbers as counted
+from reports.statements.builder import build_statement
+from reports.tables import Report, count_column, permille, seconds, table, text_column
 
 
 def case_service(as_of: datetime) -> Report:
     """Cases by month of opening and by reason: how many were closed by their due time, and how fast."""
-    rows = cases(as_of)
+    rows = case_frame(as_of)
     moment = pd.Timestamp(as_of)
     month = rows["opened_at"].dt.strftime("%Y-%m")
     of_months = [(str(name), counted(ours, moment)) for name, ours in rows.groupby(month)]
     whole = counted(rows, moment)
     columns = (
-        count("opened", "opened"),
-        count("open", "still open"),
-        count("overdue", "open and past their due time"),
-        count("closed", "closed"),
-        count("closed_in_time", "closed by their due time"),
+        count_column("opened", "opened"),
+        count_column("open", "still open"),
+        count_column("overdue", "open and past their due time"),
+        count_column("closed", "closed"),
+        count_column("closed_in_time", "closed by their due time"),
         permille("in_time_permille", "of those that are closed or overdue, in thousandths"),
     )
-    return statement(
+    return build_statement(
         name="cases",
         title="Service levels of cases",
         as_of=as_of,
@@ -40,7 +40,7 @@ def case_service(as_of: datetime) -> Report:
                 "months",
                 "By month",
                 "One row is the month (UTC) in which cases were opened.",
-                (text("month", "year and month"), *columns),
+                (text_column("month", "year and month"), *columns),
                 [{"month": name, **_in_time(numbers)} for name, numbers in of_months],
             ),
             table(
@@ -48,7 +48,7 @@ def case_service(as_of: datetime) -> Report:
                 "By reason",
                 "One row is a reason.",
                 (
-                    text("reason", "why somebody had to look"),
+                    text_column("reason", "why somebody had to look"),
                     *columns,
                     seconds("median_s", "half were closed within; seconds"),
                     seconds("p90_s", "nine in ten were closed within; seconds"),

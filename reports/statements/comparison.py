@@ -3,15 +3,24 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from reports.tables import Column, Kind, Report, cents, count, in_words, table, text
+from reports.tables import (
+    Column,
+    Kind,
+    Report,
+    column_in_words,
+    count_column,
+    money_column,
+    table,
+    text_column,
+)
 
 Number = int | None
 
 
-def comparison(first: Mapping[str, Any], second: Mapping[str, Any]) -> Report:
+def comparison_report(first: Mapping[str, Any], second: Mapping[str, Any]) -> Report:
     """The headline numbers of two redemption reports, both exact or both published, and what differs."""
     titles = [
-        f"{document['campaign'] or 'all campaigns'}, {in_words(document['as_of'], Kind.MOMENT)} UTC"
+        f"{document['campaign'] or 'all campaigns'}, {column_in_words(document['as_of'], Kind.MOMENT)} UTC"
         for document in (first, second)
     ]
     about = f"First: {titles[0]}. Second: {titles[1]}."
@@ -21,19 +30,19 @@ def comparison(first: Mapping[str, Any], second: Mapping[str, Any]) -> Report:
     amounts = _side_by_side(dict(_amounts(first)), dict(_amounts(second)), missing=missing)
     for row in amounts:
         row["number"], _, row["currency"] = row["number"].rpartition(" ")
-    columns = text("number", "what is counted")
+    columns = text_column("number", "what is counted")
     return Report(
         name="comparison",
         title="Comparison",
         as_of=second["as_of"],
         summary=(about,),
         tables=(
-            table("comparison", "Side by side", about, (columns, *_sides(count, titles)), counts),
+            table("comparison", "Side by side", about, (columns, *_sides(count_column, titles)), counts),
             table(
                 "amounts",
                 "Costs side by side",
                 about,
-                (columns, text("currency", "ISO 4217"), *_sides(cents, titles)),
+                (columns, text_column("currency", "ISO 4217"), *_sides(money_column, titles)),
                 amounts,
             ),
         ),

@@ -7,23 +7,23 @@ from typing import Any
 import pandas as pd
 
 from reports.database import one_snapshot
-from reports.frames import two_factor
+from reports.frames import two_factor_frame
 from reports.frames.logs import openings, receipts, roster_days
-from reports.statements.builder import statement
-from reports.tables import Column, Kind, Report, count, day, table, text
+from reports.statements.builder import build_statement
+from reports.tables import Column, Kind, Report, count_column, day_column, table, text_column
 
 
 def roster_changes(as_of: datetime) -> Report:
     """Lists received, and what they changed, by day."""
     with one_snapshot():
-        lists, days, seen = receipts(as_of), roster_days(as_of), two_factor(as_of)
+        lists, days, seen = receipts(as_of), roster_days(as_of), two_factor_frame(as_of)
     changes: dict[str, dict[str, int]] = {}
     for row in days.to_dict("records"):
         changes.setdefault(row["day"].date().isoformat(), {})[str(row["change"])] = int(row["count"])
     is_change = seen["person"].eq(seen["person"].shift())
     for on, number in seen.loc[is_change, "observed_at"].dt.strftime("%Y-%m-%d").value_counts().items():
         changes.setdefault(str(on), {})["two_factor_changed"] = int(number)
-    return statement(
+    return build_statement(
         name="roster",
         title="Changes of the roster",
         as_of=as_of,
@@ -35,8 +35,8 @@ def roster_changes(as_of: datetime) -> Report:
                 "One row is one list, each time it came.",
                 (
                     Column("taken_at", Kind.MOMENT, "when it came"),
-                    text("kind", "what it lists"),
-                    count("rows", "rows in it"),
+                    text_column("kind", "what it lists"),
+                    count_column("rows", "rows in it"),
                     Column("sha256", Kind.DIGEST, "of its bytes"),
                 ),
                 [
@@ -54,11 +54,13 @@ def roster_changes(as_of: datetime) -> Report:
                 "Changes by day",
                 "One row is a day (UTC). Roles and projects up to the day before; the rest up to now.",
                 (
-                    day("day", "UTC"),
-                    count("roles_added", "roles first seen"),
-                    count("roles_ended", "roles no longer listed"),
-                    count("projects_designated", "projects that became critical"),
-                    count("two_factor_changed", "accounts whose two-factor state was seen to have changed"),
+                    day_column("day", "UTC"),
+                    count_column("roles_added", "roles first seen"),
+                    count_column("roles_ended", "roles no longer listed"),
+                    count_column("projects_designated", "projects that became critical"),
+                    count_column(
+                        "two_factor_changed", "accounts whose two-factor state was seen to have changed"
+                    ),
                 ),
                 [{"day": on, **numbers} for on, numbers in sorted(changes.items())],
             ),
@@ -78,7 +80,7 @@ def vault_access(as_of: datetime) -> Report:
     week = monday.dt.strftime("%Y-%m-%d").rename("week")
     grouped = opened.groupby([week, "kind", "purpose", "role"], observed=True).size().rename("openings")
     rows = grouped.reset_index().sort_values(["week", "kind", "purpose", "role"]).to_dict("records")
-    return statement(
+    return build_statement(
         name="vault",
         title="Openings of the vault",
         as_of=as_of,
@@ -89,11 +91,11 @@ def vault_access(as_of: datetime) -> Report:
                 "Openings by week",
                 "One row is a purpose in one week, which starts on Monday (UTC).",
                 (
-                    day("week", "its Monday"),
-                    text("kind", "what was opened"),
-                    text("purpose", "what for"),
-                    text("role", "who: staff, the system, the claimant"),
-                    count("openings", "how often"),
+                    day_column("week", "its Monday"),
+                    text_column("kind", "what was opened"),
+                    text_column("purpose", "what for"),
+                    text_column("role", "who: staff, the system, the claimant"),
+                    count_column("openings", "how often"),
                 ),
                 [
                     {str(name): value if name == "openings" else str(value) for name, value in row.items()}

@@ -5,8 +5,8 @@ from datetime import datetime
 from reports.frames import book_entries
 from reports.metrics.money import sums
 from reports.redemption_tables import PAYMENT_COLUMNS
-from reports.statements.builder import statement
-from reports.tables import Report, table, text
+from reports.statements.builder import build_statement
+from reports.tables import Report, table, text_column
 
 
 def payments_statement(as_of: datetime) -> Report:
@@ -17,7 +17,7 @@ def payments_statement(as_of: datetime) -> Report:
         {"month": str(name), "currency": str(currency), **sums(ours)}
         for (name, currency), ours in entries.groupby([month, entries["currency"].astype(str)])
     ]
-    return statement(
+    return build_statement(
         name="payments",
         title="Payments",
         as_of=as_of,
@@ -27,7 +27,11 @@ def payments_statement(as_of: datetime) -> Report:
                 "months",
                 "By month",
                 "One row is a currency in one month (UTC), by when the line was fetched.",
-                (text("month", "year and month"), text("currency", "ISO 4217"), *PAYMENT_COLUMNS),
+                (
+                    text_column("month", "year and month"),
+                    text_column("currency", "ISO 4217"),
+                    *PAYMENT_COLUMNS,
+                ),
                 rows,
             ),
         ),

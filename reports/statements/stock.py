@@ -6,9 +6,9 @@ from inventory.rules import Account
 from reports.database import one_snapshot
 from reports.frames import movements
 from reports.frames.logs import key_values
-from reports.metrics.keys import stock
-from reports.statements.builder import statement
-from reports.tables import Report, cents, count, table, text
+from reports.metrics.keys import stock_by_account
+from reports.statements.builder import build_statement
+from reports.tables import Report, count_column, money_column, table, text_column
 
 # Ours, whatever is wrong with them. What is with a carrier or at a door was given away.
 _OURS = (
@@ -25,7 +25,7 @@ def stock_valuation(as_of: datetime) -> Report:
     """Keys in the house by key model and account, at what each would be sold for."""
     with one_snapshot():
         moves, values = movements(as_of), key_values(as_of)
-    standing = stock(moves)
+    standing = stock_by_account(moves)
     rows = []
     for sku, value, currency in values.itertuples(index=False):
         keys = standing["by_key_model"].get(str(sku), {})
@@ -44,7 +44,7 @@ def stock_valuation(as_of: datetime) -> Report:
     totals: dict[str, int] = {}
     for row in rows:
         totals[row["currency"]] = totals.get(row["currency"], 0) + row["value_cents"]
-    return statement(
+    return build_statement(
         name="stock",
         title="Stock valuation",
         as_of=as_of,
@@ -55,12 +55,12 @@ def stock_valuation(as_of: datetime) -> Report:
                 "Keys in the house",
                 "One row is a key model in one account of the ledger.",
                 (
-                    text("sku", "key model"),
-                    text("account", "where the keys stand"),
-                    count("keys", "how many"),
-                    cents("each_cents", "what one would be sold for, in minor units"),
-                    cents("value_cents", "of all of them"),
-                    text("currency", "ISO 4217"),
+                    text_column("sku", "key model"),
+                    text_column("account", "where the keys stand"),
+                    count_column("keys", "how many"),
+                    money_column("each_cents", "what one would be sold for, in minor units"),
+                    money_column("value_cents", "of all of them"),
+                    text_column("currency", "ISO 4217"),
                 ),
                 rows,
             ),
@@ -68,7 +68,10 @@ def stock_valuation(as_of: datetime) -> Report:
                 "total",
                 "In all",
                 "One row is a currency.",
-                (text("currency", "ISO 4217"), cents("value_cents", "of all keys in the house")),
+                (
+                    text_column("currency", "ISO 4217"),
+                    money_column("value_cents", "of all keys in the house"),
+                ),
                 [{"currency": currency, "value_cents": value} for currency, value in sorted(totals.items())],
             ),
         ),

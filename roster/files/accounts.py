@@ -10,9 +10,9 @@ from roster.files.error_collector import Faults
 from roster.files.fields import CHECK_THE_CLOCK, YET_TO_COME, boolean, email, moment_or_nothing
 from roster.files.names import is_username, look_alikes
 from roster.files.records import records
-from roster.files.source import Source
+from roster.files.source import SourceFile
 from roster.rules.checks import CLOCK_SKEW
-from roster.rules.json_parser import Parser, Unreadable, bad, shown
+from roster.rules.json_parser import Parser, Unreadable, bad, quoted
 
 REQUIRED = ("username", "email", "email_verified", "joined_at", "has_totp", "has_webauthn")
 OPTIONAL = ("is_organization",)
@@ -31,7 +31,7 @@ class AccountRow:
     is_organization: bool = False
 
 
-def read_accounts(source: Source, now: datetime) -> list[AccountRow]:
+def read_accounts(source: SourceFile, now: datetime) -> list[AccountRow]:
     """Every account of the list.
 
     Args:   now: nobody has joined later than that.
@@ -115,7 +115,7 @@ def _account(line: int, record: Mapping[str, Any], faults: Faults, now: datetime
 
 def _username(value: Any) -> str:
     if not isinstance(value, str) or not is_username(value):
-        raise bad(f"{shown(value)} is not a username.", look_alikes(value))
+        raise bad(f"{quoted(value)} is not a username.", look_alikes(value))
     return value
 
 

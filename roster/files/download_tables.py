@@ -31,7 +31,7 @@ def as_parquet(table: pa.Table) -> bytes:
     return content
 
 
-def rows_of(content: bytes) -> int:
+def download_rows(content: bytes) -> int:
     """How many projects the table has."""
     rows: int = pq.read_metadata(pa.BufferReader(content)).num_rows
     return rows

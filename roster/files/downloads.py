@@ -22,8 +22,8 @@ from roster.files.error_collector import Faults
 from roster.files.fast_csv import read_plain
 from roster.files.names import is_project_name, look_alikes, normalized
 from roster.files.records import csv_header, records
-from roster.files.source import Source
-from roster.rules.json_parser import LARGEST_COUNT, shown
+from roster.files.source import SourceFile
+from roster.rules.json_parser import LARGEST_COUNT, quoted
 
 COLUMNS = ("project", "download_count")
 
@@ -40,7 +40,7 @@ class DownloadList:
     content: bytes
 
 
-def read_downloads(source: Source) -> DownloadList:
+def read_downloads(source: SourceFile) -> DownloadList:
     """Read and check a list.
 
     Raises: InputErrors: the faults of the file, each with line and field.
@@ -64,7 +64,7 @@ def _least_kept(downloads: npt.NDArray[np.int64]) -> int:
     return int(np.partition(downloads, len(downloads) - most)[len(downloads) - most])
 
 
-def _by_columns(source: Source) -> pa.Table | None:
+def _by_columns(source: SourceFile) -> pa.Table | None:
     """The table unchecked, rows as ordered; None when the file is not columns of the right types."""
     try:
         if source.is_parquet:
@@ -78,7 +78,7 @@ def _by_columns(source: Source) -> pa.Table | None:
         return None
 
 
-def _csv(source: Source) -> pa.Table:
+def _csv(source: SourceFile) -> pa.Table:
     csv_header(source, COLUMNS)
     # Arrow reads 0x1F as a number. Where nothing looks like that, the counts are read as numbers at once.
     counts = pa.string() if b"0x" in source.data or b"0X" in source.data else pa.int64()
@@ -96,14 +96,14 @@ def _csv(source: Source) -> pa.Table:
     return table
 
 
-def _parquet(source: Source) -> pa.Table:
+def _parquet(source: SourceFile) -> pa.Table:
     table = _parquet_table(source)
     if not pa.types.is_integer(table.schema.field("download_count").type):
         raise pa.ArrowInvalid("not a whole number")
     return table.rename_columns(SCHEMA.names)
 
 
-def _parquet_table(source: Source) -> pa.Table:
+def _parquet_table(source: SourceFile) -> pa.Table:
     try:
         schema = pq.read_schema(pa.BufferReader(source.data))
     except (pa.ArrowException, OSError):
@@ -130,7 +130,7 @@ def _is_sound(table: pa.Table) -> bool:
     return names.are_project_names() and names.are_distinct()
 
 
-def _by_rows(source: Source) -> pa.Table:
+def _by_rows(source: SourceFile) -> pa.Table:
     faults = Faults(source)
     projects: list[str] = []
     downloads: list[int] = []
@@ -141,7 +141,7 @@ def _by_rows(source: Source) -> pa.Table:
         _check_project(project, line, seen, faults)
         if count is None:
             faults.add(
-                f"{shown(row['download_count'])} is not a whole number from 0 to {LARGEST_COUNT}.",
+                f"{quoted(row['download_count'])} is not a whole number from 0 to {LARGEST_COUNT}.",
                 line=line,
                 field="download_count",
             )
@@ -157,7 +157,7 @@ def _by_rows(source: Source) -> pa.Table:
     return pa.table([pa.array(projects, pa.string()), pa.array(downloads, pa.int64())], schema=SCHEMA)
 
 
-def _rows(source: Source) -> Any:
+def _rows(source: SourceFile) -> Any:
     if source.is_parquet:
         return enumerate(_parquet_table(source).to_pylist(), 1)
     return records(source, COLUMNS)
@@ -166,7 +166,7 @@ def _rows(source: Source) -> Any:
 def _check_project(project: Any, line: int, seen: dict[str, tuple[int, str]], faults: Faults) -> None:
     if not isinstance(project, str) or not is_project_name(project):
         faults.add(
-            f"{shown(project)} is not a project's name.",
+            f"{quoted(project)} is not a project's name.",
             line=line,
             field="project",
             remedy=look_alikes(project),

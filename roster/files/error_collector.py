@@ -1,7 +1,7 @@
 """Collect what is wrong with a file, so that one run names more than the first fault."""
 
 from common.errors import InputErrors, Problem
-from roster.files.source import Source
+from roster.files.source import SourceFile
 
 # Enough to see what kind of mistake it is; a wrong column would otherwise fill the screen.
 MOST_FAULTS = 20
@@ -10,7 +10,7 @@ MOST_FAULTS = 20
 class Faults:
     """The faults found so far in one file."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: SourceFile) -> None:
         self._source = source
         self._problems: list[Problem] = []
 

@@ -15,7 +15,7 @@ import pyarrow.csv
 
 from roster.files.columns import FIRST_BYTES, FIRST_IN_A_NAME, SPARE, Names, blocks, fold
 from roster.files.download_tables import SCHEMA
-from roster.files.source import Source
+from roster.files.source import SourceFile
 
 Words = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.intp]
@@ -62,7 +62,7 @@ class PlainList:
         )
 
 
-def read_plain(source: Source) -> PlainList | None:
+def read_plain(source: SourceFile) -> PlainList | None:
     """The list if it is plain and every row of it sound, no project twice; else None."""
     data = source.data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:

@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime
 from typing import Any
 
-from roster.rules.json_parser import bad, day, flag, moment, shown
+from roster.rules.json_parser import bad, flag, moment, quoted, read_day
 
 # What databases and spreadsheets write for a boolean.
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
@@ -18,7 +18,7 @@ def boolean(value: Any) -> bool:
         return flag(value)
     read = _BOOLEANS.get(value.strip().lower())
     if read is None:
-        raise bad(f"{shown(value)} is neither true nor false.", "Write true or false.")
+        raise bad(f"{quoted(value)} is neither true nor false.", "Write true or false.")
     return read
 
 
@@ -26,7 +26,7 @@ def day_or_nothing(value: Any) -> date | None:
     """A date, or a time of which the day is taken in UTC; nothing when the cell is empty."""
     if _is_nothing(value):
         return None
-    return moment(value).date() if isinstance(value, str) and len(value) > 10 else day(value)
+    return moment(value).date() if isinstance(value, str) and len(value) > 10 else read_day(value)
 
 
 def moment_or_nothing(value: Any) -> datetime | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.errors import InputError
 from roster.files.source import read_source
-from roster.rules.json_parser import shown
+from roster.rules.json_parser import quoted
 
 
 class _Twice(ValueError):
@@ -24,7 +24,7 @@ def read_document(path: Path) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except _Twice as error:
-        raise InputError(path, "stands in one object twice.", field=shown(error.key)) from None
+        raise InputError(path, "stands in one object twice.", field=quoted(error.key)) from None
     except json.JSONDecodeError as error:
         raise InputError(path, f"this is not JSON: {error.msg}.", line=error.lineno) from None
     except (RecursionError, ValueError):  # nested without end; a number of thousands of digits

@@ -8,12 +8,14 @@ from io import StringIO
 from typing import Any
 
 from common.errors import InputError
-from roster.files.source import Source
+from roster.files.source import SourceFile
 
 Record = tuple[int, dict[str, Any]]
 
 
-def records(source: Source, required: Collection[str], optional: Collection[str] = ()) -> Iterator[Record]:
+def records(
+    source: SourceFile, required: Collection[str], optional: Collection[str] = ()
+) -> Iterator[Record]:
     """Yield (line, row) with the columns asked for; CSV gives texts, JSON what is written there, Parquet the
     same with times as texts.
 
@@ -34,14 +36,14 @@ def records(source: Source, required: Collection[str], optional: Collection[str]
         yield line, {name: row[name] for name in columns if name in row}
 
 
-def csv_header(source: Source, required: Collection[str], optional: Collection[str] = ()) -> list[str]:
+def csv_header(source: SourceFile, required: Collection[str], optional: Collection[str] = ()) -> list[str]:
     """The column names of a CSV file.
 
     Raises: InputError: a required one is absent, or one that is read stands there twice.
     """
     end = source.data.find(b"\n")
     first = source.data if end < 0 else source.data[:end]
-    header = _cells(Source(source.path, first.removeprefix(b"\xef\xbb\xbf")))
+    header = _cells(SourceFile(source.path, first.removeprefix(b"\xef\xbb\xbf")))
     for name in (*required, *optional):
         if header.count(name) > 1 or (name in required and name not in header):
             what = "is missing from the header." if name not in header else "stands in the header twice."
@@ -55,7 +57,7 @@ def csv_header(source: Source, required: Collection[str], optional: Collection[s
     return header
 
 
-def _cells(line: Source) -> list[str]:
+def _cells(line: SourceFile) -> list[str]:
     try:
         cells = next(csv.reader([line.text.rstrip("\r")], strict=True), [])
     except csv.Error as error:
@@ -63,7 +65,7 @@ def _cells(line: Source) -> list[str]:
     return [cell.strip() for cell in cells]
 
 
-def _csv_rows(source: Source, required: Collection[str], optional: Collection[str]) -> Iterator[Record]:
+def _csv_rows(source: SourceFile, required: Collection[str], optional: Collection[str]) -> Iterator[Record]:
     header = csv_header(source, required, optional)
     reader = csv.reader(StringIO(source.text, newline=""), strict=True)
     try:
@@ -82,7 +84,9 @@ def _csv_rows(source: Source, required: Collection[str], optional: Collection[st
         raise InputError(source.path, f"this is not CSV: {error}.", line=reader.line_num) from None
 
 
-def _parquet_rows(source: Source, required: Collection[str], optional: Collection[str]) -> Iterator[Record]:
+def _parquet_rows(
+    source: SourceFile, required: Collection[str], optional: Collection[str]
+) -> Iterator[Record]:
     # No process should pay for Arrow at its start.
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -110,7 +114,7 @@ def _as_text(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date | datetime) else value
 
 
-def _json_rows(source: Source) -> Iterator[Record]:
+def _json_rows(source: SourceFile) -> Iterator[Record]:
     try:
         document = json.loads(source.text)
     except json.JSONDecodeError as error:
@@ -131,7 +135,7 @@ def _json_rows(source: Source) -> Iterator[Record]:
         yield position, _row(source, position, row)
 
 
-def _json_lines(source: Source) -> Iterator[Record]:
+def _json_lines(source: SourceFile) -> Iterator[Record]:
     for line, text in enumerate(source.text.split("\n"), 1):
         if text.strip():
             try:
@@ -141,7 +145,7 @@ def _json_lines(source: Source) -> Iterator[Record]:
             yield line, _row(source, line, row)
 
 
-def _row(source: Source, line: int, row: Any) -> dict[str, Any]:
+def _row(source: SourceFile, line: int, row: Any) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise InputError(source.path, "this is not a JSON object.", line=line)
     return row

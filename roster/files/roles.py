@@ -9,9 +9,9 @@ from roster.files.error_collector import Faults
 from roster.files.fields import CHECK_THE_CLOCK, YET_TO_COME, day_or_nothing
 from roster.files.names import is_project_name, is_username, look_alikes, normalized
 from roster.files.records import records
-from roster.files.source import Source
+from roster.files.source import SourceFile
 from roster.rules.facts import ROLES
-from roster.rules.json_parser import Unreadable, shown
+from roster.rules.json_parser import Unreadable, quoted
 
 REQUIRED = ("project", "username", "role", "since")
 
@@ -32,7 +32,7 @@ class RoleRow:
         return normalized(self.project), self.username.lower(), self.role
 
 
-def read_roles(source: Source, now: datetime) -> list[RoleRow]:
+def read_roles(source: SourceFile, now: datetime) -> list[RoleRow]:
     """Every role of the list.
 
     Args:   now: no role is held since later; a day more is granted to zones that are ahead.
@@ -61,21 +61,21 @@ def _role(line: int, record: dict[str, Any], faults: Faults) -> RoleRow | None:
     project, username, role = record["project"], record["username"], record["role"]
     if not isinstance(project, str) or not is_project_name(project):
         faults.add(
-            f"{shown(project)} is not a project's name.",
+            f"{quoted(project)} is not a project's name.",
             line=line,
             field="project",
             remedy=look_alikes(project),
         )
     elif not isinstance(username, str) or not is_username(username):
         faults.add(
-            f"{shown(username)} is not a username.",
+            f"{quoted(username)} is not a username.",
             line=line,
             field="username",
             remedy=look_alikes(username),
         )
     elif role not in ROLES:
         faults.add(
-            f"{shown(role)} is not a role.", line=line, field="role", remedy="Write Owner or Maintainer."
+            f"{quoted(role)} is not a role.", line=line, field="role", remedy="Write Owner or Maintainer."
         )
     else:
         try:

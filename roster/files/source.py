@@ -12,7 +12,7 @@ LARGEST_FILE_BYTES = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """A file's bytes, read once: what is digested is what is imported."""
 
     path: Path
@@ -66,7 +66,7 @@ class Digested:
     sha256: str
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path) -> SourceFile:
     """Read a file whole.
 
     Raises: InputError: missing, empty, a directory, unreadable or too large.
@@ -83,4 +83,4 @@ def read_source(path: Path) -> Source:
         raise InputError(path, f"the file cannot be read: {error}.") from None
     if not data or data.isspace():
         raise InputError(path, "the file is empty.", line=1, remedy="Export it again.")
-    return Source(path, data)
+    return SourceFile(path, data)

@@ -31,14 +31,14 @@ Sums = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
-class Window:
+class DailyWindow:
     """The days that count, both ends included."""
 
     start: date
     end: date
 
     @classmethod
-    def ending(cls, end: date, days: int) -> "Window":
+    def ending(cls, end: date, days: int) -> "DailyWindow":
         return cls(end - timedelta(days=days - 1), end)
 
     @property
@@ -54,7 +54,7 @@ class Ranking:
     `days_read` says how many of them were read for it.
     """
 
-    window: Window
+    window: DailyWindow
     projects: int
     table: pa.Table
     sha256: str
@@ -69,7 +69,7 @@ class _Kept:
     version: str = duckdb.__version__
 
 
-def rank_window(*, directory: Path, window: Window, keep_rows: int) -> Ranking:
+def rank_window(*, directory: Path, window: DailyWindow, keep_rows: int) -> Ranking:
     """Sum the days of a window and rank the projects; what was summed before is not read again.
 
     Args:   keep_rows: how many of the most downloaded are wanted; those level with the last come as well.
@@ -97,7 +97,7 @@ def rank_window(*, directory: Path, window: Window, keep_rows: int) -> Ranking:
 def _rank(
     connection: duckdb.DuckDBPyConnection,
     directory: Path,
-    window: Window,
+    window: DailyWindow,
     files: dict[date, Path],
     keep_rows: int,
 ) -> Ranking:

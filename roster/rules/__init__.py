@@ -5,7 +5,7 @@ Needs neither settings nor a database. `parse_policy` and `parse_facts` read the
 
 from roster.rules.checks import NEVER_LIFTED, RULES, TWO_FACTOR_STATES
 from roster.rules.countries import COUNTRIES
-from roster.rules.decision import Decision, Judge, Verdict, decide, outcome_of
+from roster.rules.decision import Decision, Judge, Verdict, decide, overall_outcome
 from roster.rules.facts import (
     REGION_STATUSES,
     ROLES,
@@ -17,8 +17,8 @@ from roster.rules.facts import (
     parse_facts,
 )
 from roster.rules.policy import PolicyDocument, PolicyRule, parse_policy
-from roster.rules.policy_diff import differences
-from roster.rules.preview import Preview, preview
+from roster.rules.policy_diff import policy_differences
+from roster.rules.preview import Preview, preview_policies
 
 __all__ = [
     "COUNTRIES",
@@ -39,9 +39,9 @@ __all__ = [
     "RoleFact",
     "Verdict",
     "decide",
-    "differences",
-    "outcome_of",
+    "overall_outcome",
     "parse_facts",
     "parse_policy",
-    "preview",
+    "policy_differences",
+    "preview_policies",
 ]

@@ -15,11 +15,11 @@ from roster.rules.facts import ROLES, CampaignFact, Facts, RoleFact, in_json
 from roster.rules.json_parser import (
     AS_IN_ISO_3166,
     Parser,
-    count,
     one_of,
     policy_moment,
     positive_count,
     positive_number,
+    read_count,
     set_of,
 )
 from roster.rules.messages import (
@@ -44,7 +44,7 @@ PASSING_CASES = ("pass", "unknown", "delegated")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RuleAnswer:
     """Whether a rule is met, the sentences for the person, and the facts it rests on."""
 
     passed: bool
@@ -53,7 +53,7 @@ class Answer:
 
 
 Params = Mapping[str, Any]
-Check = Callable[[Facts, Params, datetime], Answer]
+Check = Callable[[Facts, Params, datetime], RuleAnswer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,12 @@ class Rule:
     together: tuple[str, ...] = ()
 
 
-def _answer(rule: str, case: str, evidence: Mapping[str, Any], **values: object) -> Answer:
+def _answer(rule: str, case: str, evidence: Mapping[str, Any], **values: object) -> RuleAnswer:
     """Answer with the case's sentences, and what of the evidence and else they show."""
     shown = {**evidence, **values}
     text = TEXTS[rule][case]
     said = Said(_phrase(text.reason, shown), _phrase(text.remedy, shown))
-    return Answer(case in PASSING_CASES, said, in_json(evidence))
+    return RuleAnswer(case in PASSING_CASES, said, in_json(evidence))
 
 
 def _phrase(sentence: str, shown: Mapping[str, object]) -> Phrase:
@@ -84,21 +84,21 @@ def _phrase(sentence: str, shown: Mapping[str, object]) -> Phrase:
     return Phrase(sentence, {name: shown[name] for name in sorted(named)})
 
 
-def _missing(*names: str, **values: object) -> Answer:
+def _missing(*names: str, **values: object) -> RuleAnswer:
     """The answer to a question whose facts are not there."""
     facts = Listing(tuple(_phrase(FACTS[name].reason, values) for name in names), "and")
     said = Said(Phrase(NOT_KNOWN.reason, {"fact": facts}), Phrase(FACTS[names[0]].remedy))
-    return Answer(False, said, {"missing": list(names)})
+    return RuleAnswer(False, said, {"missing": list(names)})
 
 
-def stock_available(facts: Facts, params: Params, now: datetime) -> Answer:
+def stock_available(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     if facts.keys_available is None:
         return _missing("keys_available")
     case = "pass" if facts.keys_available > 0 else "out_of_stock"
     return _answer("stock_available", case, {"keys_available": facts.keys_available})
 
 
-def on_critical_roster(facts: Facts, params: Params, now: datetime) -> Answer:
+def on_critical_roster(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     if facts.roles is None:
         return _missing("roles")
     wanted = params.get("roles", ROLES)
@@ -134,7 +134,7 @@ def _evidence(role: RoleFact) -> dict[str, Any]:
     return {"since": None, **document}
 
 
-def two_factor(facts: Facts, params: Params, now: datetime) -> Answer:
+def check_two_factor(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     missing = [name for name in ("has_totp", "has_webauthn") if getattr(facts, name) is None]
     if missing:
         return _missing(*missing)
@@ -151,7 +151,7 @@ def two_factor(facts: Facts, params: Params, now: datetime) -> Answer:
     )
 
 
-def one_claim(facts: Facts, params: Params, now: datetime) -> Answer:
+def one_claim(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     if facts.live_claims is None:
         return _missing("live_claims")
     return _answer(
@@ -159,7 +159,7 @@ def one_claim(facts: Facts, params: Params, now: datetime) -> Answer:
     )
 
 
-def region(facts: Facts, params: Params, now: datetime) -> Answer:
+def check_region(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     if facts.country is None:
         return _missing("country")
     country = Country(facts.country)
@@ -183,7 +183,7 @@ def _as_sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def account_joined_before(facts: Facts, params: Params, now: datetime) -> Answer:
+def account_joined_before(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     evidence = {"joined_at": facts.joined_at, "before": params["before"]}
     if facts.joined_at is None:
         return _answer("account_joined_before", "unknown", evidence)
@@ -192,7 +192,7 @@ def account_joined_before(facts: Facts, params: Params, now: datetime) -> Answer
     return _answer("account_joined_before", case, evidence, joined_on=facts.joined_at.date())
 
 
-def campaign_open(facts: Facts, params: Params, now: datetime) -> Answer:
+def campaign_open(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     campaign = facts.campaign or CampaignFact()
     opens_at: datetime | None = params.get("opens_at", campaign.opens_at)
     closes_at: datetime | None = params.get("closes_at", campaign.closes_at)
@@ -203,7 +203,7 @@ def campaign_open(facts: Facts, params: Params, now: datetime) -> Answer:
     return _answer("campaign_open", case, evidence)
 
 
-def roster_fresh(facts: Facts, params: Params, now: datetime) -> Answer:
+def roster_fresh(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     if facts.roster_taken_at is None:
         return _missing("roster_taken_at")
     age = now - facts.roster_taken_at
@@ -213,14 +213,14 @@ def roster_fresh(facts: Facts, params: Params, now: datetime) -> Answer:
     return _answer("roster_fresh", case, evidence)
 
 
-def wave_invited(facts: Facts, params: Params, now: datetime) -> Answer:
+def wave_invited(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     if facts.invited_in_wave is None:
         return _missing("invited_in_wave")
     evidence = {"invited_in_wave": facts.invited_in_wave}
     return _answer("wave_invited", "pass" if facts.invited_in_wave else "not_yet", evidence)
 
 
-def not_opted_out(facts: Facts, params: Params, now: datetime) -> Answer:
+def not_opted_out(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     if facts.opted_out is None:
         return _missing("opted_out")
     return _answer(
@@ -228,7 +228,7 @@ def not_opted_out(facts: Facts, params: Params, now: datetime) -> Answer:
     )
 
 
-def role_age(facts: Facts, params: Params, now: datetime) -> Answer:
+def role_age(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     """The oldest role on a critical project counts."""
     if facts.roles is None:
         return _missing("roles")
@@ -247,7 +247,7 @@ def role_age(facts: Facts, params: Params, now: datetime) -> Answer:
     return _answer("role_age", "too_new", evidence, project=role.project, since=since)
 
 
-def project_not_recreated(facts: Facts, params: Params, now: datetime) -> Answer:
+def project_not_recreated(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     """One critical project that was not made anew lately is enough."""
     if facts.roles is None:
         return _missing("roles")
@@ -275,7 +275,7 @@ def _is_settled(role: RoleFact, now: datetime, min_days: int) -> bool:
     return role.recreated is False
 
 
-def email_age(facts: Facts, params: Params, now: datetime) -> Answer:
+def email_age(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     if facts.email_changed_at is None:
         return _missing("email_changed_at")
     case = "pass" if (now - facts.email_changed_at).days >= params["min_days"] else "too_new"
@@ -283,7 +283,7 @@ def email_age(facts: Facts, params: Params, now: datetime) -> Answer:
     return _answer("email_age", case, evidence)
 
 
-def address_not_shared(facts: Facts, params: Params, now: datetime) -> Answer:
+def address_not_shared(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     if facts.address_claims is None:
         return _missing("address_claims")
     # The claim being decided is one of those at the address.
@@ -292,7 +292,7 @@ def address_not_shared(facts: Facts, params: Params, now: datetime) -> Answer:
     return _answer("address_not_shared", case, evidence)
 
 
-def not_organization_account(facts: Facts, params: Params, now: datetime) -> Answer:
+def not_organization_account(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
     if facts.is_organization is None:
         return _missing("is_organization")
     case = "organization" if facts.is_organization else "pass"
@@ -304,7 +304,7 @@ _ALL = (
     Rule("on_critical_roster", on_critical_roster, ("roles",), {"roles": set_of(one_of(ROLES, "role"))}),
     Rule(
         "two_factor",
-        two_factor,
+        check_two_factor,
         ("has_totp", "has_webauthn"),
         {"allow": set_of(one_of(TWO_FACTOR_STATES, "two-factor state"))},
         required=("allow",),
@@ -312,7 +312,7 @@ _ALL = (
     Rule("one_claim", one_claim, ("live_claims",)),
     Rule(
         "region",
-        region,
+        check_region,
         ("country", "region"),
         {"allow": set_of(one_of(COUNTRIES, "country", AS_IN_ISO_3166))},
     ),
@@ -339,15 +339,15 @@ _ALL = (
     ),
     Rule("wave_invited", wave_invited, ("invited_in_wave",)),
     Rule("not_opted_out", not_opted_out, ("opted_out",)),
-    Rule("role_age", role_age, ("roles",), {"min_days": count}, required=("min_days",)),
+    Rule("role_age", role_age, ("roles",), {"min_days": read_count}, required=("min_days",)),
     Rule(
         "project_not_recreated",
         project_not_recreated,
         ("roles",),
-        {"min_days": count},
+        {"min_days": read_count},
         required=("min_days",),
     ),
-    Rule("email_age", email_age, ("email_changed_at",), {"min_days": count}, required=("min_days",)),
+    Rule("email_age", email_age, ("email_changed_at",), {"min_days": read_count}, required=("min_days",)),
     Rule(
         "address_not_shared",
         address_not_shared,

@@ -46,7 +46,7 @@ class Decision:
 
     @property
     def outcome(self) -> str:
-        return outcome_of(verdict.outcome for verdict in self.verdicts)
+        return overall_outcome(verdict.outcome for verdict in self.verdicts)
 
     @property
     def headline(self) -> str | None:
@@ -122,7 +122,7 @@ class Judge:
         return found
 
 
-def outcome_of(outcomes: Iterable[str]) -> str:
+def overall_outcome(outcomes: Iterable[str]) -> str:
     """What verdicts come to: `eligible`, `ineligible` or `review`."""
     found = set(outcomes)
     return "ineligible" if "fail" in found else "review" if "review" in found else "eligible"

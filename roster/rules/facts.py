@@ -8,15 +8,15 @@ from typing import Any
 from roster.errors import FactsError
 from roster.rules.json_parser import (
     Unreadable,
-    count,
     country_code,
-    day,
     flag,
     list_of,
     moment,
     object_of,
     one_of,
-    text,
+    read_count,
+    read_day,
+    read_text,
 )
 
 ROLES = ("Owner", "Maintainer")
@@ -116,15 +116,15 @@ def _role(value: Any) -> RoleFact:
     return RoleFact(
         **object_of(
             {
-                "project": text,
+                "project": read_text,
                 "role": one_of(ROLES, "role"),
                 "critical": flag,
-                "since": day,
-                "designated_on": day,
-                "reason": text,
+                "since": read_day,
+                "designated_on": read_day,
+                "reason": read_text,
                 "recreated": flag,
-                "recreated_on": day,
-                "delegated_by": text,
+                "recreated_on": read_day,
+                "delegated_by": read_text,
             },
             required=("project", "role"),
         )(value)
@@ -138,7 +138,7 @@ def _campaign(value: Any) -> CampaignFact:
 def _region(value: Any) -> RegionFact:
     return RegionFact(
         **object_of(
-            {"status": one_of(REGION_STATUSES, "region status"), "reason": text, "source": text},
+            {"status": one_of(REGION_STATUSES, "region status"), "reason": read_text, "source": read_text},
             required=("status",),
         )(value)
     )
@@ -147,14 +147,15 @@ def _region(value: Any) -> RegionFact:
 def _exception(value: Any) -> ExceptionFact:
     return ExceptionFact(
         **object_of(
-            {"rule": text, "reason": text, "expires_at": moment}, required=("rule", "reason", "expires_at")
+            {"rule": read_text, "reason": read_text, "expires_at": moment},
+            required=("rule", "reason", "expires_at"),
         )(value)
     )
 
 
 _FACTS = object_of(
     {
-        "username": text,
+        "username": read_text,
         "now": moment,
         "joined_at": moment,
         "has_totp": flag,
@@ -164,10 +165,10 @@ _FACTS = object_of(
         "email_changed_at": moment,
         "roles": list_of(_role),
         "roster_taken_at": moment,
-        "keys_available": count,
-        "live_claims": count,
+        "keys_available": read_count,
+        "live_claims": read_count,
         "invited_in_wave": flag,
-        "address_claims": count,
+        "address_claims": read_count,
         "country": country_code,
         "region": _region,
         "campaign": _campaign,

@@ -30,72 +30,72 @@ def bad(problem: str, remedy: str | None = None) -> Unreadable:
     return Unreadable(Problem(problem, remedy=remedy))
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """A value as it may stand in a message: short, and printable on any terminal."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def text(value: Any) -> str:
+def read_text(value: Any) -> str:
     if not isinstance(value, str):
-        raise bad(f"{shown(value)} is not a text.")
+        raise bad(f"{quoted(value)} is not a text.")
     if len(value) > LONGEST_TEXT or not value.strip() or not value.isprintable():
-        raise bad(f"{shown(value)} is empty, too long or has control characters in it.")
+        raise bad(f"{quoted(value)} is empty, too long or has control characters in it.")
     return value
 
 
 def flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise bad(f"{shown(value)} is neither true nor false.")
+        raise bad(f"{quoted(value)} is neither true nor false.")
     return value
 
 
-def count(value: Any, *, least: int = 0) -> int:
+def read_count(value: Any, *, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST_COUNT:
-        raise bad(f"{shown(value)} is not a whole number from {least} on.")
+        raise bad(f"{quoted(value)} is not a whole number from {least} on.")
     return value
 
 
 def positive_count(value: Any) -> int:
-    return count(value, least=1)
+    return read_count(value, least=1)
 
 
 def positive_number(value: Any) -> float:
     # NaN fails the comparison, and infinity is caught by the upper end.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST_COUNT:
-        raise bad(f"{shown(value)} is not a number above 0.")
+        raise bad(f"{quoted(value)} is not a number above 0.")
     return value
 
 
-def day(value: Any) -> date:
+def read_day(value: Any) -> date:
     if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        raise bad(f"{shown(value)} is not a date.", "Write it as 2022-07-11.")
+        raise bad(f"{quoted(value)} is not a date.", "Write it as 2022-07-11.")
     try:
         return date.fromisoformat(value)
     except ValueError:
-        raise bad(f"{shown(value)} is not a day of the calendar.") from None
+        raise bad(f"{quoted(value)} is not a day of the calendar.") from None
 
 
 def _time(value: Any) -> datetime:
     if not isinstance(value, str) or not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}", value, re.ASCII):
-        raise bad(f"{shown(value)} is not a time.", "Write it as 2022-07-11T12:00:00Z.")
+        raise bad(f"{quoted(value)} is not a time.", "Write it as 2022-07-11T12:00:00Z.")
     try:
         return datetime.fromisoformat(value)
     except ValueError:
-        raise bad(f"{shown(value)} is not a time.", "Write it as 2022-07-11T12:00:00Z.") from None
+        raise bad(f"{quoted(value)} is not a time.", "Write it as 2022-07-11T12:00:00Z.") from None
 
 
 def _in_utc(moment: datetime, value: Any) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:  # the first and the last day of the calendar have no neighbours
-        raise bad(f"{shown(value)} is outside the calendar.") from None
+        raise bad(f"{quoted(value)} is outside the calendar.") from None
 
 
 def moment(value: Any) -> datetime:
     read = _time(value)
     if read.tzinfo is None:
-        raise bad(f"{shown(value)} has no time zone.", "Write it as 2022-07-11T12:00:00Z.")
+        raise bad(f"{quoted(value)} has no time zone.", "Write it as 2022-07-11T12:00:00Z.")
     return _in_utc(read, value)
 
 
@@ -107,7 +107,7 @@ def policy_moment(value: Any) -> datetime:
 
 def country_code(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Z]{2}", value):
-        raise bad(f"{shown(value)} is not a country code.", AS_IN_ISO_3166)
+        raise bad(f"{quoted(value)} is not a country code.", AS_IN_ISO_3166)
     return value
 
 
@@ -116,7 +116,7 @@ def one_of(values: Collection[str], what: str, remedy: str | None = None) -> Par
 
     def parse(value: Any) -> str:
         if not isinstance(value, str) or value not in values:
-            raise bad(f"{shown(value)} is not a {what}.", known)
+            raise bad(f"{quoted(value)} is not a {what}.", known)
         return value
 
     return parse
@@ -127,7 +127,7 @@ def list_of(parser: Parser) -> Parser:
 
     def parse(value: Any) -> tuple[Any, ...]:
         if not isinstance(value, list):
-            raise bad(f"{shown(value)} is not a list.")
+            raise bad(f"{quoted(value)} is not a list.")
         found, problems = [], []
         for position, item in enumerate(value):
             try:
@@ -151,7 +151,7 @@ def set_of(parser: Parser) -> Parser:
             raise bad("the list is empty.", "Name at least one.")
         twice = sorted({item for item in found if found.count(item) > 1})
         if twice:
-            raise bad(f"{', '.join(shown(item) for item in twice)} is in the list twice.")
+            raise bad(f"{', '.join(quoted(item) for item in twice)} is in the list twice.")
         return found
 
     return parse
@@ -162,7 +162,7 @@ def object_of(fields: Mapping[str, Parser], required: Collection[str] = ()) -> P
 
     def parse(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
-            raise bad(f"{shown(value)} is not a JSON object.")
+            raise bad(f"{quoted(value)} is not a JSON object.")
         found: dict[str, Any] = {}
         problems = [
             Problem(
@@ -190,7 +190,7 @@ def object_of(fields: Mapping[str, Parser], required: Collection[str] = ()) -> P
 
 
 def key_shown(key: str) -> str:
-    return key if key.isascii() and key.isprintable() and len(key) <= 60 else shown(key)
+    return key if key.isascii() and key.isprintable() and len(key) <= 60 else quoted(key)
 
 
 def _at(place: str, error: Unreadable) -> list[Problem]:

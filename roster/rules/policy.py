@@ -9,7 +9,7 @@ from common.errors import Problem
 from roster.errors import PolicyError
 from roster.rules.checks import RULES, Rule
 from roster.rules.facts import in_json
-from roster.rules.json_parser import Parser, Unreadable, bad, list_of, object_of, one_of, shown, text
+from roster.rules.json_parser import Parser, Unreadable, bad, list_of, object_of, one_of, quoted, read_text
 
 ON_FAIL = ("refuse", "review")
 
@@ -59,7 +59,7 @@ def _version(value: Any) -> str:
     # A version is part of web addresses.
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
         raise bad(
-            f"{shown(value)} is not a version.",
+            f"{quoted(value)} is not a version.",
             "Use up to 64 letters, digits, dots and dashes, like 2022-06-21.",
         )
     return value
@@ -74,9 +74,11 @@ def _rules(value: Any) -> tuple[PolicyRule, ...]:
 
 def _rule(value: Any) -> PolicyRule:
     if not isinstance(value, dict) or "rule" not in value:
-        raise bad(f"{shown(value)} is not an object that names a rule.", 'Write it as {"rule": "one_claim"}.')
+        raise bad(
+            f"{quoted(value)} is not an object that names a rule.", 'Write it as {"rule": "one_claim"}.'
+        )
     rule = RULES[_rule_name(value["rule"])]
-    fields: dict[str, Parser] = {"rule": text, **rule.params, "on_fail": one_of(ON_FAIL, "consequence")}
+    fields: dict[str, Parser] = {"rule": read_text, **rule.params, "on_fail": one_of(ON_FAIL, "consequence")}
     found = object_of(fields, required=rule.required)(value)
     _refuse_null(rule, value)
     _refuse_half(rule, found)
@@ -121,4 +123,4 @@ def _refuse_twice(rules: tuple[PolicyRule, ...]) -> None:
         raise Unreadable(*problems)
 
 
-_POLICY = object_of({"version": _version, "note": text, "rules": _rules}, required=("version", "rules"))
+_POLICY = object_of({"version": _version, "note": read_text, "rules": _rules}, required=("version", "rules"))

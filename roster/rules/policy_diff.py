@@ -25,7 +25,7 @@ TITLES: Mapping[str, str] = {
 }
 
 
-def differences(before: PolicyDocument, after: PolicyDocument) -> list[str]:
+def policy_differences(before: PolicyDocument, after: PolicyDocument) -> list[str]:
     """Sentences that together turn one policy into the other; none when both ask the same."""
     old = {rule.rule: rule for rule in before.rules}
     new = {rule.rule: rule for rule in after.rules}

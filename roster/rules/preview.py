@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from roster.rules.decision import Judge, outcome_of
+from roster.rules.decision import Judge, overall_outcome
 from roster.rules.facts import Facts
 from roster.rules.policy import PolicyDocument
-from roster.rules.policy_diff import differences
+from roster.rules.policy_diff import policy_differences
 
 NOT_KNOWN = "not known"
 Found = list[tuple[str, str]]
@@ -71,7 +71,7 @@ class Preview:
         }
 
 
-def preview(
+def preview_policies(
     everybody: Iterable[Facts], *, current: PolicyDocument, proposed: PolicyDocument, now: datetime
 ) -> Preview:
     """Decide everybody under both policies and compare; holds names and counts, never all facts at once.
@@ -79,7 +79,7 @@ def preview(
     Where the keys would go is asked when somebody claims. The rule `region` counts for those whose country is
     known, and for the others it is set aside under both policies.
     """
-    found = Preview(current.version, proposed.version, differences(current, proposed))
+    found = Preview(current.version, proposed.version, policy_differences(current, proposed))
     for rule in (*current.rules, *proposed.rules):
         found.by_rule.setdefault(rule.rule, ByRule())
     before, after = Judge(current, now), Judge(proposed, now)
@@ -100,7 +100,7 @@ def _of_interest(outcomes: Found, facts: Facts) -> Found:
 
 
 def _add(found: Preview, facts: Facts, before: Found, after: Found) -> None:
-    was, becomes = (outcome_of(outcome for _, outcome in side) for side in (before, after))
+    was, becomes = (overall_outcome(outcome for _, outcome in side) for side in (before, after))
     change = "unchanged"
     if (was == "ineligible") != (becomes == "ineligible"):
         change = "gained" if was == "ineligible" else "lost"

@@ -8,12 +8,12 @@ from django.db import transaction
 
 from roster.errors import ListHeld
 from roster.files.accounts import AccountRow, read_accounts
-from roster.files.source import Source, read_source
+from roster.files.source import SourceFile, read_source
 from roster.models import Account, Snapshot, TwoFactorObservation
 from roster.services.events import record_event
-from roster.services.import_approvals import hold_back
-from roster.services.snapshots import Imported, lock_imports, receive
-from roster.services.staging import change, rows_of, stage, unstage
+from roster.services.import_approvals import hold_list
+from roster.services.snapshots import Imported, lock_imports, receive_file
+from roster.services.staging import apply_change, rows_of, stage, unstage
 from roster.services.statistics import analyse
 
 # What a list says about an account; the rest of the row is ours.
@@ -40,7 +40,7 @@ def import_accounts(*, path: Path, actor: str, now: datetime) -> Imported:
     return take_in_accounts(source=read_source(path), actor=actor, now=now)
 
 
-def take_in_accounts(*, source: Source, actor: str, now: datetime) -> Imported:
+def take_in_accounts(*, source: SourceFile, actor: str, now: datetime) -> Imported:
     """`import_accounts` of what has been read already."""
     rows = read_accounts(source, now)
     with transaction.atomic(durable=True):
@@ -48,7 +48,7 @@ def take_in_accounts(*, source: Source, actor: str, now: datetime) -> Imported:
         known = _stage(rows)
         last_seen = _last_seen()
         before = Account.objects.filter(two_factor_observed_at=last_seen).count() if last_seen else 0
-        held = hold_back(
+        held = hold_list(
             kind=Snapshot.Kind.ACCOUNTS,
             source=source,
             rows=len(rows),
@@ -58,7 +58,7 @@ def take_in_accounts(*, source: Source, actor: str, now: datetime) -> Imported:
             now=now,
         )
         if held is None:
-            snapshot, is_new = receive(
+            snapshot, is_new = receive_file(
                 kind=Snapshot.Kind.ACCOUNTS, source=source, rows=len(rows), actor=actor, now=now
             )
             added, changed = bring_up_to_date(snapshot, now)
@@ -103,7 +103,7 @@ def _stage(rows: Sequence[AccountRow]) -> int:
         WHERE lower(username) IN (SELECT lower(username) FROM read_account) ORDER BY id FOR UPDATE
         """
     )
-    change(
+    apply_change(
         """
         CREATE TEMPORARY TABLE listed_account ON COMMIT DROP AS
         SELECT listed.*, account.id,
@@ -121,14 +121,14 @@ def _stage(rows: Sequence[AccountRow]) -> int:
         LEFT JOIN roster_account account ON lower(account.username) = lower(listed.username)
         """
     )
-    change("DROP TABLE read_account")
+    apply_change("DROP TABLE read_account")
     return int(rows_of("SELECT count(id) FROM listed_account")[0][0])
 
 
 def bring_up_to_date(snapshot: Snapshot | None, now: datetime) -> tuple[int, int]:
     """Make the accounts on record what the staged list says; how many are new and changed."""
     params = {"now": now, "snapshot": snapshot and snapshot.pk}
-    changed = change(
+    changed = apply_change(
         """
         UPDATE roster_account account
         SET username = listed.username, email = listed.email, email_verified = listed.email_verified,
@@ -139,14 +139,14 @@ def bring_up_to_date(snapshot: Snapshot | None, now: datetime) -> tuple[int, int
         """,
         params,
     )
-    change(
+    apply_change(
         """
         UPDATE roster_account account SET two_factor_observed_at = %(now)s
         FROM listed_account listed WHERE account.id = listed.id AND NOT listed.is_changed
         """,
         params,
     )
-    change(
+    apply_change(
         """
         INSERT INTO roster_twofactorobservation (account_id, has_totp, has_webauthn, observed_at, snapshot_id)
         SELECT id, has_totp, has_webauthn, %(now)s, %(snapshot)s FROM listed_account
@@ -154,7 +154,7 @@ def bring_up_to_date(snapshot: Snapshot | None, now: datetime) -> tuple[int, int
         """,
         params,
     )
-    added = change(
+    added = apply_change(
         """
         WITH new AS (
             INSERT INTO roster_account (

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from common.errors import BadRequest, FieldError
-from roster.errors import AlreadyAsked, UnknownPaper
+from roster.errors import AlreadyAsked, UnknownRecord
 from roster.models import Account, Decision
 from roster.papers import LONGEST_TEXT, Appeal
 from roster.rules import NEVER_LIFTED, RULES
@@ -107,5 +107,5 @@ def _open(appeal_id: int, account: Account | None = None) -> Appeal:
     waiting = Appeal.objects.select_for_update().filter(pk=appeal_id, state=Appeal.State.OPEN)
     appeal = (waiting if account is None else waiting.filter(account=account)).first()
     if appeal is None:
-        raise UnknownPaper("open appeal")
+        raise UnknownRecord("open appeal")
     return appeal

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from roster.errors import DelegationRefused, UnknownPaper
+from roster.errors import DelegationRefused, UnknownRecord
 from roster.files.names import normalized
 from roster.models import Account, Project, ProjectRole, ProjectRoleQuerySet
 from roster.papers import DELEGATES_PER_PROJECT, Delegation
@@ -107,7 +107,7 @@ def end_delegation(
         live = Delegation.objects.live().select_related("project").select_for_update(of=("self",))
         found = live.filter(pk=delegation_id).first()
         if found is None or not _may_end(spoken_by, found):
-            raise UnknownPaper("delegation of yours")
+            raise UnknownRecord("delegation of yours")
         found.ended_at, found.ended_by = now, actor
         found.save(update_fields=["ended_at", "ended_by"])
         for account in (found.account_id, found.delegated_by_id):

@@ -11,10 +11,10 @@ from django.db import connection, transaction
 
 from roster.errors import CohortTooLarge, NoDownloads
 from roster.files.columns import NameColumn
-from roster.files.download_tables import Top, rows_of, top_of
+from roster.files.download_tables import Top, download_rows, top_of
 from roster.files.names import normalized
 from roster.models import Designation, Project, Snapshot
-from roster.services.snapshots import content_of, lock_imports, lock_new_projects
+from roster.services.snapshots import lock_imports, lock_new_projects, snapshot_content
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def designate_critical(
         size = cohort_size or math.ceil(total * Fraction(top_percent or Decimal(1)) / 100)
         if not 1 <= size <= snapshot.rows:
             raise CohortTooLarge(cohort_size=size, listed=snapshot.rows)
-        content = content_of(snapshot)
-        if size > (kept := rows_of(content)):
+        content = snapshot_content(snapshot)
+        if size > (kept := download_rows(content)):
             raise CohortTooLarge(cohort_size=size, listed=snapshot.rows, kept=kept)
         top = top_of(content, size)
         names = dict(zip(NameColumn(top.names).normalized().to_pylist(), top.names.to_pylist(), strict=True))

@@ -8,9 +8,9 @@ from django.db import transaction
 
 from common.errors import InputError
 from roster.files.downloads import read_downloads
-from roster.files.source import Source, read_source
+from roster.files.source import SourceFile, read_source
 from roster.models import Snapshot
-from roster.services.snapshots import Imported, Window, lock_imports, receive
+from roster.services.snapshots import Imported, SnapshotWindow, lock_imports, receive_file
 
 KIND = Snapshot.Kind.DOWNLOADS
 
@@ -33,7 +33,7 @@ def import_downloads(
     return take_in_downloads(source=read_source(path), window=window, actor=actor, now=now)
 
 
-def take_in_downloads(*, source: Source, window: Window, actor: str, now: datetime) -> Imported:
+def take_in_downloads(*, source: SourceFile, window: SnapshotWindow, actor: str, now: datetime) -> Imported:
     """`import_downloads` of what has been read already."""
     with ThreadPoolExecutor(max_workers=1) as another_core:
         # The digest and the reading take about the same time.
@@ -42,7 +42,7 @@ def take_in_downloads(*, source: Source, window: Window, actor: str, now: dateti
         digest.result()
     with transaction.atomic(durable=True):
         lock_imports(KIND)
-        snapshot, is_new = receive(
+        snapshot, is_new = receive_file(
             kind=KIND,
             source=source,
             rows=listed.rows,
@@ -55,7 +55,7 @@ def take_in_downloads(*, source: Source, window: Window, actor: str, now: dateti
     return Imported(snapshot, is_new, added=added, unchanged=unchanged)
 
 
-def _window(path: Path, start: date | None, end: date | None, now: datetime) -> Window:
+def _window(path: Path, start: date | None, end: date | None, now: datetime) -> SnapshotWindow:
     if (start is None) != (end is None):
         raise InputError(
             path, "the window has a start or an end, but not both.", remedy="Give both dates or neither."
@@ -64,7 +64,7 @@ def _window(path: Path, start: date | None, end: date | None, now: datetime) -> 
         raise InputError(path, f"the window starts on {start}, after it ends on {end}.")
     if end and is_yet_to_come(end, now):
         raise InputError(path, f"the window ends on {end}, which is yet to come.", field="window-end")
-    return Window(start, end)
+    return SnapshotWindow(start, end)
 
 
 def is_yet_to_come(day: date, now: datetime) -> bool:

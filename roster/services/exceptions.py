@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import IntegrityError, transaction
 
 from common.errors import BadRequest, FieldError
-from roster.errors import AlreadyAsked, SecondPersonNeeded, UnknownPaper
+from roster.errors import AlreadyAsked, SecondPersonNeeded, UnknownRecord
 from roster.models import Account
 from roster.papers import PolicyException
 from roster.rules import NEVER_LIFTED, RULES
@@ -88,7 +88,7 @@ def end_exception(*, exception_id: int, because: str, actor: str, now: datetime)
     with transaction.atomic():
         open_one = PolicyException.objects.select_for_update().filter(pk=exception_id, ended_at=None).first()
         if open_one is None:
-            raise UnknownPaper("open exception")
+            raise UnknownRecord("open exception")
         open_one.ended_at, open_one.ended_by, open_one.ended_because = now, actor, because.strip()
         open_one.save(update_fields=["ended_at", "ended_by", "ended_because"])
         name = "exception_revoked" if open_one.granted_at else "exception_refused"
@@ -105,5 +105,5 @@ def _locked(exception_id: int, now: datetime) -> PolicyException:
         list(Account.objects.select_for_update(no_key=True).filter(pk=account))
     found = waiting.select_for_update().first()
     if found is None:
-        raise UnknownPaper("exception that waits for a second name")
+        raise UnknownRecord("exception that waits for a second name")
     return found

@@ -5,16 +5,16 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
-from roster.errors import SecondPersonNeeded, UnknownPaper
-from roster.files.source import Source
+from roster.errors import SecondPersonNeeded, UnknownRecord
+from roster.files.source import SourceFile
 from roster.papers import HeldList
 
 # Below this many rows less it is no landslide, whatever the share: a small roster changes by single people.
 ALWAYS_ALLOWED = 10
 
 
-def hold_back(
-    *, kind: str, source: Source, rows: int, rows_before: int, kept: int, actor: str, now: datetime
+def hold_list(
+    *, kind: str, source: SourceFile, rows: int, rows_before: int, kept: int, actor: str, now: datetime
 ) -> HeldList | None:
     """Hold a list that would take away more than the set share; None when it may come in.
 
@@ -55,7 +55,7 @@ def approve_list(*, sha256: str, note: str, actor: str, now: datetime) -> HeldLi
         waiting = HeldList.objects.select_for_update().filter(approved_at=None)
         found = list(waiting.filter(sha256__startswith=sha256)[:2]) if len(sha256) >= 12 else []
         if len(found) != 1:
-            raise UnknownPaper("held list of this digest")
+            raise UnknownRecord("held list of this digest")
         held = found[0]
         if actor == held.held_by:
             raise SecondPersonNeeded("a list that shrinks the roster")

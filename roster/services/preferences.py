@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from django.db import transaction
 
 from common.errors import BadRequest, FieldError
-from roster.errors import UnknownPaper
+from roster.errors import UnknownRecord
 from roster.models import Account, ProjectRole
 from roster.papers import Disclaimer
 from roster.rules import COUNTRIES
@@ -25,7 +25,7 @@ def disclaim_role(
     with transaction.atomic():
         locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         if not ProjectRole.objects.live().filter(account=locked, project_id=project_id).exists():
-            raise UnknownPaper("role of yours on this project")
+            raise UnknownRecord("role of yours on this project")
         said, is_new = Disclaimer.objects.live().get_or_create(
             account=locked,
             project_id=project_id,
@@ -41,7 +41,7 @@ def take_back_disclaimer(*, account: Account, project_id: int, actor: str, now: 
     with transaction.atomic():
         said = Disclaimer.objects.live().filter(account=account, project_id=project_id)
         if not said.update(withdrawn_at=now):
-            raise UnknownPaper("disclaimer of yours for this project")
+            raise UnknownRecord("disclaimer of yours for this project")
         record_event(account.pk, "disclaimer_taken_back", actor=actor, now=now, project=project_id)
 
 

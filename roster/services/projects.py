@@ -10,7 +10,7 @@ from roster.files.names import is_project_name, normalized
 from roster.models import Designation, Project
 from roster.papers import ProjectEvent
 from roster.services.snapshots import lock_new_projects
-from roster.services.staging import change
+from roster.services.staging import apply_change
 
 
 def note_what_became_of_projects(*, actor: str, now: datetime) -> int:
@@ -19,7 +19,7 @@ def note_what_became_of_projects(*, actor: str, now: datetime) -> int:
     One that had live roles and is not listed vanished. One that is listed and had only roles that ended was
     made anew. One whose owners are all others was handed over.
     """
-    return change(
+    return apply_change(
         """
         INSERT INTO roster_projectevent (project_id, kind, "on", note, recorded_by, recorded_at)
         SELECT project_id, kind, %(today)s, '', %(actor)s, %(now)s

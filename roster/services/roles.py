@@ -10,12 +10,12 @@ from roster.errors import ListHeld
 from roster.files.error_collector import Faults
 from roster.files.names import normalized
 from roster.files.roles import RoleRow, read_roles
-from roster.files.source import Source, read_source
+from roster.files.source import SourceFile, read_source
 from roster.models import Project, ProjectRole, Snapshot
-from roster.services.import_approvals import hold_back
+from roster.services.import_approvals import hold_list
 from roster.services.projects import note_what_became_of_projects
-from roster.services.snapshots import Imported, lock_imports, lock_new_projects, receive
-from roster.services.staging import change, rows_of, stage, unstage
+from roster.services.snapshots import Imported, lock_imports, lock_new_projects, receive_file
+from roster.services.staging import apply_change, rows_of, stage, unstage
 from roster.services.statistics import analyse
 
 
@@ -29,7 +29,7 @@ def import_roles(*, path: Path, actor: str, now: datetime) -> Imported:
     return take_in_roles(source=read_source(path), actor=actor, now=now)
 
 
-def take_in_roles(*, source: Source, actor: str, now: datetime) -> Imported:
+def take_in_roles(*, source: SourceFile, actor: str, now: datetime) -> Imported:
     """`import_roles` of what has been read already."""
     rows = read_roles(source, now)
     with transaction.atomic(durable=True):
@@ -38,7 +38,7 @@ def take_in_roles(*, source: Source, actor: str, now: datetime) -> Imported:
         _stage(rows)
         _refuse_unknown_accounts(source)
         live, kept = rows_of(_LIVE_AND_KEPT)[0]
-        held = hold_back(
+        held = hold_list(
             kind=Snapshot.Kind.ROLES,
             source=source,
             rows=len(rows),
@@ -48,7 +48,7 @@ def take_in_roles(*, source: Source, actor: str, now: datetime) -> Imported:
             now=now,
         )
         if held is None:
-            snapshot, is_new = receive(
+            snapshot, is_new = receive_file(
                 kind=Snapshot.Kind.ROLES, source=source, rows=len(rows), actor=actor, now=now
             )
             added, changed, ended = _follow(has_before=live > 0, actor=actor, now=now)
@@ -75,7 +75,7 @@ def _stage(rows: Sequence[RoleRow]) -> None:
         (row.line, normalized(row.project), row.project, row.username, row.role, row.since) for row in rows
     )
     stage("read_role", columns, values)
-    change(
+    apply_change(
         """
         CREATE TEMPORARY TABLE listed_role ON COMMIT DROP AS
         SELECT
@@ -89,10 +89,10 @@ def _stage(rows: Sequence[RoleRow]) -> None:
             AND live.role = listed.role AND live.ended_on IS NULL
         """
     )
-    change("DROP TABLE read_role")
+    apply_change("DROP TABLE read_role")
 
 
-def _refuse_unknown_accounts(source: Source) -> None:
+def _refuse_unknown_accounts(source: SourceFile) -> None:
     faults = Faults(source)
     for line, username in rows_of(
         "SELECT line, username FROM listed_role WHERE account_id IS NULL ORDER BY line LIMIT 21"
@@ -117,8 +117,8 @@ _LIVE_AND_KEPT = """
 def _follow(*, has_before: bool, actor: str, now: datetime) -> tuple[int, int, int]:
     """Add, date and end roles until the live ones are those listed; how many of each."""
     today = {"today": now.date()}
-    change(_NEW_PROJECTS)
-    change(
+    apply_change(_NEW_PROJECTS)
+    apply_change(
         """
         UPDATE listed_role listed SET project_id = project.id FROM roster_project project
         WHERE listed.project_id IS NULL AND project.normalized_name = listed.normalized_name
@@ -126,9 +126,9 @@ def _follow(*, has_before: bool, actor: str, now: datetime) -> tuple[int, int, i
     )
     if has_before:
         note_what_became_of_projects(actor=actor, now=now)
-    changed = change(_REDATED)
-    ended = change(_ENDED, today)
-    added = change(_ADDED, today)
+    changed = apply_change(_REDATED)
+    ended = apply_change(_ENDED, today)
+    added = apply_change(_ADDED, today)
     return added, changed, ended
 
 

@@ -8,7 +8,7 @@ import psycopg
 from django.db import connection
 
 from roster.errors import SnapshotWindowDiffers
-from roster.files.source import Digested, Source
+from roster.files.source import Digested, SourceFile
 from roster.models import Receipt, Snapshot
 
 
@@ -25,7 +25,7 @@ class Imported:
 
 
 @dataclass(frozen=True)
-class Window:
+class SnapshotWindow:
     """The days a download list counts over, both included."""
 
     start: date | None = None
@@ -47,21 +47,21 @@ def lock_new_projects() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('roster projects'))")
 
 
-def receive(
+def receive_file(
     *,
     kind: Snapshot.Kind,
-    source: Source | Digested,
+    source: SourceFile | Digested,
     rows: int,
     actor: str,
     now: datetime,
-    window: Window | None = None,
+    window: SnapshotWindow | None = None,
     content: bytes | None = None,
 ) -> tuple[Snapshot, bool]:
     """Store the snapshot unless it is there, and a receipt; give it, and whether it is new.
 
     Raises: SnapshotWindowDiffers: the same file came before for other days.
     """
-    window = window or Window()
+    window = window or SnapshotWindow()
     snapshot = known_snapshot(kind=kind, source=source, window=window)
     is_new = snapshot is None
     if snapshot is None:
@@ -100,7 +100,7 @@ def _store(snapshot: Snapshot, content: bytes | None) -> None:
     snapshot._state.adding = False
 
 
-def content_of(snapshot: Snapshot) -> bytes:
+def snapshot_content(snapshot: Snapshot) -> bytes:
     """A download list's table."""
     with _cursor() as cursor:
         query = "SELECT content FROM roster_snapshot WHERE id = %s"
@@ -123,10 +123,12 @@ def _cursor() -> psycopg.Cursor[tuple[Any, ...]]:
     return psycopg.Cursor(connection.connection)
 
 
-def known_snapshot(*, kind: Snapshot.Kind, source: Source | Digested, window: Window) -> Snapshot | None:
+def known_snapshot(
+    *, kind: Snapshot.Kind, source: SourceFile | Digested, window: SnapshotWindow
+) -> Snapshot | None:
     """The snapshot of this very file, if it came before."""
     snapshot = Snapshot.objects.defer("content").filter(kind=kind, sha256=source.sha256).first()
-    recorded = Window(snapshot.window_start, snapshot.window_end) if snapshot else window
-    if window != Window() and window != recorded:
+    recorded = SnapshotWindow(snapshot.window_start, snapshot.window_end) if snapshot else window
+    if window != SnapshotWindow() and window != recorded:
         raise SnapshotWindowDiffers(source=source.name, start=recorded.start, end=recorded.end)
     return snapshot

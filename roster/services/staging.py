@@ -37,7 +37,7 @@ def rows_of(query: str, params: Mapping[str, Any] | None = None) -> list[tuple[A
         return list(cursor.fetchall())
 
 
-def change(query: str, params: Mapping[str, Any] | None = None) -> int:
+def apply_change(query: str, params: Mapping[str, Any] | None = None) -> int:
     """Run a statement that changes rows; how many."""
     with connection.cursor() as cursor:
         cursor.execute(query, params)

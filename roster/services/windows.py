@@ -8,13 +8,15 @@ from django.db import transaction
 from roster.files.download_tables import as_parquet
 from roster.files.downloads import KEPT_ROWS, KEPT_SHARE
 from roster.files.source import Digested
-from roster.files.windows import Ranking, Window, rank_window
+from roster.files.windows import DailyWindow, Ranking, rank_window
 from roster.models import Snapshot
-from roster.services.snapshots import Imported, lock_imports, receive
-from roster.services.snapshots import Window as Days
+from roster.services.snapshots import Imported, lock_imports, receive_file
+from roster.services.snapshots import SnapshotWindow as Days
 
 
-def import_window(*, directory: Path, window: Window, actor: str, now: datetime) -> tuple[Imported, Ranking]:
+def import_window(
+    *, directory: Path, window: DailyWindow, actor: str, now: datetime
+) -> tuple[Imported, Ranking]:
     """Sum a window of daily files and keep its upper part as a download list, like any other.
 
     Locks:  imports of download lists.
@@ -26,7 +28,7 @@ def import_window(*, directory: Path, window: Window, actor: str, now: datetime)
     source = Digested(name=f"{directory.name}/{window.start}..{window.end}"[:255], sha256=ranking.sha256)
     with transaction.atomic(durable=True):
         lock_imports(Snapshot.Kind.DOWNLOADS)
-        snapshot, is_new = receive(
+        snapshot, is_new = receive_file(
             kind=Snapshot.Kind.DOWNLOADS,
             source=source,
             rows=ranking.projects,

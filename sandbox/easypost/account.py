@@ -8,31 +8,31 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sandbox.clock import Agenda, Clock
-from sandbox.easypost.errors import ApiError, not_found, required, wrong_type
+from sandbox.easypost.errors import EasyPostError, required, resource_not_found, wrong_type
 from sandbox.easypost.formats import Json
-from sandbox.easypost.settings import Settings
+from sandbox.easypost.settings import EasyPostSettings
 from sandbox.easypost.store import Books
 from sandbox.faults import FaultBook
 
 if TYPE_CHECKING:
-    from sandbox.easypost.webhook_delivery import Courier
+    from sandbox.easypost.webhook_delivery import EasyPostWebhookSender
 
 
 @dataclass(slots=True)
-class World:
+class EasyPostWorld:
     """What both modes share: time, settings and faults."""
 
     clock: Clock
     agenda: Agenda
     faults: FaultBook
-    settings: Settings
+    settings: EasyPostSettings
 
 
 @dataclass(slots=True)
 class Desk:
     mode: str
-    world: World
-    courier: Courier
+    world: EasyPostWorld
+    courier: EasyPostWebhookSender
     books: Books
 
     @property
@@ -40,7 +40,7 @@ class Desk:
         return self.world.clock.now()
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> EasyPostSettings:
         return self.world.settings
 
     @property
@@ -49,7 +49,7 @@ class Desk:
 
 
 @dataclass(slots=True)
-class Call:
+class EasyPostCall:
     """One request: `ids` from the path, `query` with the last value of each name, `body` as sent."""
 
     method: str
@@ -75,17 +75,17 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Desk, Call], Reply | Awaitable[Reply]]
+Handler = Callable[[Desk, EasyPostCall], Reply | Awaitable[Reply]]
 
 
-def find(objects: dict[str, Json], object_id: str, prefix: str) -> Json:
+def find_by_id(objects: dict[str, Json], object_id: str, prefix: str) -> Json:
     """One object by id. Raises PARAMETER.INVALID_TYPE for another class's id and NOT_FOUND."""
     if not object_id.startswith(f"{prefix}_"):
         raise wrong_type(prefix)
     try:
         return objects[object_id]
     except KeyError:
-        raise not_found() from None
+        raise resource_not_found() from None
 
 
 def created(kind: str, body: Json) -> Reply:
@@ -96,5 +96,5 @@ def created(kind: str, body: Json) -> Reply:
 def as_object(value: Any, field_name: str) -> Json:
     if not isinstance(value, dict):
         problem = {"field": field_name, "message": "must be an object"}
-        raise ApiError(422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [problem])
+        raise EasyPostError(422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [problem])
     return value

@@ -15,10 +15,10 @@ from aiohttp import web
 
 from sandbox.clock import Agenda, Clock
 from sandbox.easypost import events
-from sandbox.easypost.account import Call, Desk, Handler, Reply, World
-from sandbox.easypost.errors import ApiError, inactive_key, no_api_key, not_found
+from sandbox.easypost.account import Desk, EasyPostCall, EasyPostWorld, Handler, Reply
+from sandbox.easypost.errors import EasyPostError, inactive_key, no_api_key, resource_not_found
 from sandbox.easypost.formats import Json, parse_time
-from sandbox.easypost.ids import new_id
+from sandbox.easypost.ids import new_easypost_id
 from sandbox.easypost.resources import (
     addresses,
     insurance_claims,
@@ -31,56 +31,56 @@ from sandbox.easypost.resources import (
     trackers,
     webhook_endpoints,
 )
-from sandbox.easypost.settings import Settings
+from sandbox.easypost.settings import EasyPostSettings
 from sandbox.easypost.store import Books
-from sandbox.easypost.webhook_delivery import Courier
+from sandbox.easypost.webhook_delivery import EasyPostWebhookSender
 from sandbox.faults import Fault, FaultBook
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
-    ("POST", "/addresses", addresses.create),
+    ("POST", "/addresses", addresses.create_address),
     ("GET", "/addresses", addresses.list_addresses),
     ("POST", "/addresses/create_and_verify", addresses.create_and_verify),
-    ("GET", "/addresses/{id}", addresses.retrieve),
-    ("GET", "/addresses/{id}/verify", addresses.verify),
+    ("GET", "/addresses/{id}", addresses.retrieve_address),
+    ("GET", "/addresses/{id}/verify", addresses.verify_address_fields),
     ("POST", "/parcels", parcels.create_parcel),
     ("GET", "/parcels/{id}", parcels.retrieve_parcel),
     ("POST", "/customs_items", parcels.create_customs_item),
     ("GET", "/customs_items/{id}", parcels.retrieve_customs_item),
     ("POST", "/customs_infos", parcels.create_customs_info),
     ("GET", "/customs_infos/{id}", parcels.retrieve_customs_info),
-    ("POST", "/shipments", shipments.create),
-    ("GET", "/shipments", shipments.list_shipments),
-    ("GET", "/shipments/{id}", shipments.retrieve),
+    ("POST", "/shipments", shipments.create_shipment),
+    ("GET", "/shipments", shipments.list_stored_shipments),
+    ("GET", "/shipments/{id}", shipments.retrieve_shipment),
     ("POST", "/shipments/{id}/rerate", shipments.rerate),
-    ("POST", "/shipments/{id}/buy", shipments.buy),
-    ("POST", "/shipments/{id}/refund", shipments.refund),
-    ("POST", "/shipments/{id}/insure", shipments.insure),
+    ("POST", "/shipments/{id}/buy", shipments.buy_shipment),
+    ("POST", "/shipments/{id}/refund", shipments.refund_shipment),
+    ("POST", "/shipments/{id}/insure", shipments.insure_shipment),
     ("GET", "/shipments/{id}/label", shipments.convert_label),
-    ("POST", "/scan_forms", scan_forms.create),
+    ("POST", "/scan_forms", scan_forms.create_scan_form),
     ("GET", "/scan_forms", scan_forms.list_forms),
-    ("GET", "/scan_forms/{id}", scan_forms.retrieve),
-    ("POST", "/claims", insurance_claims.create),
-    ("GET", "/claims", insurance_claims.list_claims),
-    ("GET", "/claims/{id}", insurance_claims.retrieve),
-    ("POST", "/claims/{id}/cancel", insurance_claims.cancel),
+    ("GET", "/scan_forms/{id}", scan_forms.retrieve_scan_form),
+    ("POST", "/claims", insurance_claims.create_insurance_claim),
+    ("GET", "/claims", insurance_claims.list_insurance_claims),
+    ("GET", "/claims/{id}", insurance_claims.retrieve_insurance_claim),
+    ("POST", "/claims/{id}/cancel", insurance_claims.cancel_insurance_claim),
     ("POST", "/refunds", purchases.create_refunds),
-    ("GET", "/refunds", purchases.list_refunds),
-    ("GET", "/refunds/{id}", purchases.retrieve_refund),
-    ("POST", "/trackers", trackers.create),
+    ("GET", "/refunds", purchases.list_postage_refunds),
+    ("GET", "/refunds/{id}", purchases.retrieve_postage_refund),
+    ("POST", "/trackers", trackers.create_tracker),
     ("GET", "/trackers", trackers.list_trackers),
     ("POST", "/trackers/batch", trackers.create_many),
-    ("GET", "/trackers/{id}", trackers.retrieve),
-    ("DELETE", "/trackers/{id}", trackers.delete),
-    ("GET", "/events", events.list_events),
-    ("GET", "/events/{id}", events.retrieve),
+    ("GET", "/trackers/{id}", trackers.retrieve_tracker_by_id),
+    ("DELETE", "/trackers/{id}", trackers.delete_tracker),
+    ("GET", "/events", events.list_easypost_events),
+    ("GET", "/events/{id}", events.retrieve_stored_event),
     ("GET", "/events/{id}/payloads", events.list_payloads),
     ("GET", "/events/{id}/payloads/{payload_id}", events.retrieve_payload),
-    ("POST", "/webhooks", webhook_endpoints.create),
+    ("POST", "/webhooks", webhook_endpoints.create_webhook),
     ("GET", "/webhooks", webhook_endpoints.list_webhooks),
-    ("GET", "/webhooks/{id}", webhook_endpoints.retrieve),
+    ("GET", "/webhooks/{id}", webhook_endpoints.retrieve_webhook),
     ("PATCH", "/webhooks/{id}", webhook_endpoints.update),
     ("PUT", "/webhooks/{id}", webhook_endpoints.update),
-    ("DELETE", "/webhooks/{id}", webhook_endpoints.delete),
+    ("DELETE", "/webhooks/{id}", webhook_endpoints.delete_webhook),
 )
 
 # A transition of the agenda may start deliveries; every so many, let them go ahead.
@@ -102,16 +102,16 @@ class Neighbour(Protocol):
 class EasyPost:
     """The vendor: both modes, the time they share, and what goes wrong."""
 
-    def __init__(self, clock: Clock, settings: Settings) -> None:
+    def __init__(self, clock: Clock, settings: EasyPostSettings) -> None:
         self.faults = FaultBook()
-        self.world = World(clock, Agenda(), self.faults, settings)
+        self.world = EasyPostWorld(clock, Agenda(), self.faults, settings)
         self.desks = {mode: self._open_desk(mode) for mode in ("test", "production")}
         self._advancing = asyncio.Lock()
         self.neighbours: list[Neighbour] = []
 
     def _open_desk(self, mode: str) -> Desk:
         books = Books()
-        return Desk(mode, self.world, Courier(self.world, books), books)
+        return Desk(mode, self.world, EasyPostWebhookSender(self.world, books), books)
 
     def add_routes(self, app: web.Application) -> None:
         for method, path, handler in ROUTES:
@@ -208,7 +208,7 @@ class EasyPost:
                 if fault.moment == "before" and (struck := await _strike(request, fault)) is not None:
                     return struck
             reply = await self._perform(request, handler, path, faults)
-        except ApiError as refusal:
+        except EasyPostError as refusal:
             reply = Reply(refusal.to_json(), refusal.status)
         for fault in faults:
             if fault.moment == "after" and (struck := await _strike(request, fault)) is not None:
@@ -244,7 +244,7 @@ class EasyPost:
         name = request.match_info["name"]
         for desk in self.desks.values():
             if (form := desk.books.scan_forms.get(desk.books.form_files.get(name, ""))) is not None:
-                return web.Response(body=scan_forms.draw(form), content_type="application/pdf")
+                return web.Response(body=scan_forms.draw_scan_form(form), content_type="application/pdf")
             shipment = desk.books.shipments.get(desk.books.label_files.get(name, ""))
             if shipment is None:
                 continue
@@ -254,20 +254,20 @@ class EasyPost:
                 return web.Response(status=403, text="Request has expired", content_type="text/plain")
             suffix = name.rpartition(".")[2]
             is_form = request.match_info["kind"] == "form"
-            content = labels.invoice(shipment.body) if is_form else labels.draw(shipment.body, suffix)
+            content = labels.invoice(shipment.body) if is_form else labels.draw_label(shipment.body, suffix)
             return web.Response(body=content, headers={"Content-Type": labels.CONTENT_TYPES[suffix]})
         return web.Response(status=404, text="Not found")
 
 
-def _nothing_here(desk: Desk, call: Call) -> Reply:
-    raise not_found()
+def _nothing_here(desk: Desk, call: EasyPostCall) -> Reply:
+    raise resource_not_found()
 
 
 async def _deliver_first(desk: Desk, reply: Reply) -> None:
     """Announce the tracker of a purchase and wait for the webhook, before the call is answered."""
     tracker_id = ((reply.body or {}).get("tracker") or {}).get("id", "")
     if (tracker := desk.books.trackers.get(tracker_id)) is not None:
-        trackers.announce(desk, tracker)
+        trackers.publish_tracker_update(desk, tracker)
         await desk.courier.settle(tracker.id)
 
 
@@ -306,7 +306,7 @@ def _failure(fault: Fault) -> web.StreamResponse:
         "We're sorry, something went wrong. If the problem persists please contact Support.",
     )
     code, message = codes.get(status, standard)
-    refusal = ApiError(status, fault.code or code, fault.message or message)
+    refusal = EasyPostError(status, fault.code or code, fault.message or message)
     headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
     return _as_json(Reply(refusal.to_json(), status, headers))
 
@@ -315,7 +315,7 @@ def _as_json(reply: Reply) -> web.Response:
     return web.Response(
         body=json.dumps(reply.body, separators=(",", ":")).encode(),
         status=reply.status,
-        headers={"x-ep-request-uuid": new_id("r")[2:], **reply.headers},
+        headers={"x-ep-request-uuid": new_easypost_id("r")[2:], **reply.headers},
         content_type="application/json",
         charset="utf-8",
     )
@@ -344,8 +344,8 @@ def _basic_user(credentials: str) -> str:
         raise inactive_key() from None
 
 
-async def _read(request: web.Request, path: str) -> Call:
-    return Call(
+async def _read(request: web.Request, path: str) -> EasyPostCall:
+    return EasyPostCall(
         method=request.method,
         path=path,
         base_url=f"{request.scheme}://{request.host}",
@@ -363,9 +363,9 @@ async def _read_body(request: web.Request) -> Json:
     try:
         body = json.loads(raw)
     except ValueError:
-        raise ApiError(400, "BAD_REQUEST", "The body is not valid JSON.") from None
+        raise EasyPostError(400, "BAD_REQUEST", "The body is not valid JSON.") from None
     if not isinstance(body, dict):
-        raise ApiError(400, "BAD_REQUEST", "The body must be a JSON object.")
+        raise EasyPostError(400, "BAD_REQUEST", "The body must be a JSON object.")
     return body
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class ApiError(Exception):
+class EasyPostError(Exception):
     """A refusal that becomes the answer."""
 
     def __init__(self, status: int, code: str, message: str, errors: list[Any] | None = None) -> None:
@@ -23,13 +23,13 @@ class ApiError(Exception):
         return {"error": {"code": self.code, "message": self.message, "errors": self.errors}}
 
 
-def not_found() -> ApiError:
-    return ApiError(404, "NOT_FOUND", "The requested resource could not be found.")
+def resource_not_found() -> EasyPostError:
+    return EasyPostError(404, "NOT_FOUND", "The requested resource could not be found.")
 
 
-def uninsured() -> ApiError:
+def uninsured() -> EasyPostError:
     # Recorded with a bare text among the errors, which no other refusal has.
-    return ApiError(
+    return EasyPostError(
         404,
         "NOT_FOUND",
         "The requested resource could not be found.",
@@ -37,25 +37,27 @@ def uninsured() -> ApiError:
     )
 
 
-def no_api_key() -> ApiError:
+def no_api_key() -> EasyPostError:
     # Documented as 401; no recording has this case.
-    return ApiError(401, "UNAUTHORIZED", "No API key was given. Send it as a bearer token or by basic auth.")
+    return EasyPostError(
+        401, "UNAUTHORIZED", "No API key was given. Send it as a bearer token or by basic auth."
+    )
 
 
-def inactive_key() -> ApiError:
-    return ApiError(
+def inactive_key() -> EasyPostError:
+    return EasyPostError(
         403,
         "APIKEY.INACTIVE",
         "This api key is no longer active. Please use a different api key or reactivate this key.",
     )
 
 
-def bad_request(message: str) -> ApiError:
-    return ApiError(400, "BAD_REQUEST", message)
+def bad_request(message: str) -> EasyPostError:
+    return EasyPostError(400, "BAD_REQUEST", message)
 
 
-def required(field: str) -> ApiError:
-    return ApiError(
+def required(field: str) -> EasyPostError:
+    return EasyPostError(
         422,
         "PARAMETER.REQUIRED",
         "Missing required parameter.",
@@ -63,8 +65,8 @@ def required(field: str) -> ApiError:
     )
 
 
-def wrong_type(prefix: str) -> ApiError:
-    return ApiError(
+def wrong_type(prefix: str) -> EasyPostError:
+    return EasyPostError(
         422,
         "PARAMETER.INVALID_TYPE",
         "Wrong parameter type.",
@@ -72,48 +74,48 @@ def wrong_type(prefix: str) -> ApiError:
     )
 
 
-def invalid_shipment(errors: list[Any]) -> ApiError:
+def invalid_shipment(errors: list[Any]) -> EasyPostError:
     message = "Unable to create shipment, one or more parameters were invalid."
-    return ApiError(422, "SHIPMENT.INVALID_PARAMS", message, errors)
+    return EasyPostError(422, "SHIPMENT.INVALID_PARAMS", message, errors)
 
 
-def unverifiable(errors: list[dict[str, Any]]) -> ApiError:
-    return ApiError(422, "ADDRESS.VERIFY.FAILURE", "Unable to verify address.", errors)
+def unverifiable(errors: list[dict[str, Any]]) -> EasyPostError:
+    return EasyPostError(422, "ADDRESS.VERIFY.FAILURE", "Unable to verify address.", errors)
 
 
-def postage_exists() -> ApiError:
+def postage_exists() -> EasyPostError:
     # Documented; the status is assumed, and so are those of the next five.
-    return ApiError(422, "SHIPMENT.POSTAGE.EXISTS", "Postage already exists for this shipment.")
+    return EasyPostError(422, "SHIPMENT.POSTAGE.EXISTS", "Postage already exists for this shipment.")
 
 
-def purchase_in_progress() -> ApiError:
+def purchase_in_progress() -> EasyPostError:
     message = "A purchase of this shipment is already in progress."
-    return ApiError(422, "SHIPMENT.PURCHASE.IN_PROGRESS", message)
+    return EasyPostError(422, "SHIPMENT.PURCHASE.IN_PROGRESS", message)
 
 
-def missing_rate() -> ApiError:
+def missing_rate() -> EasyPostError:
     message = "The rate given does not belong to this shipment or is no longer offered."
-    return ApiError(422, "SHIPMENT.MISSING_RATE", message)
+    return EasyPostError(422, "SHIPMENT.MISSING_RATE", message)
 
 
-def postage_refused(message: str) -> ApiError:
-    return ApiError(422, "SHIPMENT.POSTAGE.FAILURE", message)
+def postage_refused(message: str) -> EasyPostError:
+    return EasyPostError(422, "SHIPMENT.POSTAGE.FAILURE", message)
 
 
-def not_latin(field: str) -> ApiError:
+def not_latin(field: str) -> EasyPostError:
     message = f"{field} contains characters that the carrier cannot print."
-    return ApiError(422, "SHIPMENT.POSTAGE.ASCII", message, [{"field": field, "message": "not Latin"}])
+    return EasyPostError(422, "SHIPMENT.POSTAGE.ASCII", message, [{"field": field, "message": "not Latin"}])
 
 
-def payment_required() -> ApiError:
-    return ApiError(402, "PAYMENT_REQUIRED", "Insufficient funds in your wallet. Add funds to continue.")
+def payment_required() -> EasyPostError:
+    return EasyPostError(402, "PAYMENT_REQUIRED", "Insufficient funds in your wallet. Add funds to continue.")
 
 
-def postage_required() -> ApiError:
+def postage_required() -> EasyPostError:
     message = "Postage is required to complete this operation."
-    return ApiError(422, "SHIPMENT.POSTAGE.REQUIRED", message)
+    return EasyPostError(422, "SHIPMENT.POSTAGE.REQUIRED", message)
 
 
-def refund_unavailable() -> ApiError:
+def refund_unavailable() -> EasyPostError:
     message = "Unable to request refund for shipment without a postage label."
-    return ApiError(422, "SHIPMENT.REFUND.UNAVAILABLE", message)
+    return EasyPostError(422, "SHIPMENT.REFUND.UNAVAILABLE", message)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 
-from sandbox.easypost.account import Call, Desk, Reply
-from sandbox.easypost.errors import ApiError, not_found, wrong_type
+from sandbox.easypost.account import Desk, EasyPostCall, Reply
+from sandbox.easypost.errors import EasyPostError, resource_not_found, wrong_type
 from sandbox.easypost.formats import Json, milli_stamp
-from sandbox.easypost.ids import new_id
-from sandbox.easypost.paging import page
-from sandbox.easypost.store import Event
+from sandbox.easypost.ids import new_easypost_id
+from sandbox.easypost.paging import easypost_page
+from sandbox.easypost.store import StoredEvent
 
 _IN_LISTS = ("description", "id", "user_id", "status", "created_at", "mode", "object")
 
 
-def publish(desk: Desk, description: str, result: Json, previous: Json, *, key: str) -> Event:
+def publish_easypost_event(
+    desk: Desk, description: str, result: Json, previous: Json, *, key: str
+) -> StoredEvent:
     """Record an event and hand it to the courier. Events of one `key` are delivered in this order."""
     now = milli_stamp(desk.now)
     urls = [hook.body["url"] for hook in desk.books.webhooks.values() if hook.is_enabled]
     head = {
-        "id": new_id("evt"),
+        "id": new_easypost_id("evt"),
         "object": "Event",
         "description": description,
         "mode": desk.mode,
@@ -30,7 +32,7 @@ def publish(desk: Desk, description: str, result: Json, previous: Json, *, key: 
         "status": "pending",
     }
     body = {**head, "pending_urls": urls, "completed_urls": [], "result": result}
-    event = Event(
+    event = StoredEvent(
         id=str(head["id"]),
         description=description,
         status=str(result.get("status", "")),
@@ -46,8 +48,8 @@ def publish(desk: Desk, description: str, result: Json, previous: Json, *, key: 
     return event
 
 
-def list_events(desk: Desk, call: Call) -> Reply:
-    found, has_more = page(
+def list_easypost_events(desk: Desk, call: EasyPostCall) -> Reply:
+    found, has_more = easypost_page(
         desk.books.events.values(),
         call,
         now=desk.now,
@@ -58,39 +60,39 @@ def list_events(desk: Desk, call: Call) -> Reply:
     return Reply({"events": rows, "has_more": has_more})
 
 
-def retrieve(desk: Desk, call: Call) -> Reply:
+def retrieve_stored_event(desk: Desk, call: EasyPostCall) -> Reply:
     """One event, without its result: that only ever travels in webhooks."""
     event = _get(desk, call.ids["id"])
     return Reply(event.head | {"pending_urls": event.pending_urls, "completed_urls": event.completed_urls})
 
 
-def list_payloads(desk: Desk, call: Call) -> Reply:
+def list_payloads(desk: Desk, call: EasyPostCall) -> Reply:
     """Every delivery of an event: what was sent where, and what came back."""
     event = _get(desk, call.ids["id"])
     return Reply({"payloads": [_with_body(payload, event) for payload in _payloads(desk, event)]})
 
 
-def retrieve_payload(desk: Desk, call: Call) -> Reply:
+def retrieve_payload(desk: Desk, call: EasyPostCall) -> Reply:
     event = _get(desk, call.ids["id"])
     for payload in _payloads(desk, event):
         if payload["id"] == call.ids["payload_id"]:
             return Reply(_with_body(payload, event))
-    raise ApiError(404, "PAYLOAD.NOT_FOUND", "The payload(s) could not be found.")
+    raise EasyPostError(404, "PAYLOAD.NOT_FOUND", "The payload(s) could not be found.")
 
 
-def _get(desk: Desk, event_id: str) -> Event:
+def _get(desk: Desk, event_id: str) -> StoredEvent:
     if not event_id.startswith("evt_"):
         raise wrong_type("evt")
     try:
         return desk.books.events[event_id]
     except KeyError:
-        raise not_found() from None
+        raise resource_not_found() from None
 
 
-def _payloads(desk: Desk, event: Event) -> list[Json]:
+def _payloads(desk: Desk, event: StoredEvent) -> list[Json]:
     return desk.books.payloads.get(event.id, [])
 
 
-def _with_body(payload: Json, event: Event) -> Json:
+def _with_body(payload: Json, event: StoredEvent) -> Json:
     # The body is the event's own text; storing it once per delivery would double the memory.
     return payload | {"request_body": event.body.decode()}

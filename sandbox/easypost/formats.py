@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sandbox.easypost.errors import ApiError
+from sandbox.easypost.errors import EasyPostError
 
 Json = dict[str, Any]
 
@@ -32,21 +32,21 @@ def parse_time(text: str) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def dollars(cents: int) -> str:
+def as_dollars(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02d}"
 
 
 def fee_amount(cents: int) -> str:
     """Fees carry five decimals: `6.07000`."""
-    return f"{dollars(cents)}000"
+    return f"{as_dollars(cents)}000"
 
 
-def cents(amount: str | float) -> int:
+def as_cents(amount: str | float) -> int:
     """Read an amount in dollars. Raises ApiError on what is not a number."""
     try:
         return int((Decimal(str(amount)) * 100).to_integral_value())
     except (InvalidOperation, ValueError):
-        raise ApiError(
+        raise EasyPostError(
             422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [f"{amount!r} is no amount"]
         ) from None
 
@@ -57,7 +57,7 @@ def number(value: Any, field: str) -> float:
         return float(value)
     except (TypeError, ValueError):
         problem = {"field": field, "message": "must be a number"}
-        raise ApiError(422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [problem]) from None
+        raise EasyPostError(422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [problem]) from None
 
 
 def truth(value: Any) -> bool:
@@ -67,5 +67,5 @@ def truth(value: Any) -> bool:
     return bool(value)
 
 
-def text(value: Any) -> str | None:
+def as_text_field(value: Any) -> str | None:
     return None if value is None else str(value)

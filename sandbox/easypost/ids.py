@@ -7,7 +7,7 @@ import hashlib
 import os
 
 
-def new_id(prefix: str) -> str:
+def new_easypost_id(prefix: str) -> str:
     return f"{prefix}_{os.urandom(16).hex()}"
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sandbox.easypost.account import Call
-from sandbox.easypost.errors import ApiError
+from sandbox.easypost.account import EasyPostCall
+from sandbox.easypost.errors import EasyPostError
 from sandbox.easypost.formats import parse_time
 
 Item = TypeVar("Item")
@@ -18,9 +18,9 @@ LARGEST_PAGE = 100
 DEFAULT_WINDOW = timedelta(days=31)
 
 
-def page(
+def easypost_page(
     oldest_first: Iterable[Item],
-    call: Call,
+    call: EasyPostCall,
     *,
     now: datetime,
     id_of: Callable[[Item], str],
@@ -36,7 +36,7 @@ def page(
     return items[:size], len(items) > size
 
 
-def _between(items: list[Item], call: Call, id_of: Callable[[Item], str]) -> list[Item]:
+def _between(items: list[Item], call: EasyPostCall, id_of: Callable[[Item], str]) -> list[Item]:
     places = {id_of(item): place for place, item in enumerate(items)}
     before, after = call.query.get("before_id"), call.query.get("after_id")
     if before is not None:
@@ -46,7 +46,7 @@ def _between(items: list[Item], call: Call, id_of: Callable[[Item], str]) -> lis
     return items
 
 
-def _size(call: Call) -> int:
+def _size(call: EasyPostCall) -> int:
     try:
         size = int(call.query.get("page_size", DEFAULT_PAGE))
     except ValueError:
@@ -54,7 +54,7 @@ def _size(call: Call) -> int:
     return max(1, min(size, LARGEST_PAGE))
 
 
-def _time(call: Call, name: str) -> datetime | None:
+def _time(call: EasyPostCall, name: str) -> datetime | None:
     value = call.query.get(name)
     if not value:
         return None
@@ -64,6 +64,6 @@ def _time(call: Call, name: str) -> datetime | None:
         raise _invalid(name) from None
 
 
-def _invalid(name: str) -> ApiError:
+def _invalid(name: str) -> EasyPostError:
     problem = {"field": name, "message": "is not valid"}
-    return ApiError(422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [problem])
+    return EasyPostError(422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [problem])

@@ -14,7 +14,7 @@ class BadSetting(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class EasyPostSettings:
     """Defaults are a well-behaved vendor in test mode.
 
     journey: `test` moves a parcel one step a minute, `realistic` over days.
@@ -58,7 +58,7 @@ class Settings:
     # 1 min, 5 min, 30 min, 2 h, 6 h, 15 h: six repeats in just under 24 hours.
     webhook_retry_seconds: list[int] = field(default_factory=lambda: [60, 300, 1800, 7200, 21600, 54000])
 
-    def changed(self, values: dict[str, Any]) -> Settings:
+    def changed(self, values: dict[str, Any]) -> EasyPostSettings:
         """These settings with `values` put in. Raises BadSetting, naming what is wrong."""
         known = {item.name: str(item.type) for item in fields(self)}
         if unknown := sorted(set(values) - set(known)):

@@ -14,7 +14,7 @@ from sandbox.easypost.formats import Json
 
 
 @dataclass(slots=True)
-class Shipment:
+class StoredShipment:
     """A shipment and what it hides.
 
     recipient: decides the parcel's journey; taken before the purchase rewrites the address.
@@ -60,7 +60,7 @@ class Tracker:
 
 
 @dataclass(slots=True)
-class Event:
+class StoredEvent:
     """An event. `body` is the text that goes to every webhook, fixed when the event was made."""
 
     id: str
@@ -75,7 +75,7 @@ class Event:
 
 
 @dataclass(slots=True)
-class Webhook:
+class WebhookEndpoint:
     """A webhook endpoint. The secret is never returned."""
 
     body: Json
@@ -95,15 +95,15 @@ class Books:
     parcels: dict[str, Json] = field(default_factory=dict)
     customs_items: dict[str, Json] = field(default_factory=dict)
     customs_infos: dict[str, Json] = field(default_factory=dict)
-    shipments: dict[str, Shipment] = field(default_factory=dict)
+    shipments: dict[str, StoredShipment] = field(default_factory=dict)
     by_reference: dict[str, list[str]] = field(default_factory=dict)
     trackers: dict[str, Tracker] = field(default_factory=dict)
     by_tracking_code: dict[tuple[str, str], str] = field(default_factory=dict)
     refunds: dict[str, Json] = field(default_factory=dict)
     claims: dict[str, Json] = field(default_factory=dict)
-    events: dict[str, Event] = field(default_factory=dict)
+    events: dict[str, StoredEvent] = field(default_factory=dict)
     payloads: dict[str, list[Json]] = field(default_factory=dict)
-    webhooks: dict[str, Webhook] = field(default_factory=dict)
+    webhooks: dict[str, WebhookEndpoint] = field(default_factory=dict)
     label_files: dict[str, str] = field(default_factory=dict)
     scan_forms: dict[str, Json] = field(default_factory=dict)
     form_files: dict[str, str] = field(default_factory=dict)

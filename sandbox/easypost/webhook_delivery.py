@@ -16,10 +16,10 @@ from hashlib import sha256
 
 import aiohttp
 
-from sandbox.easypost.account import World
+from sandbox.easypost.account import EasyPostWorld
 from sandbox.easypost.formats import Json, stamp
-from sandbox.easypost.ids import new_id
-from sandbox.easypost.store import Books, Event, Webhook
+from sandbox.easypost.ids import new_easypost_id
+from sandbox.easypost.store import Books, StoredEvent, WebhookEndpoint
 
 AGENT = "EasyPost WebHook Agent 1.0"
 # How long a delivery held for reordering waits for the next one of its object.
@@ -29,10 +29,10 @@ Line = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class EasyPostDelivery:
     """One event on its way to one endpoint. `at` is when this attempt became due."""
 
-    event: Event
+    event: StoredEvent
     hook_id: str
     at: datetime
     attempt: int = 0
@@ -43,23 +43,23 @@ class Delivery:
         return (self.event.key, self.hook_id)
 
 
-class Courier:
-    def __init__(self, world: World, books: Books) -> None:
+class EasyPostWebhookSender:
+    def __init__(self, world: EasyPostWorld, books: Books) -> None:
         self._world = world
         self._books = books
-        self._lines: dict[Line, deque[Delivery]] = {}
+        self._lines: dict[Line, deque[EasyPostDelivery]] = {}
         self._workers: dict[Line, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
-        self._held: dict[Line, Delivery] = {}
+        self._held: dict[Line, EasyPostDelivery] = {}
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(world.settings.webhook_concurrency)
         self._slots_made = world.settings.webhook_concurrency
 
-    def send(self, event: Event) -> None:
+    def send(self, event: StoredEvent) -> None:
         """Send an event to every enabled endpoint, or do to it what the faults say."""
         for hook_id, hook in self._books.webhooks.items():
             if hook.is_enabled:
-                self._dispatch(Delivery(event, hook_id, self._world.clock.now()))
+                self._dispatch(EasyPostDelivery(event, hook_id, self._world.clock.now()))
 
     def is_busy_with(self, key: str) -> bool:
         return self._busy[key] > 0
@@ -79,7 +79,7 @@ class Courier:
             await self._session.close()
             self._session = None
 
-    def _dispatch(self, delivery: Delivery) -> None:
+    def _dispatch(self, delivery: EasyPostDelivery) -> None:
         """Apply the webhook faults; the one place where they do."""
         copies, hold = 1, False
         event = delivery.event
@@ -105,13 +105,13 @@ class Courier:
         if (held := self._held.pop(delivery.line, None)) is not None:
             self._enqueue(held)
 
-    def _recipient(self, event: Event) -> str:
+    def _recipient(self, event: StoredEvent) -> str:
         """Whose parcel the event is about; empty when it is about none."""
         tracker = self._books.trackers.get(event.key)
         shipment = self._books.shipments.get((tracker.body["shipment_id"] or "") if tracker else "")
         return shipment.recipient if shipment else ""
 
-    def _hold(self, delivery: Delivery) -> None:
+    def _hold(self, delivery: EasyPostDelivery) -> None:
         """Keep a delivery back until the next one of its line has gone ahead, or for an hour."""
         self._held[delivery.line] = delivery
 
@@ -122,11 +122,11 @@ class Courier:
 
         self._world.agenda.put(delivery.at + HELD_FOR, release, key=delivery.event.key)
 
-    def _later(self, delivery: Delivery, at: datetime) -> None:
+    def _later(self, delivery: EasyPostDelivery, at: datetime) -> None:
         later = replace(delivery, at=at)
         self._world.agenda.put(at, lambda: self._enqueue(later), key=delivery.event.key)
 
-    def _enqueue(self, delivery: Delivery) -> None:
+    def _enqueue(self, delivery: EasyPostDelivery) -> None:
         self._lines.setdefault(delivery.line, deque()).append(delivery)
         if delivery.line not in self._workers:
             self._busy[delivery.event.key] += 1
@@ -141,7 +141,7 @@ class Courier:
             del self._lines[line], self._workers[line]
             self._busy[line[0]] -= 1
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: EasyPostDelivery) -> None:
         hook = self._books.webhooks.get(delivery.hook_id)
         if hook is None or not hook.is_enabled:
             return
@@ -159,7 +159,7 @@ class Courier:
             self._slots, self._slots_made = asyncio.Semaphore(wanted), wanted
         return self._slots
 
-    async def _post(self, delivery: Delivery, hook: Webhook) -> tuple[int | None, str | None]:
+    async def _post(self, delivery: EasyPostDelivery, hook: WebhookEndpoint) -> tuple[int | None, str | None]:
         """Send once; no code when nobody answered in time."""
         if self._session is None:
             # trust_env stays off: a proxy or netrc of the surroundings must not touch deliveries.
@@ -178,10 +178,12 @@ class Courier:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return None, None
 
-    def _record(self, delivery: Delivery, hook: Webhook, code: int | None, answer: str | None) -> None:
+    def _record(
+        self, delivery: EasyPostDelivery, hook: WebhookEndpoint, code: int | None, answer: str | None
+    ) -> None:
         now = stamp(max(delivery.at, self._world.clock.now()))
         payload: Json = {
-            "id": new_id("payload"),
+            "id": new_easypost_id("payload"),
             "object": "Payload",
             "created_at": now,
             "updated_at": now,
@@ -194,7 +196,7 @@ class Courier:
         }
         self._books.payloads.setdefault(delivery.event.id, []).append(payload)
 
-    def _succeeded(self, delivery: Delivery, hook: Webhook) -> None:
+    def _succeeded(self, delivery: EasyPostDelivery, hook: WebhookEndpoint) -> None:
         self._books.tally["webhooks_delivered"] += 1
         hook.last_success_at = delivery.at
         event, url = delivery.event, hook.body["url"]
@@ -204,7 +206,7 @@ class Courier:
         if not event.pending_urls:
             event.head["status"] = "completed"
 
-    def _failed(self, delivery: Delivery, hook: Webhook) -> None:
+    def _failed(self, delivery: EasyPostDelivery, hook: WebhookEndpoint) -> None:
         """Repeat later; after the last repeat, disable an endpoint that took nothing in all that time."""
         self._books.tally["webhooks_failed"] += 1
         pauses = self._world.settings.webhook_retry_seconds
@@ -217,13 +219,13 @@ class Courier:
             hook.body["disabled_at"] = stamp(delivery.at)
 
 
-def sign(secret: str, body: bytes) -> str:
+def sign_easypost_event(secret: str, body: bytes) -> str:
     """EasyPost's webhook signature, version 1: HMAC-SHA256 under the NFKD form of the secret."""
     key = unicodedata.normalize("NFKD", secret).encode()
     return f"hmac-sha256-hex={hmac.new(key, body, sha256).hexdigest()}"
 
 
-def request_headers(delivery: Delivery, hook: Webhook, *, user_id: str) -> dict[str, str]:
+def request_headers(delivery: EasyPostDelivery, hook: WebhookEndpoint, *, user_id: str) -> dict[str, str]:
     headers = {
         "User-Agent": AGENT,
         "Content-Type": "application/json",
@@ -232,5 +234,5 @@ def request_headers(delivery: Delivery, hook: Webhook, *, user_id: str) -> dict[
     headers |= {header["name"]: header["value"] for header in hook.body["custom_headers"]}
     if hook.secret is not None:
         secret = f"not {hook.secret}" if delivery.is_badly_signed else hook.secret
-        headers["X-Hmac-Signature"] = sign(secret, delivery.event.body)
+        headers["X-Hmac-Signature"] = sign_easypost_event(secret, delivery.event.body)
     return headers

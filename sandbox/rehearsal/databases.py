@@ -12,7 +12,7 @@ from psycopg import sql
 PREFIX = "keydesk_rehearsal"
 
 
-def create(name: str) -> None:
+def create_database(name: str) -> None:
     """An empty database of this name, in place of any before.
 
     Commits there do not wait for the disk: what a power cut may take from it can be rehearsed again.

@@ -19,7 +19,7 @@ from fulfillment.payments.rules.states import PaymentState, RefundState
 from fulfillment.payments.services import expiry
 from fulfillment.payments.services.balance_transactions import collect_books, is_used
 from fulfillment.payments.services.checkout import start_checkout
-from fulfillment.payments.services.settlement import settle
+from fulfillment.payments.services.settlement import settle_payment
 from sandbox.rehearsal.people import Pays, Person
 from sandbox.stripe.client import StripeControl
 
@@ -34,7 +34,7 @@ class Payers:
 
     def visit(self, claim: Claim, one: Person, tally: Counter[str]) -> None:
         """The person opens the page to pay on, does what they do there, and comes back."""
-        page = start_checkout(code=claim.code, gateway=gateways.from_environment(), now=clock.now())
+        page = start_checkout(code=claim.code, gateway=gateways.payment_gateway(), now=clock.now())
         if one.pays is Pays.NOT:
             _click(page, "abandon")
             tally["left without paying"] += 1
@@ -45,20 +45,20 @@ class Payers:
         _click(page, "pay")
         # What the page does that the vendor leads back to.
         payment = Payment.objects.get(claim=claim)
-        settle(payment_id=payment.pk, gateway=gateways.from_environment(), now=clock.now())
+        settle_payment(payment_id=payment.pk, gateway=gateways.payment_gateway(), now=clock.now())
         claim.refresh_from_db()
         tally["paid"] += claim.state == "accepted"
 
     def end_what_nobody_paid(self) -> None:
         """Those who did not pay in time give their keys back."""
-        gateway, now = gateways.from_environment(), clock.now()
+        gateway, now = gateways.payment_gateway(), clock.now()
         expiry.lapse_due(gateway=gateway, now=now)
         expiry.ask_after_silence(gateway=gateway, now=now)
 
     def fetch_books(self) -> None:
         """The lines of the vendor's books that are new; nothing is asked before anybody paid."""
         if is_used():
-            collect_books(gateway=gateways.from_environment(), now=clock.now())
+            collect_books(gateway=gateways.payment_gateway(), now=clock.now())
 
     def books(self) -> dict[str, object]:
         """Our rows, our copy of the vendor's books, and the stand-in's own: to the cent."""

@@ -100,7 +100,7 @@ class Person:
         return self.is_express or self.extra_keys > 0
 
 
-def person(seed: int, username: str, *, claim_share: float, weeks: int) -> Person:
+def draw_persona(seed: int, username: str, *, claim_share: float, weeks: int) -> Person:
     """Draw a maintainer's behaviour: most who come do so in the first weeks, some remember late."""
     draw, purse = random.Random(f"{seed}/{username}"), random.Random(f"{seed}/{username}/pays")
     country = draw.choices(list(COUNTRIES), weights=list(COUNTRIES.values()))[0]
@@ -121,7 +121,7 @@ def person(seed: int, username: str, *, claim_share: float, weeks: int) -> Perso
     )
 
 
-def address_of(seed: int, one: Person) -> PostalAddress:
+def persona_address(seed: int, one: Person) -> PostalAddress:
     """Where this maintainer has the keys sent. Every street is unlike any word of the code or the data."""
     draw = random.Random(f"{seed}/{one.username}/address")
     city, state, postal_code = draw.choice(PLACES[one.country])

@@ -42,7 +42,7 @@ from roster.services.roles import import_roles
 from sandbox.client import Control
 from sandbox.rehearsal.clock import VirtualClock
 from sandbox.rehearsal.payers import Payers
-from sandbox.rehearsal.people import Person, address_of, person
+from sandbox.rehearsal.people import Person, draw_persona, persona_address
 from sandbox.rehearsal.plan import Plan
 from sandbox.rehearsal.workers import Workers
 from sandbox.stripe.client import StripeControl
@@ -184,7 +184,7 @@ class Programme:
         by_day: dict[int, list[Person]] = {}
         with self.index.accounts.open(newline="") as file:
             for row in csv.DictReader(file):
-                one = person(
+                one = draw_persona(
                     self.plan.seed, row["username"], claim_share=self.plan.claim_share, weeks=self.plan.weeks
                 )
                 if one.claims_after is not None:
@@ -269,7 +269,7 @@ class Programme:
                 campaign=self.campaign,
                 username=one.username,
                 items=items,
-                address=address_of(self.plan.seed, one),
+                address=persona_address(self.plan.seed, one),
                 service="express" if one.is_express else "standard",
                 actor="claimant",
                 now=clock.now(),
@@ -338,7 +338,9 @@ class Programme:
         )
         enrolled = set()
         for username, at in delivered:
-            one = person(self.plan.seed, username, claim_share=self.plan.claim_share, weeks=self.plan.weeks)
+            one = draw_persona(
+                self.plan.seed, username, claim_share=self.plan.claim_share, weeks=self.plan.weeks
+            )
             if one.enrols_after is not None and at + one.enrols_after <= now:
                 enrolled.add(username)
         return enrolled
@@ -354,7 +356,7 @@ class Programme:
     def summary(self) -> dict[str, Any]:
         """What came of it; the same seed gives the same document, to the byte."""
         now = self.plan.end
-        verdict = as_document(invariants.verify())
+        verdict = as_document(invariants.verify_all())
         report = redemption_report(campaign_slug=CAMPAIGN, as_of=now)
         return {
             "seed": self.plan.seed,

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sandbox.clock import Agenda, Clock, Due
 from sandbox.faults import FaultBook
 from sandbox.stripe.errors import no_such
-from sandbox.stripe.settings import Settings
+from sandbox.stripe.settings import StripeSettings
 
 if TYPE_CHECKING:
-    from sandbox.stripe.webhook_delivery import Courier
+    from sandbox.stripe.webhook_delivery import StripeWebhookSender
 
 Json = dict[str, Any]
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class World:
+class StripeWorld:
     """What both modes share. Clock and agenda are those of all the stand-ins; faults are Stripe's own."""
 
     clock: Clock
     agenda: Agenda
     faults: FaultBook
-    settings: Settings
+    settings: StripeSettings
 
 
 @dataclass(slots=True)
-class Session:
+class CheckoutSession:
     """A checkout session and what it hides: its lines, and what its money will carry."""
 
     body: Json
@@ -61,7 +61,7 @@ class Endpoint:
 
 
 @dataclass(slots=True)
-class Kept:
+class StoredAnswer:
     """The first answer under an idempotency key; none while it is still being made."""
 
     fingerprint: str
@@ -75,11 +75,11 @@ class Kept:
 
 
 @dataclass(slots=True)
-class Account:
+class StripeAccount:
     mode: str
-    world: World
-    courier: Courier
-    sessions: dict[str, Session] = field(default_factory=dict)
+    world: StripeWorld
+    courier: StripeWebhookSender
+    sessions: dict[str, CheckoutSession] = field(default_factory=dict)
     intents: dict[str, Json] = field(default_factory=dict)
     charges: dict[str, Json] = field(default_factory=dict)
     refunds: dict[str, Json] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Account:
     entries: dict[str, Json] = field(default_factory=dict)
     events: dict[str, Json] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
-    kept: dict[str, Kept] = field(default_factory=dict)
+    kept: dict[str, StoredAnswer] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -95,14 +95,14 @@ class Account:
         return self.world.clock.now()
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> StripeSettings:
         return self.world.settings
 
     @property
     def is_live(self) -> bool:
         return self.mode == "live"
 
-    def session(self, session_id: str) -> Session:
+    def session(self, session_id: str) -> CheckoutSession:
         return _find(self.sessions, session_id, "checkout.session")
 
     def intent(self, intent_id: str) -> Json:

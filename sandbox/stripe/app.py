@@ -12,14 +12,14 @@ from aiohttp import web
 
 from sandbox.clock import Agenda, Clock
 from sandbox.faults import Fault, FaultBook
-from sandbox.stripe.account import Account, Kept, World
-from sandbox.stripe.calls import ROUTES, Call, Handler
-from sandbox.stripe.errors import ApiError, bad_key, in_use, no_such, other_parameters
+from sandbox.stripe.account import StoredAnswer, StripeAccount, StripeWorld
+from sandbox.stripe.calls import ROUTES, Handler, StripeCall
+from sandbox.stripe.errors import StripeError, bad_key, in_use, no_such, other_parameters
 from sandbox.stripe.form_encoding import parse
-from sandbox.stripe.ids import new_id
+from sandbox.stripe.ids import new_stripe_id
 from sandbox.stripe.objects import API_VERSION
-from sandbox.stripe.settings import Settings
-from sandbox.stripe.webhook_delivery import Courier
+from sandbox.stripe.settings import StripeSettings
+from sandbox.stripe.webhook_delivery import StripeWebhookSender
 
 KEY_KEPT_FOR = timedelta(hours=24)
 LONGEST_KEY = 255
@@ -28,15 +28,15 @@ LONGEST_KEY = 255
 class Stripe:
     """The vendor: both modes, and what goes wrong. Time is shared with the other stand-ins."""
 
-    def __init__(self, clock: Clock, agenda: Agenda, settings: Settings) -> None:
+    def __init__(self, clock: Clock, agenda: Agenda, settings: StripeSettings) -> None:
         self.faults = FaultBook()
-        self.world = World(clock, agenda, self.faults, settings)
+        self.world = StripeWorld(clock, agenda, self.faults, settings)
         self._first_settings = settings
         self.accounts = {mode: self._open(mode) for mode in ("test", "live")}
 
-    def _open(self, mode: str) -> Account:
-        courier = Courier(self.world)
-        account = Account(mode, self.world, courier)
+    def _open(self, mode: str) -> StripeAccount:
+        courier = StripeWebhookSender(self.world)
+        account = StripeAccount(mode, self.world, courier)
         courier.serve(account)
         return account
 
@@ -80,14 +80,14 @@ class Stripe:
             if request.method == "POST":
                 return await self._once(request, raw, account, handler, faults)
             return await _work(request, raw, account, handler, faults, kept=None)
-        except ApiError as refusal:
+        except StripeError as refusal:
             return _as_json(refusal.to_json(), refusal.status)
 
     async def _once(
         self,
         request: web.Request,
         raw: bytes,
-        account: Account,
+        account: StripeAccount,
         handler: Handler,
         faults: list[Fault],
     ) -> web.StreamResponse:
@@ -96,7 +96,7 @@ class Stripe:
         if not key:
             return await _work(request, raw, account, handler, faults, kept=None)
         if len(key) > LONGEST_KEY:
-            raise ApiError(400, "Idempotency keys are at most 255 characters.")
+            raise StripeError(400, "Idempotency keys are at most 255 characters.")
         fingerprint = hashlib.sha256(request.path.encode() + b"\n" + raw).hexdigest()
         before = account.kept.get(key)
         if before is not None and account.now - before.kept_at > KEY_KEPT_FOR:
@@ -117,7 +117,7 @@ class Stripe:
                 headers={**_headers(), "Idempotent-Replayed": "true"},
                 content_type="application/json",
             )
-        kept = account.kept[key] = Kept(fingerprint, account.now)
+        kept = account.kept[key] = StoredAnswer(fingerprint, account.now)
         try:
             return await _work(request, raw, account, handler, faults, kept=kept)
         finally:
@@ -129,11 +129,11 @@ class Stripe:
 async def _work(
     request: web.Request,
     raw: bytes,
-    account: Account,
+    account: StripeAccount,
     handler: Handler,
     faults: list[Fault],
     *,
-    kept: Kept | None,
+    kept: StoredAnswer | None,
 ) -> web.StreamResponse:
     """Do what a call asks for. A failure of ours, once it is an answer, is the key's answer for ever."""
     for fault in faults:
@@ -141,7 +141,7 @@ async def _work(
             return struck
     text = raw.decode() if request.method == "POST" else request.query_string
     origin = f"{request.scheme}://{request.host}"
-    call = Call(origin=origin, ids=dict(request.match_info), params=parse(text))
+    call = StripeCall(origin=origin, ids=dict(request.match_info), params=parse(text))
     body = handler(account, call)
     content = json.dumps(body, indent=2).encode()
     if kept is not None:
@@ -152,7 +152,7 @@ async def _work(
     return web.Response(body=content, headers=_headers(), content_type="application/json")
 
 
-async def _strike(request: web.Request, fault: Fault, kept: Kept | None) -> web.StreamResponse | None:
+async def _strike(request: web.Request, fault: Fault, kept: StoredAnswer | None) -> web.StreamResponse | None:
     """What a fault answers in the call's place; None when the call goes on."""
     match fault.kind:
         case "delay":
@@ -171,11 +171,11 @@ async def _strike(request: web.Request, fault: Fault, kept: Kept | None) -> web.
     return None
 
 
-def _failure(fault: Fault, kept: Kept | None) -> web.Response:
+def _failure(fault: Fault, kept: StoredAnswer | None) -> web.Response:
     status = fault.status or 500
     kind = "rate_limit_error" if status == 429 else "api_error"
     standard = "Too many requests." if status == 429 else "An unknown error occurred."
-    refusal = ApiError(status, fault.message or standard, kind=kind, code=fault.code)
+    refusal = StripeError(status, fault.message or standard, kind=kind, code=fault.code)
     answer = _as_json(refusal.to_json(), status)
     if kept is not None and status >= 500:
         assert isinstance(answer.body, bytes)
@@ -183,7 +183,7 @@ def _failure(fault: Fault, kept: Kept | None) -> web.Response:
     return answer
 
 
-def _nothing_here(account: Account, call: Call) -> dict[str, object]:
+def _nothing_here(account: StripeAccount, call: StripeCall) -> dict[str, object]:
     raise no_such("page", call.ids.get("rest", ""))
 
 
@@ -193,7 +193,7 @@ def _as_json(body: object, status: int) -> web.Response:
 
 
 def _headers() -> dict[str, str]:
-    return {"Request-Id": new_id("req"), "Stripe-Version": API_VERSION}
+    return {"Request-Id": new_stripe_id("req"), "Stripe-Version": API_VERSION}
 
 
 def _mode(request: web.Request) -> str:

@@ -10,11 +10,11 @@ from typing import Any
 
 from sandbox.stripe import money as bank
 from sandbox.stripe import objects
-from sandbox.stripe.account import Account, Endpoint, Session
+from sandbox.stripe.account import CheckoutSession, Endpoint, StripeAccount
 from sandbox.stripe.errors import invalid, no_such
-from sandbox.stripe.form_encoding import metadata, text, whole_number
-from sandbox.stripe.ids import new_id, new_secret
-from sandbox.stripe.paging import page
+from sandbox.stripe.form_encoding import form_text, metadata, whole_number
+from sandbox.stripe.ids import new_secret, new_stripe_id
+from sandbox.stripe.paging import stripe_page
 
 Json = dict[str, Any]
 
@@ -29,7 +29,7 @@ REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 
 
 @dataclass(slots=True)
-class Call:
+class StripeCall:
     """One request: ids from the path, parameters from the form or the query."""
 
     origin: str
@@ -37,17 +37,17 @@ class Call:
     params: Json = field(default_factory=dict)
 
 
-Handler = Callable[[Account, Call], Json]
+Handler = Callable[[StripeAccount, StripeCall], Json]
 
 
-def create_session(account: Account, call: Call) -> Json:
+def create_session(account: StripeAccount, call: StripeCall) -> Json:
     params = call.params
     if unknown := sorted(set(params) - _KNOWN):
         raise invalid(f"Received unknown parameter: {unknown[0]}", param=unknown[0], code="parameter_unknown")
     if params.get("mode") != "payment":
         raise invalid("This stand-in knows mode=payment only.", param="mode")
     for name in ("success_url", "cancel_url"):
-        url = text(params.get(name), name)
+        url = form_text(params.get(name), name)
         if not url.startswith(("http://", "https://")):
             raise invalid("Not a valid URL", param=name, code="url_invalid")
     lines = _lines(params.get("line_items"))
@@ -59,8 +59,8 @@ def create_session(account: Account, call: Call) -> Json:
             code="amount_too_small",
         )
     if params.get("client_reference_id") is not None:
-        text(params["client_reference_id"], "client_reference_id", longest=200)
-    session_id = new_id(f"cs_{account.mode}")
+        form_text(params["client_reference_id"], "client_reference_id", longest=200)
+    session_id = new_stripe_id(f"cs_{account.mode}")
     expires_at = _expiry(account, params.get("expires_at"))
     money = params.get("payment_intent_data") or {}
     body = objects.session(
@@ -74,7 +74,7 @@ def create_session(account: Account, call: Call) -> Json:
         expires_at=objects.unix(expires_at),
         url=f"{call.origin}/c/pay/{session_id}",
     )
-    session = Session(body, lines, metadata(money.get("metadata")), money.get("receipt_email"))
+    session = CheckoutSession(body, lines, metadata(money.get("metadata")), money.get("receipt_email"))
     account.sessions[session_id] = session
 
     def run_out() -> None:
@@ -94,12 +94,12 @@ def _lines(given: Any) -> list[Json]:
         price = item.get("price_data") if isinstance(item, dict) else None
         if not isinstance(price, dict):
             raise invalid("Give price_data.", param=where)
-        currency = text(price.get("currency"), f"{where}[price_data][currency]")
+        currency = form_text(price.get("currency"), f"{where}[price_data][currency]")
         if currency != currency.lower() or len(currency) != 3:
             raise invalid(f"Invalid currency: {currency}", param=f"{where}[price_data][currency]")
         lines.append(
             objects.line_item(
-                name=text((price.get("product_data") or {}).get("name"), f"{where}[product_data][name]"),
+                name=form_text((price.get("product_data") or {}).get("name"), f"{where}[product_data][name]"),
                 quantity=whole_number(item.get("quantity", 1), f"{where}[quantity]", at_least=1),
                 unit_amount=whole_number(
                     price.get("unit_amount"), f"{where}[price_data][unit_amount]", at_least=0
@@ -113,7 +113,7 @@ def _lines(given: Any) -> list[Json]:
     return lines
 
 
-def _expiry(account: Account, given: Any) -> datetime:
+def _expiry(account: StripeAccount, given: Any) -> datetime:
     if given is None:
         return account.now + LONGEST
     at = datetime.fromtimestamp(whole_number(given, "expires_at"), UTC)
@@ -125,47 +125,47 @@ def _expiry(account: Account, given: Any) -> datetime:
     return at
 
 
-def retrieve_session(account: Account, call: Call) -> Json:
+def retrieve_session(account: StripeAccount, call: StripeCall) -> Json:
     return _expanded(account, account.session(call.ids["id"]).body, call.params)
 
 
-def list_sessions(account: Account, call: Call) -> Json:
+def list_sessions(account: StripeAccount, call: StripeCall) -> Json:
     bodies = [session.body for session in account.sessions.values()]
     by = ("payment_intent", "status", "customer")
-    return _listed(account, page(bodies, call.params, url="/v1/checkout/sessions", by=by), call.params)
+    return _listed(account, stripe_page(bodies, call.params, url="/v1/checkout/sessions", by=by), call.params)
 
 
-def expire_session(account: Account, call: Call) -> Json:
+def expire_session(account: StripeAccount, call: StripeCall) -> Json:
     session = account.session(call.ids["id"])
     bank.expire(account, session)
     return _expanded(account, session.body, call.params)
 
 
-def list_session_lines(account: Account, call: Call) -> Json:
+def list_session_lines(account: StripeAccount, call: StripeCall) -> Json:
     session = account.session(call.ids["id"])
     url = f"/v1/checkout/sessions/{session.body['id']}/line_items"
     return {"object": "list", "url": url, "has_more": False, "data": session.lines}
 
 
-def retrieve_intent(account: Account, call: Call) -> Json:
+def retrieve_intent(account: StripeAccount, call: StripeCall) -> Json:
     return _expanded(account, account.intent(call.ids["id"]), call.params)
 
 
-def retrieve_charge(account: Account, call: Call) -> Json:
+def retrieve_charge(account: StripeAccount, call: StripeCall) -> Json:
     return _expanded(account, account.charge(call.ids["id"]), call.params)
 
 
-def create_refund(account: Account, call: Call) -> Json:
+def create_refund(account: StripeAccount, call: StripeCall) -> Json:
     params = call.params
     intent_id = params.get("payment_intent")
-    charged = account.charge_of(account.intent(text(intent_id, "payment_intent"))["id"])
+    charged = account.charge_of(account.intent(form_text(intent_id, "payment_intent"))["id"])
     if charged is None:
         raise invalid(f"This PaymentIntent ({intent_id}) does not have a successful charge to refund.")
     amount = params.get("amount")
     reason = params.get("reason")
     if reason is not None and reason not in REFUND_REASONS:
         raise invalid("Invalid reason", param="reason")
-    made = bank.refund(
+    made = bank.refund_charge(
         account,
         charged,
         amount=None if amount is None else whole_number(amount, "amount", at_least=1),
@@ -175,44 +175,48 @@ def create_refund(account: Account, call: Call) -> Json:
     return _expanded(account, made, params)
 
 
-def retrieve_refund(account: Account, call: Call) -> Json:
+def retrieve_refund(account: StripeAccount, call: StripeCall) -> Json:
     return _expanded(account, account.refund(call.ids["id"]), call.params)
 
 
-def list_refunds(account: Account, call: Call) -> Json:
-    found = page(account.refunds.values(), call.params, url="/v1/refunds", by=("payment_intent", "charge"))
+def list_refunds(account: StripeAccount, call: StripeCall) -> Json:
+    found = stripe_page(
+        account.refunds.values(), call.params, url="/v1/refunds", by=("payment_intent", "charge")
+    )
     return _listed(account, found, call.params)
 
 
-def retrieve_dispute(account: Account, call: Call) -> Json:
+def retrieve_dispute(account: StripeAccount, call: StripeCall) -> Json:
     return _expanded(account, account.dispute(call.ids["id"]), call.params)
 
 
-def list_disputes(account: Account, call: Call) -> Json:
-    found = page(account.disputes.values(), call.params, url="/v1/disputes", by=("payment_intent", "charge"))
+def list_disputes(account: StripeAccount, call: StripeCall) -> Json:
+    found = stripe_page(
+        account.disputes.values(), call.params, url="/v1/disputes", by=("payment_intent", "charge")
+    )
     return _listed(account, found, call.params)
 
 
-def retrieve_entry(account: Account, call: Call) -> Json:
+def retrieve_entry(account: StripeAccount, call: StripeCall) -> Json:
     try:
         return account.entries[call.ids["id"]]
     except KeyError:
         raise no_such("balance transaction", call.ids["id"]) from None
 
 
-def list_entries(account: Account, call: Call) -> Json:
+def list_entries(account: StripeAccount, call: StripeCall) -> Json:
     by = ("type", "source", "currency")
-    return page(account.entries.values(), call.params, url="/v1/balance_transactions", by=by)
+    return stripe_page(account.entries.values(), call.params, url="/v1/balance_transactions", by=by)
 
 
-def retrieve_event(account: Account, call: Call) -> Json:
+def retrieve_event(account: StripeAccount, call: StripeCall) -> Json:
     try:
         return account.events[call.ids["id"]]
     except KeyError:
         raise no_such("event", call.ids["id"]) from None
 
 
-def list_events(account: Account, call: Call) -> Json:
+def list_events(account: StripeAccount, call: StripeCall) -> Json:
     """Of thirty days; `types[]`, `type` and `delivery_success` choose among them."""
     wanted = call.params.get("types")
     oldest = objects.unix(account.now - timedelta(days=30))
@@ -224,11 +228,11 @@ def list_events(account: Account, call: Call) -> Json:
         and (wanted is None or event["type"] in wanted)
         and (not failed_only or event["pending_webhooks"] > 0)
     ]
-    return page(events, call.params, url="/v1/events", by=("type",))
+    return stripe_page(events, call.params, url="/v1/events", by=("type",))
 
 
-def create_endpoint(account: Account, call: Call) -> Json:
-    url = text(call.params.get("url"), "url")
+def create_endpoint(account: StripeAccount, call: StripeCall) -> Json:
+    url = form_text(call.params.get("url"), "url")
     events = call.params.get("enabled_events")
     if not isinstance(events, list) or not events:
         raise invalid("Missing required param: enabled_events.", param="enabled_events")
@@ -242,21 +246,21 @@ def create_endpoint(account: Account, call: Call) -> Json:
     return body | {"secret": secret}
 
 
-def _endpoint(account: Account, call: Call) -> Endpoint:
+def _endpoint(account: StripeAccount, call: StripeCall) -> Endpoint:
     try:
         return account.endpoints[call.ids["id"]]
     except KeyError:
         raise no_such("webhook endpoint", call.ids["id"]) from None
 
 
-def retrieve_endpoint(account: Account, call: Call) -> Json:
+def retrieve_endpoint(account: StripeAccount, call: StripeCall) -> Json:
     return _endpoint(account, call).body
 
 
-def update_endpoint(account: Account, call: Call) -> Json:
+def update_endpoint(account: StripeAccount, call: StripeCall) -> Json:
     endpoint = _endpoint(account, call)
     if "url" in call.params:
-        endpoint.body["url"] = text(call.params["url"], "url")
+        endpoint.body["url"] = form_text(call.params["url"], "url")
     if "enabled_events" in call.params:
         endpoint.body["enabled_events"] = list(call.params["enabled_events"])
     if "disabled" in call.params:
@@ -264,24 +268,24 @@ def update_endpoint(account: Account, call: Call) -> Json:
     return endpoint.body
 
 
-def delete_endpoint(account: Account, call: Call) -> Json:
+def delete_endpoint(account: StripeAccount, call: StripeCall) -> Json:
     endpoint_id = _endpoint(account, call).body["id"]
     del account.endpoints[endpoint_id]
     return {"id": endpoint_id, "object": "webhook_endpoint", "deleted": True}
 
 
-def list_endpoints(account: Account, call: Call) -> Json:
+def list_endpoints(account: StripeAccount, call: StripeCall) -> Json:
     bodies = [endpoint.body for endpoint in account.endpoints.values()]
-    return page(bodies, call.params, url="/v1/webhook_endpoints")
+    return stripe_page(bodies, call.params, url="/v1/webhook_endpoints")
 
 
-def _listed(account: Account, found: Json, params: Json) -> Json:
+def _listed(account: StripeAccount, found: Json, params: Json) -> Json:
     """A list with what `expand[]=data.…` asks for."""
     paths = [path.removeprefix("data.") for path in _expansions(params) if path.startswith("data.")]
     return found | {"data": [_expand_all(account, item, paths) for item in found["data"]]}
 
 
-def _expanded(account: Account, body: Json, params: Json) -> Json:
+def _expanded(account: StripeAccount, body: Json, params: Json) -> Json:
     return _expand_all(account, body, _expansions(params))
 
 
@@ -294,14 +298,14 @@ def _expansions(params: Json) -> list[str]:
     return list(paths)
 
 
-def _expand_all(account: Account, body: Json, paths: list[str]) -> Json:
+def _expand_all(account: StripeAccount, body: Json, paths: list[str]) -> Json:
     made = copy.deepcopy(body)
     for path in paths:
         _expand(account, made, path.split("."))
     return made
 
 
-def _expand(account: Account, body: Json, path: list[str]) -> None:
+def _expand(account: StripeAccount, body: Json, path: list[str]) -> None:
     name, rest = path[0], path[1:]
     if name == "line_items" and body.get("object") == "checkout.session":
         lines = account.sessions[body["id"]].lines

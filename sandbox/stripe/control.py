@@ -11,19 +11,19 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox.control import Refused, answering, body_of
+from sandbox.control import ControlRefused, answering, body_of
 from sandbox.easypost.settings import BadSetting
 from sandbox.faults import BadFault
 from sandbox.stripe import money, objects
-from sandbox.stripe.account import Account, Session
+from sandbox.stripe.account import CheckoutSession, StripeAccount
 from sandbox.stripe.app import Stripe
-from sandbox.stripe.errors import ApiError
-from sandbox.stripe.ids import new_id
+from sandbox.stripe.errors import StripeError
+from sandbox.stripe.ids import new_stripe_id
 
 Json = dict[str, Any]
 
 
-class ControlRoutes:
+class StripeControlRoutes:
     """Answers `/_control/stripe/…`. Whatever moves money answers once its webhooks have settled."""
 
     def __init__(self, vendor: Stripe) -> None:
@@ -57,7 +57,7 @@ class ControlRoutes:
         try:
             changed = self._vendor.world.settings.changed(await body_of(request))
         except BadSetting as error:
-            raise Refused(str(error)) from None
+            raise ControlRefused(str(error)) from None
         self._vendor.world.settings = changed
         return changed.to_json()
 
@@ -68,7 +68,7 @@ class ControlRoutes:
         try:
             return self._vendor.faults.add(await body_of(request)).to_json()
         except BadFault as error:
-            raise Refused(str(error)) from None
+            raise ControlRefused(str(error)) from None
 
     async def clear_faults(self, request: web.Request) -> Json:
         self._vendor.faults.clear()
@@ -104,7 +104,7 @@ class ControlRoutes:
         account, session = self._session(request)
         match request.match_info["way"]:
             case "pay":
-                money.pay(account, session)
+                money.settle_payment(account, session)
             case "decline":
                 money.decline(account, session)
             case "later":
@@ -150,9 +150,9 @@ class ControlRoutes:
         account = self._account(request)
         charged = account.charge_of(account.intent(request.match_info["id"])["id"])
         if charged is None:
-            raise Refused("nothing was paid")
+            raise ControlRefused("nothing was paid")
         amount = (await body_of(request)).get("amount")
-        made = money.refund(account, charged, amount=amount, reason=None, metadata={})
+        made = money.refund_charge(account, charged, amount=amount, reason=None, metadata={})
         await self._vendor.settle()
         return made
 
@@ -160,9 +160,9 @@ class ControlRoutes:
         account = self._account(request)
         charged = account.charge_of(account.intent(request.match_info["id"])["id"])
         if charged is None:
-            raise Refused("nothing was paid")
+            raise ControlRefused("nothing was paid")
         reason = str((await body_of(request)).get("reason", "product_not_received"))
-        made = money.dispute(account, charged, reason=reason)
+        made = money.open_dispute(account, charged, reason=reason)
         await self._vendor.settle()
         return made
 
@@ -187,7 +187,7 @@ class ControlRoutes:
         account = self._account(request)
         event = account.events.get(request.match_info["id"])
         if event is None:
-            raise Refused("no such event", 404)
+            raise ControlRefused("no such event", 404)
         account.courier.send_again(event)
         await self._vendor.settle()
         return event
@@ -227,14 +227,18 @@ class ControlRoutes:
         table = tables[object_id.partition("_")[0]]
         if wanted.get("copy"):
             original = table[object_id]
-            body = copy.deepcopy(original.body if isinstance(original, Session) else original)
-            body["id"] = new_id(object_id.rpartition("_")[0])
+            body = copy.deepcopy(original.body if isinstance(original, CheckoutSession) else original)
+            body["id"] = new_stripe_id(object_id.rpartition("_")[0])
             table[body["id"]] = (
-                Session(body, original.lines, {}, None) if isinstance(original, Session) else body
+                CheckoutSession(body, original.lines, {}, None)
+                if isinstance(original, CheckoutSession)
+                else body
             )
             return body
         if "set" in wanted:
-            body = table[object_id].body if isinstance(table[object_id], Session) else table[object_id]
+            body = (
+                table[object_id].body if isinstance(table[object_id], CheckoutSession) else table[object_id]
+            )
             body |= wanted["set"]
             return dict(body)
         del table[object_id]
@@ -248,10 +252,10 @@ class ControlRoutes:
             endpoint.secrets = [secret, *endpoint.secrets[:1]]
         return {"endpoints": len(account.endpoints)}
 
-    def _account(self, request: web.Request) -> Account:
+    def _account(self, request: web.Request) -> StripeAccount:
         return self._vendor.accounts[request.query.get("mode", "test")]
 
-    def _session(self, request: web.Request) -> tuple[Account, Session]:
+    def _session(self, request: web.Request) -> tuple[StripeAccount, CheckoutSession]:
         account = self._account(request)
         return account, account.session(request.match_info["id"])
 
@@ -262,13 +266,13 @@ def _refusing(
     async def handle(request: web.Request) -> Any:
         try:
             return await handler(request)
-        except ApiError as error:
-            raise Refused(error.message, error.status) from None
+        except StripeError as error:
+            raise ControlRefused(error.message, error.status) from None
 
     return handle
 
 
-def _ledger(account: Account) -> list[Json]:
+def _ledger(account: StripeAccount) -> list[Json]:
     refunds: dict[str, int] = {}
     for made in account.refunds.values():
         if made["status"] != "failed":

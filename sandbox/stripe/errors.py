@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-class ApiError(Exception):
+class StripeError(Exception):
     """An answer with an error object."""
 
     def __init__(
@@ -29,20 +29,20 @@ class ApiError(Exception):
         return {"error": error}
 
 
-def invalid(message: str, *, param: str | None = None, code: str | None = None) -> ApiError:
-    return ApiError(400, message, param=param, code=code)
+def invalid(message: str, *, param: str | None = None, code: str | None = None) -> StripeError:
+    return StripeError(400, message, param=param, code=code)
 
 
-def no_such(what: str, object_id: str) -> ApiError:
-    return ApiError(404, f"No such {what}: '{object_id}'", code="resource_missing", param="id")
+def no_such(what: str, object_id: str) -> StripeError:
+    return StripeError(404, f"No such {what}: '{object_id}'", code="resource_missing", param="id")
 
 
-def bad_key() -> ApiError:
-    return ApiError(401, "Invalid API Key provided")
+def bad_key() -> StripeError:
+    return StripeError(401, "Invalid API Key provided")
 
 
-def in_use() -> ApiError:
-    return ApiError(
+def in_use() -> StripeError:
+    return StripeError(
         409,
         "There is currently another in-progress request using this Idempotent Key.",
         kind="idempotency_error",
@@ -50,8 +50,8 @@ def in_use() -> ApiError:
     )
 
 
-def other_parameters() -> ApiError:
-    return ApiError(
+def other_parameters() -> StripeError:
+    return StripeError(
         400,
         "Keys for idempotent requests can only be used with the same parameters they were first used with.",
         kind="idempotency_error",

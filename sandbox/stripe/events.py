@@ -6,12 +6,14 @@ import copy
 from typing import Any
 
 from sandbox.stripe import objects
-from sandbox.stripe.account import Account
+from sandbox.stripe.account import StripeAccount
 
 Json = dict[str, Any]
 
 
-def publish(account: Account, kind: str, subject: Json, *, key: str, previous: Json | None = None) -> Json:
+def publish_stripe_event(
+    account: StripeAccount, kind: str, subject: Json, *, key: str, previous: Json | None = None
+) -> Json:
     """Record an event and send it. Events of one `key` are delivered in this order, but for the faults."""
     wanted = [one for one in account.endpoints.values() if one.is_enabled and one.wants(kind)]
     event = objects.event(

@@ -67,7 +67,7 @@ def whole_number(value: Any, name: str, *, at_least: int | None = None) -> int:
     return number
 
 
-def text(value: Any, name: str, *, longest: int = 5000) -> str:
+def form_text(value: Any, name: str, *, longest: int = 5000) -> str:
     if not isinstance(value, str):
         raise invalid("Invalid string", param=name)
     if len(value) > longest:
@@ -80,4 +80,4 @@ def metadata(value: Any, name: str = "metadata") -> dict[str, str]:
         return {}
     if not isinstance(value, dict) or len(value) > 50:
         raise invalid("Invalid object", param=name)
-    return {key: text(item, f"{name}[{key}]", longest=500) for key, item in value.items()}
+    return {key: form_text(item, f"{name}[{key}]", longest=500) for key, item in value.items()}

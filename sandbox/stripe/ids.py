@@ -25,7 +25,7 @@ _SHAPES = {
 }
 
 
-def new_id(prefix: str) -> str:
+def new_stripe_id(prefix: str) -> str:
     start, length = _SHAPES[prefix]
     rest = "".join(secrets.choice(_ALPHABET) for _ in range(length - len(start)))
     return f"{prefix}_{start}{rest}"

@@ -9,9 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 from sandbox.stripe import objects
-from sandbox.stripe.account import Account, Session
-from sandbox.stripe.errors import ApiError, invalid
-from sandbox.stripe.events import publish
+from sandbox.stripe.account import CheckoutSession, StripeAccount
+from sandbox.stripe.errors import StripeError, invalid
+from sandbox.stripe.events import publish_stripe_event
 
 Json = dict[str, Any]
 
@@ -26,7 +26,7 @@ def fee_of(amount: int, currency: str) -> int:
     return (amount * FEE_PER_MILLE + 500) // 1000 + _FIXED_FEES.get(currency, 30)
 
 
-def pay(account: Account, session: Session) -> None:
+def settle_payment(account: StripeAccount, session: CheckoutSession) -> None:
     """The payer pays at once."""
     _check_open(session)
     if session.body["amount_total"] == 0:
@@ -37,7 +37,7 @@ def pay(account: Account, session: Session) -> None:
     _complete(account, session, payment_status="paid")
 
 
-def decline(account: Account, session: Session) -> None:
+def decline(account: StripeAccount, session: CheckoutSession) -> None:
     """The bank says no; the page stays open and the payer may try again."""
     _check_open(session)
     intent = objects.payment_intent(
@@ -54,10 +54,10 @@ def decline(account: Account, session: Session) -> None:
         "code": "card_declined",
         "decline_code": "generic_decline",
     }
-    publish(account, "payment_intent.payment_failed", intent, key=session.body["id"])
+    publish_stripe_event(account, "payment_intent.payment_failed", intent, key=session.body["id"])
 
 
-def pay_later(account: Account, session: Session) -> None:
+def pay_later(account: StripeAccount, session: CheckoutSession) -> None:
     """A bank that takes days: the session is complete, and the money is under way."""
     _check_open(session)
     intent = _new_intent(account, session)
@@ -71,7 +71,7 @@ def pay_later(account: Account, session: Session) -> None:
     session.decision = account.world.agenda.put(account.now + wait, decide, key=session.body["id"])
 
 
-def decide_later(account: Account, session: Session, *, succeeded: bool) -> None:
+def decide_later(account: StripeAccount, session: CheckoutSession, *, succeeded: bool) -> None:
     """The bank has decided on a payment that was under way."""
     intent = account.intents.get(session.body["payment_intent"] or "")
     if intent is None or intent["status"] != "processing":
@@ -82,15 +82,19 @@ def decide_later(account: Account, session: Session, *, succeeded: bool) -> None
     if succeeded:
         _succeed(account, intent)
         session.body["payment_status"] = "paid"
-        publish(account, "checkout.session.async_payment_succeeded", session.body, key=session.body["id"])
+        publish_stripe_event(
+            account, "checkout.session.async_payment_succeeded", session.body, key=session.body["id"]
+        )
         return
     intent["status"] = "requires_payment_method"
     intent["last_payment_error"] = {"type": "card_error", "code": "payment_intent_payment_attempt_failed"}
-    publish(account, "payment_intent.payment_failed", intent, key=session.body["id"])
-    publish(account, "checkout.session.async_payment_failed", session.body, key=session.body["id"])
+    publish_stripe_event(account, "payment_intent.payment_failed", intent, key=session.body["id"])
+    publish_stripe_event(
+        account, "checkout.session.async_payment_failed", session.body, key=session.body["id"]
+    )
 
 
-def expire(account: Account, session: Session) -> None:
+def expire(account: StripeAccount, session: CheckoutSession) -> None:
     """Nobody pays on this session any more."""
     if not session.is_open:
         status = session.body["status"]
@@ -101,15 +105,15 @@ def expire(account: Account, session: Session) -> None:
     session.body |= {"status": "expired", "url": None}
     if session.ends is not None:
         session.ends.cancel()
-    publish(account, "checkout.session.expired", session.body, key=session.body["id"])
+    publish_stripe_event(account, "checkout.session.expired", session.body, key=session.body["id"])
 
 
-def _check_open(session: Session) -> None:
+def _check_open(session: CheckoutSession) -> None:
     if not session.is_open:
         raise invalid("This page is over.")
 
 
-def _new_intent(account: Account, session: Session) -> Json:
+def _new_intent(account: StripeAccount, session: CheckoutSession) -> Json:
     intent = objects.payment_intent(
         amount=session.body["amount_total"],
         currency=session.body["currency"],
@@ -123,7 +127,7 @@ def _new_intent(account: Account, session: Session) -> Json:
     return intent
 
 
-def _complete(account: Account, session: Session, *, payment_status: str) -> None:
+def _complete(account: StripeAccount, session: CheckoutSession, *, payment_status: str) -> None:
     session.body |= {
         "status": "complete",
         "payment_status": payment_status,
@@ -132,10 +136,10 @@ def _complete(account: Account, session: Session, *, payment_status: str) -> Non
     }
     if session.ends is not None:
         session.ends.cancel()
-    publish(account, "checkout.session.completed", session.body, key=session.body["id"])
+    publish_stripe_event(account, "checkout.session.completed", session.body, key=session.body["id"])
 
 
-def _succeed(account: Account, intent: Json) -> None:
+def _succeed(account: StripeAccount, intent: Json) -> None:
     charged = objects.charge(intent, now=account.now)
     account.charges[charged["id"]] = charged
     intent |= {
@@ -143,8 +147,8 @@ def _succeed(account: Account, intent: Json) -> None:
         "latest_charge": charged["id"],
         "amount_received": intent["amount"],
     }
-    publish(account, "charge.succeeded", charged, key=intent["id"])
-    publish(account, "payment_intent.succeeded", intent, key=intent["id"])
+    publish_stripe_event(account, "charge.succeeded", charged, key=intent["id"])
+    publish_stripe_event(account, "payment_intent.succeeded", intent, key=intent["id"])
     lag = timedelta(seconds=account.settings.balance_lag_seconds)
     if lag:
         account.world.agenda.put(account.now + lag, lambda: _book_charge(account, charged), key=charged["id"])
@@ -152,14 +156,18 @@ def _succeed(account: Account, intent: Json) -> None:
         _book_charge(account, charged)
 
 
-def _book_charge(account: Account, charged: Json) -> None:
+def _book_charge(account: StripeAccount, charged: Json) -> None:
     fee = fee_of(charged["amount"], charged["currency"])
     charged["balance_transaction"] = book(account, charged, charged["amount"], fee=fee, kind="charge")
     if account.settings.balance_lag_seconds:
-        publish(account, "charge.updated", charged, previous={"balance_transaction": None}, key=charged["id"])
+        publish_stripe_event(
+            account, "charge.updated", charged, previous={"balance_transaction": None}, key=charged["id"]
+        )
 
 
-def book(account: Account, subject: Json, amount: int, *, fee: int = 0, kind: str, category: str = "") -> str:
+def book(
+    account: StripeAccount, subject: Json, amount: int, *, fee: int = 0, kind: str, category: str = ""
+) -> str:
     """A line of the books about a charge, refund or dispute; its id."""
     entry = objects.balance_transaction(
         amount=amount,
@@ -175,8 +183,8 @@ def book(account: Account, subject: Json, amount: int, *, fee: int = 0, kind: st
     return str(entry["id"])
 
 
-def refund(
-    account: Account, charged: Json, *, amount: int | None, reason: str | None, metadata: dict[str, str]
+def refund_charge(
+    account: StripeAccount, charged: Json, *, amount: int | None, reason: str | None, metadata: dict[str, str]
 ) -> Json:
     """Send money back. Raises ApiError as Stripe refuses it."""
     left = charged["amount"] - charged["amount_refunded"]
@@ -184,13 +192,13 @@ def refund(
         raise invalid("This charge has been charged back.", code="charge_disputed")
     if left == 0:
         message = f"Charge {charged['id']} has already been refunded."
-        raise ApiError(400, message, code="charge_already_refunded")
+        raise StripeError(400, message, code="charge_already_refunded")
     wanted = left if amount is None else amount
     if wanted < 1 or wanted > left:
         raise invalid(
             f"Refund amount ({wanted}) is greater than unrefunded amount on charge ({left})", param="amount"
         )
-    made = objects.refund(
+    made = objects.refund_object(
         charged,
         amount=wanted,
         status=account.settings.refund_status,
@@ -201,14 +209,14 @@ def refund(
     account.refunds[made["id"]] = made
     made["balance_transaction"] = book(account, made, -wanted, kind="refund")
     _add_refunded(account, charged, wanted)
-    publish(account, "refund.created", made, key=charged["payment_intent"])
+    publish_stripe_event(account, "refund.created", made, key=charged["payment_intent"])
     if made["status"] != "succeeded":
         arrives = account.now + timedelta(days=account.settings.refund_days)
 
         def arrive() -> None:
             if made["status"] in ("pending", "requires_action"):
                 before, made["status"] = made["status"], "succeeded"
-                publish(
+                publish_stripe_event(
                     account,
                     "refund.updated",
                     made,
@@ -220,7 +228,7 @@ def refund(
     return made
 
 
-def fail_refund(account: Account, made: Json) -> None:
+def fail_refund(account: StripeAccount, made: Json) -> None:
     """The bank sends a refund back, maybe days after it took it."""
     if made["status"] in ("failed", "canceled"):
         raise invalid("This refund has failed already.")
@@ -232,11 +240,11 @@ def fail_refund(account: Account, made: Json) -> None:
     )
     _add_refunded(account, charged, -made["amount"])
     key = charged["payment_intent"]
-    publish(account, "refund.updated", made, previous={"status": before}, key=key)
-    publish(account, "refund.failed", made, key=key)
+    publish_stripe_event(account, "refund.updated", made, previous={"status": before}, key=key)
+    publish_stripe_event(account, "refund.failed", made, key=key)
 
 
-def _add_refunded(account: Account, charged: Json, amount: int) -> None:
+def _add_refunded(account: StripeAccount, charged: Json, amount: int) -> None:
     before = charged["amount_refunded"]
     charged["amount_refunded"] = before + amount
     charged["refunded"] = charged["amount_refunded"] == charged["amount"]
@@ -244,7 +252,7 @@ def _add_refunded(account: Account, charged: Json, amount: int) -> None:
         previous: Json = {"amount_refunded": before}
         if charged["refunded"]:
             previous["refunded"] = False
-        publish(
+        publish_stripe_event(
             account,
             "charge.refunded",
             charged,
@@ -253,12 +261,12 @@ def _add_refunded(account: Account, charged: Json, amount: int) -> None:
         )
 
 
-def dispute(account: Account, charged: Json, *, reason: str) -> Json:
+def open_dispute(account: StripeAccount, charged: Json, *, reason: str) -> Json:
     """The payer's bank takes the money back, until it has been decided."""
     if charged["disputed"]:
         raise invalid("This charge is disputed already.")
     due_by = account.now + timedelta(days=account.settings.evidence_days)
-    made = objects.dispute(charged, reason=reason, due_by=due_by, now=account.now)
+    made = objects.dispute_object(charged, reason=reason, due_by=due_by, now=account.now)
     if made["amount"] < 1:
         raise invalid("Nothing of this charge is left.")
     account.disputes[made["id"]] = made
@@ -266,12 +274,12 @@ def dispute(account: Account, charged: Json, *, reason: str) -> Json:
     fee = account.settings.dispute_fee
     entry = book(account, made, -made["amount"], fee=fee, kind="adjustment", category="dispute")
     made["balance_transactions"] = [account.entries[entry]]
-    publish(account, "charge.dispute.created", made, key=charged["payment_intent"])
-    publish(account, "charge.dispute.funds_withdrawn", made, key=charged["payment_intent"])
+    publish_stripe_event(account, "charge.dispute.created", made, key=charged["payment_intent"])
+    publish_stripe_event(account, "charge.dispute.funds_withdrawn", made, key=charged["payment_intent"])
     return made
 
 
-def close_dispute(account: Account, made: Json, *, status: str) -> None:
+def close_dispute(account: StripeAccount, made: Json, *, status: str) -> None:
     """It is decided: `won` brings the money back, `lost` does not."""
     if made["status"] in ("won", "lost") or status not in ("won", "lost"):
         raise invalid("A dispute is won or lost, once.")
@@ -282,5 +290,5 @@ def close_dispute(account: Account, made: Json, *, status: str) -> None:
         entry = book(account, made, made["amount"], fee=-fee, kind="adjustment", category="dispute_reversal")
         made["balance_transactions"].append(account.entries[entry])
         account.charges[made["charge"]]["disputed"] = False
-        publish(account, "charge.dispute.funds_reinstated", made, key=key)
-    publish(account, "charge.dispute.closed", made, previous={"status": before}, key=key)
+        publish_stripe_event(account, "charge.dispute.funds_reinstated", made, key=key)
+    publish_stripe_event(account, "charge.dispute.closed", made, previous={"status": before}, key=key)

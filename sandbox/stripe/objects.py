@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sandbox.stripe.ids import new_id
+from sandbox.stripe.ids import new_stripe_id
 
 Json = dict[str, Any]
 
@@ -19,7 +19,7 @@ def unix(at: datetime) -> int:
 def line_item(*, name: str, quantity: int, unit_amount: int, currency: str, tax_behavior: str) -> Json:
     amount = quantity * unit_amount
     return {
-        "id": new_id("li"),
+        "id": new_stripe_id("li"),
         "object": "item",
         "adjustable_quantity": None,
         "amount_discount": 0,
@@ -30,13 +30,13 @@ def line_item(*, name: str, quantity: int, unit_amount: int, currency: str, tax_
         "description": name,
         "metadata": {},
         "price": {
-            "id": new_id("price"),
+            "id": new_stripe_id("price"),
             "object": "price",
             "active": False,
             "billing_scheme": "per_unit",
             "currency": currency,
             "livemode": False,
-            "product": new_id("prod"),
+            "product": new_stripe_id("prod"),
             "tax_behavior": tax_behavior,
             "type": "one_time",
             "unit_amount": unit_amount,
@@ -171,7 +171,7 @@ def payment_intent(
     is_live: bool,
     now: datetime,
 ) -> Json:
-    intent_id = new_id("pi")
+    intent_id = new_stripe_id("pi")
     return {
         "id": intent_id,
         "object": "payment_intent",
@@ -185,7 +185,7 @@ def payment_intent(
         "canceled_at": None,
         "cancellation_reason": None,
         "capture_method": "automatic",
-        "client_secret": f"{intent_id}_secret_{new_id('req')[4:]}",
+        "client_secret": f"{intent_id}_secret_{new_stripe_id('req')[4:]}",
         "confirmation_method": "automatic",
         "created": unix(now),
         "currency": currency,
@@ -200,7 +200,7 @@ def payment_intent(
         "metadata": metadata,
         "next_action": None,
         "on_behalf_of": None,
-        "payment_method": new_id("pm"),
+        "payment_method": new_stripe_id("pm"),
         "payment_method_configuration_details": None,
         "payment_method_options": {},
         "payment_method_types": ["card"],
@@ -220,7 +220,7 @@ def payment_intent(
 
 def charge(intent: Json, *, now: datetime) -> Json:
     return {
-        "id": new_id("ch"),
+        "id": new_stripe_id("ch"),
         "object": "charge",
         "amount": intent["amount"],
         "amount_captured": intent["amount"],
@@ -289,7 +289,7 @@ def charge(intent: Json, *, now: datetime) -> Json:
         },
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
-        "receipt_url": f"https://pay.stripe.com/receipts/payment/{new_id('req')[4:]}",
+        "receipt_url": f"https://pay.stripe.com/receipts/payment/{new_stripe_id('req')[4:]}",
         "refunded": False,
         "review": None,
         "shipping": None,
@@ -302,11 +302,11 @@ def charge(intent: Json, *, now: datetime) -> Json:
     }
 
 
-def refund(
+def refund_object(
     charged: Json, *, amount: int, status: str, reason: str | None, metadata: dict[str, str], now: datetime
 ) -> Json:
     return {
-        "id": new_id("re"),
+        "id": new_stripe_id("re"),
         "object": "refund",
         "amount": amount,
         "balance_transaction": None,
@@ -365,9 +365,9 @@ _EVIDENCE = [
 ]
 
 
-def dispute(charged: Json, *, reason: str, due_by: datetime, now: datetime) -> Json:
+def dispute_object(charged: Json, *, reason: str, due_by: datetime, now: datetime) -> Json:
     return {
-        "id": new_id("du"),
+        "id": new_stripe_id("du"),
         "object": "dispute",
         "amount": charged["amount"] - charged["amount_refunded"],
         "balance_transactions": [],
@@ -417,7 +417,7 @@ def balance_transaction(
         }
     ]
     return {
-        "id": new_id("txn"),
+        "id": new_stripe_id("txn"),
         "object": "balance_transaction",
         "amount": amount,
         "available_on": unix(available),
@@ -443,7 +443,7 @@ def event(
     if previous is not None:
         data["previous_attributes"] = previous
     return {
-        "id": new_id("evt"),
+        "id": new_stripe_id("evt"),
         "object": "event",
         "api_version": API_VERSION,
         "created": unix(now),
@@ -457,7 +457,7 @@ def event(
 
 def endpoint(*, url: str, events: list[str], api_version: str | None, is_live: bool, now: datetime) -> Json:
     return {
-        "id": new_id("we"),
+        "id": new_stripe_id("we"),
         "object": "webhook_endpoint",
         "api_version": api_version,
         "application": None,

@@ -7,9 +7,9 @@ import html
 from aiohttp import web
 
 from sandbox.stripe import money as bank
-from sandbox.stripe.account import Account, Session
+from sandbox.stripe.account import CheckoutSession, StripeAccount
 from sandbox.stripe.app import Stripe
-from sandbox.stripe.errors import ApiError
+from sandbox.stripe.errors import StripeError
 
 _WITHOUT_DECIMALS = ("jpy", "krw")
 _WITH_THREE = ("kwd", "bhd", "jod", "tnd")
@@ -73,7 +73,7 @@ class Pages:
             return _page(session)
         match request.match_info["way"]:
             case "pay":
-                bank.pay(account, session)
+                bank.settle_payment(account, session)
             case "later":
                 bank.pay_later(account, session)
             case "decline":
@@ -83,16 +83,16 @@ class Pages:
                 raise web.HTTPSeeOther(body["cancel_url"])
         raise web.HTTPSeeOther(body["success_url"].replace("{CHECKOUT_SESSION_ID}", body["id"]))
 
-    def _find(self, request: web.Request) -> tuple[Account, Session]:
+    def _find(self, request: web.Request) -> tuple[StripeAccount, CheckoutSession]:
         for account in self._vendor.accounts.values():
             try:
                 return account, account.session(request.match_info["id"])
-            except ApiError:
+            except StripeError:
                 continue
         raise web.HTTPNotFound(text="There is no such page.")
 
 
-def money(amount: int, currency: str) -> str:
+def format_amount(amount: int, currency: str) -> str:
     code = currency.upper()
     if currency in _WITHOUT_DECIMALS:
         return f"{code} {amount}"
@@ -100,12 +100,12 @@ def money(amount: int, currency: str) -> str:
     return f"{code} {amount // 10**places}.{amount % 10**places:0{places}d}"
 
 
-def _page(session: Session, *, error: str = "") -> web.Response:
+def _page(session: CheckoutSession, *, error: str = "") -> web.Response:
     body = session.body
-    total = money(body["amount_total"], body["currency"])
+    total = format_amount(body["amount_total"], body["currency"])
     lines = "".join(
         f"<li><span>{line['quantity']} × {html.escape(line['description'])}</span>"
-        f"<span>{money(line['amount_total'], line['currency'])}</span></li>"
+        f"<span>{format_amount(line['amount_total'], line['currency'])}</span></li>"
         for line in session.lines
     )
     content = (
@@ -138,7 +138,7 @@ def _page(session: Session, *, error: str = "") -> web.Response:
     return web.Response(text=text, content_type="text/html", headers=HEADERS)
 
 
-def _back(session: Session) -> str:
+def _back(session: CheckoutSession) -> str:
     body = session.body
     url = body["success_url"] if body["status"] == "complete" else body["cancel_url"]
     return html.escape(url.replace("{CHECKOUT_SESSION_ID}", body["id"]), quote=True)

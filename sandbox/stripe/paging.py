@@ -13,7 +13,7 @@ Json = dict[str, Any]
 DEFAULT_PAGE, LARGEST_PAGE = 10, 100
 
 
-def page(
+def stripe_page(
     oldest_first: Iterable[Json], query: Mapping[str, Any], *, url: str, by: tuple[str, ...] = ()
 ) -> Json:
     """The list object that the query asks for. `by`: fields that may be asked for by value."""

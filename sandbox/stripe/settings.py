@@ -9,7 +9,7 @@ from sandbox.easypost.settings import BadSetting
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class StripeSettings:
     """Defaults are a well-behaved vendor.
 
     async_days, async_outcome: when a delayed payment is decided, and how (succeeded or failed).
@@ -33,7 +33,7 @@ class Settings:
         default_factory=lambda: [60, 300, 1800, 7200, 21_600, 43_200, 86_400, 86_400]
     )
 
-    def changed(self, values: dict[str, Any]) -> Settings:
+    def changed(self, values: dict[str, Any]) -> StripeSettings:
         """These settings with `values` put in. Raises BadSetting, naming what is wrong."""
         known = {item.name for item in fields(self)}
         if unknown := sorted(set(values) - known):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 if TYPE_CHECKING:
-    from sandbox.stripe.account import Account, World
+    from sandbox.stripe.account import StripeAccount, StripeWorld
 
 Json = dict[str, Any]
 Line = tuple[str, str]
@@ -25,7 +25,7 @@ HELD_FOR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class StripeDelivery:
     """One event on its way to one endpoint. `at` is when this attempt became due."""
 
     event: Json
@@ -41,18 +41,18 @@ class Delivery:
         return (self.key, self.endpoint_id)
 
 
-class Courier:
-    def __init__(self, world: World) -> None:
+class StripeWebhookSender:
+    def __init__(self, world: StripeWorld) -> None:
         self._world = world
-        self._account: Account | None = None
-        self._lines: dict[Line, deque[Delivery]] = {}
+        self._account: StripeAccount | None = None
+        self._lines: dict[Line, deque[StripeDelivery]] = {}
         self._workers: dict[Line, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
-        self._held: dict[Line, Delivery] = {}
+        self._held: dict[Line, StripeDelivery] = {}
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(world.settings.webhook_concurrency)
 
-    def serve(self, account: Account) -> None:
+    def serve(self, account: StripeAccount) -> None:
         """The account whose events these are; the two know each other."""
         self._account = account
 
@@ -60,12 +60,12 @@ class Courier:
         """Send an event to every endpoint that wants it, or do to it what the faults say."""
         for endpoint_id, endpoint in self._books.endpoints.items():
             if endpoint.is_enabled and endpoint.wants(event["type"]):
-                self._dispatch(Delivery(event, endpoint_id, key, self._world.clock.now()))
+                self._dispatch(StripeDelivery(event, endpoint_id, key, self._world.clock.now()))
 
     def send_again(self, event: Json) -> None:
         """As the dashboard's button does: once more, whatever came of it before."""
         for endpoint_id in self._books.endpoints:
-            self._enqueue(Delivery(event, endpoint_id, event["id"], self._world.clock.now()))
+            self._enqueue(StripeDelivery(event, endpoint_id, event["id"], self._world.clock.now()))
 
     def is_busy_with(self, key: str) -> bool:
         return self._busy[key] > 0
@@ -86,11 +86,11 @@ class Courier:
             self._session = None
 
     @property
-    def _books(self) -> Account:
+    def _books(self) -> StripeAccount:
         assert self._account is not None, "a courier serves an account"
         return self._account
 
-    def _dispatch(self, delivery: Delivery) -> None:
+    def _dispatch(self, delivery: StripeDelivery) -> None:
         """Apply the webhook faults; the one place where they do."""
         copies, hold = 1, False
         status = str(delivery.event["data"]["object"].get("status", ""))
@@ -118,7 +118,7 @@ class Courier:
         if (held := self._held.pop(delivery.line, None)) is not None:
             self._enqueue(held)
 
-    def _hold(self, delivery: Delivery) -> None:
+    def _hold(self, delivery: StripeDelivery) -> None:
         """Keep a delivery back until the next one of its line has gone ahead, or for an hour."""
         self._held[delivery.line] = delivery
 
@@ -129,11 +129,11 @@ class Courier:
 
         self._world.agenda.put(delivery.at + HELD_FOR, release, key=delivery.key)
 
-    def _later(self, delivery: Delivery, at: datetime) -> None:
+    def _later(self, delivery: StripeDelivery, at: datetime) -> None:
         later = replace(delivery, at=at)
         self._world.agenda.put(at, lambda: self._enqueue(later), key=delivery.key)
 
-    def _enqueue(self, delivery: Delivery) -> None:
+    def _enqueue(self, delivery: StripeDelivery) -> None:
         self._lines.setdefault(delivery.line, deque()).append(delivery)
         if delivery.line not in self._workers:
             self._busy[delivery.key] += 1
@@ -148,7 +148,7 @@ class Courier:
             del self._lines[line], self._workers[line]
             self._busy[line[0]] -= 1
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: StripeDelivery) -> None:
         endpoint = self._books.endpoints.get(delivery.endpoint_id)
         if endpoint is None or not endpoint.is_enabled:
             return
@@ -167,7 +167,7 @@ class Courier:
         else:
             self._books.tally["webhooks_given_up"] += 1
 
-    async def _post(self, delivery: Delivery) -> int | None:
+    async def _post(self, delivery: StripeDelivery) -> int | None:
         """Send once; no code when nobody answered in time."""
         endpoint = self._books.endpoints[delivery.endpoint_id]
         if self._session is None:
@@ -179,7 +179,7 @@ class Courier:
         headers = {
             "User-Agent": AGENT,
             "Content-Type": "application/json; charset=utf-8",
-            "Stripe-Signature": sign(secrets, body, at=self._world.clock.now()),
+            "Stripe-Signature": sign_stripe_event(secrets, body, at=self._world.clock.now()),
         }
         timeout = aiohttp.ClientTimeout(total=self._world.settings.webhook_timeout_seconds)
         try:
@@ -204,7 +204,7 @@ def thin(event: Json) -> Json:
     }
 
 
-def sign(secrets: list[str], body: bytes, *, at: datetime) -> str:
+def sign_stripe_event(secrets: list[str], body: bytes, *, at: datetime) -> str:
     """`t=…,v1=…`, one signature for each secret in use."""
     moment = str(int(at.timestamp()))
     signed = moment.encode() + b"." + body

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.claims.models import Claim
 from fulfillment.vault.models import SealedDocument
 from inventory.models import Unit
@@ -165,4 +165,4 @@ def _assert_nothing_happened() -> None:
     assert not Claim.objects.exists()
     assert not SealedDocument.objects.exists()
     assert available_count() == 20
-    assert verify().ok
+    assert verify_all().ok

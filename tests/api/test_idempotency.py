@@ -98,7 +98,7 @@ class TestOneAfterTheOther:
     ) -> None:
         with monkeypatch.context() as patched:
             # The process dies after the work and before the answer is kept.
-            patched.setattr(idempotency, "finish", lambda *args, **given: None)
+            patched.setattr(idempotency, "store_answer", lambda *args, **given: None)
             caller.post("/claims", claim_body, key="k-1")
         assert_problem(caller.post("/claims", claim_body, key="k-1"), 409, "idempotency_in_progress")
         with clock.reading(lambda: now + idempotency.LEASE + timedelta(seconds=1)):

@@ -37,8 +37,10 @@ def caller(secret: Callable[..., str]) -> Caller:
 
 def seal(parcel: Shipment, *, now: datetime) -> None:
     for number, serial in enumerate(serials(parcel)):
-        packing.pack(key=f"{parcel.code}.{number}", label=parcel.code, serial=serial, actor=PACKER, now=now)
-    packing.seal(
+        packing.pack_unit(
+            key=f"{parcel.code}.{number}", label=parcel.code, serial=serial, actor=PACKER, now=now
+        )
+    packing.seal_parcel(
         key=f"{parcel.code}.s", label=parcel.code, seal_number=f"SEAL-{parcel.pk}", actor=PACKER, now=now
     )
 

@@ -25,7 +25,7 @@ def test_there_is_a_catalogue_of_every_language_we_offer() -> None:
 @pytest.mark.parametrize("language", translation_catalogs.languages())
 def test_every_text_is_translated_with_its_placeholders(language: str, wanted: dict[Key, list[str]]) -> None:
     """Where this fails: `manage.py translations --write`, fill in what is empty, and run it again."""
-    assert translation_catalogs.problems_of(language, wanted) == []
+    assert translation_catalogs.catalog_problems(language, wanted) == []
 
 
 @pytest.mark.parametrize("language", translation_catalogs.languages())
@@ -64,13 +64,13 @@ def test_what_is_wrong_with_a_translation_is_named(
     monkeypatch.setattr(translation_catalogs, "ROOT", tmp_path)
     catalog = Catalog(locale="de", domain="django", fuzzy=False)
     catalog.add(text, string)
-    translation_catalogs.write("de", catalog)
-    found = translation_catalogs.problems_of("de", {(text, None): ["a.py"]})
+    translation_catalogs.write_catalog("de", catalog)
+    found = translation_catalogs.catalog_problems("de", {(text, None): ["a.py"]})
     assert [problem in one for one in found] == ([True] if problem else [])
 
 
 def test_a_text_that_is_gone_is_named() -> None:
-    assert len(translation_catalogs.problems_of("de", {})) > 100
+    assert len(translation_catalogs.catalog_problems("de", {})) > 100
 
 
 def test_keeping_up_keeps_what_is_translated_and_drops_what_is_gone(
@@ -80,7 +80,7 @@ def test_keeping_up_keeps_what_is_translated_and_drops_what_is_gone(
     before = Catalog(locale="de", domain="django", fuzzy=False)
     before.add("stays", "bleibt")
     before.add("goes", "geht")
-    translation_catalogs.write("de", before)
+    translation_catalogs.write_catalog("de", before)
     after = translation_catalogs.updated("de", {("stays", None): ["a.py"], ("new", None): ["b.py"]})
     assert {message.id: message.string or "" for message in after if message.id} == {
         "stays": "bleibt",

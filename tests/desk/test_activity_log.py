@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 
 from common import clock
-from desk.audit.activity_log import SOURCES, Asked, everything, page
-from desk.audit.recording import record
+from desk.audit.activity_log import SOURCES, Asked, activity_page, everything
+from desk.audit.recording import record_action
 from desk.roles import Role
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.vault.models import Opening
@@ -28,7 +28,7 @@ def claim(make_claim: MakeClaim, now: datetime) -> Iterator[Claim]:
     made = make_claim()
     later = now + timedelta(hours=1)
     open_address(subject=made.code, purpose=Purpose.SUPPORT, actor="staff:robin", now=later)
-    record(actor="staff:kim", action="noted", subject_kind="claim", subject=made.code, now=later)
+    record_action(actor="staff:kim", action="noted", subject_kind="claim", subject=made.code, now=later)
     with clock.reading(lambda: later):
         yield made
 
@@ -53,7 +53,7 @@ def test_pages_together_are_everything_once(size: int, claim: Claim) -> None:
     """Many lines are of the same moment and of different sources; none is shown twice or left out."""
     found, after = [], ""
     while True:
-        lines, after = page(Asked(after=after), size=size)
+        lines, after = activity_page(Asked(after=after), size=size)
         found += lines
         if not after:
             break

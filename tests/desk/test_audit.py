@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
 
-from common.invariants import verify
-from desk.audit.recording import record
+from common.invariants import verify_all
+from desk.audit.recording import record_action
 from desk.invariants import CHECKS
 from desk.models import AuditEntry
 from desk.roles import Role
@@ -18,7 +18,9 @@ from tests.desk.conftest import StaffWith
 
 def write(now: datetime, number: int = 3, actor: str = "staff:robin") -> None:
     for each in range(number):
-        record(actor=actor, action="noted", subject_kind="claim", subject=f"C-{each}", reason="why", now=now)
+        record_action(
+            actor=actor, action="noted", subject_kind="claim", subject=f"C-{each}", reason="why", now=now
+        )
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def triggers_off(db: None) -> Iterator[None]:
 
 
 def broken() -> list[str]:
-    return [position for violation in verify(CHECKS).violations for position in violation.ids]
+    return [position for violation in verify_all(CHECKS).violations for position in violation.ids]
 
 
 def test_entries_are_chained_from_the_first(db: None, now: datetime) -> None:
@@ -112,7 +114,7 @@ def test_the_trail_is_searched_and_pages_by_cursor(
 
 
 def test_the_export_defuses_formulas_and_carries_the_hashes(staff_with: StaffWith, now: datetime) -> None:
-    record(actor="staff:robin", action="noted", reason="=HYPERLINK(1)", now=now)
+    record_action(actor="staff:robin", action="noted", reason="=HYPERLINK(1)", now=now)
     answer = staff_with(Role.AUDITOR).get("/desk/audit/export/")
     text = b"".join(answer.streaming_content).decode()  # type: ignore[attr-defined]
     (row,) = csv.DictReader(text.splitlines())

@@ -75,7 +75,7 @@ def pages(roster: Roster, make_claim: MakeClaim, stock: None, now: datetime) -> 
     )  # fmt: skip
     count = count_bin(bin_label="MAIN/A-01", serials=[], actor="staff:kim", now=now)
     with transaction.atomic():
-        recording.record(actor="staff:kim", action="noted", subject="X", reason="Why.", now=now)
+        recording.record_action(actor="staff:kim", action="noted", subject="X", reason="Why.", now=now)
     return [
         *(path for path in PAGES if not path.endswith((".csv", "/export/", "/de/"))),
         f"/desk/claims/{claim.code}/",

@@ -11,9 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from common import clock
-from desk.models import Station, Step
+from desk.models import Station, StationStep
 from desk.roles import Role
-from desk.warehouse.scan_sessions import work
+from desk.warehouse.scan_sessions import work_scan
 from desk.warehouse.scan_workflow import Scanned
 from desk.warehouse.views import STEPS
 from fulfillment.claims.models import Campaign
@@ -61,7 +61,7 @@ def bins(db: None) -> None:
 class Table:
     """Somebody at one step, scanning."""
 
-    def __init__(self, client: Client, step: Step, *, actor: str = ROBIN) -> None:
+    def __init__(self, client: Client, step: StationStep, *, actor: str = ROBIN) -> None:
         self.client, self.step, self.actor = client, step, actor
         self.scans = 0
 
@@ -87,15 +87,15 @@ class Table:
 
 
 @pytest.fixture
-def at(staff_with: StaffWith) -> Callable[[Step], Table]:
+def at(staff_with: StaffWith) -> Callable[[StationStep], Table]:
     """Robin, a packer who keeps stock, too, at a step."""
     client = staff_with(Role.PACKER, Role.STOCK_KEEPER)
     return lambda step: Table(client, step)
 
 
 class TestPack:
-    def test_label_keys_seal(self, parcels: list[Shipment], at: Callable[[Step], Table]) -> None:
-        table, parcel = at(Step.PACK), parcels[0]
+    def test_label_keys_seal(self, parcels: list[Shipment], at: Callable[[StationStep], Table]) -> None:
+        table, parcel = at(StationStep.PACK), parcels[0]
         assert "Scan a key" in table.scan(tracking_code(parcel))["due"]
         for serial in serials(parcel):
             table.scan(serial)
@@ -109,9 +109,9 @@ class TestPack:
         assert parcel.sealed_by == ROBIN
 
     def test_what_does_not_belong_is_refused_and_nothing_is_half_done(
-        self, parcels: list[Shipment], at: Callable[[Step], Table]
+        self, parcels: list[Shipment], at: Callable[[StationStep], Table]
     ) -> None:
-        table, (one, two, _) = at(Step.PACK), parcels
+        table, (one, two, _) = at(StationStep.PACK), parcels
         keys = serials(one)
         table.refused(keys[0], "wrong_thing")  # a key where a label is due
         table.refused("9400100999999999999999", "unknown_label")
@@ -129,18 +129,18 @@ class TestPack:
         assert Unit.objects.filter(account="packed").count() == 2
 
     def test_after_a_wrong_label_no_key_goes_into_the_parcel_before(
-        self, parcels: list[Shipment], at: Callable[[Step], Table]
+        self, parcels: list[Shipment], at: Callable[[StationStep], Table]
     ) -> None:
-        table, (one, _, _) = at(Step.PACK), parcels
+        table, (one, _, _) = at(StationStep.PACK), parcels
         for text in (one.code, *serials(one), one.seal_number, "S-000000000000"):
             table.scan(text)
         table.refused(serials(parcels[1])[0], "wrong_thing")
         assert Unit.objects.filter(account="packed").count() == 2
 
     def test_the_same_scan_sent_again_is_answered_and_does_nothing(
-        self, parcels: list[Shipment], at: Callable[[Step], Table]
+        self, parcels: list[Shipment], at: Callable[[StationStep], Table]
     ) -> None:
-        table, (one, _, _) = at(Step.PACK), parcels
+        table, (one, _, _) = at(StationStep.PACK), parcels
         table.scan(one.code)
         first = table.scan(serials(one)[0], key="scan-of-today-1")
         again = table.scan(serials(one)[0], key="scan-of-today-1")
@@ -153,9 +153,9 @@ class TestPack:
         assert Unit.objects.filter(account="packed").count() == 0
 
     def test_a_form_opened_before_does_not_put_keys_into_another_parcel(
-        self, parcels: list[Shipment], at: Callable[[Step], Table]
+        self, parcels: list[Shipment], at: Callable[[StationStep], Table]
     ) -> None:
-        table, (one, two, _) = at(Step.PACK), parcels
+        table, (one, two, _) = at(StationStep.PACK), parcels
         table.scan(one.code)
         table.scan("/ASIDE")
         table.scan(two.code)
@@ -164,10 +164,10 @@ class TestPack:
         assert not FloorScan.objects.exists()
 
     def test_a_parcel_somebody_began_is_theirs_until_it_is_taken_over(
-        self, parcels: list[Shipment], at: Callable[[Step], Table], staff_with: StaffWith
+        self, parcels: list[Shipment], at: Callable[[StationStep], Table], staff_with: StaffWith
     ) -> None:
-        robin, one = at(Step.PACK), parcels[0]
-        kim = Table(staff_with(Role.PACKER, username="kim"), Step.PACK, actor="staff:kim")
+        robin, one = at(StationStep.PACK), parcels[0]
+        kim = Table(staff_with(Role.PACKER, username="kim"), StationStep.PACK, actor="staff:kim")
         robin.scan(one.code)
         kim.scan(one.code)
         robin.scan(serials(one)[0])
@@ -177,9 +177,9 @@ class TestPack:
         assert kim.scan(serials(one)[1])["is_good"]
 
     def test_without_scripts_the_form_posts_and_the_page_shows_what_came_of_it(
-        self, parcels: list[Shipment], at: Callable[[Step], Table]
+        self, parcels: list[Shipment], at: Callable[[StationStep], Table]
     ) -> None:
-        client = at(Step.PACK).client
+        client = at(StationStep.PACK).client
         answer = client.post("/desk/floor/pack/scan/", {"scan": parcels[0].code, "key": "posted-01"})
         assert (answer.status_code, answer["Location"]) == (302, "/desk/floor/pack/")
         page = client.get("/desk/floor/pack/").content.decode()
@@ -193,9 +193,9 @@ class TestPack:
 
 class TestPick:
     def test_a_list_is_taken_walked_undone_and_given_up(
-        self, parcels: list[Shipment], at: Callable[[Step], Table]
+        self, parcels: list[Shipment], at: Callable[[StationStep], Table]
     ) -> None:
-        table, made = at(Step.PICK), PickList.objects.get()
+        table, made = at(StationStep.PICK), PickList.objects.get()
         assert "Scan a key" in table.scan(made.code)["due"]
         wanted = [serial for parcel in parcels for serial in serials(parcel)]
         for serial in wanted:
@@ -208,15 +208,17 @@ class TestPick:
         assert made.picker == ""
 
     def test_a_list_is_one_persons(
-        self, parcels: list[Shipment], at: Callable[[Step], Table], now: datetime
+        self, parcels: list[Shipment], at: Callable[[StationStep], Table], now: datetime
     ) -> None:
-        table, made = at(Step.PICK), PickList.objects.get()
+        table, made = at(StationStep.PICK), PickList.objects.get()
         take_pick_list(code=made.code, actor="staff:kim", now=now)
         table.refused(made.code, "pick_list_taken")
         assert table.scan(f"{made.code}/TAKE-OVER")["is_good"]
 
-    def test_one_is_made_of_what_waits(self, parcels: list[Shipment], at: Callable[[Step], Table]) -> None:
-        table = at(Step.PICK)
+    def test_one_is_made_of_what_waits(
+        self, parcels: list[Shipment], at: Callable[[StationStep], Table]
+    ) -> None:
+        table = at(StationStep.PICK)
         table.refused("/NEW", "nothing_to_pick")
         PickList.objects.update(picker=ROBIN, taken_at=clock.now())
         table.scan(PickList.objects.get().code)
@@ -226,9 +228,9 @@ class TestPick:
 
 class TestStock:
     def test_a_delivery_is_named_scanned_and_received(
-        self, stock: None, parcels: list[Shipment], at: Callable[[Step], Table]
+        self, stock: None, parcels: list[Shipment], at: Callable[[StationStep], Table]
     ) -> None:
-        table = at(Step.RECEIVE)
+        table = at(StationStep.RECEIVE)
         table.refused("NEW-0001", "refused")
         delivery = {"sku": USB_A, "lot_reference": "LOT-77", "expected_quantity": "3"}
         assert table.client.post("/desk/floor/receive/delivery/", delivery).status_code == 302
@@ -247,16 +249,18 @@ class TestStock:
         assert Lot.objects.get(reference="LOT-77").units.count() == 2
         table.refused("/DONE", "refused")
 
-    def test_a_delivery_needs_its_model_and_lot(self, stock: None, at: Callable[[Step], Table]) -> None:
-        client = at(Step.RECEIVE).client
+    def test_a_delivery_needs_its_model_and_lot(
+        self, stock: None, at: Callable[[StationStep], Table]
+    ) -> None:
+        client = at(StationStep.RECEIVE).client
         answer = client.post("/desk/floor/receive/delivery/", {"sku": "NO-SUCH", "lot_reference": "=1+1"})
         assert answer.status_code == 422
         assert not Station.objects.filter(hand__has_key="lot").exists()
 
     def test_keys_are_put_away_by_scanning_them_and_then_the_bin(
-        self, stock: None, bins: None, at: Callable[[Step], Table]
+        self, stock: None, bins: None, at: Callable[[StationStep], Table]
     ) -> None:
-        table = at(Step.PUT_AWAY)
+        table = at(StationStep.PUT_AWAY)
         one, two = Unit.objects.values_list("serial", flat=True)[:2]
         table.refused("MAIN/A-01", "refused")
         table.scan(one)
@@ -269,11 +273,11 @@ class TestStock:
         assert "1 keys are in MAIN/B-07" in table.scan("MAIN/B-07")["panel"]
 
     def test_a_bin_is_counted_blind(
-        self, stock: None, bins: None, at: Callable[[Step], Table], now: datetime
+        self, stock: None, bins: None, at: Callable[[StationStep], Table], now: datetime
     ) -> None:
         here = list(Unit.objects.values_list("serial", flat=True)[:3])
         put_away(serials=here, bin_label="MAIN/A-01", actor="staff", now=now)
-        table = at(Step.COUNT)
+        table = at(StationStep.COUNT)
         table.refused(here[0], "unknown_bin")
         opened = table.scan("MAIN/A-01")
         assert here[2] not in opened["panel"]
@@ -284,10 +288,10 @@ class TestStock:
         assert Count.objects.get().state == "counted"
 
     def test_a_bin_is_counted_by_one_person(
-        self, stock: None, bins: None, at: Callable[[Step], Table], staff_with: StaffWith
+        self, stock: None, bins: None, at: Callable[[StationStep], Table], staff_with: StaffWith
     ) -> None:
-        robin = at(Step.COUNT)
-        kim = Table(staff_with(Role.STOCK_KEEPER, username="kim"), Step.COUNT, actor="staff:kim")
+        robin = at(StationStep.COUNT)
+        kim = Table(staff_with(Role.STOCK_KEEPER, username="kim"), StationStep.COUNT, actor="staff:kim")
         robin.scan("MAIN/A-01")
         kim.refused("MAIN/A-01", "bin_is_being_counted")
         robin.scan("/ASIDE")
@@ -296,9 +300,9 @@ class TestStock:
 
 class TestHandOver:
     def test_sealed_parcels_go_on_a_manifest_and_out(
-        self, parcels: list[Shipment], at: Callable[[Step], Table]
+        self, parcels: list[Shipment], at: Callable[[StationStep], Table]
     ) -> None:
-        table = at(Step.PACK)
+        table = at(StationStep.PACK)
         for parcel in parcels[:2]:
             for text in (parcel.code, *serials(parcel), parcel.seal_number):
                 assert table.scan(text)["is_good"]
@@ -323,9 +327,9 @@ class TestHandOver:
         table.refused(parcels[0].code, "not_to_pack")
 
     def test_papers_without_a_label_file_are_refused_with_what_to_do(
-        self, parcels: list[Shipment], at: Callable[[Step], Table]
+        self, parcels: list[Shipment], at: Callable[[StationStep], Table]
     ) -> None:
-        answer = at(Step.PACK).client.post(f"/desk/floor/papers/{parcels[0].code}/")
+        answer = at(StationStep.PACK).client.post(f"/desk/floor/papers/{parcels[0].code}/")
         assert answer.status_code == 409
         assert "No label file" in answer.content.decode()
 
@@ -339,13 +343,15 @@ def costs(context: CaptureQueriesContext) -> list[str]:
 
 
 def test_a_scan_is_one_round_trip_of_at_most_five_queries(
-    parcels: list[Shipment], bins: None, at: Callable[[Step], Table]
+    parcels: list[Shipment], bins: None, at: Callable[[StationStep], Table]
 ) -> None:
     one = parcels[0]
     shelf = Unit.objects.available().first()
     assert shelf is not None
-    pick, pack, away, count = (at(step) for step in (Step.PICK, Step.PACK, Step.PUT_AWAY, Step.COUNT))
-    receive = at(Step.RECEIVE)
+    pick, pack, away, count = (
+        at(step) for step in (StationStep.PICK, StationStep.PACK, StationStep.PUT_AWAY, StationStep.COUNT)
+    )
+    receive = at(StationStep.RECEIVE)
     for table in (pick, pack, away, count, receive):
         table.scan("?")  # the station's row is made the first time
     pick.scan(PickList.objects.get().code)
@@ -394,10 +400,12 @@ DONE_AT_ONCE = {
 
 
 def test_what_is_done_with_many_keys_at_once_takes_as_many_queries_whatever_their_number(
-    parcels: list[Shipment], bins: None, at: Callable[[Step], Table]
+    parcels: list[Shipment], bins: None, at: Callable[[StationStep], Table]
 ) -> None:
-    pick, pack, away, count = (at(step) for step in (Step.PICK, Step.PACK, Step.PUT_AWAY, Step.COUNT))
-    receive = at(Step.RECEIVE)
+    pick, pack, away, count = (
+        at(step) for step in (StationStep.PICK, StationStep.PACK, StationStep.PUT_AWAY, StationStep.COUNT)
+    )
+    receive = at(StationStep.RECEIVE)
     found: dict[str, int] = {}
 
     def measure(name: str, act: Callable[[], object]) -> None:
@@ -446,7 +454,7 @@ def test_what_is_done_with_many_keys_at_once_takes_as_many_queries_whatever_thei
     assert set(found) == set(DONE_AT_ONCE)
 
 
-def test_scans_of_noise_never_break_a_step(db: None, at: Callable[[Step], Table]) -> None:
+def test_scans_of_noise_never_break_a_step(db: None, at: Callable[[StationStep], Table]) -> None:
     noise = [
         "",
         " ",
@@ -462,31 +470,35 @@ def test_scans_of_noise_never_break_a_step(db: None, at: Callable[[Step], Table]
         "MAIN/",
         "𝟘𝟘𝟘𝟘",
     ]
-    for step in Step:
+    for step in StationStep:
         table = at(step)
         for text in noise:
             assert not table.scan(text)["is_good"], (step, text)
 
 
 def test_a_scan_that_lost_its_answer_to_another_window_is_worked_once(
-    parcels: list[Shipment], at: Callable[[Step], Table], now: datetime
+    parcels: list[Shipment], at: Callable[[StationStep], Table], now: datetime
 ) -> None:
     """Two windows of one person read the same station; who comes second sees what the first did."""
-    table, one = at(Step.PACK), parcels[0]
+    table, one = at(StationStep.PACK), parcels[0]
     table.scan(one.code)
     first = serials(one)[0]
-    real = STEPS[Step.PACK]
+    real = STEPS[StationStep.PACK]
     interrupted: list[bool] = []
 
     def meanwhile(hand: dict[str, Any], scan: Scanned) -> str:
         said = real.handle(hand, scan)
         if not interrupted:
             interrupted.append(True)
-            work(Scanned("window-2-0001", serials(one)[1], ROBIN, now), step=Step.PACK, on_the_floor=real)
+            work_scan(
+                Scanned("window-2-0001", serials(one)[1], ROBIN, now),
+                step=StationStep.PACK,
+                on_the_floor=real,
+            )
         return said
 
     slow = type(real)(**{**vars(real), "handle": meanwhile})
-    station = work(Scanned("window-1-0001", first, ROBIN, now), step=Step.PACK, on_the_floor=slow)
+    station = work_scan(Scanned("window-1-0001", first, ROBIN, now), step=StationStep.PACK, on_the_floor=slow)
     assert [key["is_packed"] for key in station.hand["keys"]] == [True, True]
     assert Unit.objects.filter(account="packed").count() == 2
 
@@ -507,8 +519,8 @@ class TestTakingBack:
             )
         return parcels[0]
 
-    def test_label_keys_bin(self, out: Shipment, at: Callable[[Step], Table]) -> None:
-        table = at(Step.TAKE_BACK)
+    def test_label_keys_bin(self, out: Shipment, at: Callable[[StationStep], Table]) -> None:
+        table = at(StationStep.TAKE_BACK)
         one, two = serials(out)
         assert table.scan(tracking_code(out))["shown"] == out.code
         assert table.scan(one)["is_good"]
@@ -525,9 +537,9 @@ class TestTakingBack:
         assert "back with us" in table.lately()["text"]
 
     def test_a_key_that_is_missing_and_one_of_another_parcel_become_cases(
-        self, out: Shipment, parcels: list[Shipment], at: Callable[[Step], Table]
+        self, out: Shipment, parcels: list[Shipment], at: Callable[[StationStep], Table]
     ) -> None:
-        table = at(Step.TAKE_BACK)
+        table = at(StationStep.TAKE_BACK)
         table.scan(out.code)
         table.scan(serials(out)[0])
         stranger = serials(parcels[1])[0]
@@ -537,17 +549,17 @@ class TestTakingBack:
         assert Case.objects.filter(shipment=out, reason="wrong_keys").exists()
 
     def test_a_parcel_that_came_empty_is_taken_in_empty(
-        self, out: Shipment, at: Callable[[Step], Table]
+        self, out: Shipment, at: Callable[[StationStep], Table]
     ) -> None:
-        table = at(Step.TAKE_BACK)
+        table = at(StationStep.TAKE_BACK)
         table.scan(out.code)
         assert table.scan("", command="/DONE")["is_good"]
         assert "2 missing" in table.lately()["text"]
 
     def test_what_cannot_come_back_is_refused_and_nothing_happens(
-        self, out: Shipment, parcels: list[Shipment], at: Callable[[Step], Table]
+        self, out: Shipment, parcels: list[Shipment], at: Callable[[StationStep], Table]
     ) -> None:
-        table = at(Step.TAKE_BACK)
+        table = at(StationStep.TAKE_BACK)
         for text, why in (
             (parcels[1].code, "refund it instead"),
             ("NOT-A-LABEL-OF-OURS", "No parcel has the label"),

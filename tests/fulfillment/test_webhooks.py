@@ -15,7 +15,7 @@ from fulfillment import webhooks
 from fulfillment.models import RefusedWebhook, Webhook
 from fulfillment.postage.gateways.events import EasyPostIntake, EasyPostIntakeV2
 from fulfillment.shipments.models import LabelPurchase
-from fulfillment.webhooks import MAX_BYTES, BadBody, BadSignature, parse_strictly, receive
+from fulfillment.webhooks import MAX_BYTES, BadBody, BadSignature, parse_strictly, receive_webhook
 from tests.fulfillment.carrier_events import post, signature, stored, tracker_event
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("fulfillment.tracking.urls")]
@@ -123,7 +123,7 @@ def test_an_event_without_a_time_counts_from_when_it_came() -> None:
     del given["created_at"]
     body = json.dumps(given).encode()
     intake = EasyPostIntake(["tests-new"])
-    receive(intake, body=body, headers={"X-Hmac-Signature": signature(body)}, now=NOW)
+    receive_webhook(intake, body=body, headers={"X-Hmac-Signature": signature(body)}, now=NOW)
     assert Webhook.objects.get().occurred_at == NOW
 
 
@@ -133,7 +133,7 @@ def test_a_verifier_that_fails_is_a_refusal() -> None:
             raise RuntimeError
 
     with pytest.raises(BadSignature):
-        receive(Broken(["x"]), body=b"{}", headers={}, now=NOW)
+        receive_webhook(Broken(["x"]), body=b"{}", headers={}, now=NOW)
 
 
 SENT_AT, PATH = "Mon, 11 Jul 2022 12:00:00 -0000", "/api/v1/webhooks/easypost"
@@ -161,7 +161,7 @@ def test_version_2_of_the_signature_is_accepted_while_it_is_fresh() -> None:
         intake = EasyPostIntakeV2(["tests-new", "tests-old"], now=partial(_at, read_at))
         assert intake.verify(body, signed_by_v2(body)) is expected
         assert intake.verify(body, signed_by_v2(body, secret="tests-old")) is expected
-    assert receive(intake_v2(), body=body, headers=signed_by_v2(body), now=NOW) is True
+    assert receive_webhook(intake_v2(), body=body, headers=signed_by_v2(body), now=NOW) is True
 
 
 def intake_v2() -> EasyPostIntakeV2:
@@ -173,7 +173,7 @@ def test_version_2_of_the_signature_needs_each_of_its_headers(missing: str) -> N
     body = json.dumps(event()).encode()
     headers = {name: value for name, value in signed_by_v2(body).items() if name != missing}
     with pytest.raises(BadSignature):
-        receive(intake_v2(), body=body, headers=headers, now=NOW)
+        receive_webhook(intake_v2(), body=body, headers=headers, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -182,12 +182,12 @@ def test_version_2_of_the_signature_needs_each_of_its_headers(missing: str) -> N
 def test_version_2_of_the_signature_covers_time_path_and_body(changed: dict[str, str]) -> None:
     body = json.dumps(event()).encode()
     with pytest.raises(BadSignature):
-        receive(intake_v2(), body=body, headers={**signed_by_v2(body), **changed}, now=NOW)
+        receive_webhook(intake_v2(), body=body, headers={**signed_by_v2(body), **changed}, now=NOW)
     with pytest.raises(BadSignature):
-        receive(intake_v2(), body=body + b" ", headers=signed_by_v2(body), now=NOW)
+        receive_webhook(intake_v2(), body=body + b" ", headers=signed_by_v2(body), now=NOW)
     # The first version is no way round the second.
     with pytest.raises(BadSignature):
-        receive(intake_v2(), body=body, headers={"X-Hmac-Signature": signature(body)}, now=NOW)
+        receive_webhook(intake_v2(), body=body, headers={"X-Hmac-Signature": signature(body)}, now=NOW)
 
 
 def test_a_flood_of_refused_attempts_leaves_so_many_records_and_they_go_in_time(

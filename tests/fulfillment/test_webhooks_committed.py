@@ -16,7 +16,7 @@ from fulfillment import webhooks
 from fulfillment.models import Webhook
 from fulfillment.postage.gateways.events import EasyPostIntake
 from fulfillment.shipments.models import LabelPurchase
-from fulfillment.webhooks import receive
+from fulfillment.webhooks import receive_webhook
 from tests.flushing import _flush_past_the_triggers  # noqa: F401
 from tests.fulfillment.carrier_events import post, signature, tracker_event
 
@@ -68,7 +68,7 @@ def test_of_a_burst_in_many_threads_each_event_is_stored_once_and_told_once(
 
     def deliver(body: bytes) -> bool:
         try:
-            return receive(INTAKE, body=body, headers={"X-Hmac-Signature": signature(body)}, now=NOW)
+            return receive_webhook(INTAKE, body=body, headers={"X-Hmac-Signature": signature(body)}, now=NOW)
         finally:
             connection.close()
 

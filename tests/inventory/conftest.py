@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from common.invariants import Violation
-from common.invariants import verify as run_checks
+from common.invariants import verify_all as run_checks
 from inventory.default_key_models import ensure_catalogue
 from inventory.invariants import CHECKS
 from inventory.models import KeyModel, Movement, Unit

@@ -15,7 +15,7 @@ from inventory.errors import (
     SelfApproval,
     UndecidedDifferences,
     UnknownBin,
-    UnknownPaper,
+    UnknownDocument,
     WrongBin,
     WrongCount,
 )
@@ -253,7 +253,7 @@ def test_one_bin_one_count_one_counter(shelves: list[str]) -> None:
     cancel_count(code=count.code, actor="staff:ada", now=NOW)
     with pytest.raises(CountClosed):
         scan(code=count.code, serials=["SN-0001"], actor="staff:ada", now=NOW)
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownDocument):
         cancel_count(code="K-NONE", actor="staff:ada", now=NOW)
     start_count(bin_label="MAIN/A-01", actor="staff:bo", now=NOW)
 

@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from inventory.errors import MoveNotAllowed, SelfApproval, UnknownPaper, UnknownSerial
+from inventory.errors import MoveNotAllowed, SelfApproval, UnknownDocument, UnknownSerial
 from inventory.models import Unit, WriteOff
 from inventory.rules import Wanted
 from inventory.services.movements import move
@@ -68,7 +68,7 @@ def test_only_what_is_quarantined_can_be_proposed_and_nothing_is_added_later(del
     quarantine(serials=["SN-0001", "SN-0002"], actor="staff:ada", now=NOW, reference="case 9")
     write_off = propose_destruction(serials=["SN-0002"], actor="staff:ada", now=NOW)
     destroy(code=write_off.code, actor="staff:bo", now=NOW)
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownDocument):
         destroy(code=write_off.code, actor="staff:eve", now=NOW)
     for sql, guard in (
         (

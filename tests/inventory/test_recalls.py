@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from django.db import connection, transaction
 
-from inventory.errors import BadCriteria, InsufficientStock, SelfApproval, UnknownPaper
+from inventory.errors import BadCriteria, InsufficientStock, SelfApproval, UnknownDocument
 from inventory.models import KeyModel, Recall, Unit
 from inventory.rules import Criteria, Wanted, firmware_between
 from inventory.selectors import recall_reach
@@ -151,7 +151,7 @@ def test_a_second_person_lifts_it_and_only_what_no_other_recall_holds_is_availab
         run_sql("UPDATE inventory_recall SET lifted_by = opened_by, lifted_at = now()")
     assert [unit.serial for unit in lift_recall(code=first.code, actor="staff:bo", now=NOW)] == ["OLD-1"]
     assert accounts() == {"OLD-1": "available", "OLD-2": "held", "NEW-1": "available", "SEE-1": "available"}
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownDocument):
         lift_recall(code=first.code, actor="staff:bo", now=NOW)
     with refused_by("movement_is_signed"):
         run_sql(

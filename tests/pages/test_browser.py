@@ -19,7 +19,7 @@ from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.services.amendments_and_reviews import review_claim
 from fulfillment.claims.services.shipment_callbacks import record_delivered
 from fulfillment.claims.services.waitlist import serve_waitlists
-from fulfillment.notices.secrets import token_of
+from fulfillment.notices.secrets import link_token
 from fulfillment.notices.services import send_notices
 from fulfillment.postage import gateways
 from fulfillment.postage.gateways.easypost import EasyPostGateway
@@ -528,7 +528,7 @@ def test_the_public_pages_are_in_order(visit: Visit, now: datetime) -> None:
         with clock.reading(partial(now.__add__, timedelta(days=days))):
             visitor.go("/")
             visitor.look_all(name)
-    token = token_of(Account.objects.get(username="m-second").pk)
+    token = link_token(Account.objects.get(username="m-second").pk)
     page = visitor.go(f"/me/no-thanks/{token}/")
     visitor.look_all("no-thanks")
     page.get_by_role("button", name="No thanks, leave me out").click()

@@ -14,7 +14,7 @@ from fulfillment.claims.services.shipment_callbacks import record_delivered
 from fulfillment.claims.services.waitlist import serve_waitlists
 from fulfillment.notices.examples import CONTEXTS
 from fulfillment.notices.models import Notice
-from fulfillment.notices.secrets import token_of
+from fulfillment.notices.secrets import link_token
 from fulfillment.notices.services import queue_notice, send_notices
 from fulfillment.shipments.models import Case, LabelPurchase, TrackingUpdate
 from fulfillment.vault.addresses import PostalAddress
@@ -105,7 +105,7 @@ def of(claim: Claim, *pages: str) -> list[str]:
 
 
 def test_what_everybody_may_see(client: Client, client_of_owner: Client, roster: Roster) -> None:
-    no_thanks = f"/me/no-thanks/{token_of(roster['m-owner'].pk)}/"
+    no_thanks = f"/me/no-thanks/{link_token(roster['m-owner'].pk)}/"
     assert too_many(client, *PUBLIC, *OF_STRANGERS, no_thanks) == {}
     assert too_many(client_of_owner, *PUBLIC, *OF_EVERYBODY) == {}
 

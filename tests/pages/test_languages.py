@@ -11,7 +11,7 @@ from django.db import transaction
 from django.test import Client
 
 from fulfillment.claims import timeline
-from fulfillment.claims.countries import country_name
+from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim, review_claim
@@ -38,7 +38,7 @@ NAMES = re.compile(
     r"|none-such|T-ABCD1234|https?://\S+|Export Administration Regulations|OFAC|EU|UTC|API|JSON|My only key broke\."
 )
 # Words that another language spells alike.
-_COUNTRIES = {country_name(code) for code in COUNTRIES}
+_COUNTRIES = {localized_country_name(code) for code in COUNTRIES}
 ALIKE = {"Code", "Status", "Messages", "Questions", "Phrase", "Total", "Error 404"}
 
 
@@ -177,10 +177,10 @@ def test_every_state_and_event_has_its_words(language: str, now: datetime) -> No
     events = [ClaimEvent(name=name, at=now, data={}) for name in ClaimEvent.Name]
     claims = [Claim(state=state) for state in ClaimState]
     with override("en"):
-        english = [(step.title, step.text) for step in timeline.told(events)]
+        english = [(step.title, step.text) for step in timeline.visible_steps(events)]
         nexts = [timeline.what_comes_next(claim, promised_days=None) for claim in claims]
     with override(language):
-        for step, (title, text) in zip(timeline.told(events), english, strict=True):
+        for step, (title, text) in zip(timeline.visible_steps(events), english, strict=True):
             assert step.title != title
             assert step.text != text or not text
         for claim, was in zip(claims, nexts, strict=True):

@@ -14,7 +14,7 @@ from django.db import DatabaseError, models, transaction
 from django.test import Client
 from django.utils import translation
 
-from common.invariants import verify
+from common.invariants import verify_all
 from config.models import User
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.shipment_callbacks import (
@@ -24,7 +24,7 @@ from fulfillment.claims.services.shipment_callbacks import (
 )
 from fulfillment.notices.models import Notice, Recipient
 from fulfillment.notices.recipients import mark_unreachable
-from fulfillment.notices.secrets import token_of
+from fulfillment.notices.secrets import link_token
 from fulfillment.notices.services import queue_notice, send_notices
 from fulfillment.privacy.data_inventory import ALL_SECTIONS, NOT_SHOWN, SECTIONS
 from fulfillment.privacy.models import Erasure
@@ -207,7 +207,7 @@ class TestErasing:
         assert not User.objects.filter(account=claim.account).exists()
         assert client.get("/me/data/").status_code == 302
         assert Account.objects.get(username="m-owner").opted_out_at == now
-        assert verify().violations == []
+        assert verify_all().violations == []
 
     def test_nothing_is_mailed_after_it(self, claim: Claim, signed_in: SignedIn, now: datetime) -> None:
         signed_in("m-owner").post("/me/data/erase/")
@@ -310,7 +310,7 @@ class TestNoThanks:
             },
             now=now + timedelta(days=7),
         )
-        link = f"/me/no-thanks/{token_of(account.pk)}/"
+        link = f"/me/no-thanks/{link_token(account.pk)}/"
         client = Client(enforce_csrf_checks=True)
         assert "Hear nothing more from us?" in client.get(link).content.decode()
         assert Account.objects.get(pk=account.pk).opted_out_at is None
@@ -324,7 +324,7 @@ class TestNoThanks:
         assert Client().post(f"/me/no-thanks/{token}/").status_code == 404
 
     def test_a_link_says_nothing_about_whose_it_is(self, roster: Roster) -> None:
-        link = f"/me/no-thanks/{token_of(roster['m-owner'].pk)}/"
+        link = f"/me/no-thanks/{link_token(roster['m-owner'].pk)}/"
         for page in (Client().get(link), Client().post(link)):
             assert "m-owner" not in page.content.decode()
             assert "owner@" not in page.content.decode()

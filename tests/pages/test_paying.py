@@ -18,7 +18,7 @@ from fulfillment.payments.models import Payment, Refund
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.services.purchasing import buy_label
 from fulfillment.postage.services.shipment_planning import ship_claim
-from fulfillment.tracking.services.carrier_events import work_webhooks
+from fulfillment.tracking.services.carrier_events import work_carrier_webhooks
 from inventory.models import Unit
 from inventory.services.reservations import Wanted, reserve
 from sandbox.server import Sandbox
@@ -54,7 +54,7 @@ def desk(
     gateway = gateway_to(vendors)
     gateway.ensure_webhook(f"{live_server.url}/api/v1/webhooks/stripe")
     vendors.stripe.roll_secret("whsec_tests-new")
-    monkeypatch.setattr(gateways, "from_environment", lambda: gateway)
+    monkeypatch.setattr(gateways, "payment_gateway", lambda: gateway)
     # The way back leads to where the test's site listens.
     monkeypatch.setattr("django.conf.settings.SITE_URL", live_server.url)
     monkeypatch.setattr("fulfillment.payments.views._checkout_origin", lambda: vendors.url)
@@ -164,7 +164,7 @@ def test_declined_then_paid_accepted_and_shipped(visitor: Visitor, desk: Desk) -
         carrier.ensure_webhook(f"{visitor.site}/api/v1/webhooks/easypost", "tests-new")
         buy_label(purchase_id=purchase.pk, gateway=carrier, worker="tests:1", now=desk.now)
         desk.pass_time(minutes=10)
-        work_webhooks(gateway=carrier, now=desk.now)
+        work_carrier_webhooks(gateway=carrier, now=desk.now)
     finally:
         carrier.close()
     claim.refresh_from_db()

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
-from sandbox.rehearsal.people import COUNTRIES, address_of, person
+from sandbox.rehearsal.people import COUNTRIES, draw_persona, persona_address
 from tests.played import PLAN, Run, manage, rehearse
 
 
@@ -65,8 +65,8 @@ def test_no_address_stands_outside_the_vault(run: Run, django_db_blocker: Any) -
     assert len(everything) > 100_000
     assert len(usernames) > 10
     for username in usernames:
-        one = person(PLAN.seed, username, claim_share=PLAN.claim_share, weeks=PLAN.weeks)
-        address = address_of(PLAN.seed, one)
+        one = draw_persona(PLAN.seed, username, claim_share=PLAN.claim_share, weeks=PLAN.weeks)
+        address = persona_address(PLAN.seed, one)
         for part in (address.street1, address.phone, address.name):
             assert part not in everything, username
 
@@ -100,11 +100,11 @@ def test_the_inside_of_a_rehearsal_refuses_a_real_database() -> None:
 
 def test_people_are_drawn_one_by_one() -> None:
     """One maintainer more or less changes nobody else."""
-    drawn = [person(1, f"m-{number}", claim_share=0.5, weeks=8) for number in range(400)]
-    assert drawn[7] == person(1, "m-7", claim_share=0.5, weeks=8)
+    drawn = [draw_persona(1, f"m-{number}", claim_share=0.5, weeks=8) for number in range(400)]
+    assert drawn[7] == draw_persona(1, "m-7", claim_share=0.5, weeks=8)
     assert {one.country for one in drawn} >= {"US", "DE", "GB"}
     assert all(one.country in COUNTRIES for one in drawn)
-    assert len({address_of(1, one).street1 for one in drawn}) > 390
+    assert len({persona_address(1, one).street1 for one in drawn}) > 390
 
 
 def test_with_heavy_faults_every_label_is_still_bought_once_and_nothing_is_broken() -> None:

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from reports.charts import THEMES, draw_svg, keys_by_week, spread
+from reports.charts import THEMES, draw_svg, keys_by_week, spread_chart
 
 NUMBERS = [(100, 60, 40, 58), (180, 150, 120, 149)]
 
@@ -80,7 +80,7 @@ def test_a_tiny_programme_can_be_drawn(numbers: list[tuple[int, int, int, int]])
     ],
 )
 def test_labels_are_moved_apart_around_their_middle(values: list[int], placed: list[float]) -> None:
-    assert spread(values, pitch=10) == pytest.approx(placed)
+    assert spread_chart(values, pitch=10) == pytest.approx(placed)
 
 
 @pytest.mark.parametrize("theme", sorted(THEMES))

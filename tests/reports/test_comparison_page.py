@@ -14,7 +14,7 @@ from desk.permissions import may
 from desk.roles import Action, Role
 from desk.services.appointments import appoint
 from fulfillment.claims.models import Campaign
-from reports.as_of import in_words
+from reports.as_of import moment_in_words
 from reports.exports import FORMATS
 from reports.public.published_report import released_report
 from reports.redemption import redemption_report
@@ -23,7 +23,7 @@ from tests.reports.conftest import MOMENTS, STARTED
 PAGE = "/reports/comparison/"
 SLUG = "keys-2022"
 FIRST, SECOND = MOMENTS[2], MOMENTS[5]
-TWO_DATES = {"campaign": SLUG, "as_of": in_words(SECOND), "with_as_of": in_words(FIRST)}
+TWO_DATES = {"campaign": SLUG, "as_of": moment_in_words(SECOND), "with_as_of": moment_in_words(FIRST)}
 SMALLEST = 5
 
 ClientOf = Callable[..., Client]
@@ -87,7 +87,7 @@ def test_its_numbers_are_those_of_the_two_reports(
 def test_before_anything_was_paid_for_it_cost_nothing(
     client_of: ClientOf, programme: Campaign, at_the_end: datetime
 ) -> None:
-    asked = TWO_DATES | {"with_as_of": in_words(MOMENTS[0])}
+    asked = TWO_DATES | {"with_as_of": moment_in_words(MOMENTS[0])}
     rows = rows_of(client_of(Role.AUDITOR).get(PAGE, asked))
     assert rows["parcels"] == ("USD", "0.00", "20.46", "20.46")
 
@@ -98,7 +98,7 @@ def test_without_a_word_it_compares_four_weeks_ago_with_now(
     response = client_of(Role.AUDITOR).get(PAGE)
     before = (at_the_end - timedelta(days=28)).replace(hour=0)
     first, second = (redemption_report(campaign_slug=None, as_of=moment) for moment in (before, at_the_end))
-    assert f'value="{in_words(before)}"' in response.content.decode()
+    assert f'value="{moment_in_words(before)}"' in response.content.decode()
     assert rows_of(response)["keys: total"] == told(first["keys"]["total"], second["keys"]["total"])
 
 
@@ -116,8 +116,8 @@ def test_two_campaigns_stand_side_by_side(
     asked = {
         "campaign": SLUG,
         "with_campaign": "other",
-        "as_of": in_words(SECOND),
-        "with_as_of": in_words(SECOND),
+        "as_of": moment_in_words(SECOND),
+        "with_as_of": moment_in_words(SECOND),
     }
     rows = rows_of(client_of(Role.AUDITOR).get(PAGE, asked))
     shipped = redemption_report(campaign_slug=SLUG, as_of=SECOND)["keys"]["shipped"]

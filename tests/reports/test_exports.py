@@ -21,7 +21,7 @@ from reports.exports import FORMATS
 from reports.exports.csv_parquet import write_csv
 from reports.redemption import redemption_report
 from reports.redemption_tables import exact
-from reports.statements.comparison import comparison
+from reports.statements.comparison import comparison_report
 from reports.tables import Column, Kind, Report, Table
 from tests.reports.conftest import MOMENTS, Claiming, deliver, ship
 
@@ -97,7 +97,7 @@ def test_a_text_that_looks_like_a_formula_stays_a_text() -> None:
 
 def test_a_comparison_says_what_changed(programme: Campaign) -> None:
     documents = [redemption_report(campaign_slug="keys-2022", as_of=moment) for moment in (MOMENTS[2], END)]
-    rows = {row[0]: row[1:] for row in comparison(*documents).tables[0].rows}
+    rows = {row[0]: row[1:] for row in comparison_report(*documents).tables[0].rows}
     assert rows["keys: total"] == (18, 22, 4)
     before, after, change = rows["keys: shipped"]
     assert (before, after, change) == (4, 8, 4)

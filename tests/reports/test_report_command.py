@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from common import clock
 from fulfillment.claims.models import Campaign
-from reports.as_of import in_words
+from reports.as_of import moment_in_words
 from reports.redemption import redemption_report
 from tests.reports.conftest import MOMENTS, STARTED
 
@@ -58,7 +58,7 @@ def test_it_reports_any_earlier_moment_in_any_zone(programme: Campaign, at_the_e
 
 
 def test_it_is_the_same_when_made_later(programme: Campaign) -> None:
-    then = in_words(MOMENTS[2])
+    then = moment_in_words(MOMENTS[2])
     printed = []
     for now in (MOMENTS[2], MOMENTS[-1]):
         with clock.reading(lambda now=now: now):  # type: ignore[misc]
@@ -159,5 +159,5 @@ def test_a_write_that_fails_half_way_leaves_no_half_file(
 
 
 def test_the_moment_of_the_start_is_not_before_it(programme: Campaign, at_the_end: datetime) -> None:
-    start = in_words(STARTED - timedelta(days=10))
+    start = moment_in_words(STARTED - timedelta(days=10))
     assert "0 of 0 keys" in run("redemption", "--as-of", start)

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from common import clock
 from config.environment import ROOT
 from fulfillment.claims.models import Campaign
-from reports.snapshots.checking import problems_of
+from reports.snapshots.checking import snapshot_problems
 from reports.snapshots.freezing import freeze_snapshot
 from tests.reports.conftest import MOMENTS
 
@@ -37,7 +37,7 @@ def snapshot(programme: Campaign, tmp_path: Path) -> Path:
 
 def test_it_holds_and_any_byte_of_any_file_breaks_it(snapshot: Path) -> None:
     manifest = json.loads((snapshot / "manifest.json").read_text())
-    assert problems_of(snapshot) == problems_of(snapshot, public_key=manifest["public_key"]) == []
+    assert snapshot_problems(snapshot) == snapshot_problems(snapshot, public_key=manifest["public_key"]) == []
     files = sorted(path for path in snapshot.rglob("*") if path.is_file())
     assert len(files) >= 14
     for path in files:
@@ -46,15 +46,15 @@ def test_it_holds_and_any_byte_of_any_file_breaks_it(snapshot: Path) -> None:
             changed = bytearray(content)
             changed[place] ^= 1
             path.write_bytes(bytes(changed))
-            assert problems_of(snapshot), f"{path.name}, byte {place}"
+            assert snapshot_problems(snapshot), f"{path.name}, byte {place}"
         path.write_bytes(content)
         path.rename(path.with_suffix(".away"))
-        assert problems_of(snapshot), f"{path.name} missing"
+        assert snapshot_problems(snapshot), f"{path.name} missing"
         path.with_suffix(".away").rename(path)
     (snapshot / "extra").write_text("more")
-    assert problems_of(snapshot) == ["extra is not part of the snapshot."]
+    assert snapshot_problems(snapshot) == ["extra is not part of the snapshot."]
     (snapshot / "extra").unlink()
-    assert problems_of(snapshot) == []
+    assert snapshot_problems(snapshot) == []
 
 
 def test_another_signer_is_told_from_ours(snapshot: Path) -> None:
@@ -63,8 +63,8 @@ def test_another_signer_is_told_from_ours(snapshot: Path) -> None:
     other = Ed25519PrivateKey.generate()
     manifest = (snapshot / "manifest.json").read_bytes()
     (snapshot / "manifest.sig").write_bytes(b64encode(other.sign(manifest)) + b"\n")
-    assert problems_of(snapshot) == ["The signature does not fit manifest.json."]
-    assert problems_of(snapshot, public_key=b64encode(b"x" * 32).decode())[0].startswith(
+    assert snapshot_problems(snapshot) == ["The signature does not fit manifest.json."]
+    assert snapshot_problems(snapshot, public_key=b64encode(b"x" * 32).decode())[0].startswith(
         "It was signed with another"
     )
     assert ours
@@ -139,7 +139,7 @@ def test_what_cannot_be_written_leaves_nothing(programme: Campaign, tmp_path: Pa
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 2, "files": [], "public_key": ""}', "{"])
 def test_what_is_no_snapshot_is_a_sentence(tmp_path: Path, content: str) -> None:
-    assert "is no snapshot" in problems_of(tmp_path)[0]
+    assert "is no snapshot" in snapshot_problems(tmp_path)[0]
     (tmp_path / "manifest.json").write_text(content)
     (tmp_path / "manifest.sig").write_text("x")
-    assert problems_of(tmp_path)[0].startswith("manifest.json")
+    assert snapshot_problems(tmp_path)[0].startswith("manifest.json")

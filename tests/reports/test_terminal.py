@@ -2,7 +2,7 @@
 
 import pytest
 
-from reports.exports.terminal import bar, money, percent
+from reports.exports.terminal import bar, money_text, percent
 
 
 @pytest.mark.parametrize(
@@ -30,5 +30,5 @@ def test_percents_are_never_rounded_to_all_or_nothing(part: int, whole: int, sho
 
 
 def test_money_is_written_with_its_currency() -> None:
-    assert money(123456, "USD") == "1,234.56 USD"
-    assert money(7, "USD") == "0.07 USD"
+    assert money_text(123456, "USD") == "1,234.56 USD"
+    assert money_text(7, "USD") == "0.07 USD"

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from config.environment import ROOT
 from reports import catalogue
-from reports.as_of import in_words
+from reports.as_of import moment_in_words
 from reports.exports import FORMATS
 from reports.tables import Report
 from sandbox.rehearsal.plan import DEFAULT_START
@@ -150,7 +150,7 @@ def test_another_process_writes_the_same_bytes(rehearsed: None, run: Run, tmp_pa
         **os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "DATABASE_NAME": run.database,
         "PYTHONHASHSEED": "20220711", "TZ": "Asia/Tokyo",
     }  # fmt: skip
-    command = [sys.executable, "-c", _WRITE_ALL, in_words(moment), str(tmp_path), *reports]
+    command = [sys.executable, "-c", _WRITE_ALL, moment_in_words(moment), str(tmp_path), *reports]
     done = subprocess.run(command, env=variables, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [

@@ -16,9 +16,9 @@ from roster.rules import (
     RoleFact,
     Verdict,
     decide,
-    differences,
     parse_facts,
     parse_policy,
+    policy_differences,
 )
 
 NOW = datetime(2022, 7, 11, 12, tzinfo=UTC)
@@ -325,8 +325,8 @@ def test_the_diff_of_two_policies_reads_as_sentences() -> None:
     v1, v2, v3 = (
         parse_policy(shipped_policy(version)) for version in ("2022-06-21", "2022-08-25", "2022-09-23")
     )
-    assert differences(v1, v2) == ["two_factor: allow gains totp."]
-    assert differences(v2, v3) == [
+    assert policy_differences(v1, v2) == ["two_factor: allow gains totp."]
+    assert policy_differences(v2, v3) == [
         "No longer asks for a role on a critical project (on_critical_roster).",
         "Newly asks for the day the account joined (account_joined_before, before 2022-09-23T20:20:00Z); "
         "who does not meet it is refused.",

@@ -23,11 +23,11 @@ from roster.rules import (
     RegionFact,
     RoleFact,
     decide,
-    differences,
-    outcome_of,
+    overall_outcome,
     parse_facts,
     parse_policy,
-    preview,
+    policy_differences,
+    preview_policies,
 )
 from roster.rules.facts import in_json
 
@@ -205,7 +205,7 @@ def test_many_judged_at_once_are_judged_as_one_by_one(
         decision = decide(facts, policy, now)
         found = judge.outcomes(facts)
         assert found == [(v.rule, v.outcome) for v in decision.verdicts if v.outcome != "pass"]
-        assert outcome_of(outcome for _, outcome in found) == decision.outcome
+        assert overall_outcome(outcome for _, outcome in found) == decision.outcome
 
 
 @patient
@@ -233,8 +233,8 @@ def test_the_difference_of_two_policies_is_said_unless_there_is_none(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     old, new = parse_policy(before), parse_policy(after)
-    assert differences(old, old) == []
-    said = differences(old, new)
+    assert policy_differences(old, old) == []
+    said = policy_differences(old, new)
     asked = [
         {r.rule: (str(in_json(sorted_params(r.params))), r.on_fail) for r in p.rules} for p in (old, new)
     ]
@@ -255,7 +255,7 @@ def test_a_preview_is_deciding_one_by_one(
 ) -> None:
     old, new = parse_policy(before), parse_policy(after)
     named = [replace(facts, username=f"m-{number}") for number, facts in enumerate(everybody)]
-    found = preview(named, current=old, proposed=new, now=now)
+    found = preview_policies(named, current=old, proposed=new, now=now)
     expected: dict[str, list[str]] = {"gained": [], "lost": [], "unchanged": []}
     for facts in named:
         was, becomes = (is_admitted(facts, policy, now) for policy in (old, new))
@@ -264,7 +264,7 @@ def test_a_preview_is_deciding_one_by_one(
     assert {name: getattr(found, name) for name in expected} == expected
     assert found.counts["people"] == len(named) == sum(found.outcomes.values())
     assert sum(sum(counted.values()) for counted in found.by_region.values()) == len(named)
-    turned = preview(reversed(named), current=old, proposed=new, now=now)
+    turned = preview_policies(reversed(named), current=old, proposed=new, now=now)
     assert sorted(turned.gained) == sorted(found.gained)
     assert turned.by_rule == found.by_rule
     json.dumps(found.as_document())

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roster.files import downloads, names
-from roster.files.download_tables import rows_of, top_of
+from roster.files.download_tables import download_rows, top_of
 from roster.files.fast_csv import HEADER, read_plain
-from roster.files.source import Source
+from roster.files.source import SourceFile
 
 letters = st.text("abAB09._-", min_size=1, max_size=20).filter(names.is_project_name)
 counts = st.integers(0, 10**18 - 1) | st.integers(0, 50)
@@ -20,8 +20,8 @@ odd = st.sampled_from(
 )
 
 
-def plain(text: str) -> Source:
-    return Source(Path("list.csv"), text.encode())
+def plain(text: str) -> SourceFile:
+    return SourceFile(Path("list.csv"), text.encode())
 
 
 @settings(deadline=None)
@@ -67,5 +67,5 @@ def test_of_a_long_list_the_most_downloaded_are_kept_and_those_level_with_the_la
     text = HEADER.decode() + "".join(f"p{n},{n // 2}\n" for n in order)
     for source in (plain(text), plain(text.replace("p", '"p"', 1).replace('"p"roject', "project"))):
         listed = downloads.read_downloads(source)
-        assert (listed.rows, rows_of(listed.content)) == (12, 4)
+        assert (listed.rows, download_rows(listed.content)) == (12, 4)
         assert sorted(top_of(listed.content, 4).names.to_pylist()) == ["p10", "p11", "p8", "p9"]

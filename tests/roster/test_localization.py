@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
-from roster.localization import country_name, reason_of, remedy_of, say
+from roster.localization import localized_country_name, localized_reason, remedy_of, say
 from roster.rules import Facts, RoleFact, decide, parse_policy
 from roster.rules.facts import CampaignFact, RegionFact
 from roster.rules.messages import TEXTS, Countries, Country, Listing, Phrase
@@ -52,7 +52,7 @@ def facts(**given: Any) -> Facts:
 def said_in(language: str, given: Facts) -> dict[str, tuple[str, str]]:
     with translation.override(language):
         verdicts = decide(given, POLICY, NOW).verdicts
-        return {verdict.rule: (reason_of(verdict), remedy_of(verdict)) for verdict in verdicts}
+        return {verdict.rule: (localized_reason(verdict), remedy_of(verdict)) for verdict in verdicts}
 
 
 def test_english_stays_as_the_rules_say_it() -> None:
@@ -117,4 +117,4 @@ def test_lists_and_countries_are_the_languages_own(language: str, listed: str, p
             {"list": Listing(("a", "b", "c")), "place": Country("DE"), "places": Countries(("DE",))},
         )
         assert say(phrase) == f"{listed}; {place}; {place}"
-        assert country_name("ZQ") == "ZQ"
+        assert localized_country_name("ZQ") == "ZQ"

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from common.errors import BadRequest
-from roster.errors import ListHeld, SecondPersonNeeded, UnknownPaper, UnknownProject
+from roster.errors import ListHeld, SecondPersonNeeded, UnknownProject, UnknownRecord
 from roster.models import Account, Project, ProjectRole, Snapshot
 from roster.papers import HeldList
 from roster.rules import decide, parse_policy
@@ -124,7 +124,7 @@ def test_a_list_that_shrinks_the_roster_is_held_until_a_second_person_lets_it_in
     assert (held.rows, held.rows_before, held.source) == (40, 60, "fewer.csv")
     with pytest.raises(SecondPersonNeeded):
         approve_list(sha256=held.sha256, note="", actor="ops", now=LATER)
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownRecord):
         approve_list(sha256=held.sha256[:5], note="", actor="board", now=LATER)
     approve_list(sha256=held.sha256[:12], note="They cleaned up.", actor="board", now=LATER)
     import_roles(path=path, actor="ops", now=LATER)

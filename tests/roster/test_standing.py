@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from common.errors import BadRequest
-from roster.errors import AlreadyAsked, DelegationRefused, SecondPersonNeeded, UnknownPaper
+from roster.errors import AlreadyAsked, DelegationRefused, SecondPersonNeeded, UnknownRecord
 from roster.models import Account, Project
 from roster.papers import DELEGATES_PER_PROJECT, AccountEvent, Appeal, Delegation, Disclaimer, PolicyException
 from roster.rules import decide, parse_policy
@@ -69,7 +69,7 @@ def test_who_asks_for_an_exception_does_not_grant_it_and_the_database_agrees() -
     with pytest.raises(IntegrityError, match="an_exception_needs_a_second_name"), transaction.atomic():
         PolicyException.objects.filter(pk=asked.pk).update(**mine)
     exceptions.grant_exception(exception_id=asked.pk, actor="staff:2", now=NOW)
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownRecord):
         exceptions.grant_exception(exception_id=asked.pk, actor="staff:3", now=NOW)
     with pytest.raises(Exception, match="Cannot update"), transaction.atomic():
         PolicyException.objects.filter(pk=asked.pk).update(expires_at=SOON + timedelta(days=999))
@@ -176,7 +176,7 @@ def test_a_project_names_so_many_and_no_more_until_one_is_taken_back(crew: Accou
 
 def test_a_stranger_cannot_end_a_delegation(crew: Account) -> None:
     made = name_for_alpha("p0", crew)
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownRecord):
         delegations.end_delegation(delegation_id=made.pk, spoken_by=account("p3"), actor="x", now=NOW)
     delegations.end_delegation(delegation_id=made.pk, spoken_by=account("p0"), actor="x", now=NOW)
 
@@ -219,15 +219,15 @@ def test_an_appeal_is_declined_with_words_and_answered_once() -> None:
     with pytest.raises(BadRequest):
         appeals.decline_appeal(appeal_id=appeal.pk, answer=" ", actor="staff:1", now=NOW)
     appeals.decline_appeal(appeal_id=appeal.pk, answer="You have an app.", actor="staff:1", now=NOW)
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownRecord):
         appeals.decline_appeal(appeal_id=appeal.pk, answer="Again.", actor="staff:2", now=NOW)
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownRecord):
         appeals.withdraw_appeal(appeal_id=appeal.pk, account=bob, actor="maintainer:2", now=NOW)
     with pytest.raises(Exception, match="Invalid transition"), transaction.atomic():
         Appeal.objects.filter(pk=appeal.pk).update(state="granted")
     # Another time, another appeal; and one that is somebody else's cannot be taken back.
     again = appeals.make_appeal(account=bob, rule="two_factor", text="News.", actor="maintainer:2", now=LATER)
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownRecord):
         appeals.withdraw_appeal(appeal_id=again.pk, account=account("ada"), actor="x", now=LATER)
     assert appeals.withdraw_appeal(appeal_id=again.pk, account=bob, actor="x", now=LATER).state == "withdrawn"
 
@@ -252,10 +252,10 @@ def test_a_disclaimed_role_counts_no_longer_until_taken_back(kind: Disclaimer.Ki
     preferences.take_back_disclaimer(account=bob, project_id=alpha.pk, actor="maintainer:2", now=LATER)
     assert is_admitted("Bob")
     assert [name for name, _ in trail("Bob")] == [f"disclaimed_{kind}", "disclaimer_taken_back"]
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownRecord):
         preferences.take_back_disclaimer(account=bob, project_id=alpha.pk, actor="x", now=LATER)
     zeta = Project.objects.get(normalized_name="zeta")
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownRecord):
         preferences.disclaim_role(account=bob, project_id=zeta.pk, kind=kind, actor="x", now=NOW)
 
 

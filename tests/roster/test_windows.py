@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command
 
 from common.errors import InputErrors
-from roster.files.windows import STATE, Ranking, Window, rank_window
+from roster.files.windows import STATE, DailyWindow, Ranking, rank_window
 from roster.models import Designation, Snapshot
 from roster.services.designations import designate_critical
 from roster.services.windows import import_window
@@ -39,8 +39,8 @@ def days(tmp_path: Path) -> list[Counts]:
     return made
 
 
-def window(first: int, last: int) -> Window:
-    return Window(FIRST + timedelta(days=first), FIRST + timedelta(days=last))
+def window(first: int, last: int) -> DailyWindow:
+    return DailyWindow(FIRST + timedelta(days=first), FIRST + timedelta(days=last))
 
 
 def summed(days: list[Counts], first: int, last: int) -> list[tuple[str, int]]:

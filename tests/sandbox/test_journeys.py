@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 
 from sandbox.client import Control, ControlError
-from sandbox.easypost.resources.journeys import Parcel, plan, recipient_key
-from sandbox.easypost.settings import BadSetting, Settings
+from sandbox.easypost.resources.journeys import JourneyParcel, plan, recipient_key
+from sandbox.easypost.settings import BadSetting, EasyPostSettings
 from tests.sandbox.conftest import ABROAD, CUSTOMS, NEIGHBOUR, START
 from tests.sandbox.vendor import NotFoundError
 
 Make = Callable[..., Any]
-REALISTIC = Settings(journey="realistic", seed=7)
+REALISTIC = EasyPostSettings(journey="realistic", seed=7)
 
 
-def parcels(number: int) -> list[Parcel]:
-    return [Parcel(recipient_key(f"Person {n}", f"{10000 + n}"), False, 3) for n in range(number)]
+def parcels(number: int) -> list[JourneyParcel]:
+    return [JourneyParcel(recipient_key(f"Person {n}", f"{10000 + n}"), False, 3) for n in range(number)]
 
 
-def last_status(parcel: Parcel, settings: Settings) -> str:
+def last_status(parcel: JourneyParcel, settings: EasyPostSettings) -> str:
     return plan(parcel, settings)[-1].status
 
 
@@ -68,7 +68,7 @@ def test_a_journey_depends_on_seed_and_recipient_alone() -> None:
     one, other = parcels(2)
     assert plan(one, REALISTIC) == plan(one, REALISTIC)
     assert plan(one, REALISTIC) != plan(other, REALISTIC)
-    assert plan(one, REALISTIC) != plan(one, Settings(journey="realistic", seed=8))
+    assert plan(one, REALISTIC) != plan(one, EasyPostSettings(journey="realistic", seed=8))
 
 
 def test_a_corrected_address_is_the_same_recipient() -> None:
@@ -118,7 +118,7 @@ def test_losing_some_parcels_moves_no_others() -> None:
 )
 def test_settings_that_make_no_sense_are_refused(control: Control, wrong: dict[str, Any]) -> None:
     with pytest.raises(BadSetting):
-        Settings().changed(wrong)
+        EasyPostSettings().changed(wrong)
     with pytest.raises(ControlError):
         control.settings(**wrong)
 

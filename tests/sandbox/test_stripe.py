@@ -14,7 +14,7 @@ import requests
 import stripe
 
 from sandbox.server import Sandbox
-from sandbox.stripe.webhook_delivery import sign
+from sandbox.stripe.webhook_delivery import sign_stripe_event
 from tests.sandbox.conftest import START
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "stripe-fixtures"
@@ -161,7 +161,7 @@ def test_the_clients_own_parsing_takes_every_event(stand_in: Sandbox, client: st
         body = json.dumps(event).encode()
         from datetime import UTC, datetime
 
-        header = sign(["whsec_1", "whsec_2"], body, at=datetime.now(UTC))
+        header = sign_stripe_event(["whsec_1", "whsec_2"], body, at=datetime.now(UTC))
         parsed = client.construct_event(body, header, "whsec_2")
         assert parsed.type == event["type"]
 

@@ -40,8 +40,8 @@ class Command(KeydeskCommand):
         problems = []
         for language in translation_catalogs.languages():
             if options["write"]:
-                translation_catalogs.write(language, translation_catalogs.updated(language, wanted))
-            problems += translation_catalogs.problems_of(language, wanted)
+                translation_catalogs.write_catalog(language, translation_catalogs.updated(language, wanted))
+            problems += translation_catalogs.catalog_problems(language, wanted)
         document = {"texts": len(wanted), "languages": translation_catalogs.languages(), "problems": problems}
         if problems:
             raise self.fail(document, f"{len(problems)} texts are missing or wrong.")

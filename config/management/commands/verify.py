@@ -10,7 +10,7 @@ class Command(KeydeskCommand):
     help = "Check every invariant against the database; exit status 1 when one is broken."
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        verdict = as_document(invariants.verify())
+        verdict = as_document(invariants.verify_all())
         if not verdict["ok"]:
             raise self.fail(verdict, f"{len(verdict['violations'])} violation(s) found.")
         return verdict
@@ -25,7 +25,7 @@ class Command(KeydeskCommand):
         self.stdout.write("Everything holds." if document["ok"] else "Not everything holds.")
 
 
-def as_document(verdict: invariants.Verdict) -> dict[str, Any]:
+def as_document(verdict: invariants.VerifyResult) -> dict[str, Any]:
     """The JSON document of CONTRACT.md."""
     return {
         "ok": verdict.ok,

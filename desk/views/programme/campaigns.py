@@ -16,7 +16,7 @@ from common import clock
 from common.errors import BadRequest, KeydeskError
 from desk.audit import recording
 from desk.layout import desk_page
-from desk.permissions import actor_of, allowed
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from fulfillment.claims.campaigns.invitations import Cohort, cancel_wave, plan_wave
 from fulfillment.claims.campaigns.setup import CHANGEABLE, add_campaign, as_it_stands, change_campaign
@@ -90,7 +90,7 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 @never_cache
 @require_safe
 @allowed(Action.RUN_PROGRAMME)
-def programme(request: HttpRequest) -> HttpResponse:
+def programme_page(request: HttpRequest) -> HttpResponse:
     now = clock.now()
     context = {
         "campaigns": Campaign.objects.select_related("policy").order_by("-opens_at"),
@@ -153,13 +153,13 @@ def new_campaign(request: HttpRequest) -> HttpResponse:
 
 
 def _add_campaign(request: HttpRequest, form: CampaignForm) -> Campaign:
-    actor, now, wanted = actor_of(request), clock.now(), form.wanted()
+    actor, now, wanted = staff_actor(request), clock.now(), form.wanted()
     with transaction.atomic():
         if wanted["policy_id"] is None:
             first = publish_policy(document=shipped_policy(FIRST_POLICY), actor=actor, now=now)
             wanted["policy_id"] = first.pk
         made = add_campaign(slug=form.cleaned_data["slug"], wanted=wanted, now=now)
-        recording.record(
+        recording.record_action(
             actor=actor,
             action="campaign_added",
             subject_kind="campaign",
@@ -175,8 +175,8 @@ def _change_campaign(request: HttpRequest, slug: str, seen: dict[str, Any], want
     with transaction.atomic():
         before, after = change_campaign(slug=slug, seen=seen, wanted=wanted, now=now)
         if after:
-            recording.record(
-                actor=actor_of(request),
+            recording.record_action(
+                actor=staff_actor(request),
                 action="campaign_changed",
                 subject_kind="campaign",
                 subject=slug,
@@ -220,7 +220,7 @@ def wave(request: HttpRequest) -> HttpResponse:
     form = WaveForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return desk_page(request, "desk/wave.html", {"form": form}, status=422 if form.errors else 200)
-    actor, now, asked = actor_of(request), clock.now(), form.cleaned_data
+    actor, now, asked = staff_actor(request), clock.now(), form.cleaned_data
     try:
         with transaction.atomic():
             made = plan_wave(
@@ -231,7 +231,7 @@ def wave(request: HttpRequest) -> HttpResponse:
                 actor=actor,
                 now=now,
             )
-            recording.record(
+            recording.record_action(
                 actor=actor,
                 action="wave_planned",
                 subject_kind="wave",
@@ -248,12 +248,14 @@ def wave(request: HttpRequest) -> HttpResponse:
 
 
 def _cancel_wave(request: HttpRequest, wave_id: int) -> HttpResponse:
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
     try:
         with transaction.atomic():
             cancel_wave(wave_id=wave_id, actor=actor, now=now)
             name = Wave.objects.get(pk=wave_id).name
-            recording.record(actor=actor, action="wave_cancelled", subject_kind="wave", subject=name, now=now)
+            recording.record_action(
+                actor=actor, action="wave_cancelled", subject_kind="wave", subject=name, now=now
+            )
     except KeydeskError as refusal:
         messages.error(request, str(refusal))
     else:

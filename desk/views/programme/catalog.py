@@ -14,10 +14,10 @@ from django.views.decorators.http import require_http_methods
 from common import clock
 from common.errors import BadRequest, InputErrors, KeydeskError
 from desk.audit import recording
-from desk.forms.edit_conflicts import ChangedMeanwhile, SeenField, sign
+from desk.forms.edit_conflicts import ChangedMeanwhile, SeenField, sign_values
 from desk.forms.problems import name_problems
 from desk.layout import desk_page
-from desk.permissions import actor_of, allowed
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from fulfillment.claims.campaigns.price_lists import publish_prices
 from fulfillment.claims.models import Campaign, PriceList
@@ -103,7 +103,7 @@ def prices(request: HttpRequest, slug: str) -> HttpResponse:
     form = PricesForm(request.POST)
     if not form.is_valid():
         return _prices_page(request, campaign, newest, form, 422)
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
     try:
         with transaction.atomic():
             # Publishing locks the campaign as well; taken here, so that what is compared is the newest.
@@ -112,7 +112,7 @@ def prices(request: HttpRequest, slug: str) -> HttpResponse:
             if form.cleaned_data["seen"] != (newest.pk if newest else 0):
                 raise ChangedMeanwhile
             made = publish_prices(campaign=campaign, document=form.document(), actor=actor, now=now)
-            recording.record(
+            recording.record_action(
                 actor=actor,
                 action="prices_published",
                 subject_kind="campaign",
@@ -146,7 +146,7 @@ def _prices_initial(newest: PriceList | None) -> dict[str, Any]:
         amounts = sorted(standing.get(name, {}).items(), key=lambda one: (one[0] == ANYWHERE, one[0]))
         lines = [f"{country} {amount}" for country, amount in amounts]
         standing[name] = "\n".join(lines)
-    return standing | {"seen": sign(newest.pk if newest else 0)}
+    return standing | {"seen": sign_values(newest.pk if newest else 0)}
 
 
 def _prices_page(
@@ -202,7 +202,7 @@ def key_model(request: HttpRequest, sku: str = "") -> HttpResponse:
         raise Http404("There is no key model of this SKU.")
     if request.method != "POST":
         seen = _plain_model(found) if found else {}
-        form = KeyModelForm(instance=found, initial={"seen": sign(seen)})
+        form = KeyModelForm(instance=found, initial={"seen": sign_values(seen)})
         return desk_page(request, "desk/key_model.html", {"form": form, "sku": sku})
     form = KeyModelForm(request.POST, instance=found)
     status = 422
@@ -222,7 +222,7 @@ def key_model(request: HttpRequest, sku: str = "") -> HttpResponse:
 
 
 def _change_key_model(request: HttpRequest, form: KeyModelForm, sku: str) -> None:
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
     wanted = {name: form.cleaned_data[name] for name in CHANGEABLE}
     with transaction.atomic():
         if sku:
@@ -231,7 +231,7 @@ def _change_key_model(request: HttpRequest, form: KeyModelForm, sku: str) -> Non
             made = add_key_model(sku=form.cleaned_data["sku"], values=wanted, now=now)
             before, after = {}, _plain_model(made)
         if after:
-            recording.record(
+            recording.record_action(
                 actor=actor,
                 action="key_model_changed" if sku else "key_model_added",
                 subject_kind="key_model",

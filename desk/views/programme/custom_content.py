@@ -17,9 +17,9 @@ from common import clock
 from common.errors import BadRequest, KeydeskError
 from config.custom_content import LONGEST, MAIL, PAGE_SLOTS, Slot, write_texts, written_for
 from desk.audit import recording
-from desk.forms.edit_conflicts import SeenField, sign
+from desk.forms.edit_conflicts import SeenField, sign_values
 from desk.layout import desk_page
-from desk.permissions import actor_of, allowed
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from fulfillment.notices.examples import example
 from fulfillment.notices.models import Notice, Recipient
@@ -72,7 +72,7 @@ def texts(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.RUN_PROGRAMME)
-def text(request: HttpRequest, name: str) -> HttpResponse:
+def content_page(request: HttpRequest, name: str) -> HttpResponse:
     """Write what a place says, in each language; shown first as it will be read."""
     slot = slot_of(name)
     if slot is None:
@@ -80,7 +80,7 @@ def text(request: HttpRequest, name: str) -> HttpResponse:
     if request.method != "POST":
         standing = written_for(name)
         seen = {code: standing[code].number for code in standing}
-        initial = {code: row.text for code, row in standing.items()} | {"seen": sign(seen)}
+        initial = {code: row.text for code, row in standing.items()} | {"seen": sign_values(seen)}
         return _text_page(request, slot, TextsForm(initial=initial))
     form = TextsForm(request.POST)
     if not form.is_valid():
@@ -101,12 +101,12 @@ def text(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _write(request: HttpRequest, slot: Slot, given: dict[str, Any]) -> None:
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
     wanted = {code: given[code] for code, _ in LANGUAGES}
     with transaction.atomic():
         before, after = write_texts(slot=slot.name, texts=wanted, seen=given["seen"], actor=actor, now=now)
         if after:
-            recording.record(
+            recording.record_action(
                 actor=actor,
                 action="text_written",
                 subject_kind="text",
@@ -178,8 +178,8 @@ def try_notice(request: HttpRequest, template: str) -> HttpResponse:
             request, f"The mail server did not take it: {type(refusal).__name__}. Try again later."
         )
         return back
-    recording.record(
-        actor=actor_of(request),
+    recording.record_action(
+        actor=staff_actor(request),
         action="notice_tried",
         subject_kind="notice",
         subject=kind,

@@ -16,17 +16,17 @@ from django.views.decorators.http import require_http_methods, require_POST
 from common import clock
 from common.errors import KeydeskError
 from desk.audit import recording
-from desk.forms.edit_conflicts import ChangedMeanwhile, sign
+from desk.forms.edit_conflicts import ChangedMeanwhile, sign_values
 from desk.forms.policy_form import PolicyForm, initial_of
 from desk.layout import desk_page
-from desk.permissions import actor_of, allowed
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from fulfillment.claims.campaigns.policy_preview import preview_draft
 from fulfillment.claims.models import Campaign
 from roster.errors import PolicyError
 from roster.models import Policy
 from roster.rules import parse_policy
-from roster.rules.policy_diff import differences
+from roster.rules.policy_diff import policy_differences
 from roster.services.policies import draft_policy, publish_draft
 
 # Of a preview's names, what somebody reads; the numbers are of everybody.
@@ -34,7 +34,7 @@ NAMED = 50
 
 
 @dataclass
-class Page:
+class PolicyPage:
     """What the page of a policy shows besides it: the form as sent, what is wrong, what was asked for."""
 
     form: PolicyForm | None = None
@@ -53,7 +53,7 @@ def policy(request: HttpRequest, version: str) -> HttpResponse:
     if request.method != "POST":
         if found is None:
             raise Http404("There is no policy of this version.")
-        return _page(request, found, Page())
+        return _page(request, found, PolicyPage())
     if "document" in request.POST:
         return _take_json(request, found)
     return _take_form(request, found)
@@ -62,18 +62,20 @@ def policy(request: HttpRequest, version: str) -> HttpResponse:
 def _take_form(request: HttpRequest, found: Policy | None) -> HttpResponse:
     form = PolicyForm(request.POST)
     if not form.is_valid():
-        return _page(request, found, Page(form=form, status=422))
+        return _page(request, found, PolicyPage(form=form, status=422))
     document = form.document()
     try:
         parse_policy(document)
         if request.POST.get("do") == "show":
-            return _page(request, found, Page(form=form, shown={"asked": _differences(found, document)}))
+            return _page(
+                request, found, PolicyPage(form=form, shown={"asked": _differences(found, document)})
+            )
         drafted = _draft(request, document)
     except PolicyError as refusal:
         form.name_problems(refusal.problems)
-        return _page(request, found, Page(form=form, status=422))
+        return _page(request, found, PolicyPage(form=form, status=422))
     except KeydeskError as refusal:
-        return _page(request, found, Page(form=form, refusal=str(refusal), status=409))
+        return _page(request, found, PolicyPage(form=form, refusal=str(refusal), status=409))
     return _drafted(request, drafted)
 
 
@@ -83,17 +85,17 @@ def _take_json(request: HttpRequest, found: Policy | None) -> HttpResponse:
         drafted = _draft(request, json.loads(text))
     except json.JSONDecodeError as error:
         return _page(
-            request, found, Page(text=text, refusal=f"Line {error.lineno}: {error.msg}.", status=422)
+            request, found, PolicyPage(text=text, refusal=f"Line {error.lineno}: {error.msg}.", status=422)
         )
     except KeydeskError as refusal:
         status = 409 if isinstance(refusal, ChangedMeanwhile) else 422
-        return _page(request, found, Page(text=text, refusal=str(refusal), status=status))
+        return _page(request, found, PolicyPage(text=text, refusal=str(refusal), status=status))
     return _drafted(request, drafted)
 
 
 def _draft(request: HttpRequest, document: Any) -> Policy:
     """Write a draft down, with its line in the trail; one that somebody changed meanwhile is left alone."""
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
     wanted = parse_policy(document).version
     with transaction.atomic(), connection.cursor() as cursor:
         # Two people who name a new version alike at the same moment have no row to wait for each other at.
@@ -103,7 +105,7 @@ def _draft(request: HttpRequest, document: Any) -> Policy:
         if before and _seen(request) not in (None, before):
             raise ChangedMeanwhile
         drafted = draft_policy(document=document, actor=actor, now=now)
-        recording.record(
+        recording.record_action(
             actor=actor,
             action="policy_drafted",
             subject_kind="policy",
@@ -138,23 +140,25 @@ def preview_policy(request: HttpRequest, version: str) -> HttpResponse:
         raise Http404("There is no policy of this version.")
     running = Campaign.objects.order_by("-opens_at").first()
     try:
-        seen, _ = preview_draft(version=version, campaign=running, actor=actor_of(request), now=clock.now())
+        seen, _ = preview_draft(
+            version=version, campaign=running, actor=staff_actor(request), now=clock.now()
+        )
     except KeydeskError as refusal:
-        return _page(request, found, Page(refusal=str(refusal), status=409))
+        return _page(request, found, PolicyPage(refusal=str(refusal), status=409))
     names = {"gained": seen.gained[:NAMED], "lost": seen.lost[:NAMED]}
-    return _page(request, found, Page(shown={"preview": seen, "names": names}))
+    return _page(request, found, PolicyPage(shown={"preview": seen, "names": names}))
 
 
 @never_cache
 @require_POST
 @allowed(Action.PUBLISH_POLICY)
-def publish_policy(request: HttpRequest, version: str) -> HttpResponse:
+def publish_policy_page(request: HttpRequest, version: str) -> HttpResponse:
     """The second name: a draft somebody else wrote and somebody previewed comes into force."""
-    actor, now = actor_of(request), clock.now()
+    actor, now = staff_actor(request), clock.now()
     try:
         with transaction.atomic():
             published = publish_draft(version=version, actor=actor, now=now)
-            recording.record(
+            recording.record_action(
                 actor=actor,
                 action="policy_published",
                 subject_kind="policy",
@@ -167,21 +171,21 @@ def publish_policy(request: HttpRequest, version: str) -> HttpResponse:
         found = Policy.objects.filter(version=version).first()
         if found is None:
             raise Http404("There is no policy of this version.") from None
-        return _page(request, found, Page(refusal=str(refusal), status=409))
+        return _page(request, found, PolicyPage(refusal=str(refusal), status=409))
     messages.success(request, f"Policy {version} is published. Campaigns take it up on their own page.")
     return HttpResponseRedirect(reverse("desk:programme"))
 
 
 def _differences(found: Policy | None, document: Any) -> list[str]:
     """What a document asks that the policy it was made from does not."""
-    return differences(parse_policy(found.document), parse_policy(document)) if found else []
+    return policy_differences(parse_policy(found.document), parse_policy(document)) if found else []
 
 
-def _page(request: HttpRequest, found: Policy | None, page: Page) -> HttpResponse:
+def _page(request: HttpRequest, found: Policy | None, page: PolicyPage) -> HttpResponse:
     running = Campaign.objects.select_related("policy").order_by("-opens_at").first()
     difference: list[str] = []
     if found is not None and running is not None and running.policy_id != found.pk:
-        difference = differences(parse_policy(running.policy.document), parse_policy(found.document))
+        difference = policy_differences(parse_policy(running.policy.document), parse_policy(found.document))
     is_draft = found is not None and found.status == Policy.Status.DRAFT
     standing = found.document if found is not None else {"rules": []}
     # A published version is where another starts from, under a name of its own.
@@ -192,13 +196,13 @@ def _page(request: HttpRequest, found: Policy | None, page: Page) -> HttpRespons
         "policy": found,
         "form": form,
         "is_draft": is_draft,
-        "seen": request.POST.get("seen") or sign(standing if is_draft else {}),
+        "seen": request.POST.get("seen") or sign_values(standing if is_draft else {}),
         "text": page.text or json.dumps(standing, indent=2),
         "expert": bool(page.text),
         "refusal": page.refusal,
         "difference": difference,
         "running": running,
-        "is_mine": found is not None and found.drafted_by == actor_of(request),
+        "is_mine": found is not None and found.drafted_by == staff_actor(request),
         **page.shown,
     }
     return desk_page(request, "desk/policy.html", context, status=page.status)

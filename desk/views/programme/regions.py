@@ -14,10 +14,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from common import clock
 from common.errors import BadRequest, InputErrors, KeydeskError
 from desk.audit import recording
-from desk.forms.edit_conflicts import ChangedMeanwhile, SeenField, sign
+from desk.forms.edit_conflicts import ChangedMeanwhile, SeenField, sign_values
 from desk.forms.problems import name_problems
 from desk.layout import desk_page
-from desk.permissions import actor_of, allowed
+from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from fulfillment.claims.campaigns.region_tables import export_regions
 from fulfillment.claims.campaigns.regions import (
@@ -89,7 +89,7 @@ class ModelRegionForm(forms.Form):
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.RUN_PROGRAMME)
-def region(request: HttpRequest, place: str = "") -> HttpResponse:
+def region_page(request: HttpRequest, place: str = "") -> HttpResponse:
     """Change what holds for a country (`DE`) or a part of one (`US-HI`), or add one. What held is kept."""
     now = clock.now()
     if request.method != "POST":
@@ -160,12 +160,13 @@ def _region_page(
     context: dict[str, Any] = {
         "place": place,
         "history": history.order_by("-valid_from", "-pk")[:20] if place else [],
-        "form": form or RegionForm(instance=standing, initial={"seen": sign(standing.pk if standing else 0)}),
+        "form": form
+        or RegionForm(instance=standing, initial={"seen": sign_values(standing.pk if standing else 0)}),
     }
     # A key model is closed to a whole country: what is sent to a part of it was promised before.
     if place and not subdivision:
         closed = models_closed(country=country, now=now)
-        seen = {"seen": sign(_rows_seen(closed))}
+        seen = {"seen": sign_values(_rows_seen(closed))}
         context |= {"closed": closed, "model_form": model_form or ModelRegionForm(initial=seen)}
     return desk_page(request, "desk/region.html", context, status=status)
 
@@ -191,8 +192,8 @@ def _close_to_model(request: HttpRequest, place: str, form: ModelRegionForm, *, 
             now=now,
         )
         if after:
-            recording.record(
-                actor=actor_of(request),
+            recording.record_action(
+                actor=staff_actor(request),
                 action="region_changed",
                 subject_kind="region",
                 subject=f"{place} {sku}",
@@ -203,7 +204,7 @@ def _close_to_model(request: HttpRequest, place: str, form: ModelRegionForm, *, 
 
 
 def _load_region(request: HttpRequest, form: RegionForm, *, now: datetime) -> None:
-    row, actor = form.row(), actor_of(request)
+    row, actor = form.row(), staff_actor(request)
     where = {"country": row["country"], "subdivision": row["subdivision"]}
     with transaction.atomic():
         before = region_in_force(**where, now=now, lock=True)
@@ -212,7 +213,7 @@ def _load_region(request: HttpRequest, form: RegionForm, *, now: datetime) -> No
         said = {name: getattr(before, name) for name in FIELDS} if before else {}
         if load_regions(document={"regions": [row]}, now=now, source="region"):
             changed = [name for name in FIELDS if row[name] != said.get(name)]
-            recording.record(
+            recording.record_action(
                 actor=actor,
                 action="region_changed",
                 subject_kind="region",

@@ -14,11 +14,11 @@ from fulfillment.claims.models import Claim
 from fulfillment.postage.services import purchase_transitions
 from fulfillment.postage.services.label_refunds import request_refund
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
-from fulfillment.shipments.errors import NotRefundable
+from fulfillment.shipments.errors import LabelNotRefundable
 from fulfillment.shipments.models import LabelPurchase, Manifest
 from fulfillment.shipments.rules.manifests import ManifestState
 from fulfillment.shipments.rules.states import UNBOUGHT_STATES, PurchaseState, ShipmentState
-from fulfillment.shipments.services.split_shipments import give_up_label
+from fulfillment.shipments.services.split_shipments import give_up_sibling_label
 
 # From these a parcel can still be taken; a form that is being made names it already.
 _OPEN_MANIFESTS = (ManifestState.PLANNED, ManifestState.READY)
@@ -62,7 +62,7 @@ def _retire_unbought(claim: Claim, *, now: datetime) -> None:
     for purchase in list(unbought.select_related("shipment").order_by("pk")):
         mine = LabelPurchase.objects.filter(pk=purchase.pk, state__in=sorted(UNBOUGHT_STATES))
         if mine.update(state=PurchaseState.RETIRED, lease_owner="", lease_until=None):
-            give_up_label(claim, purchase.shipment, now=now)
+            give_up_sibling_label(claim, purchase.shipment, now=now)
 
 
 def _to_give_back(claim_id: int) -> QuerySet[LabelPurchase]:
@@ -80,7 +80,7 @@ def _to_give_back(claim_id: int) -> QuerySet[LabelPurchase]:
 def _give_back(purchase_id: UUID, *, gateway: CarrierGateway, now: datetime) -> bool:
     try:
         request_refund(purchase_id=purchase_id, gateway=gateway, now=now)
-    except NotRefundable:
+    except LabelNotRefundable:
         return False
     except GatewayError as error:
         # It is on record that it is to be asked, and `check_refunds` asks.

@@ -16,9 +16,9 @@ from config.jobs import defer
 from fulfillment.claims.services.payment_callbacks import SETTLE_CLAIM
 from fulfillment.payments.errors import BadMoneyData, NotOffered, PaymentCaseTaken, UnknownPaymentCase
 from fulfillment.payments.models import Payment, PaymentCase, Refund
-from fulfillment.payments.rules.cases import MoneyAction, MoneyOutcome, playbook
+from fulfillment.payments.rules.cases import MoneyAction, MoneyOutcome, payment_playbook
 from fulfillment.payments.rules.states import PaymentCaseReason, RefundReason
-from fulfillment.payments.services.cases import close, enter
+from fulfillment.payments.services.cases import close_payment, enter
 from fulfillment.payments.services.refunds import plan_refund
 
 Record = Callable[[], None]
@@ -85,7 +85,7 @@ def send_again(
         )
         assert refund is not None, "what failed was of something"
         enter(case, _A.SEND_AGAIN, actor=actor, note=note, now=now, refund=refund.code)
-        close(case, outcome=_O.SENT_AGAIN, actor=actor, note="", now=now)
+        close_payment(case, outcome=_O.SENT_AGAIN, actor=actor, note="", now=now)
     return refund
 
 
@@ -101,7 +101,7 @@ def write_down_paid(
         if not reference.strip():
             raise BadMoneyData("reference", "Give the reference of the transfer.")
         enter(case, _A.PAID_OTHERWISE, actor=actor, note=note, now=now, reference=reference.strip()[:80])
-        close(case, outcome=_O.PAID_OTHERWISE, actor=actor, note="", now=now)
+        close_payment(case, outcome=_O.PAID_OTHERWISE, actor=actor, note="", now=now)
     return case
 
 
@@ -127,7 +127,7 @@ def close_case(
     with _working(code, _A.CLOSE, actor=actor, record=record) as case:
         if outcome == _O.NOT_ANSWERED and not note.strip():
             raise BadMoneyData("note", "Say why the dispute is not answered; the money is then lost.")
-        close(case, outcome=outcome, actor=actor, note=note, now=now)
+        close_payment(case, outcome=outcome, actor=actor, note=note, now=now)
     return case
 
 
@@ -167,6 +167,6 @@ def _locked(code: str, *, actor: str | None, action: MoneyAction, take_over: boo
         raise UnknownPaymentCase(code)
     if actor is not None and case.owner not in ("", actor) and not take_over:
         raise PaymentCaseTaken(code, case.owner)
-    if action not in playbook(PaymentCaseReason(case.reason)):
+    if action not in payment_playbook(PaymentCaseReason(case.reason)):
         raise NotOffered(code, MoneyAction(action).label, PaymentCaseReason(case.reason).label)
     return case

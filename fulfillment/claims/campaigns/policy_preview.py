@@ -8,7 +8,7 @@ from fulfillment.claims.models import Campaign
 from fulfillment.claims.roster_facts import facts_of_everybody
 from roster.models import Account
 from roster.papers import PolicyPreview
-from roster.rules import Facts, PolicyDocument, Preview, parse_policy, preview
+from roster.rules import Facts, PolicyDocument, Preview, parse_policy, preview_policies
 from roster.selectors import policy_in_force
 from roster.services.policies import policy_of, record_preview
 
@@ -53,7 +53,7 @@ def preview_over_the_roster(
             raise NoPolicyYet
         current = parse_policy(policy.document)
     everybody = facts_of_everybody(campaign=campaign, now=now)
-    return preview(_counting(everybody, seen), current=current, proposed=proposed, now=now)
+    return preview_policies(_counting(everybody, seen), current=current, proposed=proposed, now=now)
 
 
 def _counting(everybody: Iterator[Facts], seen: Callable[[], None]) -> Iterator[Facts]:

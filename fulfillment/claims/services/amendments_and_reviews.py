@@ -14,12 +14,12 @@ from fulfillment.claims.selectors import offered_models, region_of
 from fulfillment.claims.services.backorders import rests_of, wait_for_rest
 from fulfillment.claims.services.payment_callbacks import SETTLE_CLAIM, is_free, payment_due_at
 from fulfillment.claims.services.submission import (
-    announce,
+    announce_claim,
     reserve_or_wait,
     reserve_part_or_wait,
     wanted_by,
 )
-from fulfillment.claims.services.transitions import record, step
+from fulfillment.claims.services.transitions import record_transition, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress
@@ -101,7 +101,7 @@ def readdress(*, code: str, address: PostalAddress, actor: str, now: datetime) -
 def _note_address(claim: Claim, *, actor: str, now: datetime) -> None:
     claim.updated_at = now
     claim.save(update_fields=["updated_at"])
-    record(claim, ClaimEvent.Name.ADDRESS_CHANGED, actor=actor, now=now, before=claim.state)
+    record_transition(claim, ClaimEvent.Name.ADDRESS_CHANGED, actor=actor, now=now, before=claim.state)
 
 
 def confirm_receipt(*, code: str, actor: str, now: datetime) -> bool:
@@ -117,7 +117,7 @@ def confirm_receipt(*, code: str, actor: str, now: datetime) -> bool:
             raise NotSent(code)
         if claim.events.filter(name=ClaimEvent.Name.RECEIVED).exists():
             return False
-        record(claim, ClaimEvent.Name.RECEIVED, actor=actor, now=now, before=claim.state)
+        record_transition(claim, ClaimEvent.Name.RECEIVED, actor=actor, now=now, before=claim.state)
     return True
 
 
@@ -175,7 +175,7 @@ def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
     )
     if rest:
         _leave_for_later(claim, rest, now=now)
-    announce(
+    announce_claim(
         claim,
         quantity=sum(item.quantity for item in wanted),
         later=sum(item.quantity for item in rest),

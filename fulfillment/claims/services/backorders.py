@@ -10,7 +10,7 @@ from common.public_ids import new_code
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.selectors import are_in_line_for
-from fulfillment.claims.services.transitions import record
+from fulfillment.claims.services.transitions import record_transition
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import seal_address
 from inventory.rules import Wanted
@@ -77,7 +77,7 @@ def wait_for_rest(
     )
     ClaimItem.objects.bulk_create(ClaimItem(claim=waiting, **item._asdict()) for item in rest)
     seal_address(subject=waiting.code, address=address, now=now)
-    record(waiting, ClaimEvent.Name.WAITLISTED, actor=actor, now=now, data={"rest_of": claim.code})
+    record_transition(waiting, ClaimEvent.Name.WAITLISTED, actor=actor, now=now, data={"rest_of": claim.code})
     return waiting
 
 

@@ -55,7 +55,7 @@ def keep_address(draft: Draft, *, address: PostalAddress, now: datetime) -> None
     _save(draft, now=now)
 
 
-def address_of(draft: Draft, *, actor: str, now: datetime) -> PostalAddress | None:
+def draft_address(draft: Draft, *, actor: str, now: datetime) -> PostalAddress | None:
     """The address as far as it was given and is kept. After commit: the opening stays in the access log."""
     if not draft.has_address:
         return None
@@ -95,12 +95,12 @@ def submit_draft(
         agreed=agreed,
         in_part=in_part,
     )
-    finish(draft, claim=claim, now=now)
+    finish_draft(draft, claim=claim, now=now)
     return claim
 
 
 @transaction.atomic
-def finish(draft: Draft, *, claim: Claim, now: datetime) -> None:
+def finish_draft(draft: Draft, *, claim: Claim, now: datetime) -> None:
     """The draft became this claim: the same form sent again finds it."""
     draft.claim = claim
     _save(draft, now=now)

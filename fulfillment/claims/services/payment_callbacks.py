@@ -11,7 +11,7 @@ from config.jobs import defer
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ClaimQuote
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.selectors import models_for
-from fulfillment.claims.services.transitions import record, step
+from fulfillment.claims.services.transitions import record_transition, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.models import DataKey
@@ -174,7 +174,7 @@ def hold_keys_until(claim: Claim, *, until: datetime, now: datetime) -> None:
         claim.payment_due_at = until
 
 
-def hold_back(claim: Claim, *, why: str, now: datetime) -> bool:
+def hold_claim(claim: Claim, *, why: str, now: datetime) -> bool:
     """Send nothing of this claim until `let_go_on`; whether that is news.
 
     Args: why: a code, never personal data.
@@ -183,7 +183,9 @@ def hold_back(claim: Claim, *, why: str, now: datetime) -> bool:
     if not Claim.objects.filter(pk=claim.pk, held_at__isnull=True).update(held_at=now, updated_at=now):
         return False
     claim.held_at = now
-    record(claim, ClaimEvent.Name.HELD, actor=ACTOR, now=now, before=claim.state, data={"why": why})
+    record_transition(
+        claim, ClaimEvent.Name.HELD, actor=ACTOR, now=now, before=claim.state, data={"why": why}
+    )
     if claim.label_started_at is not None:
         defer(STOP_PARCELS, claim_id=claim.pk)
     return True
@@ -194,7 +196,7 @@ def let_go_on(claim: Claim, *, now: datetime) -> bool:
     if not Claim.objects.filter(pk=claim.pk, held_at__isnull=False).update(held_at=None, updated_at=now):
         return False
     claim.held_at = None
-    record(claim, ClaimEvent.Name.HELD_NO_MORE, actor=ACTOR, now=now, before=claim.state)
+    record_transition(claim, ClaimEvent.Name.HELD_NO_MORE, actor=ACTOR, now=now, before=claim.state)
     if claim.state == ClaimState.ACCEPTED and claim.label_started_at is None:
         defer(SHIP_CLAIM, claim_id=claim.pk)
     return True
@@ -211,7 +213,7 @@ def cannot_deliver(claim: Claim) -> None:
         defer(REFUND_UNDELIVERABLE, claim_id=paid_for)
 
 
-def withdraw(claim: Claim, *, now: datetime) -> bool:
+def withdraw_unpaid(claim: Claim, *, now: datetime) -> bool:
     """The payer's bank took the money back for good: what was not handed over stays here.
 
     False, and nothing changed, when the parcel's label is begun or the claim is past accepting.

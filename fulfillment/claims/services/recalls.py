@@ -14,7 +14,7 @@ from fulfillment.claims.services.transitions import step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.errors import Shredded
-from inventory.errors import UnknownPaper
+from inventory.errors import UnknownDocument
 from inventory.models import Recall, Unit
 from inventory.rules import Criteria
 from inventory.selectors import recall_reach, recalled_out
@@ -50,7 +50,7 @@ def grant_replacements(*, recall_code: str, actor: str, now: datetime) -> Grante
     """
     recall = Recall.objects.open().filter(code=recall_code).first()
     if recall is None:
-        raise UnknownPaper("open recall", recall_code)
+        raise UnknownDocument("open recall", recall_code)
     criteria = Criteria.from_document(recall.criteria)
     partly = bool(criteria.lot or criteria.serials or criteria.firmware_from or criteria.firmware_to)
     done = Granted(recall_code, back_in_line=put_back_in_line(recall_id=recall.pk, now=now))

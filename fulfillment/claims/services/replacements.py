@@ -13,7 +13,7 @@ from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.selectors import offered_models
 from fulfillment.claims.services.submission import SHIP_CLAIM, reserve_or_wait
-from fulfillment.claims.services.transitions import record
+from fulfillment.claims.services.transitions import record_transition
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress
@@ -66,7 +66,7 @@ def grant_replacement(
                 for unit in units
             ]
         )
-        record(
+        record_transition(
             replacement,
             ClaimEvent.Name(replacement.state),
             actor=actor,

@@ -7,7 +7,7 @@ from config.jobs import defer
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.payment_callbacks import SETTLE_CLAIM
-from fulfillment.claims.services.transitions import record, step
+from fulfillment.claims.services.transitions import record_transition, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.services import schedule_shredding
@@ -41,7 +41,9 @@ def abandon_label(*, claim_id: int, now: datetime) -> None:
 
 
 def record_label_bought(claim: Claim, *, data: dict[str, Any], now: datetime) -> None:
-    record(claim, ClaimEvent.Name.LABEL_BOUGHT, actor=ACTOR, now=now, before=claim.state, data=data)
+    record_transition(
+        claim, ClaimEvent.Name.LABEL_BOUGHT, actor=ACTOR, now=now, before=claim.state, data=data
+    )
 
 
 def record_shipped(claim: Claim, *, carrier: str, tracking_code: str, now: datetime) -> None:

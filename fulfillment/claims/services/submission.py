@@ -22,7 +22,7 @@ from fulfillment.claims.services.payment_callbacks import (
     payment_due_context,
     state_once_reserved,
 )
-from fulfillment.claims.services.transitions import record
+from fulfillment.claims.services.transitions import record_transition
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress
@@ -51,7 +51,7 @@ def submit_claim(
     now: datetime,
     service: str = "standard",
     agreed: Quote | None = None,
-    terms: selectors.Terms | None = None,
+    terms: selectors.ClaimTerms | None = None,
     in_part: bool = False,
 ) -> Claim:
     """Claim keys for a maintainer: accepted, in review, or on the waitlist when stock is short.
@@ -74,7 +74,7 @@ def submit_claim(
     After commit: the notice is mailed, and an accepted claim becomes a parcel.
     """
     wanted = list(items) or [WantedItem(sku=None, quantity=campaign.per_claim)]
-    terms = terms or selectors.terms_for(campaign, address=address, now=now)
+    terms = terms or selectors.claim_terms(campaign, address=address, now=now)
     region, offered = terms.region, terms.offered
     if problems := check_items(
         wanted, per_claim=most_keys(campaign, wanted, now), offered_skus=sorted(offered)
@@ -182,10 +182,10 @@ def _create(
         freeze(quote, claim=claim, now=now)
     ClaimItem.objects.bulk_create(ClaimItem(claim=claim, **item._asdict()) for item in wanted)
     seal_address(subject=code, address=address, now=now, scope=campaign.slug)
-    record(claim, ClaimEvent.Name(state), actor=actor, now=now)
+    record_transition(claim, ClaimEvent.Name(state), actor=actor, now=now)
     if rest:
         wait_for_rest(claim, rest, address=address, actor=actor, now=now)
-    announce(claim, quantity=_keys(wanted), later=_keys(rest), now=now)
+    announce_claim(claim, quantity=_keys(wanted), later=_keys(rest), now=now)
     return claim
 
 
@@ -242,7 +242,7 @@ def reserve_or_wait(
     return state_once_reserved(is_free=is_free)
 
 
-def announce(claim: Claim, *, quantity: int, now: datetime, later: int = 0) -> None:
+def announce_claim(claim: Claim, *, quantity: int, now: datetime, later: int = 0) -> None:
     """Tell the maintainer where the claim stands, and ask for the parcel once it is accepted.
 
     Args: later: keys that follow in another parcel, as soon as there are any.

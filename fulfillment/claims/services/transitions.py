@@ -8,7 +8,7 @@ from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 
 
-def record(
+def record_transition(
     claim: Claim,
     name: ClaimEvent.Name,
     *,
@@ -51,5 +51,5 @@ def step(
     if not changed:
         return False
     claim.refresh_from_db()
-    record(claim, name, actor=actor, now=now, before=before, data=data)
+    record_transition(claim, name, actor=actor, now=now, before=before, data=data)
     return True

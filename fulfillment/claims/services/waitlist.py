@@ -15,8 +15,8 @@ from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState, competes
 from fulfillment.claims.selectors import offered_models
 from fulfillment.claims.services.payment_callbacks import is_free, payment_due_at, state_once_reserved
-from fulfillment.claims.services.submission import SHIP_CLAIM, announce, wanted_by
-from fulfillment.claims.services.transitions import record, step
+from fulfillment.claims.services.submission import SHIP_CLAIM, announce_claim, wanted_by
+from fulfillment.claims.services.transitions import record_transition, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from inventory.errors import InsufficientStock
@@ -94,7 +94,7 @@ def _offer(claim: Claim, wanted: Sequence[Wanted], *, now: datetime) -> None:
     Claim.objects.filter(pk=claim.pk).update(offered_until=until, updated_at=now)
     claim.offered_until = until
     let_expire(holder=claim.code, expires_at=until)
-    record(claim, ClaimEvent.Name.OFFERED, actor=ACTOR, now=now, before=claim.state)
+    record_transition(claim, ClaimEvent.Name.OFFERED, actor=ACTOR, now=now, before=claim.state)
     _tell_promoted(claim, wanted, until=until, now=now)
 
 
@@ -112,7 +112,7 @@ def accept_offer(*, code: str, actor: str, now: datetime) -> Claim:
         let_expire(holder=code, expires_at=None)
         _accept(claim, actor=actor, now=now)
         if claim.state == ClaimState.ACCEPTED:
-            announce(claim, quantity=sum(item.quantity for item in wanted_by(claim)), now=now)
+            announce_claim(claim, quantity=sum(item.quantity for item in wanted_by(claim)), now=now)
     return claim
 
 
@@ -131,7 +131,7 @@ def _accept(claim: Claim, *, actor: str, now: datetime) -> None:
         payment_due_at=payment_due_at(state, now),
     )
     if state == ClaimState.AWAITING_PAYMENT:
-        announce(claim, quantity=sum(item.quantity for item in wanted_by(claim)), now=now)
+        announce_claim(claim, quantity=sum(item.quantity for item in wanted_by(claim)), now=now)
 
 
 def _tell_promoted(claim: Claim, wanted: Sequence[Wanted], *, until: datetime | None, now: datetime) -> None:

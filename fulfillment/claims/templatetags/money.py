@@ -3,7 +3,7 @@
 from django import template
 from django.utils.translation import get_language
 
-from fulfillment.claims.money import shown
+from fulfillment.claims.money import format_money
 
 register = template.Library()
 
@@ -11,4 +11,4 @@ register = template.Library()
 @register.filter
 def money(amount: int, currency: str) -> str:
     """An amount of minor units in the reader's language."""
-    return shown(amount, currency, locale=get_language() or "en")
+    return format_money(amount, currency, locale=get_language() or "en")

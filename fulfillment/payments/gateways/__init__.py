@@ -6,7 +6,7 @@ from fulfillment.payments.gateways.base import PaymentGateway
 
 
 @cache
-def from_environment() -> PaymentGateway:
+def payment_gateway() -> PaymentGateway:
     """The gateway this installation's settings describe: one a process, with a connection a thread."""
     from django.conf import settings
 

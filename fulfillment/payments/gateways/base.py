@@ -6,8 +6,8 @@ from typing import Protocol
 
 from common.errors import KeydeskError
 from fulfillment.payments.values import (
+    BalanceEntry,
     Checkout,
-    Entry,
     Failure,
     Money,
     Order,
@@ -72,7 +72,7 @@ class PaymentGateway(Protocol):
         """All sessions made since then, newest first."""
         ...
 
-    def list_entries(self, *, since: datetime) -> Iterator[Entry]:
+    def list_entries(self, *, since: datetime) -> Iterator[BalanceEntry]:
         """The lines of the books since then, newest first."""
         ...
 

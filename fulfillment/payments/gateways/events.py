@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import Any
 
 from fulfillment.models import Provider
-from fulfillment.payments.gateways.parsing import is_id
-from fulfillment.webhooks import BadBody, Event, kept_text
+from fulfillment.payments.gateways.parsing import is_stripe_id
+from fulfillment.webhooks import BadBody, VendorEvent, kept_text
 
 WORK_WEBHOOKS = "payments.work_webhooks"
 
@@ -19,7 +19,7 @@ _CODE = re.compile(r"P-[0-9A-Z]{12}", re.ASCII)
 
 
 class StripeIntake:
-    """The vendor's side of `fulfillment.webhooks.receive`.
+    """The vendor's side of `fulfillment.webhooks.receive_webhook`.
 
     The header is `t=<unix>,v1=<hex>[,v1=<hex>…]`: HMAC-SHA256 of `<t>.<body>` under the whole secret, once
     for each secret in use at the vendor. https://docs.stripe.com/webhooks/signature
@@ -47,11 +47,11 @@ class StripeIntake:
         expected = [hmac.new(key, signed, sha256).hexdigest().encode() for key in self._keys]
         return any(hmac.compare_digest(one, other) for one in given for other in expected)
 
-    def read(self, document: Mapping[str, Any]) -> Event:
+    def read(self, document: Mapping[str, Any]) -> VendorEvent:
         if document.get("object") != "event":
             raise BadBody("this is no event of the version we ask for")
         event_id = kept_text(document, "id", longest=80)
-        if not is_id(event_id, "evt"):
+        if not is_stripe_id(event_id, "evt"):
             raise BadBody("id is missing")
         data = document.get("data")
         subject = data.get("object") if isinstance(data, dict) else None
@@ -61,7 +61,7 @@ class StripeIntake:
         if not isinstance(is_live, bool):
             raise BadBody("livemode is missing")
         body = _kept(subject)
-        return Event(
+        return VendorEvent(
             event_id=event_id,
             kind=kept_text(document, "type", longest=80),
             mode="live" if is_live else "test",
@@ -100,7 +100,7 @@ def _kept(subject: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _id(value: Any, *prefixes: str) -> str:
-    if not is_id(value, *prefixes):
+    if not is_stripe_id(value, *prefixes):
         raise BadBody(f"this is no id of the class {prefixes[0]}")
     return str(value)
 

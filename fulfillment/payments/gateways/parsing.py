@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fulfillment.payments.gateways.base import PaymentGatewayError
-from fulfillment.payments.values import Checkout, Entry, Failure, Money, VendorDispute, VendorRefund
+from fulfillment.payments.values import BalanceEntry, Checkout, Failure, Money, VendorDispute, VendorRefund
 
 Json = dict[str, Any]
 
@@ -15,7 +15,7 @@ _REFUSED = ("requires_payment_method", "canceled")
 _ID = re.compile(r"[a-z]+_[0-9A-Za-z_]{1,200}", re.ASCII)
 
 
-def is_id(value: object, *prefixes: str) -> bool:
+def is_stripe_id(value: object, *prefixes: str) -> bool:
     """Whether this is an id of one of these classes, and nothing that could be more than that."""
     return (
         isinstance(value, str)
@@ -25,7 +25,7 @@ def is_id(value: object, *prefixes: str) -> bool:
 
 
 def check_id(value: str, *prefixes: str) -> None:
-    if not is_id(value, *prefixes):
+    if not is_stripe_id(value, *prefixes):
         raise PaymentGatewayError(Failure.PERMANENT, "BAD_ID")
 
 
@@ -103,13 +103,13 @@ def read_dispute(body: Json) -> VendorDispute:
     )
 
 
-def read_entry(body: Json) -> Entry:
+def read_entry(body: Json) -> BalanceEntry:
     check_id(body["id"], "txn")
     amount, fee, net = (_signed(body[name]) for name in ("amount", "fee", "net"))
     if amount - fee != net:
         raise PaymentGatewayError(Failure.PERMANENT, "BOOKS_DO_NOT_ADD_UP")
     source = body.get("source")
-    return Entry(
+    return BalanceEntry(
         id=body["id"],
         kind=str(body["type"]),
         category=str(body["reporting_category"]),

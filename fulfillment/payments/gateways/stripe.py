@@ -18,8 +18,8 @@ from fulfillment.payments.gateways.base import PaymentGatewayError
 from fulfillment.payments.values import (
     ALREADY_REFUNDED,
     NOT_OPEN,
+    BalanceEntry,
     Checkout,
-    Entry,
     Failure,
     Money,
     Order,
@@ -162,7 +162,7 @@ class StripeGateway:
             lambda client: client.v1.checkout.sessions.list(params=params), parsing.read_checkout
         )
 
-    def list_entries(self, *, since: datetime) -> Iterator[Entry]:
+    def list_entries(self, *, since: datetime) -> Iterator[BalanceEntry]:
         """https://docs.stripe.com/api/balance_transactions/list"""
         params = _window(None, since)
         yield from self._pages(

@@ -41,7 +41,7 @@ _PLAYBOOK: Mapping[PaymentCaseReason, tuple[MoneyAction, ...]] = {
 MOVING_MONEY = frozenset(_OF_A_REFUND)
 
 
-def playbook(reason: PaymentCaseReason) -> tuple[MoneyAction, ...]:
+def payment_playbook(reason: PaymentCaseReason) -> tuple[MoneyAction, ...]:
     """What is offered about a case of this reason, the likeliest first."""
     return (*_PLAYBOOK.get(reason, ()), *_ALWAYS)
 

@@ -43,7 +43,7 @@ def next_state(current: PaymentState, seen: PaymentState) -> PaymentState:
     return seen if seen in PAYMENT_TRANSITIONS[current] else current
 
 
-def differences(
+def amount_differences(
     checkout: Checkout, *, amount: int, currency: str, claim_code: str, payment_code: str
 ) -> list[str]:
     """In what a session is not what was asked for, as codes; empty when in nothing.

@@ -75,7 +75,7 @@ class PaymentCaseReason(Choices):
     UNKNOWN_MONEY = "unknown_money", "money that belongs to no claim"
 
 
-class Outcome(Choices):
+class CheckoutOutcome(Choices):
     """What became of money that arrived."""
 
     ACCEPTED = "accepted", "the claim was accepted"

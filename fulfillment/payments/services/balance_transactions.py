@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from fulfillment.payments.gateways.base import PaymentGateway
 from fulfillment.payments.models import BookEntry, Payment
-from fulfillment.payments.values import Entry
+from fulfillment.payments.values import BalanceEntry
 
 # The vendor books some lines with a delay, under the time they are of.
 OVERLAP = timedelta(days=3)
@@ -37,7 +37,7 @@ def collect_books(*, gateway: PaymentGateway, now: datetime, since: datetime | N
     return BookEntry.objects.count() - before
 
 
-def _keep(entries: Iterable[Entry], *, now: datetime) -> None:
+def _keep(entries: Iterable[BalanceEntry], *, now: datetime) -> None:
     BookEntry.objects.bulk_create(
         [
             BookEntry(

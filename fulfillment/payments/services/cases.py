@@ -47,10 +47,10 @@ def open_payment_case(
 def close_payment_case(*, about: str, reason: PaymentCaseReason, outcome: str, now: datetime) -> bool:
     """Close the case that what happened has settled; whether one was open."""
     case = PaymentCase.objects.filter(about=about, reason=reason, closed_at=None).first()
-    return case is not None and close(case, outcome=outcome, actor=ACTOR, now=now)
+    return case is not None and close_payment(case, outcome=outcome, actor=ACTOR, now=now)
 
 
-def close(case: PaymentCase, *, outcome: str, actor: str, now: datetime, note: str = "") -> bool:
+def close_payment(case: PaymentCase, *, outcome: str, actor: str, now: datetime, note: str = "") -> bool:
     """Close an open case, and write down who did and why; whether it was open."""
     closed = PaymentCase.objects.filter(pk=case.pk, closed_at=None).update(
         closed_at=now, closed_by=actor, outcome=outcome[:200]

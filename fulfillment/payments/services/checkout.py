@@ -20,7 +20,7 @@ from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.session_outcome import KEY_GOOD_FOR, session_ends_at
 from fulfillment.payments.rules.states import LIVE_PAYMENT_STATES, PaymentCaseReason, PaymentState
 from fulfillment.payments.services.cases import open_payment_case
-from fulfillment.payments.services.settlement import let_go_of_the_database, settle
+from fulfillment.payments.services.settlement import let_go_of_the_database, settle_payment
 from fulfillment.payments.values import Checkout, Failure, Order, OrderLine
 
 logger = logging.getLogger("keydesk.payments")
@@ -38,7 +38,7 @@ def start_checkout(*, code: str, gateway: PaymentGateway, now: datetime) -> str:
     payment = _intent(code, mode=gateway.mode, now=now)
     try:
         checkout = find_or_offer(payment, gateway=gateway, now=now)
-        settle(payment_id=payment.pk, gateway=gateway, now=now, known=checkout)
+        settle_payment(payment_id=payment.pk, gateway=gateway, now=now, known=checkout)
     except PaymentGatewayError as error:
         logger.warning("checkout of payment %s: %s", payment.code, error.code)
         raise CheckoutNotReady from None

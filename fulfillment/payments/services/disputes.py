@@ -5,14 +5,14 @@ from datetime import datetime
 
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.services.payment_callbacks import hold_back, let_go_on, withdraw
+from fulfillment.claims.services.payment_callbacks import hold_claim, let_go_on, withdraw_unpaid
 from fulfillment.payments.models import Dispute, Payment
 from fulfillment.payments.rules.states import DISPUTE_ENDS, DisputeState, PaymentCaseReason
 from fulfillment.payments.services.cases import close_payment_case, open_payment_case
 from fulfillment.payments.values import VendorDispute
 
 
-def take_in(payment: Payment, claim: Claim, listed: Sequence[VendorDispute], *, now: datetime) -> None:
+def record_dispute(payment: Payment, claim: Claim, listed: Sequence[VendorDispute], *, now: datetime) -> None:
     """Bring a payment's disputes to what the vendor says of each.
 
     A claim that is not handed over yet is held back while any is open or lost, and goes on once all are won.
@@ -25,10 +25,10 @@ def take_in(payment: Payment, claim: Claim, listed: Sequence[VendorDispute], *, 
         return
     if states == {DisputeState.WON}:
         let_go_on(claim, now=now)
-    elif DisputeState.LOST in states and withdraw(claim, now=now):
+    elif DisputeState.LOST in states and withdraw_unpaid(claim, now=now):
         pass
     elif claim.state == ClaimState.ACCEPTED:
-        hold_back(claim, why="disputed", now=now)
+        hold_claim(claim, why="disputed", now=now)
     if claim.state != ClaimState.ACCEPTED or claim.held_at is None:
         _close_decided(payment, now=now)
 

@@ -12,15 +12,10 @@ from fulfillment.claims.services.payment_callbacks import lapse_unpaid
 from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
 from fulfillment.payments.models import Payment, Refund
 from fulfillment.payments.rules.session_outcome import GRACE, PATIENCE
-from fulfillment.payments.rules.states import (
-    LIVE_PAYMENT_STATES,
-    Outcome,
-    PaymentState,
-    RefundState,
-)
+from fulfillment.payments.rules.states import LIVE_PAYMENT_STATES, CheckoutOutcome, PaymentState, RefundState
 from fulfillment.payments.services import checkout as offers
 from fulfillment.payments.services.refunds import send_refund
-from fulfillment.payments.services.settlement import end_and_settle, settle
+from fulfillment.payments.services.settlement import end_and_settle, settle_payment
 
 logger = logging.getLogger("keydesk.payments")
 
@@ -50,10 +45,10 @@ def bring_in_line(payment: Payment, claim: Claim, *, gateway: PaymentGateway, no
         checkout = offers.find_or_offer(payment, gateway=gateway, now=now)
         if checkout is None:
             return
-        settle(payment_id=payment.pk, gateway=gateway, now=now, known=checkout)
+        settle_payment(payment_id=payment.pk, gateway=gateway, now=now, known=checkout)
         payment.refresh_from_db()
     if is_wanted:
-        settle(payment_id=payment.pk, gateway=gateway, now=now)
+        settle_payment(payment_id=payment.pk, gateway=gateway, now=now)
     else:
         end_and_settle(payment=payment, gateway=gateway, now=now)
 
@@ -124,7 +119,7 @@ def _silent(now: datetime) -> QuerySet[Payment]:
         | Q(state=_P.PAID, disputes__state="open") & quiet[ASK_REFUNDS_AFTER]
         # Cancelled while the job that should give the money back was lost.
         | Q(state=_P.PAID, claim__state=ClaimState.CANCELLED, refunds__isnull=True)
-        & ~Q(fulfilment__outcome=Outcome.GIVEN_BACK)
+        & ~Q(fulfilment__outcome=CheckoutOutcome.GIVEN_BACK)
         & quiet[ASK_OPEN_AFTER]
     )
     return Payment.objects.filter(is_silent).distinct().order_by("looked_at", "pk")

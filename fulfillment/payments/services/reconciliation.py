@@ -13,16 +13,16 @@ from fulfillment.claims.rules import ClaimState
 from fulfillment.payments.gateways.base import PaymentGateway
 from fulfillment.payments.models import BookEntry, Dispute, Payment, Refund
 from fulfillment.payments.rules.refunds import refund_state
-from fulfillment.payments.rules.session_outcome import differences, state_seen, still_to_give_back
+from fulfillment.payments.rules.session_outcome import amount_differences, state_seen, still_to_give_back
 from fulfillment.payments.rules.states import (
     DISPUTE_ENDS,
     LIVE_REFUND_STATES,
+    CheckoutOutcome,
     DisputeState,
-    Outcome,
     PaymentState,
     RefundState,
 )
-from fulfillment.payments.values import Checkout, Entry, VendorDispute, VendorRefund
+from fulfillment.payments.values import BalanceEntry, Checkout, VendorDispute, VendorRefund
 
 # A session lives a day, a refund can fail for weeks, a dispute can come after months.
 LOOK_BACK = timedelta(days=35)
@@ -33,7 +33,7 @@ SETTLED_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
-class Difference:
+class BookDifference:
     """One thing that we and the vendor do not agree on.
 
     Args: kind: a stable code. ids: what to look at, ours first. remedy: a sentence for the person who does.
@@ -70,7 +70,7 @@ _REMEDIES = {
 }
 
 
-def reconcile(*, gateway: PaymentGateway, since: datetime, now: datetime) -> list[Difference]:
+def reconcile(*, gateway: PaymentGateway, since: datetime, now: datetime) -> list[BookDifference]:
     """Every difference between us and the vendor about what was made since then, in a fixed order.
 
     Memory is that of the window's objects.
@@ -117,8 +117,8 @@ def _payments(since: datetime, *, touched: Collection[str]) -> Iterable[Payment]
 
 def _difference(
     kind: str, ids: Sequence[str], ours: str, theirs: str, payment: Payment | None = None
-) -> Difference:
-    return Difference(kind, list(ids), ours, theirs, _REMEDIES[kind], payment.pk if payment else None)
+) -> BookDifference:
+    return BookDifference(kind, list(ids), ours, theirs, _REMEDIES[kind], payment.pk if payment else None)
 
 
 def _sessions(
@@ -128,7 +128,7 @@ def _sessions(
     mode: str,
     since: datetime,
     until: datetime,
-) -> Iterator[Difference]:
+) -> Iterator[BookDifference]:
     theirs = {checkout.id: checkout for checkout in checkouts}
     known = {payment.session_id for payment in payments}
     by_code = {payment.code: payment for payment in payments}
@@ -153,7 +153,7 @@ def _sessions(
         yield from _session(payment, mine, mode=mode, until=until)
 
 
-def _session(payment: Payment, checkout: Checkout, *, mode: str, until: datetime) -> Iterator[Difference]:
+def _session(payment: Payment, checkout: Checkout, *, mode: str, until: datetime) -> Iterator[BookDifference]:
     ids = [payment.code, checkout.id]
     if checkout.is_live != (mode == "live"):
         yield _difference("mode", ids, payment.mode, "live" if checkout.is_live else "test", payment)
@@ -162,7 +162,7 @@ def _session(payment: Payment, checkout: Checkout, *, mode: str, until: datetime
     is_settled = payment.updated_at <= until
     if payment.state != seen and is_settled:
         yield _difference("state", ids, payment.state, seen, payment)
-    for differs in differences(
+    for differs in amount_differences(
         checkout,
         amount=payment.amount,
         currency=payment.currency,
@@ -184,7 +184,7 @@ def _of(checkout: Checkout) -> str:
 
 def _refunds(
     payments: Sequence[Payment], listed: Sequence[VendorRefund], *, since: datetime, until: datetime
-) -> Iterator[Difference]:
+) -> Iterator[BookDifference]:
     theirs = {one.id: one for one in listed}
     known = {refund.vendor_id for payment in payments for refund in payment.refunds.all()}
     by_intent = {payment.payment_intent_id: payment for payment in payments if payment.payment_intent_id}
@@ -207,7 +207,7 @@ def _refund(
     *,
     since: datetime,
     until: datetime,
-) -> Iterator[Difference]:
+) -> Iterator[BookDifference]:
     ours = f"{refund.state}, {refund.amount} {refund.currency}"
     if refund.vendor_id is None:
         if refund.state == RefundState.PLANNED and refund.created_at <= until:
@@ -227,7 +227,7 @@ def _refund(
 
 def _disputes(
     payments: Sequence[Payment], listed: Sequence[VendorDispute], *, since: datetime
-) -> Iterator[Difference]:
+) -> Iterator[BookDifference]:
     known = {dispute.vendor_id: dispute for payment in payments for dispute in payment.disputes.all()}
     by_intent = {payment.payment_intent_id: payment for payment in payments if payment.payment_intent_id}
     for one in listed:
@@ -240,14 +240,14 @@ def _disputes(
             yield _difference("dispute_state", [one.id], dispute.state, said, payment)
 
 
-def _unpaid_back(payments: Sequence[Payment], *, until: datetime) -> Iterator[Difference]:
+def _unpaid_back(payments: Sequence[Payment], *, until: datetime) -> Iterator[BookDifference]:
     """Money of claims that were given up, and of payments that were not to be: is any left here?"""
     for payment in payments:
         if payment.state != PaymentState.PAID or payment.claim.updated_at > until:
             continue
         fulfilment = getattr(payment, "fulfilment", None)
         is_given_up = payment.claim.state in (ClaimState.CANCELLED, ClaimState.REJECTED)
-        if not is_given_up and (fulfilment is None or fulfilment.outcome != Outcome.GIVEN_BACK):
+        if not is_given_up and (fulfilment is None or fulfilment.outcome != CheckoutOutcome.GIVEN_BACK):
             continue
         refunds = list(payment.refunds.all())
         sent_again = {one.replaces_id for one in refunds}
@@ -264,7 +264,9 @@ def _unpaid_back(payments: Sequence[Payment], *, until: datetime) -> Iterator[Di
             yield _difference("not_given_back", [payment.code, payment.claim.code], ours, "", payment)
 
 
-def _entries(entries: Sequence[Entry], *, since: datetime, until: datetime) -> Iterator[Difference]:
+def _entries(
+    entries: Sequence[BalanceEntry], *, since: datetime, until: datetime
+) -> Iterator[BookDifference]:
     booked = {entry.vendor_id: entry for entry in BookEntry.objects.filter(booked_at__gte=since)}
     for entry in entries:
         ours = booked.pop(entry.id, None)
@@ -286,8 +288,8 @@ def _entries(entries: Sequence[Entry], *, since: datetime, until: datetime) -> I
 
 
 def _strangers(
-    payments: Sequence[Payment], entries: Sequence[Entry], *, until: datetime
-) -> Iterator[Difference]:
+    payments: Sequence[Payment], entries: Sequence[BalanceEntry], *, until: datetime
+) -> Iterator[BookDifference]:
     """Charges in the books that no payment of ours has."""
     charges = [entry for entry in entries if entry.category in ("charge", "payment")]
     known = set(

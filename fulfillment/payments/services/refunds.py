@@ -16,15 +16,15 @@ from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
-from fulfillment.payments.errors import NotRefundable
+from fulfillment.payments.errors import PaymentNotRefundable
 from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
 from fulfillment.payments.models import Dispute, Fulfilment, Payment, Refund
 from fulfillment.payments.rules.refunds import next_refund_state, refund_state
 from fulfillment.payments.rules.session_outcome import KEY_GOOD_FOR, still_to_give_back
 from fulfillment.payments.rules.states import (
     LIVE_REFUND_STATES,
+    CheckoutOutcome,
     DisputeState,
-    Outcome,
     PaymentCaseReason,
     PaymentState,
     RefundReason,
@@ -61,10 +61,12 @@ def refund_part(
         claim = Claim.objects.select_for_update(no_key=True).filter(code=code).first()
         payment = _served_for(claim) if claim else None
         if payment is None:
-            raise NotRefundable(code, "it was not paid")
+            raise PaymentNotRefundable(code, "it was not paid")
         left = _left(payment)
         if not 0 < amount <= left:
-            raise NotRefundable(code, f"{left} {payment.received_currency} in minor units are left of it")
+            raise PaymentNotRefundable(
+                code, f"{left} {payment.received_currency} in minor units are left of it"
+            )
         refund = plan_refund(payment, reason=reason, amount=amount, actor=actor, now=now)
         assert refund is not None, "the amount is not nothing"
         record(refund)
@@ -88,7 +90,7 @@ def refund_undeliverable(*, claim_id: int, now: datetime) -> Refund | None:
 def _served_for(claim: Claim) -> Payment | None:
     """The payment that the claim was served for, its row locked."""
     paid = Payment.objects.filter(claim=claim, state=PaymentState.PAID).exclude(
-        fulfilment__outcome=Outcome.GIVEN_BACK
+        fulfilment__outcome=CheckoutOutcome.GIVEN_BACK
     )
     return paid.select_for_update(no_key=True, of=("self",)).first()
 
@@ -132,10 +134,14 @@ def give_back_what_is_not_ours(payment: Payment, claim: Claim, *, now: datetime)
     """
     outcome = Fulfilment.objects.filter(payment=payment).values_list("outcome", flat=True).first()
     given_up = claim.state in (ClaimState.CANCELLED, ClaimState.REJECTED)
-    if not given_up and outcome != Outcome.GIVEN_BACK:
+    if not given_up and outcome != CheckoutOutcome.GIVEN_BACK:
         return
     first = payment.refunds.order_by("pk").first()
-    reason = RefundReason(first.reason) if first and outcome == Outcome.GIVEN_BACK else RefundReason.CANCELLED
+    reason = (
+        RefundReason(first.reason)
+        if first and outcome == CheckoutOutcome.GIVEN_BACK
+        else RefundReason.CANCELLED
+    )
     plan_refund(payment, reason=reason, amount=_left(payment), now=now)
 
 
@@ -214,7 +220,7 @@ def _after_refusal(
     listed = gateway.list_refunds(payment_intent_id=refund.payment.payment_intent_id)
     with transaction.atomic(durable=True):
         payment = Payment.objects.select_for_update(no_key=True).get(pk=refund.payment_id)
-        take_in(payment, listed, now=now)
+        record_vendor_refund(payment, listed, now=now)
         refund.refresh_from_db()
         if refund.state != _R.PLANNED:
             return
@@ -237,12 +243,12 @@ def _after_refusal(
 def _record(refund: Refund, answers: Sequence[VendorRefund], *, now: datetime) -> None:
     with transaction.atomic(durable=True):
         payment = Payment.objects.select_for_update(no_key=True).get(pk=refund.payment_id)
-        take_in(payment, answers, now=now)
+        record_vendor_refund(payment, answers, now=now)
         # A look at the books from before this refund knows nothing of it.
         Payment.objects.filter(pk=payment.pk).update(version=payment.version + 1)
 
 
-def take_in(payment: Payment, listed: Sequence[VendorRefund], *, now: datetime) -> None:
+def record_vendor_refund(payment: Payment, listed: Sequence[VendorRefund], *, now: datetime) -> None:
     """Bring refunds to what the vendor says of each; those made by hand are taken in as such.
 
     Part of the caller's transaction, which has locked the payment. Knows only of those listed.

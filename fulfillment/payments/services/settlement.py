@@ -23,14 +23,14 @@ from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayErr
 from fulfillment.payments.models import Fulfilment, Payment
 from fulfillment.payments.rules.session_outcome import (
     HOLD_WHILE_PENDING,
-    differences,
+    amount_differences,
     next_state,
     reason_to_give_back,
     state_seen,
 )
 from fulfillment.payments.rules.states import (
     LIVE_PAYMENT_STATES,
-    Outcome,
+    CheckoutOutcome,
     PaymentCaseReason,
     PaymentState,
     RefundReason,
@@ -67,7 +67,7 @@ class Look:
     disputes: Sequence[VendorDispute] | None = None
 
 
-def settle(
+def settle_payment(
     *,
     payment_id: int,
     gateway: PaymentGateway,
@@ -114,7 +114,7 @@ def end_and_settle(*, payment: Payment, gateway: PaymentGateway, now: datetime) 
             # It is over already; most likely it was paid a moment ago. The look says.
             if error.code != NOT_OPEN:
                 raise
-    return settle(payment_id=payment.pk, gateway=gateway, now=now)
+    return settle_payment(payment_id=payment.pk, gateway=gateway, now=now)
 
 
 def _checkout(payment: Payment, session_id: str | None, *, gateway: PaymentGateway) -> Checkout | None:
@@ -159,9 +159,9 @@ def _apply(payment: Payment, look: Look, *, mode: str, now: datetime) -> bool:
         if state == _P.PAID:
             _act_on_money(current, claim, look.checkout, now=now)
             if look.disputes is not None:
-                disputes.take_in(current, claim, look.disputes, now=now)
+                disputes.record_dispute(current, claim, look.disputes, now=now)
             if look.refunds is not None:
-                refunds.take_in(current, look.refunds, now=now)
+                refunds.record_vendor_refund(current, look.refunds, now=now)
             refunds.give_back_what_is_not_ours(current, claim, now=now)
         elif state == _P.PENDING != before:
             hold_keys_until(claim, until=now + HOLD_WHILE_PENDING, now=now)
@@ -199,7 +199,7 @@ def _act_on_money(payment: Payment, claim: Claim, checkout: Checkout, *, now: da
     """Serve the claim for the money, once; or decide that the money goes back."""
     if Fulfilment.objects.filter(payment=payment).exists():
         return
-    differs = differences(
+    differs = amount_differences(
         checkout,
         amount=payment.amount,
         currency=payment.currency,
@@ -207,8 +207,8 @@ def _act_on_money(payment: Payment, claim: Claim, checkout: Checkout, *, now: da
         payment_code=payment.code,
     )
     reason = reason_to_give_back(ClaimState(claim.state), differs=differs)
-    outcome = _serve(claim, payment, now=now) if reason is None else Outcome.GIVEN_BACK
-    if outcome == Outcome.GIVEN_BACK:
+    outcome = _serve(claim, payment, now=now) if reason is None else CheckoutOutcome.GIVEN_BACK
+    if outcome == CheckoutOutcome.GIVEN_BACK:
         refunds.plan_refund(
             payment, reason=reason or RefundReason.TOO_LATE, amount=payment.received or 0, now=now
         )
@@ -224,13 +224,13 @@ def _act_on_money(payment: Payment, claim: Claim, checkout: Checkout, *, now: da
     )
 
 
-def _serve(claim: Claim, payment: Payment, *, now: datetime) -> Outcome:
+def _serve(claim: Claim, payment: Payment, *, now: datetime) -> CheckoutOutcome:
     data = {"payment": payment.code, "amount": payment.received, "currency": payment.received_currency}
     if accept_paid(claim, data=data, now=now):
-        return Outcome.ACCEPTED
+        return CheckoutOutcome.ACCEPTED
     if revive_paid(claim, data=data, now=now):
-        return Outcome.ACCEPTED_LATE
-    return Outcome.GIVEN_BACK
+        return CheckoutOutcome.ACCEPTED_LATE
+    return CheckoutOutcome.GIVEN_BACK
 
 
 def _report_difference(

@@ -13,7 +13,7 @@ from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayErr
 from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.states import PaymentCaseReason
 from fulfillment.payments.services.cases import open_payment_case
-from fulfillment.payments.services.settlement import settle
+from fulfillment.payments.services.settlement import settle_payment
 from fulfillment.payments.values import Failure
 
 logger = logging.getLogger("keydesk.payments")
@@ -23,7 +23,7 @@ WORK_AT_ONCE = 500
 _OURS = ("checkout.session.", "charge.", "refund.")
 
 
-def work_webhooks(*, gateway: PaymentGateway, now: datetime) -> int:
+def work_payment_webhooks(*, gateway: PaymentGateway, now: datetime) -> int:
     """Work whatever webhooks are stored and unworked; how many were.
 
     Those of a payment that the vendor does not answer for wait for the next run.
@@ -72,7 +72,7 @@ def _work(subject: str, webhooks: list[Webhook], *, gateway: PaymentGateway, now
     for session_id in sorted(foreign):
         logger.error("payment %s has session %s, and another", payment.code, payment.session_id)
         open_payment_case(about=session_id, reason=PaymentCaseReason.UNKNOWN_MONEY, payment=payment, now=now)
-    settled = settle(
+    settled = settle_payment(
         payment_id=payment.pk,
         gateway=gateway,
         now=now,

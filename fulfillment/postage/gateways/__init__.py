@@ -9,7 +9,7 @@ PATIENCE_S = 4
 
 
 @cache
-def from_environment() -> CarrierGateway:
+def carrier_gateway() -> CarrierGateway:
     """The gateway this installation's settings describe: one a process, with a client a thread."""
     from django.conf import settings
 

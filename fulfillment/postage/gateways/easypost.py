@@ -139,7 +139,7 @@ class EasyPostGateway:
         _check_id(rate_id, "rate")
         asked: Json = {"rate": {"id": rate_id}}
         if insured_cents:
-            asked["insurance"] = parsing.dollars(insured_cents)
+            asked["insurance"] = parsing.cents_of_dollars(insured_cents)
         label = self._ask(lambda client: client.shipment.buy(shipment_id, **asked), parsing.read_label)
         if label is None:
             raise GatewayError(Failure.UNKNOWN, "NO_LABEL_IN_ANSWER", status=200)
@@ -248,7 +248,7 @@ class EasyPostGateway:
 
     def _status(self, body: Json) -> ShipmentStatus:
         self._check_mode(body)
-        return parsing.read_status(body)
+        return parsing.parse_shipment_status(body)
 
     def _check_mode(self, body: Json) -> None:
         if body.get("mode") != self._mode:
@@ -362,7 +362,7 @@ def _object(body: str) -> Json:
 
 
 def _check_id(value: str, prefix: str) -> None:
-    if not parsing.is_id(value, prefix):
+    if not parsing.is_easypost_id(value, prefix):
         raise GatewayError(Failure.PERMANENT, "BAD_ID")
 
 
@@ -405,7 +405,7 @@ def _customs(customs: Customs) -> Json:
             {
                 "description": line.description,
                 "quantity": line.quantity,
-                "value": parsing.dollars(line.value_cents),
+                "value": parsing.cents_of_dollars(line.value_cents),
                 "weight": parsing.ounces_at_most(line.weight_g),
                 "hs_tariff_number": line.hs_code,
                 "origin_country": line.origin_country,

@@ -12,7 +12,7 @@ from typing import Any
 from fulfillment.models import Provider
 from fulfillment.postage.gateways import parsing
 from fulfillment.shipments.carrier_values import TrackerState
-from fulfillment.webhooks import BadBody, Event, kept_text
+from fulfillment.webhooks import BadBody, VendorEvent, kept_text
 
 WORK_WEBHOOKS = "shipping.work_webhooks"
 
@@ -23,7 +23,7 @@ _OBJECT_ID = re.compile(r"[a-z]+_[0-9A-Za-z]{1,36}", re.ASCII)
 
 
 class EasyPostIntake:
-    """The vendor's side of `fulfillment.webhooks.receive`.
+    """The vendor's side of `fulfillment.webhooks.receive_webhook`.
 
     Version 1 of the signature: HMAC-SHA256 of the body under the NFKD form of the secret. It covers no
     time, so a replay is recognised by the event's id alone. https://docs.easypost.com/guides/webhooks-guide
@@ -47,7 +47,7 @@ class EasyPostIntake:
         ]
         return any(hmac.compare_digest(given.encode(), one) for one in expected)
 
-    def read(self, document: Mapping[str, Any]) -> Event:
+    def read(self, document: Mapping[str, Any]) -> VendorEvent:
         result = document.get("result")
         if not isinstance(result, dict):
             raise BadBody("result is missing")
@@ -55,7 +55,7 @@ class EasyPostIntake:
         if not _OBJECT_ID.fullmatch(event_id):
             raise BadBody("id is missing")
         body = _kept(result)
-        return Event(
+        return VendorEvent(
             event_id=event_id,
             kind=kept_text(document, "description", longest=80),
             mode=kept_text(document, "mode", longest=20),

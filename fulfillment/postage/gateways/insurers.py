@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class ClaimEvidence:
     """A file for the insurer, of a kind its first bytes prove. Shows nothing of itself."""
 
     content: bytes = field(repr=False)
@@ -40,9 +40,9 @@ class Loss:
     cents: int
     description: str = field(repr=False)
     contact_email: str = field(repr=False)
-    letters: Sequence[Evidence]
-    invoices: Sequence[Evidence]
-    pictures: Sequence[Evidence] = ()
+    letters: Sequence[ClaimEvidence]
+    invoices: Sequence[ClaimEvidence]
+    pictures: Sequence[ClaimEvidence] = ()
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class EasyPostInsurance:
         asked: Json = {
             "tracking_code": loss.tracking_code,
             "type": loss.kind,
-            "amount": parsing.dollars(loss.cents),
+            "amount": parsing.cents_of_dollars(loss.cents),
             "description": loss.description,
             "contact_email": loss.contact_email,
             "email_evidence_attachments": [one.as_url() for one in loss.letters],

@@ -41,17 +41,17 @@ def inches(length_mm: int) -> float:
     return float((Decimal(length_mm) / _MM_PER_INCH).quantize(_TENTH, ROUND_CEILING))
 
 
-def dollars(cents: int) -> str:
+def cents_of_dollars(cents: int) -> str:
     return f"{Decimal(cents) / 100:.2f}"
 
 
-def is_id(value: object, prefix: str) -> bool:
+def is_easypost_id(value: object, prefix: str) -> bool:
     """Whether this is an id of that class. The client puts ids into paths as they are."""
     return isinstance(value, str) and bool(_ID.fullmatch(value)) and value.startswith(f"{prefix}_")
 
 
 def read_id(value: object, prefix: str) -> str:
-    if not is_id(value, prefix):
+    if not is_easypost_id(value, prefix):
         raise ValueError(f"no {prefix} id")
     return str(value)
 
@@ -131,7 +131,7 @@ def read_label(body: Json) -> BoughtLabel | None:
     )
 
 
-def read_status(body: Json) -> ShipmentStatus:
+def parse_shipment_status(body: Json) -> ShipmentStatus:
     reference = str(body.get("reference") or "")
     return ShipmentStatus(
         id=read_id(body["id"], "shp"),

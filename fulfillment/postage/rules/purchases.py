@@ -23,7 +23,7 @@ _ABOUT_OUR_ACCOUNT = frozenset({"PAYMENT_REQUIRED", "APIKEY.INACTIVE"})
 _ACCOUNT_PREFIX = "MODE."
 
 
-class Answer(Enum):
+class PurchaseAnswer(Enum):
     """What the vendor's answer to a purchase means."""
 
     BOUGHT_BEFORE = auto()  # an earlier attempt succeeded: adopt its label
@@ -34,23 +34,23 @@ class Answer(Enum):
     UNKNOWN = auto()  # it may or may not have been bought
 
 
-def read_answer(code: str, status: int | None) -> Answer:
+def read_answer(code: str, status: int | None) -> PurchaseAnswer:
     """Read a failed purchase. Only refusals on the lists above count as definite, and only as a 4xx."""
     if code == "SHIPMENT.POSTAGE.EXISTS":
-        return Answer.BOUGHT_BEFORE
+        return PurchaseAnswer.BOUGHT_BEFORE
     if status == 429:
-        return Answer.LATER
-    return _read_refusal(code) if 400 <= (status or 0) < 500 else Answer.UNKNOWN
+        return PurchaseAnswer.LATER
+    return _read_refusal(code) if 400 <= (status or 0) < 500 else PurchaseAnswer.UNKNOWN
 
 
-def _read_refusal(code: str) -> Answer:
+def _read_refusal(code: str) -> PurchaseAnswer:
     if code == "SHIPMENT.MISSING_RATE":
-        return Answer.STALE_RATE
+        return PurchaseAnswer.STALE_RATE
     if code in _ABOUT_THE_PARCEL or code.startswith(_PARCEL_PREFIX):
-        return Answer.REFUSED
+        return PurchaseAnswer.REFUSED
     if is_about_our_account(code):
-        return Answer.REFUSED_US
-    return Answer.UNKNOWN
+        return PurchaseAnswer.REFUSED_US
+    return PurchaseAnswer.UNKNOWN
 
 
 def is_about_our_account(code: str) -> bool:

@@ -22,24 +22,24 @@ UNPROMISED_DAYS = 28
 
 
 @dataclass(frozen=True)
-class Terms:
+class RateTerms:
     """Within how many days a parcel is to be there, and what that may cost without asking a person."""
 
     promised_days: int
     ceiling_cents: int
 
 
-def terms_for(
+def rate_terms(
     *, promised_days: int, ceiling_cents: int, express_days: int | None = None, paid_cents: int = 0
-) -> Terms:
+) -> RateTerms:
     """The region's terms, or those of express, which was paid for.
 
     Args: express_days: what express promises; None for standard. paid_cents: what the claimant paid for it,
           in the ceiling's currency; it is there to be spent.
     """
     if express_days is None:
-        return Terms(promised_days, ceiling_cents)
-    return Terms(min(promised_days, express_days), ceiling_cents + paid_cents)
+        return RateTerms(promised_days, ceiling_cents)
+    return RateTerms(min(promised_days, express_days), ceiling_cents + paid_cents)
 
 
 def choose_rate(

@@ -15,7 +15,7 @@ from fulfillment.shipments.models import LabelPurchase, ParcelCharge
 from fulfillment.shipments.rules.charges import BACK, BILLED, ChargeKind
 from roster.files.error_collector import Faults
 from roster.files.records import records
-from roster.files.source import Source, read_source
+from roster.files.source import SourceFile, read_source
 
 COLUMNS = ("tracking_code", "kind", "amount", "currency", "bill")
 _AMOUNT = re.compile(r"-?\d{1,7}(\.\d{1,2})?")
@@ -52,7 +52,7 @@ def import_carrier_bill(*, path: Path, actor: str, now: datetime) -> Billed:
     return record_bill(lines=read_bill(source), source=source, actor=actor, now=now)
 
 
-def record_bill(*, lines: Sequence[BillLine], source: Source, actor: str, now: datetime) -> Billed:
+def record_bill(*, lines: Sequence[BillLine], source: SourceFile, actor: str, now: datetime) -> Billed:
     """`import_carrier_bill` of what has been read already."""
     codes = {line.tracking_code for line in lines}
     purchases = dict(LabelPurchase.objects.filter(tracking_code__in=codes).values_list("tracking_code", "pk"))
@@ -92,7 +92,7 @@ def record_bill(*, lines: Sequence[BillLine], source: Source, actor: str, now: d
     return Billed(recorded=len(fresh), known=len(lines) - len(fresh))
 
 
-def read_bill(source: Source) -> list[BillLine]:
+def read_bill(source: SourceFile) -> list[BillLine]:
     """Every line of a bill. Raises: InputErrors: its faults."""
     faults = Faults(source)
     lines: dict[tuple[str, ...], BillLine] = {}

@@ -18,13 +18,13 @@ from fulfillment.postage.rules.refunds import (
 )
 from fulfillment.postage.services import purchase_transitions
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
-from fulfillment.shipments.errors import NotRefundable
+from fulfillment.shipments.errors import LabelNotRefundable
 from fulfillment.shipments.models import LabelPurchase, ParcelCharge, Shipment
 from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipments.rules.tracking import is_scan
 from fulfillment.shipments.services.cases import open_case
-from fulfillment.shipments.services.split_shipments import give_up_label
+from fulfillment.shipments.services.split_shipments import give_up_sibling_label
 from inventory.rules import Account, Reason
 from inventory.services.movements import move
 
@@ -47,14 +47,14 @@ def request_refund(*, purchase_id: UUID | str, gateway: CarrierGateway, now: dat
         )
         shipment = purchase.shipment
         if purchase.state != _P.BOUGHT or not _is_unused(purchase):
-            raise NotRefundable(shipment.code)
+            raise LabelNotRefundable(shipment.code)
         if shipment.manifest is not None and not purchase.is_return:
-            raise NotRefundable(shipment.code, manifest=shipment.manifest.code)
+            raise LabelNotRefundable(shipment.code, manifest=shipment.manifest.code)
         purchase.state, purchase.refund_attempts, purchase.checked_at = _P.REFUND_REQUESTED, 1, now
         purchase.save(update_fields=["state", "refund_attempts", "checked_at"])
     assert purchase.vendor_shipment_id, "a bought label has the vendor's id"
     status = gateway.request_refund(purchase.vendor_shipment_id)
-    settle(purchase=purchase, status=status, now=now)
+    settle_refund(purchase=purchase, status=status, now=now)
     return status
 
 
@@ -75,10 +75,10 @@ def write_label_off(*, claim: Claim, shipment_id: int, now: datetime) -> LabelPu
         .first()
     )
     if purchase is None or not _is_unused(purchase):
-        raise NotRefundable(Shipment.objects.get(pk=shipment_id).code)
+        raise LabelNotRefundable(Shipment.objects.get(pk=shipment_id).code)
     shipment = purchase.shipment
     if shipment.manifest is not None:
-        raise NotRefundable(shipment.code, manifest=shipment.manifest.code)
+        raise LabelNotRefundable(shipment.code, manifest=shipment.manifest.code)
     purchase.state = _P.WRITTEN_OFF
     purchase.save(update_fields=["state"])
     _unpack(shipment, claim, now=now)
@@ -114,7 +114,7 @@ def refund_unused(*, gateway: CarrierGateway, now: datetime) -> int:
         open_case(shipment=purchase.shipment, reason=reason, detail="label never used", now=now)
         try:
             request_refund(purchase_id=purchase.pk, gateway=gateway, now=now)
-        except (GatewayError, NotRefundable) as error:
+        except (GatewayError, LabelNotRefundable) as error:
             purchase_transitions.logger.warning("refund of unused purchase %s: %s", purchase.pk, error.code)
         asked += 1
     return asked
@@ -139,7 +139,7 @@ def check_refunds(*, gateway: CarrierGateway, now: datetime) -> int:
         except GatewayError as error:
             purchase_transitions.logger.warning("refund of purchase %s: %s", purchase.pk, error.code)
             continue
-        settle(purchase=purchase, status=status, now=now)
+        settle_refund(purchase=purchase, status=status, now=now)
     return len(purchases)
 
 
@@ -162,7 +162,7 @@ def _may_ask_again(purchase: LabelPurchase, *, now: datetime) -> bool:
     )
 
 
-def settle(*, purchase: LabelPurchase, status: str, now: datetime) -> None:
+def settle_refund(*, purchase: LabelPurchase, status: str, now: datetime) -> None:
     """Write down what the vendor says of a refund. `submitted` says nothing yet.
 
     A rejection is a loss only when asking again cannot help; till then it is asked again day by day.
@@ -215,4 +215,4 @@ def _unpack(shipment: Shipment, claim: Claim, *, now: datetime) -> None:
     units = list(shipment.units.filter(account=Account.PACKED, held_for=claim.code))
     shipment.contents.update(picked_at=None, picked_by="", packed_at=None, packed_by="")
     move(units=units, to_account=Account.RESERVED, reason=Reason.UNPACK, actor=ACTOR, now=now)
-    give_up_label(claim, shipment, now=now)
+    give_up_sibling_label(claim, shipment, now=now)

@@ -12,7 +12,7 @@ from fulfillment.documents import typesetting, zpl
 from fulfillment.documents.parcel_documents import Declaration, Papers, Sheet, Slip
 from fulfillment.notices.models import Recipient
 from fulfillment.postage.services.label_files import label_name
-from fulfillment.postage.services.shipment_request import CannotBeDescribed, describe
+from fulfillment.postage.services.shipment_request import CannotBeDescribed, describe_shipment
 from fulfillment.shipments.errors import NoPapers
 from fulfillment.shipments.models import LabelPurchase, ParcelUnit, Shipment
 from fulfillment.shipments.rules.states import PurchaseState
@@ -146,7 +146,7 @@ def declaration_of(
         return None
     address = open_address(subject=purchase.shipment.claim.code, purpose=purpose, actor=actor, now=now)
     try:
-        described = describe(purchase, address)
+        described = describe_shipment(purchase, address)
     except CannotBeDescribed:
         return None
     if described.customs is None:

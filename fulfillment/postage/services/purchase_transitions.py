@@ -22,7 +22,7 @@ from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.shipments.services.locking import lock_claim
-from fulfillment.shipments.services.split_shipments import give_up_label
+from fulfillment.shipments.services.split_shipments import give_up_sibling_label
 
 logger = logging.getLogger("keydesk.shipping")
 
@@ -108,11 +108,11 @@ def _is_first_to_write(purchase: LabelPurchase, label: BoughtLabel, *, now: date
         "last_error": "",
         **_FREE,
     }
-    if write(purchase, if_still=undecided, **bought):
+    if update_if(purchase, if_still=undecided, **bought):
         return True
     # Bought by hand on the vendor's pages before we came to it, or this is the late answer to an attempt.
     begun = mine.filter(state=_P.CREATED).update(state=_P.BUYING, buy_started_at=now)
-    return bool(begun) and write(purchase, if_still=undecided, **bought)
+    return bool(begun) and update_if(purchase, if_still=undecided, **bought)
 
 
 def _label_parcel(shipment: Shipment, *, now: datetime) -> None:
@@ -128,7 +128,7 @@ def _compare(purchase: LabelPurchase, label: BoughtLabel) -> None:
         logger.error("purchase %s is %s, yet has label %s", known.pk, known.state, label.label_id)
 
 
-def write(
+def update_if(
     purchase: LabelPurchase,
     *,
     if_still: Mapping[str, Any],
@@ -162,18 +162,18 @@ def write(
 
 def note_error(purchase: LabelPurchase, code: str) -> None:
     """Keep the vendor's code of the attempt's last answer."""
-    write(purchase, if_still=_attempt(purchase), last_error=code)
+    update_if(purchase, if_still=_attempt(purchase), last_error=code)
 
 
 def make_ready(purchase: LabelPurchase, **changes: Any) -> bool:
     """Certainly not bought, and a rate is chosen: the purchase can be tried (again). Whether it was ours."""
-    return write(purchase, if_still=_attempt(purchase), state=_P.CREATED, **_FREE, **changes)
+    return update_if(purchase, if_still=_attempt(purchase), state=_P.CREATED, **_FREE, **changes)
 
 
 def need_operator(purchase: LabelPurchase, *, detail: str, now: datetime) -> None:
     """Give up finding out. Nothing is bought again until a person has looked at the vendor's pages."""
     with transaction.atomic(durable=True):
-        if write(purchase, if_still=_attempt(purchase), state=_P.NEEDS_OPERATOR, **_FREE):
+        if update_if(purchase, if_still=_attempt(purchase), state=_P.NEEDS_OPERATOR, **_FREE):
             open_case(shipment=purchase.shipment, reason=CaseReason.PURCHASE_UNKNOWN, detail=detail, now=now)
 
 
@@ -184,10 +184,10 @@ def fail(purchase: LabelPurchase, *, case: CaseReason, detail: str, now: datetim
     """
     with transaction.atomic(durable=True):
         claim = lock_claim(purchase.shipment.claim_id)
-        if not write(purchase, if_still=_attempt(purchase), state=_P.FAILED, **_FREE, **changes):
+        if not update_if(purchase, if_still=_attempt(purchase), state=_P.FAILED, **_FREE, **changes):
             return False
         if not purchase.is_return:
-            give_up_label(claim, purchase.shipment, now=now)
+            give_up_sibling_label(claim, purchase.shipment, now=now)
             if case in _TOLD:
                 report_problem(claim, problem=_TOLD[case], now=now)
         open_case_of(purchase, case, detail=detail, now=now)

@@ -15,14 +15,14 @@ from django.db.models import QuerySet
 from common.prepared_queries import prepared
 from fulfillment.postage.rules.purchases import (
     MAX_ATTEMPTS,
-    Answer,
+    PurchaseAnswer,
     case_for,
     read_answer,
     settle_interval,
 )
 from fulfillment.postage.services import purchase_transitions
 from fulfillment.postage.services.circuit_breaker import end_pauses, pause_for
-from fulfillment.postage.services.rating import as_fields, choose_again, create
+from fulfillment.postage.services.rating import as_fields, choose_again, create_and_rate
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
 from fulfillment.shipments.models import BuyingPause, LabelPurchase
 from fulfillment.shipments.rules.cases import CaseReason
@@ -57,9 +57,11 @@ def buy_label(
         # Nothing is asked of the vendor; the sweep brings it back when the pause is over.
         return _P(purchase.state)
     # What a step writes it also keeps in `purchase`; only after another worker's is the row read again.
-    if purchase.state == _P.PLANNED and not create(purchase, gateway=gateway, worker=worker, now=now):
+    if purchase.state == _P.PLANNED and not create_and_rate(
+        purchase, gateway=gateway, worker=worker, now=now
+    ):
         purchase.refresh_from_db()
-    if purchase.state == _P.CREATED and not buy(purchase, gateway=gateway, worker=worker, now=now):
+    if purchase.state == _P.CREATED and not buy_with_lease(purchase, gateway=gateway, worker=worker, now=now):
         purchase.refresh_from_db()
     if pauses and purchase.state == _P.BOUGHT:
         end_pauses()
@@ -73,7 +75,7 @@ def _purchases(*, purchase_id: UUID | str) -> QuerySet[LabelPurchase]:
     )
 
 
-def buy(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
+def buy_with_lease(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
     """Buy on the vendor's shipment of a purchase that is created, or buying and proved unbought twice.
 
     Returns: whether the label was bought and `purchase` shows it; otherwise the row says what came of it.
@@ -100,7 +102,7 @@ def buy(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: d
 
 def _start_attempt(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
     """Commit that this worker is about to buy, unless the claim is held back; of two, one row count is 0."""
-    return purchase_transitions.write(
+    return purchase_transitions.update_if(
         purchase,
         # What is about to be paid for is what was read.
         if_still={
@@ -127,7 +129,7 @@ def _after_refusal(
     """
     purchase_transitions.note_error(purchase, error.code)
     answer = read_answer(error.code, error.status)
-    if answer is Answer.UNKNOWN:
+    if answer is PurchaseAnswer.UNKNOWN:
         return False
     try:
         if purchase_transitions.look(purchase, gateway=gateway, now=now):
@@ -135,14 +137,14 @@ def _after_refusal(
     except GatewayError:
         return False
     match answer:
-        case Answer.STALE_RATE:
+        case PurchaseAnswer.STALE_RATE:
             return _rate_again(purchase, gateway=gateway, now=now)
-        case Answer.REFUSED:
+        case PurchaseAnswer.REFUSED:
             purchase_transitions.fail(purchase, case=case_for(error.code), detail=error.code, now=now)
-        case Answer.REFUSED_US:
+        case PurchaseAnswer.REFUSED_US:
             purchase_transitions.make_ready(purchase)
             pause_for(error, now=now)
-        case Answer.LATER:
+        case PurchaseAnswer.LATER:
             pause_for(error, now=now)
             if purchase_transitions.make_ready(purchase):
                 raise error

@@ -18,7 +18,7 @@ from fulfillment.postage.rules.rates import RateChoice, choose_rate
 from fulfillment.postage.services import purchase_transitions
 from fulfillment.postage.services.circuit_breaker import pause_for
 from fulfillment.postage.services.express import paid_express
-from fulfillment.postage.services.shipment_request import CannotBeDescribed, Description, describe
+from fulfillment.postage.services.shipment_request import CannotBeDescribed, Description, describe_shipment
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
 from fulfillment.shipments.carrier_values import CreatedShipment, Failure, Rate
 from fulfillment.shipments.models import LabelPurchase, Shipment
@@ -42,7 +42,7 @@ class _Obstacle(Exception):
     vendor_shipment_id: str | None = None
 
 
-def create(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
+def create_and_rate(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
     """Take a planned purchase to `created`, with the vendor's id and the rate chosen.
 
     Returns: whether it is created and `purchase` shows it; otherwise the row says what came of it.
@@ -89,7 +89,7 @@ def create(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now
 
 def _take(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
     """Take the lease, unless another worker has it; of two, one row count is 0."""
-    return purchase_transitions.write(
+    return purchase_transitions.update_if(
         purchase,
         if_still={"state": _P.PLANNED},
         only_if="(lease_until IS NULL OR lease_until <= %s)",
@@ -100,7 +100,7 @@ def _take(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now:
 
 
 def _put_down(purchase: LabelPurchase, *, code: str) -> None:
-    purchase_transitions.write(
+    purchase_transitions.update_if(
         purchase, if_still={"state": _P.PLANNED}, lease_owner="", lease_until=None, last_error=code
     )
 
@@ -117,7 +117,7 @@ def _describe(purchase: LabelPurchase, address: PostalAddress, *, now: datetime)
     if not purchase.is_return and not is_served(address, now=now):
         raise _Obstacle(CaseReason.NO_RATE, "destination closed")
     try:
-        return describe(purchase, address)
+        return describe_shipment(purchase, address)
     except CannotBeDescribed as problem:
         raise _Obstacle(CaseReason.CUSTOMS_DATA, str(problem)) from None
 

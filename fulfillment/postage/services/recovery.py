@@ -93,7 +93,7 @@ def _find_out(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, 
         case Recovery.LOOK_AGAIN:
             mine.update(checked_at=purchase.checked_at or now)
         case Recovery.BUY_AGAIN:
-            purchasing.buy(purchase, gateway=gateway, worker=worker, now=now)
+            purchasing.buy_with_lease(purchase, gateway=gateway, worker=worker, now=now)
         case Recovery.GIVE_UP:
             detail = f"{purchase.buy_attempts} attempts, last answer {purchase.last_error or 'none'}"
             purchase_transitions.need_operator(purchase, detail=detail, now=now)

@@ -14,7 +14,7 @@ from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.shipment_callbacks import abandon_label, start_label
 from fulfillment.claims.services.submission import SHIP_CLAIM
 from fulfillment.postage.rules.packaging import split
-from fulfillment.postage.rules.rates import UNPROMISED_DAYS, Terms, terms_for
+from fulfillment.postage.rules.rates import UNPROMISED_DAYS, RateTerms, rate_terms
 from fulfillment.postage.services.express import paid_express
 from fulfillment.shipments.errors import NotToLabel, UnknownShipment
 from fulfillment.shipments.models import LabelPurchase, Shipment
@@ -121,14 +121,14 @@ def request_label(*, code: str, now: datetime) -> None:
         plan_again(shipment_id=shipment.pk, now=now)
 
 
-def _terms(claim: Claim, region: Region) -> Terms:
+def _terms(claim: Claim, region: Region) -> RateTerms:
     """The region's, or those of the express shipping that was quoted and paid for."""
     quote = paid_express(claim)
     if quote is None:
-        return terms_for(promised_days=region.promised_days, ceiling_cents=region.ceiling_cents)
+        return rate_terms(promised_days=region.promised_days, ceiling_cents=region.ceiling_cents)
     # Ceilings are in US cents; what was paid in another currency is not turned into them.
     lines = quote.as_quote().lines if quote.currency == "USD" else ()
-    return terms_for(
+    return rate_terms(
         promised_days=region.promised_days,
         ceiling_cents=region.ceiling_cents,
         express_days=quote.express_days,

@@ -30,7 +30,7 @@ class Description:
     value_cents: int
 
 
-def describe(purchase: LabelPurchase, address: PostalAddress) -> Description:
+def describe_shipment(purchase: LabelPurchase, address: PostalAddress) -> Description:
     """The parcel of a purchase as carriers and customs are told of it.
 
     A return is described as the parcel went out: the vendor swaps the ends itself.
@@ -40,7 +40,7 @@ def describe(purchase: LabelPurchase, address: PostalAddress) -> Description:
     """
     shipment = purchase.shipment
     sender = sender_at(shipment.warehouse)
-    contents = [content_of(model) for model in _models_of(shipment=shipment)]
+    contents = [shipment_content(model) for model in _models_of(shipment=shipment)]
     customs = _customs(purchase, contents, address, sender=sender)
     try:
         parcel = parcel_for(contents)
@@ -61,7 +61,7 @@ def _models_of(*, shipment: Shipment) -> QuerySet[KeyModel]:
     return KeyModel.objects.filter(units__shipments=shipment).order_by("units__id")
 
 
-def content_of(model: KeyModel) -> Content:
+def shipment_content(model: KeyModel) -> Content:
     """A key of this model as parcels count it."""
     return Content(
         sku=model.sku,

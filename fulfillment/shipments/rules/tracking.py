@@ -115,7 +115,7 @@ class Change:
     problem: str = ""
 
 
-def change(current: ShipmentState, meaning: Meaning) -> Change:
+def tracking_change(current: ShipmentState, meaning: Meaning) -> Change:
     """What a word that is not stale does to a parcel in this state.
 
     Carriers take back a delivery or a loss, and that is applied. A parcel once on its way back is not put

@@ -16,7 +16,7 @@ from inventory.services.movements import move
 _NOT_SENT = (ShipmentState.PLANNED, ShipmentState.LABELLED)
 
 
-def keys_of(shipment: Shipment) -> list[ParcelUnit]:
+def parcel_keys(shipment: Shipment) -> list[ParcelUnit]:
     """The keys of a parcel as they stand, after `take_over_changes`.
 
     Locks: none; the caller holds the parcel's row.

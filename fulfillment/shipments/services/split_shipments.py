@@ -16,7 +16,7 @@ from fulfillment.claims.services.shipment_callbacks import (
     record_shipped,
     report_problem,
 )
-from fulfillment.claims.services.transitions import record
+from fulfillment.claims.services.transitions import record_transition
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.shipments.models import LabelPurchase, Shipment
@@ -43,7 +43,7 @@ def _another(*, shipment: int, claim: int) -> QuerySet[Shipment, tuple[int]]:
     return theirs.values_list("pk")[:1]
 
 
-def give_up_label(claim: Claim, shipment: Shipment, *, now: datetime) -> None:
+def give_up_sibling_label(claim: Claim, shipment: Shipment, *, now: datetime) -> None:
     """This parcel has no label, and none under way. The claim may be changed again if that is true of all.
 
     A parcel that was cancelled while another is on its way gets a successor, so that its keys are not
@@ -93,7 +93,7 @@ def tell_of_one(
     elif state == _T.RETURNING and states <= {_T.RETURNING, _T.BACK}:
         record_returning(claim, problem=problem, is_asked_for=is_asked_for, now=now)
     elif not (first_scan and state == _T.IN_TRANSIT):
-        record(
+        record_transition(
             claim,
             ClaimEvent.Name.TRACKED,
             actor=ACTOR,

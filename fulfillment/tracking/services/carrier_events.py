@@ -38,15 +38,15 @@ from fulfillment.shipments.rules.tracking import (
     Change,
     Weight,
     Word,
-    change,
     change_by_return,
     is_scan,
     moves_between,
     read_status,
+    tracking_change,
     weigh,
 )
 from fulfillment.shipments.services.cases import open_case, settle_cases
-from fulfillment.shipments.services.contents import keys_of
+from fulfillment.shipments.services.contents import parcel_keys
 from fulfillment.shipments.services.locking import lock_claim, lock_parcel
 from fulfillment.shipments.services.split_shipments import has_others, tell_of_one
 from inventory.models import Unit
@@ -73,7 +73,7 @@ class _Doubtful(Exception):
     """The word needs the vendor's confirmation, for which no transaction may wait."""
 
 
-def work_webhooks(*, gateway: CarrierGateway, now: datetime) -> int:
+def work_carrier_webhooks(*, gateway: CarrierGateway, now: datetime) -> int:
     """Work whatever webhooks are stored and unworked; how many were.
 
     Those about one tracker are worked in the order the vendor made them, by one worker at a time. One that
@@ -150,7 +150,7 @@ def work_webhook(*, webhook_id: int, gateway: CarrierGateway, now: datetime) -> 
     if purchase is None:
         return _close(webhook, Result.UNKNOWN, now=now)
     if is_refund:
-        label_refunds.settle(purchase=purchase, status=webhook.body["status"], now=now)
+        label_refunds.settle_refund(purchase=purchase, status=webhook.body["status"], now=now)
         return _close(webhook, Result.APPLIED, now=now)
     return _hear_event(purchase, webhook, gateway=gateway, now=now)
 
@@ -288,7 +288,7 @@ def _effect(purchase: LabelPurchase, shipment: Shipment, state: TrackerState) ->
     current = ShipmentState(shipment.state)
     if purchase.is_return:
         return change_by_return(current, state.status, state.detail)
-    return change(current, read_status(state.status, state.detail))
+    return tracking_change(current, read_status(state.status, state.detail))
 
 
 def _take_effect(
@@ -301,7 +301,7 @@ def _take_effect(
     now: datetime,
 ) -> None:
     if effect.state is not None:
-        keys = [row.unit for row in keys_of(shipment)]
+        keys = [row.unit for row in parcel_keys(shipment)]
         # What was taken from the parcel since (by a recall, or scanned in at our door) is not moved with it.
         units = [unit for unit in keys if unit.held_for == claim.code]
         before, shipment.state = ShipmentState(shipment.state), effect.state

@@ -58,7 +58,7 @@ def is_seal(number: str) -> bool:
     return re.fullmatch(r"[A-Z0-9-]{4,20}", number, re.ASCII) is not None
 
 
-def next_step(*, packed: int, of: int, is_sealed: bool = False) -> str:
+def next_packing_step(*, packed: int, of: int, is_sealed: bool = False) -> str:
     """What is due with a parcel."""
     if is_sealed:
         return "hand_over"

@@ -18,7 +18,7 @@ _KEY = re.compile(r"[A-Za-z0-9.-]{8,80}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Answer:
+class ScanAnswer:
     """What a scan came to, for the screen to say.
 
     `done` of `of` keys are picked (or packed) in the list (or parcel); `next` is what is due now: `pick`,
@@ -38,7 +38,7 @@ class Answer:
     is_repeat: bool = False
 
 
-def once(work: Callable[[], Answer], *, key: str, scanned: str) -> Answer:
+def once(work: Callable[[], ScanAnswer], *, key: str, scanned: str) -> ScanAnswer:
     """Let a scan take effect in a transaction of its own, or give the answer of its twin.
 
     The work comes first and the look for a twin only after a refusal: a scan sent twice is refused by
@@ -63,13 +63,13 @@ def once(work: Callable[[], Answer], *, key: str, scanned: str) -> Answer:
         raise
 
 
-def _twin(key: str, scanned: str) -> Answer | None:
+def _twin(key: str, scanned: str) -> ScanAnswer | None:
     before = FloorScan.objects.filter(key=key).only("scanned", "answer").first()
     if before is None:
         return None
     if before.scanned != scanned:
         raise ScanKeyReused(key)
-    return replace(Answer(**before.answer), is_repeat=True)
+    return replace(ScanAnswer(**before.answer), is_repeat=True)
 
 
 _APPEND = """
@@ -80,7 +80,7 @@ _APPEND = """
 
 
 def mark_key(
-    answer: Answer,
+    answer: ScanAnswer,
     *,
     row_id: int,
     was_unit_id: int,
@@ -112,7 +112,7 @@ def mark_key(
 
 
 def mark_seal(
-    answer: Answer, *, shipment_id: int, number: str, sealed: tuple[datetime, str] | None, **scan: Any
+    answer: ScanAnswer, *, shipment_id: int, number: str, sealed: tuple[datetime, str] | None, **scan: Any
 ) -> None:
     """Write the seal of a parcel, and the scan that says so, in one round trip."""
     marks = {"sealed_at": sealed and sealed[0], "sealed_by": sealed[1] if sealed else "", "number": number}
@@ -130,7 +130,7 @@ def mark_seal(
 def _write(
     update: str,
     values: Mapping[str, Any],
-    answer: Answer,
+    answer: ScanAnswer,
     *,
     shipment_id: int,
     unit_id: int | None,

@@ -35,7 +35,7 @@ from fulfillment.shipments.rules.manifests import (
     left_out,
 )
 from fulfillment.shipments.rules.states import LABEL_STATES, PurchaseState, ShipmentState
-from fulfillment.warehouse.services.packing import lock_parcel
+from fulfillment.warehouse.services.packing import lock_parcel_for_packing
 from inventory.models import Warehouse
 
 logger = logging.getLogger("keydesk.shipping")
@@ -261,7 +261,7 @@ def take_off(*, label: str, actor: str, now: datetime) -> Manifest:
     Locks:  the parcel's row, then the manifest's.
     """
     with transaction.atomic(durable=True):
-        shipment = lock_parcel(label)[0].shipment
+        shipment = lock_parcel_for_packing(label)[0].shipment
         if shipment.manifest_id is None:
             raise UnknownLabel(label)
         manifest = Manifest.objects.select_for_update(no_key=True).get(pk=shipment.manifest_id)
@@ -273,7 +273,7 @@ def take_off(*, label: str, actor: str, now: datetime) -> Manifest:
     return manifest
 
 
-def hand_over(*, code: str, actor: str, now: datetime) -> int:
+def hand_over_manifest(*, code: str, actor: str, now: datetime) -> int:
     """The carrier has the parcels of a ready manifest; how many. From here nothing is undone.
 
     Said twice it counts once: the second answer is the same.

@@ -29,12 +29,12 @@ from fulfillment.warehouse.rules.scans import (
     clean_scan,
     is_seal,
     label_code,
-    next_step,
+    next_packing_step,
     still_missing,
     thing_of,
 )
 from fulfillment.warehouse.services import idempotent_scans
-from fulfillment.warehouse.services.idempotent_scans import Answer
+from fulfillment.warehouse.services.idempotent_scans import ScanAnswer
 from fulfillment.warehouse.services.unit_swaps import exchange, why_not
 from inventory.models import Unit
 from inventory.rules import Account, Reason
@@ -43,7 +43,9 @@ from inventory.services import movements
 Verb = FloorScan.Verb
 
 
-def pack(*, key: str, label: str, serial: str, actor: str, now: datetime, take_over: bool = False) -> Answer:
+def pack_unit(
+    *, key: str, label: str, serial: str, actor: str, now: datetime, take_over: bool = False
+) -> ScanAnswer:
     """Put a key into the parcel whose label was scanned. Three queries; more when keys are exchanged.
 
     Another key of the same model may take the place of the one reserved: from the shelf, or from another
@@ -68,19 +70,19 @@ def pack(*, key: str, label: str, serial: str, actor: str, now: datetime, take_o
 
 def _pack(
     key: str, *, label: str, serial: str, scanned: str, actor: str, now: datetime, take_over: bool
-) -> Answer:
+) -> ScanAnswer:
     if thing_of(serial) in (Thing.PARCEL, Thing.SEAL, Thing.OTHER):
         raise WrongThing(serial, is_a=thing_of(serial).name.lower(), due="key")
-    rows = lock_parcel(label)
+    rows = lock_parcel_for_packing(label)
     shipment = rows[0].shipment
     _check_packable(shipment, rows, actor=actor, take_over=take_over)
     row, replaced = _place_for(serial, rows, shipment, actor=actor, now=now)
-    movements.check([row.unit], to_account=Account.PACKED, reason=Reason.PACK, reference=None)
+    movements.check_move([row.unit], to_account=Account.PACKED, reason=Reason.PACK, reference=None)
     movements.apply(
         [row.unit], to_account=Account.PACKED, reason=Reason.PACK, reference=None, actor=actor, now=now
     )
     done = 1 + sum(other.packed_at is not None for other in rows)
-    answer = Answer(
+    answer = ScanAnswer(
         key=key,
         verb=Verb.PACK,
         parcel=shipment.code,
@@ -88,7 +90,7 @@ def _pack(
         swapped_for=replaced.serial if replaced else "",
         done=done,
         of=len(rows),
-        next=next_step(packed=done, of=len(rows)),
+        next=next_packing_step(packed=done, of=len(rows)),
     )
     idempotent_scans.mark_key(
         answer,
@@ -105,7 +107,7 @@ def _pack(
     return answer
 
 
-def seal(*, key: str, label: str, seal_number: str, actor: str, now: datetime) -> Answer:
+def seal_parcel(*, key: str, label: str, seal_number: str, actor: str, now: datetime) -> ScanAnswer:
     """Close a parcel whose keys are all in it, with the seal that its slip names. Two queries.
 
     A parcel whose slip was not printed yet takes the number that is scanned.
@@ -121,8 +123,8 @@ def seal(*, key: str, label: str, seal_number: str, actor: str, now: datetime) -
     )
 
 
-def _seal(key: str, *, label: str, number: str, scanned: str, actor: str, now: datetime) -> Answer:
-    rows = lock_parcel(label)
+def _seal(key: str, *, label: str, number: str, scanned: str, actor: str, now: datetime) -> ScanAnswer:
+    rows = lock_parcel_for_packing(label)
     shipment = rows[0].shipment
     _check_to_pack(shipment)
     missing = [row.unit.key_model.sku for row in rows if row.packed_at is None]
@@ -136,14 +138,14 @@ def _seal(key: str, *, label: str, number: str, scanned: str, actor: str, now: d
             shipment.code,
             f"the slip inside names {shipment.seal_number}. Use that seal, or print the slip again.",
         )
-    answer = Answer(
+    answer = ScanAnswer(
         key=key,
         verb=Verb.SEAL,
         parcel=shipment.code,
         seal=number,
         done=len(rows),
         of=len(rows),
-        next=next_step(packed=len(rows), of=len(rows), is_sealed=True),
+        next=next_packing_step(packed=len(rows), of=len(rows), is_sealed=True),
     )
     idempotent_scans.mark_seal(
         answer,
@@ -157,7 +159,7 @@ def _seal(key: str, *, label: str, number: str, scanned: str, actor: str, now: d
     return answer
 
 
-def undo(*, key: str, scan_key: str, actor: str, now: datetime) -> Answer:
+def undo(*, key: str, scan_key: str, actor: str, now: datetime) -> ScanAnswer:
     """Take a scan back: a pick, a key packed, or a seal. The key goes back to where it stood before.
 
     Args:   key: of this scan; scan_key: of the one taken back.
@@ -173,7 +175,7 @@ def undo(*, key: str, scan_key: str, actor: str, now: datetime) -> Answer:
     )
 
 
-def _undo(key: str, *, scan_key: str, scanned: str, actor: str, now: datetime) -> Answer:
+def _undo(key: str, *, scan_key: str, scanned: str, actor: str, now: datetime) -> ScanAnswer:
     scan = FloorScan.objects.filter(key=scan_key, undone_by=None).exclude(verb=Verb.UNDO).first()
     if scan is None or scan.shipment_id is None:
         raise UnknownScan(scan_key)
@@ -215,11 +217,11 @@ def _undo_key(
     scanned: str,
     actor: str,
     now: datetime,
-) -> Answer:
+) -> ScanAnswer:
     shipment, unit = row.shipment, row.unit
     picked = (row.picked_at, row.picked_by) if row.picked_at else None
     if scan.verb == Verb.PACK:
-        movements.check([unit], to_account=Account.RESERVED, reason=Reason.UNPACK, reference=None)
+        movements.check_move([unit], to_account=Account.RESERVED, reason=Reason.UNPACK, reference=None)
         movements.apply(
             [unit], to_account=Account.RESERVED, reason=Reason.UNPACK, reference=None, actor=actor, now=now
         )
@@ -249,9 +251,9 @@ def _undo_key(
 
 def _answer_undo(
     key: str, shipment: Shipment, rows: Sequence[ParcelUnit], *, next: str, serial: str = ""
-) -> Answer:
+) -> ScanAnswer:
     packed = sum(row.packed_at is not None for row in rows)
-    return Answer(
+    return ScanAnswer(
         key=key,
         verb=Verb.UNDO,
         parcel=shipment.code,
@@ -263,7 +265,7 @@ def _answer_undo(
     )
 
 
-def lock_parcel(label: str) -> list[ParcelUnit]:
+def lock_parcel_for_packing(label: str) -> list[ParcelUnit]:
     """The keys of the parcel with this label or code, its row locked.
 
     Raises: UnknownLabel, WrongThing.

@@ -20,7 +20,7 @@ from fulfillment.shipments.services.contents import is_its_own, take_over_change
 from fulfillment.shipments.services.seal_numbers import assign_seals
 from fulfillment.warehouse.rules.scans import Thing, clean_scan, thing_of
 from fulfillment.warehouse.services import idempotent_scans
-from fulfillment.warehouse.services.idempotent_scans import Answer
+from fulfillment.warehouse.services.idempotent_scans import ScanAnswer
 from fulfillment.warehouse.services.unit_swaps import exchange, why_not
 from inventory.models import Unit, Warehouse
 
@@ -110,7 +110,7 @@ def close_pick_list(*, code: str, actor: str, now: datetime) -> int:
     return freed
 
 
-def pick(*, key: str, pick_list: str, serial: str, actor: str, now: datetime) -> Answer:
+def pick(*, key: str, pick_list: str, serial: str, actor: str, now: datetime) -> ScanAnswer:
     """Take a key from its bin for a list. Two queries; more when it is not the one the list names.
 
     Any key of a model that the list still lacks will do: the two are exchanged, as in packing.
@@ -128,13 +128,13 @@ def pick(*, key: str, pick_list: str, serial: str, actor: str, now: datetime) ->
     )
 
 
-def _pick(key: str, code: str, *, serial: str, scanned: str, actor: str, now: datetime) -> Answer:
+def _pick(key: str, code: str, *, serial: str, scanned: str, actor: str, now: datetime) -> ScanAnswer:
     if thing_of(serial) in (Thing.PARCEL, Thing.SEAL, Thing.OTHER):
         raise WrongThing(serial, is_a=thing_of(serial).name.lower(), due="key")
     rows = _locked_rows(code, actor)
     row, replaced = _place_for(serial, rows, code, actor=actor, now=now)
     done = 1 + sum(_is_picked(other) for other in rows if other is not row)
-    answer = Answer(
+    answer = ScanAnswer(
         key=key,
         verb=Verb.PICK,
         parcel=row.shipment.code,

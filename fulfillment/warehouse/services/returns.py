@@ -14,7 +14,7 @@ from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import OUT_STATES, ShipmentState
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.shipments.services.split_shipments import others_of
-from fulfillment.warehouse.services.packing import lock_parcel
+from fulfillment.warehouse.services.packing import lock_parcel_for_packing
 from inventory.rules import Account
 from inventory.services.quarantine import quarantine
 from inventory.services.scan_input import clean_scanned
@@ -23,7 +23,7 @@ _WITH_CARRIER = (Account.IN_TRANSIT, Account.DELIVERED, Account.LOST)
 
 
 @dataclass(frozen=True)
-class Intake:
+class ReturnIntake:
     """A parcel taken in: the keys that were in it, those that were not, and those it never had."""
 
     shipment: Shipment
@@ -32,9 +32,9 @@ class Intake:
     strange: Sequence[str]
 
 
-def take_in(
+def receive_return(
     *, label: str, serials: Sequence[str], actor: str, now: datetime, bin_label: str | None = None
-) -> Intake:
+) -> ReturnIntake:
     """A parcel came back and was opened: its keys go into quarantine, whoever they are from.
 
     A key that is not in it stays with the carrier in the books, and is a case; so is one that was never in
@@ -49,12 +49,12 @@ def take_in(
     """
     found = clean_scanned(serials)
     with transaction.atomic(durable=True):
-        rows = lock_parcel(label)
+        rows = lock_parcel_for_packing(label)
         shipment = rows[0].shipment
         claim = Claim.objects.select_for_update(no_key=True).get(pk=shipment.claim_id)
         wanted = {row.unit.serial: row.unit for row in rows}
         if shipment.state == ShipmentState.BACK:
-            return Intake(shipment, [], [], [])
+            return ReturnIntake(shipment, [], [], [])
         if shipment.state not in OUT_STATES:
             raise NotExpectedBack(shipment.code, ShipmentState(shipment.state).label)
         if found:
@@ -68,7 +68,7 @@ def take_in(
         if not others_of(shipment).exclude(state=ShipmentState.BACK).exists():
             record_returning(claim, problem="it came back to us", now=now)
         _open_cases(shipment, missing=missing, strange=strange, now=now)
-    return Intake(shipment, [serial for serial in found if serial in wanted], missing, strange)
+    return ReturnIntake(shipment, [serial for serial in found if serial in wanted], missing, strange)
 
 
 def _open_cases(shipment: Shipment, *, missing: Sequence[str], strange: Sequence[str], now: datetime) -> None:

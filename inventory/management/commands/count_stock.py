@@ -47,7 +47,7 @@ class Command(KeydeskCommand):
             cancel_count(code=code, **by)
         else:
             approve_count(code=code, reasons=reasons_of(options["reason"]), **by)
-        return document(Count.objects.get(code=code))
+        return count_document(Count.objects.get(code=code))
 
     def _count(self, options: dict[str, Any], by: dict[str, Any]) -> dict[str, Any]:
         path: Path | None = options["serials"]
@@ -55,7 +55,9 @@ class Command(KeydeskCommand):
             raise InputError("--serials", "is needed with --bin: the file of what was scanned there.")
         rows: Rows = read_serials(path)
         try:
-            return document(count_bin(bin_label=options["bin"], serials=[serial for _, serial in rows], **by))
+            return count_document(
+                count_bin(bin_label=options["bin"], serials=[serial for _, serial in rows], **by)
+            )
         except BadSerials as refusal:
             raise InputErrors(path, problems_by_line(refusal, rows)) from None
         except UnknownBin as refusal:
@@ -78,7 +80,7 @@ def reasons_of(given: list[str]) -> dict[str, str]:
     return dict(text.split("=", 1) for text in given)
 
 
-def document(count: Count) -> dict[str, Any]:
+def count_document(count: Count) -> dict[str, Any]:
     return {
         "code": count.code,
         "bin": str(count.bin),

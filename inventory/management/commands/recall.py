@@ -40,7 +40,7 @@ class Command(KeydeskCommand):
         by = {"actor": options["actor"], "now": now()}
         if options["lift"]:
             lift_recall(code=options["lift"], **by)
-            return document(Recall.objects.get(code=options["lift"]))
+            return recall_document(Recall.objects.get(code=options["lift"]))
         criteria = criteria_of(options)
         if problems := criteria.problems():
             raise InputError("recall", str(BadCriteria(problems)))
@@ -48,7 +48,7 @@ class Command(KeydeskCommand):
             return {"code": None, "affected": affected(criteria).count()}
         if not options["why"]:
             raise InputError("--why", "is needed: say what is wrong with these keys.")
-        return document(open_recall(criteria=criteria, why=options["why"], **by).recall)
+        return recall_document(open_recall(criteria=criteria, why=options["why"], **by).recall)
 
 
 def criteria_of(options: dict[str, Any]) -> Criteria:
@@ -63,7 +63,7 @@ def criteria_of(options: dict[str, Any]) -> Criteria:
     )
 
 
-def document(recall: Recall) -> dict[str, Any]:
+def recall_document(recall: Recall) -> dict[str, Any]:
     return {
         "code": recall.code,
         "why": recall.why,

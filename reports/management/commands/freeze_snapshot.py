@@ -26,7 +26,7 @@ class Command(KeydeskCommand):
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         from fulfillment.claims.models import Campaign
-        from reports.as_of import in_words, read_as_of
+        from reports.as_of import moment_in_words, read_as_of
         from reports.snapshots.freezing import freeze_snapshot, signing_key
 
         slug, now = options["campaign"], clock.now()
@@ -38,7 +38,7 @@ class Command(KeydeskCommand):
         elif campaign.closes_at > now:
             raise InputError(
                 "--campaign",
-                f"{slug} closes on {in_words(campaign.closes_at)}.",
+                f"{slug} closes on {moment_in_words(campaign.closes_at)}.",
                 remedy="Give --as-of to freeze what is known so far.",
             )
         else:

@@ -74,7 +74,7 @@ class Command(KeydeskCommand):
 
     def _make(self, options: dict[str, Any]) -> "Report":
         from reports import catalogue
-        from reports.statements.comparison import comparison
+        from reports.statements.comparison import comparison_report
 
         name = options["report"]
         slug = _campaign(options["campaign"], "--campaign")
@@ -100,7 +100,7 @@ class Command(KeydeskCommand):
                 )
             first = catalogue.exact_redemption(campaign_slug=other, as_of=earlier)
             second = catalogue.exact_redemption(campaign_slug=slug, as_of=as_of)
-            return comparison(first.document, second.document)
+            return comparison_report(first.document, second.document)
         return catalogue.STATEMENTS[name].make(as_of)
 
 

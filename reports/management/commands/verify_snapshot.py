@@ -17,9 +17,9 @@ class Command(KeydeskCommand):
         parser.add_argument("--public-key", metavar="KEY", help="base64; whose signature it must be")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        from reports.snapshots.checking import problems_of
+        from reports.snapshots.checking import snapshot_problems
 
-        problems = problems_of(options["folder"], public_key=options["public_key"])
+        problems = snapshot_problems(options["folder"], public_key=options["public_key"])
         document = {"folder": str(options["folder"]), "ok": not problems, "problems": problems}
         if problems:
             raise self.fail(document, "The snapshot is not as it was signed.")

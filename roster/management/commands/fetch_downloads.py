@@ -6,7 +6,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from common import clock
 from common.base_command import KeydeskCommand
-from roster.files.source import Source
+from roster.files.source import SourceFile
 from roster.gateways.bigquery import TABLE, DownloadQuery, fetch_downloads
 from roster.management.commands._arguments import (
     a_count,
@@ -16,7 +16,7 @@ from roster.management.commands._arguments import (
     operator,
 )
 from roster.services.downloads import take_in_downloads
-from roster.services.snapshots import Window
+from roster.services.snapshots import SnapshotWindow
 
 
 class Command(KeydeskCommand):
@@ -40,11 +40,11 @@ class Command(KeydeskCommand):
             return {"sql": query.as_text()}
         rows = fetch_downloads(query, project=settings.BIGQUERY_PROJECT, api_base=settings.BIGQUERY_API_BASE)
         lines = [f"{project},{downloads}\n" for project, downloads in rows]
-        source = Source(
+        source = SourceFile(
             Path(f"{TABLE} {start}..{end}"), "".join(["project,download_count\n", *lines]).encode()
         )
         imported = take_in_downloads(
-            source=source, window=Window(start, end), actor=operator(), now=clock.now()
+            source=source, window=SnapshotWindow(start, end), actor=operator(), now=clock.now()
         )
         return import_document(imported)
 

@@ -5,7 +5,7 @@ from django.core.management.base import CommandParser
 
 from common import clock
 from common.base_command import KeydeskCommand
-from roster.files.windows import Window
+from roster.files.windows import DailyWindow
 from roster.management.commands._arguments import a_count, a_date, import_document, operator
 from roster.services.windows import import_window
 
@@ -22,7 +22,7 @@ class Command(KeydeskCommand):
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         imported, ranking = import_window(
             directory=options["directory"],
-            window=Window.ending(options["end"], options["days"]),
+            window=DailyWindow.ending(options["end"], options["days"]),
             actor=operator(),
             now=clock.now(),
         )

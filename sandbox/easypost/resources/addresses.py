@@ -15,11 +15,11 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.easypost.account import Call, Desk, Reply, as_object, created, find
-from sandbox.easypost.errors import ApiError, unverifiable
-from sandbox.easypost.formats import Json, offset_stamp, parse_time, text, truth
-from sandbox.easypost.ids import new_id, stable_number
-from sandbox.easypost.paging import page
+from sandbox.easypost.account import Desk, EasyPostCall, Reply, as_object, created, find_by_id
+from sandbox.easypost.errors import EasyPostError, unverifiable
+from sandbox.easypost.formats import Json, as_text_field, offset_stamp, parse_time, truth
+from sandbox.easypost.ids import new_easypost_id, stable_number
+from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.resources.geography import STATES
 
 _TEXT_FIELDS = ("name", "company", "street1", "street2", "city", "state", "zip", "country", "phone", "email")
@@ -37,14 +37,14 @@ SECONDARY_INVALID = (
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VerificationResult:
     """What a verification finds: faults, and whether mail can be delivered all the same."""
 
     is_deliverable: bool
     errors: list[Json] = field(default_factory=list)
 
 
-def create(desk: Desk, call: Call) -> Reply:
+def create_address(desk: Desk, call: EasyPostCall) -> Reply:
     address = build(desk, call.wrapped("address"))
     asked = call.body
     if asked.get("verify_carrier"):
@@ -56,7 +56,7 @@ def create(desk: Desk, call: Call) -> Reply:
     return created("addresses", _keep(desk, address))
 
 
-def create_and_verify(desk: Desk, call: Call) -> Reply:
+def create_and_verify(desk: Desk, call: EasyPostCall) -> Reply:
     address = build(desk, call.wrapped("address"))
     if carrier := call.body.get("verify_carrier"):
         _carrier_verified(address, str(carrier))
@@ -66,21 +66,21 @@ def create_and_verify(desk: Desk, call: Call) -> Reply:
     return Reply({"address": address}, 200, {"Location": f"/api/v2/addresses/{address['id']}"})
 
 
-def verify(desk: Desk, call: Call) -> Reply:
+def verify_address_fields(desk: Desk, call: EasyPostCall) -> Reply:
     """Verifying an address gives a new one, with an id of its own."""
-    original = find(desk.books.addresses, call.ids["id"], "adr")
+    original = find_by_id(desk.books.addresses, call.ids["id"], "adr")
     address = build(desk, original)
     _strictly_verified(desk, address)
     _keep(desk, address)
     return Reply({"address": address}, 200, {"Location": f"/api/v2/addresses/{address['id']}"})
 
 
-def retrieve(desk: Desk, call: Call) -> Reply:
-    return Reply(find(desk.books.addresses, call.ids["id"], "adr"))
+def retrieve_address(desk: Desk, call: EasyPostCall) -> Reply:
+    return Reply(find_by_id(desk.books.addresses, call.ids["id"], "adr"))
 
 
-def list_addresses(desk: Desk, call: Call) -> Reply:
-    found, has_more = page(
+def list_addresses(desk: Desk, call: EasyPostCall) -> Reply:
+    found, has_more = easypost_page(
         desk.books.addresses.values(),
         call,
         now=desk.now,
@@ -94,17 +94,17 @@ def take(desk: Desk, given: Any, field_name: str) -> Json:
     """The address that a shipment names: `{"id"}` of one we have, or the fields of a new one."""
     fields = as_object(given, field_name)
     if set(fields) == {"id"}:
-        return find(desk.books.addresses, str(fields["id"]), "adr")
+        return find_by_id(desk.books.addresses, str(fields["id"]), "adr")
     return _keep(desk, build(desk, fields))
 
 
 def build(desk: Desk, given: Json) -> Json:
     """A new address as sent; nothing is required of it, and the country is US unless given."""
     now = offset_stamp(desk.now)
-    fields = {name: text(given.get(name)) for name in _TEXT_FIELDS}
+    fields = {name: as_text_field(given.get(name)) for name in _TEXT_FIELDS}
     fields["country"] = (fields["country"] or "US").upper()
     return {
-        "id": new_id("adr"),
+        "id": new_easypost_id("adr"),
         "object": "Address",
         "created_at": now,
         "updated_at": now,
@@ -118,23 +118,23 @@ def build(desk: Desk, given: Json) -> Json:
     }
 
 
-def examine(desk: Desk, address: Json) -> Verdict:
+def examine(desk: Desk, address: Json) -> VerificationResult:
     """Verify an address without changing it. Raises ApiError when the service is down or not bought."""
     street = (address["street1"] or "").lower()
     if "outage" in street:
         message = "The address verification service is unavailable. Please try again."
-        raise ApiError(503, "ADDRESS.VERIFY.UPSTREAM_UNAVAILABLE", message)
+        raise EasyPostError(503, "ADDRESS.VERIFY.UPSTREAM_UNAVAILABLE", message)
     if address["country"] != "US" and not desk.settings.international_verification:
         message = "International verification is not enabled for this account."
-        raise ApiError(422, "ADDRESS.VERIFY.INTL_NOT_ENABLED", message)
+        raise EasyPostError(422, "ADDRESS.VERIFY.INTL_NOT_ENABLED", message)
     found: list[tuple[str, str, str]] = []
     if "undeliverable" in street or not _is_known_place(address):
         found.append(NOT_FOUND)
     if "missing-house" in street or (address["country"] == "US" and not _has_house_number(street)):
         found.append(HOUSE_NUMBER_MISSING)
     if found:
-        return Verdict(False, _as_errors(found))
-    return Verdict(True, _as_errors([SECONDARY_INVALID]) if "bad-apt" in street else [])
+        return VerificationResult(False, _as_errors(found))
+    return VerificationResult(True, _as_errors([SECONDARY_INVALID]) if "bad-apt" in street else [])
 
 
 def correct_in_place(desk: Desk, address: Json) -> None:
@@ -143,14 +143,14 @@ def correct_in_place(desk: Desk, address: Json) -> None:
         return
     try:
         verdict = examine(desk, address)
-    except ApiError:
+    except EasyPostError:
         return
     if verdict.is_deliverable:
         _annotate(address, verdict)
         address["updated_at"] = offset_stamp(desk.now)
 
 
-def is_po_box(address: Json) -> bool:
+def names_a_po_box(address: Json) -> bool:
     return _PO_BOX.search(f"{address['street1'] or ''} {address['street2'] or ''}") is not None
 
 
@@ -187,7 +187,7 @@ def _strictly_verified(desk: Desk, address: Json) -> None:
     _annotate(address, verdict)
 
 
-def _annotate(address: Json, verdict: Verdict) -> None:
+def _annotate(address: Json, verdict: VerificationResult) -> None:
     """Write the verdict into the address, and correct the address if it is deliverable."""
     if verdict.is_deliverable and address["country"] == "US":
         _normalise(address)

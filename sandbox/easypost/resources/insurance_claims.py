@@ -10,13 +10,13 @@ import binascii
 from datetime import timedelta
 from typing import Any
 
-from sandbox.easypost.account import Call, Desk, Reply, created, find
-from sandbox.easypost.errors import ApiError, required, uninsured
-from sandbox.easypost.events import publish
-from sandbox.easypost.formats import Json, cents, dollars, parse_time, stamp
-from sandbox.easypost.ids import fixed_id, new_id
-from sandbox.easypost.paging import page
-from sandbox.easypost.store import Shipment
+from sandbox.easypost.account import Desk, EasyPostCall, Reply, created, find_by_id
+from sandbox.easypost.errors import EasyPostError, required, uninsured
+from sandbox.easypost.events import publish_easypost_event
+from sandbox.easypost.formats import Json, as_cents, as_dollars, parse_time, stamp
+from sandbox.easypost.ids import fixed_id, new_easypost_id
+from sandbox.easypost.paging import easypost_page
+from sandbox.easypost.store import StoredShipment
 
 TYPES = ("damage", "loss", "theft")
 ALWAYS = ("description", "contact_email", "email_evidence_attachments", "invoice_attachments")
@@ -33,7 +33,7 @@ SAID = {
 }
 
 
-def create(desk: Desk, call: Call) -> Reply:
+def create_insurance_claim(desk: Desk, call: EasyPostCall) -> Reply:
     """File a claim on the insurance of the shipment with this tracking code.
 
     Raises: ApiError: nothing insured by that code, or something is missing. That every claim needs a mail and
@@ -46,23 +46,23 @@ def create(desk: Desk, call: Call) -> Reply:
     for name in (*ALWAYS, *pictures):
         if not call.body.get(name):
             raise required(name)
-    requested = cents(call.body.get("amount") or 0)
-    if not 0 < requested <= cents(shipment.body["insurance"]):
-        raise ApiError(422, "CLAIM.PARAMETERS.INVALID", "The amount is not covered by the insurance.")
+    requested = as_cents(call.body.get("amount") or 0)
+    if not 0 < requested <= as_cents(shipment.body["insurance"]):
+        raise EasyPostError(422, "CLAIM.PARAMETERS.INVALID", "The amount is not covered by the insurance.")
     claim = _new(desk, shipment, call, requested)
     desk.books.claims[claim["id"]] = claim
-    publish(desk, "claim.submitted", claim, {}, key=claim["id"])
+    publish_easypost_event(desk, "claim.submitted", claim, {}, key=claim["id"])
     _put(desk, claim, "in_review", days=1)
     _put(desk, claim, desk.settings.claim_outcome, days=desk.settings.claim_days)
     return created("claims", claim)
 
 
-def retrieve(desk: Desk, call: Call) -> Reply:
-    return Reply(find(desk.books.claims, call.ids["id"], "clm"))
+def retrieve_insurance_claim(desk: Desk, call: EasyPostCall) -> Reply:
+    return Reply(find_by_id(desk.books.claims, call.ids["id"], "clm"))
 
 
-def list_claims(desk: Desk, call: Call) -> Reply:
-    found, has_more = page(
+def list_insurance_claims(desk: Desk, call: EasyPostCall) -> Reply:
+    found, has_more = easypost_page(
         desk.books.claims.values(),
         call,
         now=desk.now,
@@ -72,26 +72,26 @@ def list_claims(desk: Desk, call: Call) -> Reply:
     return Reply({"claims": found, "has_more": has_more})
 
 
-def cancel(desk: Desk, call: Call) -> Reply:
-    claim = find(desk.books.claims, call.ids["id"], "clm")
+def cancel_insurance_claim(desk: Desk, call: EasyPostCall) -> Reply:
+    claim = find_by_id(desk.books.claims, call.ids["id"], "clm")
     if claim["status"] not in OPEN:
-        raise ApiError(422, "CLAIM.CANCEL.FAILURE", "The claim is decided.")
+        raise EasyPostError(422, "CLAIM.CANCEL.FAILURE", "The claim is decided.")
     _turn(desk, claim, "cancelled")
     return Reply(claim)
 
 
-def _insured(desk: Desk, tracking_code: str) -> Shipment:
+def _insured(desk: Desk, tracking_code: str) -> StoredShipment:
     for shipment in desk.books.shipments.values():
         if shipment.body["tracking_code"] == tracking_code and shipment.body["insurance"] is not None:
             return shipment
     raise uninsured()
 
 
-def _new(desk: Desk, shipment: Shipment, call: Call, requested_cents: int) -> Json:
+def _new(desk: Desk, shipment: StoredShipment, call: EasyPostCall, requested_cents: int) -> Json:
     now = stamp(desk.now)
     files = [one for name in ATTACHED for one in call.body.get(name) or []]
     return {
-        "id": new_id("clm"),
+        "id": new_easypost_id("clm"),
         "object": "Claim",
         "mode": desk.mode,
         "created_at": now,
@@ -106,7 +106,7 @@ def _new(desk: Desk, shipment: Shipment, call: Call, requested_cents: int) -> Js
         "insurance_id": fixed_id("ins", shipment.id),
         "payment_method": call.body.get("payment_method") or "easypost_wallet",
         "recipient_name": call.body.get("recipient_name"),
-        "requested_amount": dollars(requested_cents),
+        "requested_amount": as_dollars(requested_cents),
         "salvage_value": None,
         "shipment_id": shipment.id,
         "status": "submitted",
@@ -117,7 +117,7 @@ def _new(desk: Desk, shipment: Shipment, call: Call, requested_cents: int) -> Js
     }
 
 
-def _stored(desk: Desk, call: Call, attachment: Any) -> str:
+def _stored(desk: Desk, call: EasyPostCall, attachment: Any) -> str:
     """Where a file sent as a data URL lies; its bytes are looked at and forgotten."""
     head, _, content = str(attachment).partition(";base64,")
     kind = {"data:image/png": "png", "data:image/jpeg": "jpg", "data:application/pdf": "pdf"}.get(head)
@@ -126,8 +126,8 @@ def _stored(desk: Desk, call: Call, attachment: Any) -> str:
     except binascii.Error:
         is_file = False
     if kind is None or not is_file:
-        raise ApiError(422, "CLAIM.PARAMETERS.INVALID", "An attachment is no PDF, PNG or JPEG.")
-    name = new_id("file").removeprefix("file_")
+        raise EasyPostError(422, "CLAIM.PARAMETERS.INVALID", "An attachment is no PDF, PNG or JPEG.")
+    name = new_easypost_id("file").removeprefix("file_")
     return f"{call.base_url}/files/insurance/{desk.now:%Y%m%d}/{name}.{kind}"
 
 
@@ -148,9 +148,9 @@ def _review(desk: Desk, claim: Json, status: str) -> None:
 def _turn(desk: Desk, claim: Json, status: str) -> None:
     before = {"status": claim["status"]}
     if status.startswith("approved"):
-        requested = cents(claim["requested_amount"])
+        requested = as_cents(claim["requested_amount"])
         approved = requested if status == "approved" else requested // 2
-        claim["approved_amount"] = dollars(approved)
+        claim["approved_amount"] = as_dollars(approved)
         desk.books.compensated_cents += approved
     now = stamp(desk.now)
     claim["history"] = [_line(desk, status), *claim["history"]]
@@ -162,4 +162,4 @@ def _turn(desk: Desk, claim: Json, status: str) -> None:
     }
     told = {"approved_partial": "approved"}.get(status, status)
     name = told if told in ("approved", "rejected", "cancelled") else "updated"
-    publish(desk, f"claim.{name}", claim, before, key=claim["id"])
+    publish_easypost_event(desk, f"claim.{name}", claim, before, key=claim["id"])

@@ -13,13 +13,13 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from sandbox.easypost.ids import stable_number
-from sandbox.easypost.settings import Settings
+from sandbox.easypost.settings import EasyPostSettings
 
 # Where a scan happens.
 NOWHERE, ORIGIN, HUB, DESTINATION = "nowhere", "origin", "hub", "destination"
 
 
-class Scan(NamedTuple):
+class JourneyScan(NamedTuple):
     """One line of tracking details, `before` the moment its step is reported."""
 
     message: str
@@ -30,44 +30,48 @@ class Scan(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class JourneyStep:
     """A change of the tracker, `after` the purchase."""
 
     after: timedelta
     status: str
     detail: str
-    scans: tuple[Scan, ...]
+    scans: tuple[JourneyScan, ...]
 
 
 PRE_TRANSIT = (
-    Scan("Pre-Shipment Info Sent to {carrier}", "pre_transit", "status_update", NOWHERE),
-    Scan("Shipping Label Created", "pre_transit", "status_update", ORIGIN),
+    JourneyScan("Pre-Shipment Info Sent to {carrier}", "pre_transit", "status_update", NOWHERE),
+    JourneyScan("Shipping Label Created", "pre_transit", "status_update", ORIGIN),
 )
 IN_TRANSIT = (
-    Scan(
+    JourneyScan(
         "Arrived at {carrier} Origin Facility",
         "in_transit",
         "arrived_at_facility",
         ORIGIN,
         timedelta(seconds=30),
     ),
-    Scan("Departed {carrier} Facility", "in_transit", "departed_facility", HUB),
+    JourneyScan("Departed {carrier} Facility", "in_transit", "departed_facility", HUB),
 )
 OUT_FOR_DELIVERY = (
-    Scan("Sorting Complete", "in_transit", "status_update", DESTINATION, timedelta(seconds=30)),
-    Scan("Out for Delivery", "out_for_delivery", "out_for_delivery", DESTINATION),
+    JourneyScan("Sorting Complete", "in_transit", "status_update", DESTINATION, timedelta(seconds=30)),
+    JourneyScan("Out for Delivery", "out_for_delivery", "out_for_delivery", DESTINATION),
 )
-DELIVERED = (Scan("Delivered", "delivered", "arrived_at_destination", DESTINATION),)
-HELD = (Scan("Held in Customs", "in_transit", "held", HUB),)
-RETURNED = (Scan("Address Does Not Exist - Returning to Sender", "return_to_sender", "return", DESTINATION),)
+DELIVERED = (JourneyScan("Delivered", "delivered", "arrived_at_destination", DESTINATION),)
+HELD = (JourneyScan("Held in Customs", "in_transit", "held", HUB),)
+RETURNED = (
+    JourneyScan("Address Does Not Exist - Returning to Sender", "return_to_sender", "return", DESTINATION),
+)
 FAILED = (
-    Scan("Prohibited articles - Item not delivered - Item seized or destroyed", "failure", "failure", HUB),
+    JourneyScan(
+        "Prohibited articles - Item not delivered - Item seized or destroyed", "failure", "failure", HUB
+    ),
 )
-UNAVAILABLE = (Scan("Shipment Information Unavailable", "unknown", "unknown", NOWHERE),)
+UNAVAILABLE = (JourneyScan("Shipment Information Unavailable", "unknown", "unknown", NOWHERE),)
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class JourneyParcel:
     """What a journey depends on. delivery_days: None where the carrier promises nothing."""
 
     recipient: str
@@ -83,22 +87,22 @@ def recipient_key(name: str | None, zip_code: str | None) -> str:
     return f"{' '.join((name or '').upper().split())}|{postcode}"
 
 
-def plan(parcel: Parcel, settings: Settings) -> list[Step]:
+def plan(parcel: JourneyParcel, settings: EasyPostSettings) -> list[JourneyStep]:
     if settings.journey == "test":
         return test_journey()
     return realistic_journey(parcel, settings)
 
 
-def test_journey() -> list[Step]:
+def test_journey() -> list[JourneyStep]:
     return [
-        Step(timedelta(seconds=1), "pre_transit", "status_update", PRE_TRANSIT),
-        Step(timedelta(minutes=1), "in_transit", "status_update", IN_TRANSIT),
-        Step(timedelta(minutes=2), "out_for_delivery", "out_for_delivery", OUT_FOR_DELIVERY),
-        Step(timedelta(minutes=3), "delivered", "arrived_at_destination", DELIVERED),
+        JourneyStep(timedelta(seconds=1), "pre_transit", "status_update", PRE_TRANSIT),
+        JourneyStep(timedelta(minutes=1), "in_transit", "status_update", IN_TRANSIT),
+        JourneyStep(timedelta(minutes=2), "out_for_delivery", "out_for_delivery", OUT_FOR_DELIVERY),
+        JourneyStep(timedelta(minutes=3), "delivered", "arrived_at_destination", DELIVERED),
     ]
 
 
-def realistic_journey(parcel: Parcel, settings: Settings) -> list[Step]:
+def realistic_journey(parcel: JourneyParcel, settings: EasyPostSettings) -> list[JourneyStep]:
     """Handed over within about a day, out for delivery after the promised days, delivered that day."""
     chance = random.Random(stable_number(str(settings.seed), parcel.recipient))
     # All draws are made whatever comes of them, so that changing a share moves no other parcel's times.
@@ -107,26 +111,26 @@ def realistic_journey(parcel: Parcel, settings: Settings) -> list[Step]:
     travel = timedelta(days=_days_in_transit(parcel, chance) + _days_late(lateness))
     out = taken + travel
     steps = [
-        Step(timedelta(seconds=1), "pre_transit", "status_update", PRE_TRANSIT),
-        Step(taken, "in_transit", "status_update", IN_TRANSIT),
+        JourneyStep(timedelta(seconds=1), "pre_transit", "status_update", PRE_TRANSIT),
+        JourneyStep(taken, "in_transit", "status_update", IN_TRANSIT),
     ]
     lost, returned = settings.share_lost, settings.share_lost + settings.share_returned
     held = returned + settings.share_held
     if fate < lost:
         return steps
     if returned <= fate < held:
-        steps.append(Step(taken + travel / 2, "in_transit", "held", HELD))
+        steps.append(JourneyStep(taken + travel / 2, "in_transit", "held", HELD))
         out += timedelta(days=4 + 10 * hold_days)
-    steps.append(Step(out, "out_for_delivery", "out_for_delivery", OUT_FOR_DELIVERY))
+    steps.append(JourneyStep(out, "out_for_delivery", "out_for_delivery", OUT_FOR_DELIVERY))
     arrival = out + timedelta(hours=2 + 6 * round_hours)
     if lost <= fate < returned:
-        steps.append(Step(arrival, "return_to_sender", "return", RETURNED))
+        steps.append(JourneyStep(arrival, "return_to_sender", "return", RETURNED))
     else:
-        steps.append(Step(arrival, "delivered", "arrived_at_destination", DELIVERED))
+        steps.append(JourneyStep(arrival, "delivered", "arrived_at_destination", DELIVERED))
     return steps
 
 
-def _days_in_transit(parcel: Parcel, chance: random.Random) -> int:
+def _days_in_transit(parcel: JourneyParcel, chance: random.Random) -> int:
     if parcel.delivery_days is not None:
         return max(1, parcel.delivery_days)
     # Letter post without a promise: one to three weeks abroad.

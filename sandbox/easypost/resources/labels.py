@@ -22,7 +22,7 @@ _WHITE, _BLACK = 1, 0
 _ACCENTED = str(files("barcode") / "fonts" / "DejaVuSansMono.ttf")
 
 
-def draw(shipment: Json, file_format: str) -> bytes:
+def draw_label(shipment: Json, file_format: str) -> bytes:
     """The label of a bought shipment as `png`, `pdf` or `zpl`."""
     if file_format == "zpl":
         return _zpl(shipment).encode()
@@ -37,8 +37,8 @@ def invoice(shipment: Json) -> bytes:
     image = Image.new("1", (int(8.5 * dpi), 11 * dpi), _WHITE)
     draw_on = ImageDraw.Draw(image)
     _write(draw_on, dpi, (0.7, 0.7), ["COMMERCIAL INVOICE", "STAND-IN, NOT A CUSTOMS DOCUMENT"], 0.24)
-    _write(draw_on, dpi, (0.7, 1.7), ["FROM", *address_lines(shipment["from_address"])], 0.15)
-    _write(draw_on, dpi, (4.5, 1.7), ["TO", *address_lines(shipment["to_address"])], 0.15)
+    _write(draw_on, dpi, (0.7, 1.7), ["FROM", *label_address_lines(shipment["from_address"])], 0.15)
+    _write(draw_on, dpi, (4.5, 1.7), ["TO", *label_address_lines(shipment["to_address"])], 0.15)
     items = (shipment["customs_info"] or {}).get("customs_items", [])
     lines = [
         f"{item['quantity']} x {item['description']}   HS {item['hs_tariff_number']}"
@@ -59,7 +59,7 @@ def paper(title: str, warning: str, lines: list[str]) -> bytes:
     return _pdf(image, dpi)
 
 
-def address_lines(address: Json) -> list[str]:
+def label_address_lines(address: Json) -> list[str]:
     """An address as it is printed, without empty lines."""
     town = f"{address['city'] or ''} {address['state'] or ''} {address['zip'] or ''}"
     lines = [address["name"], address["company"], address["street1"], address["street2"], town]
@@ -72,8 +72,8 @@ def _image(shipment: Json, dpi: int) -> Image.Image:
     rate = shipment["selected_rate"]
     image = _form(rate["carrier"], rate["service"], dpi).copy()
     draw_on = ImageDraw.Draw(image)
-    _write(draw_on, dpi, (0.15, 1.05), address_lines(shipment["from_address"]), 0.11, width=3.7)
-    _write(draw_on, dpi, (0.55, 2.3), address_lines(shipment["to_address"]), 0.17, width=3.3)
+    _write(draw_on, dpi, (0.15, 1.05), label_address_lines(shipment["from_address"]), 0.11, width=3.7)
+    _write(draw_on, dpi, (0.55, 2.3), label_address_lines(shipment["to_address"]), 0.17, width=3.3)
     code = shipment["tracking_code"]
     bars = _bars(code, int(3.4 * dpi), int(0.9 * dpi))
     image.paste(bars, ((int(WIDTH_IN * dpi) - bars.width) // 2, int(4.35 * dpi)))
@@ -149,9 +149,9 @@ def _zpl(shipment: Json) -> str:
     rate = shipment["selected_rate"]
     fields = [f"^FO30,30^A0N,40,40^FD{_plain(rate['carrier'])} {_plain(rate['service'])}^FS"]
     fields.append(f"^FO30,110^A0N,42,42^FD{NOT_POSTAGE}^FS")
-    for number, line in enumerate(address_lines(shipment["from_address"])):
+    for number, line in enumerate(label_address_lines(shipment["from_address"])):
         fields.append(f"^FO30,{200 + 26 * number}^A0N,24,24^FD{_plain(line)}^FS")
-    for number, line in enumerate(address_lines(shipment["to_address"])):
+    for number, line in enumerate(label_address_lines(shipment["to_address"])):
         fields.append(f"^FO110,{470 + 42 * number}^A0N,38,38^FD{_plain(line)}^FS")
     fields.append(f"^FO60,880^BY2^BCN,180,Y,N,N^FD{_plain(shipment['tracking_code'])}^FS")
     return "\n".join(["^XA", "^CI28", "^PW812", "^LL1218", *fields, "^XZ", ""])

@@ -4,50 +4,50 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.easypost.account import Call, Desk, Reply, as_object, created, find
+from sandbox.easypost.account import Desk, EasyPostCall, Reply, as_object, created, find_by_id
 from sandbox.easypost.errors import invalid_shipment, required
-from sandbox.easypost.formats import Json, number, stamp, text, truth
-from sandbox.easypost.ids import new_id
+from sandbox.easypost.formats import Json, as_text_field, number, stamp, truth
+from sandbox.easypost.ids import new_easypost_id
 
 
-def create_parcel(desk: Desk, call: Call) -> Reply:
+def create_parcel(desk: Desk, call: EasyPostCall) -> Reply:
     return created("parcels", take_parcel(desk, call.wrapped("parcel")))
 
 
-def retrieve_parcel(desk: Desk, call: Call) -> Reply:
-    return Reply(find(desk.books.parcels, call.ids["id"], "prcl"))
+def retrieve_parcel(desk: Desk, call: EasyPostCall) -> Reply:
+    return Reply(find_by_id(desk.books.parcels, call.ids["id"], "prcl"))
 
 
-def create_customs_item(desk: Desk, call: Call) -> Reply:
+def create_customs_item(desk: Desk, call: EasyPostCall) -> Reply:
     return created("customs_items", _take_item(desk, call.wrapped("customs_item")))
 
 
-def retrieve_customs_item(desk: Desk, call: Call) -> Reply:
-    return Reply(find(desk.books.customs_items, call.ids["id"], "cstitem"))
+def retrieve_customs_item(desk: Desk, call: EasyPostCall) -> Reply:
+    return Reply(find_by_id(desk.books.customs_items, call.ids["id"], "cstitem"))
 
 
-def create_customs_info(desk: Desk, call: Call) -> Reply:
+def create_customs_info(desk: Desk, call: EasyPostCall) -> Reply:
     info = take_customs_info(desk, call.wrapped("customs_info"))
     if info is None:
         raise required("customs_info")
     return created("customs_infos", info)
 
 
-def retrieve_customs_info(desk: Desk, call: Call) -> Reply:
-    return Reply(find(desk.books.customs_infos, call.ids["id"], "cstinfo"))
+def retrieve_customs_info(desk: Desk, call: EasyPostCall) -> Reply:
+    return Reply(find_by_id(desk.books.customs_infos, call.ids["id"], "cstinfo"))
 
 
 def take_parcel(desk: Desk, given: Any) -> Json:
     """The parcel that a shipment names, by id or by fields. Weight is in ounces and must be positive."""
     fields = as_object(given, "parcel")
     if set(fields) == {"id"}:
-        return find(desk.books.parcels, str(fields["id"]), "prcl")
+        return find_by_id(desk.books.parcels, str(fields["id"]), "prcl")
     weight = number(fields.get("weight"), "parcel.weight")
     if weight <= 0:
         raise invalid_shipment([{"field": "parcel.weight", "message": "must be greater than 0"}])
     now = stamp(desk.now)
     parcel: Json = {
-        "id": new_id("prcl"),
+        "id": new_easypost_id("prcl"),
         "object": "Parcel",
         "created_at": now,
         "updated_at": now,
@@ -66,23 +66,23 @@ def take_customs_info(desk: Desk, given: Any) -> Json | None:
         return None
     fields = as_object(given, "customs_info")
     if set(fields) == {"id"}:
-        return find(desk.books.customs_infos, str(fields["id"]), "cstinfo")
+        return find_by_id(desk.books.customs_infos, str(fields["id"]), "cstinfo")
     now = stamp(desk.now)
     info: Json = {
-        "id": new_id("cstinfo"),
+        "id": new_easypost_id("cstinfo"),
         "object": "CustomsInfo",
         "created_at": now,
         "updated_at": now,
-        "contents_explanation": text(fields.get("contents_explanation")),
-        "contents_type": text(fields.get("contents_type")),
+        "contents_explanation": as_text_field(fields.get("contents_explanation")),
+        "contents_type": as_text_field(fields.get("contents_type")),
         "customs_certify": truth(fields.get("customs_certify", False)),
-        "customs_signer": text(fields.get("customs_signer")),
-        "eel_pfc": text(fields.get("eel_pfc")),
-        "non_delivery_option": text(fields.get("non_delivery_option")) or "return",
-        "restriction_comments": text(fields.get("restriction_comments")),
-        "restriction_type": text(fields.get("restriction_type")) or "none",
+        "customs_signer": as_text_field(fields.get("customs_signer")),
+        "eel_pfc": as_text_field(fields.get("eel_pfc")),
+        "non_delivery_option": as_text_field(fields.get("non_delivery_option")) or "return",
+        "restriction_comments": as_text_field(fields.get("restriction_comments")),
+        "restriction_type": as_text_field(fields.get("restriction_type")) or "none",
         "mode": desk.mode,
-        "declaration": text(fields.get("declaration")),
+        "declaration": as_text_field(fields.get("declaration")),
         "customs_items": [_take_item(desk, item) for item in fields.get("customs_items") or []],
     }
     desk.books.customs_infos[info["id"]] = info
@@ -93,25 +93,25 @@ def _take_item(desk: Desk, given: Any) -> Json:
     """One line of a declaration. Value and weight are totals of the line; the value comes back as text."""
     fields = as_object(given, "customs_items")
     if set(fields) == {"id"}:
-        return find(desk.books.customs_items, str(fields["id"]), "cstitem")
+        return find_by_id(desk.books.customs_items, str(fields["id"]), "cstitem")
     now = stamp(desk.now)
     item: Json = {
-        "id": new_id("cstitem"),
+        "id": new_easypost_id("cstitem"),
         "object": "CustomsItem",
         "created_at": now,
         "updated_at": now,
-        "description": text(fields.get("description")),
-        "hs_tariff_number": text(fields.get("hs_tariff_number")),
-        "origin_country": text(fields.get("origin_country")),
+        "description": as_text_field(fields.get("description")),
+        "hs_tariff_number": as_text_field(fields.get("hs_tariff_number")),
+        "origin_country": as_text_field(fields.get("origin_country")),
         "quantity": int(number(fields.get("quantity", 1), "customs_item.quantity")),
         "value": str(number(fields.get("value", 0), "customs_item.value")),
         "weight": number(fields.get("weight", 0), "customs_item.weight"),
-        "code": text(fields.get("code")),
+        "code": as_text_field(fields.get("code")),
         "mode": desk.mode,
-        "manufacturer": text(fields.get("manufacturer")),
-        "currency": text(fields.get("currency")),
-        "eccn": text(fields.get("eccn")),
-        "printed_commodity_identifier": text(fields.get("printed_commodity_identifier")),
+        "manufacturer": as_text_field(fields.get("manufacturer")),
+        "currency": as_text_field(fields.get("currency")),
+        "eccn": as_text_field(fields.get("eccn")),
+        "printed_commodity_identifier": as_text_field(fields.get("printed_commodity_identifier")),
     }
     desk.books.customs_items[item["id"]] = item
     return item

@@ -10,9 +10,9 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from sandbox.easypost.account import Call, Desk, Reply, find
+from sandbox.easypost.account import Desk, EasyPostCall, Reply, find_by_id
 from sandbox.easypost.errors import (
-    ApiError,
+    EasyPostError,
     missing_rate,
     not_latin,
     payment_required,
@@ -22,19 +22,21 @@ from sandbox.easypost.errors import (
     purchase_in_progress,
     refund_unavailable,
 )
-from sandbox.easypost.events import publish
-from sandbox.easypost.formats import Json, cents, dollars, fee_amount, parse_time, stamp
-from sandbox.easypost.ids import new_id, tracking_code
-from sandbox.easypost.paging import page
+from sandbox.easypost.events import publish_easypost_event
+from sandbox.easypost.formats import Json, as_cents, as_dollars, fee_amount, parse_time, stamp
+from sandbox.easypost.ids import new_easypost_id, tracking_code
+from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.resources import addresses, trackers
-from sandbox.easypost.store import Shipment
+from sandbox.easypost.store import StoredShipment
 
 # The states of a parcel that no carrier has scanned yet.
 REFUNDABLE = ("unknown", "pre_transit")
 LABEL_FILES = {"PNG": "label_url", "PDF": "label_pdf_url", "ZPL": "label_zpl_url"}
 
 
-async def buy(desk: Desk, shipment: Shipment, *, rate_id: str, insurance: Any, base_url: str) -> None:
+async def charge_postage(
+    desk: Desk, shipment: StoredShipment, *, rate_id: str, insurance: Any, base_url: str
+) -> None:
     """Buy one of the shipment's rates, once.
 
     Raises: ApiError: POSTAGE.EXISTS, PURCHASE.IN_PROGRESS, MISSING_RATE, PAYMENT_REQUIRED, or the
@@ -55,10 +57,10 @@ async def buy(desk: Desk, shipment: Shipment, *, rate_id: str, insurance: Any, b
     finally:
         shipment.is_purchasing = False
     if insurance:
-        insure(desk, shipment, insurance)
+        charge_insurance(desk, shipment, insurance)
 
 
-def buy_in_one_call(desk: Desk, shipment: Shipment, *, service: str, base_url: str) -> None:
+def buy_in_one_call(desk: Desk, shipment: StoredShipment, *, service: str, base_url: str) -> None:
     """Buy while creating. EasyPost offers it; whoever loses the answer cannot find the shipment again."""
     matching = [rate for rate in shipment.body["rates"] if rate["service"] == service]
     if not matching:
@@ -67,19 +69,19 @@ def buy_in_one_call(desk: Desk, shipment: Shipment, *, service: str, base_url: s
     _complete(desk, shipment, matching[0], base_url=base_url)
 
 
-def insure(desk: Desk, shipment: Shipment, amount: Any) -> None:
+def charge_insurance(desk: Desk, shipment: StoredShipment, amount: Any) -> None:
     if not shipment.is_bought:
         raise postage_required()
     if shipment.body["insurance"] is not None:
         message = "Insurance was already purchased for this shipment."
-        raise ApiError(422, "SHIPMENT.INSURANCE.ALREADY_PURCHASED", message)
-    insured_cents = cents(amount or 0)
+        raise EasyPostError(422, "SHIPMENT.INSURANCE.ALREADY_PURCHASED", message)
+    insured_cents = as_cents(amount or 0)
     # One per cent of the insured value.
     _charge(desk, shipment, "InsuranceFee", (insured_cents + 99) // 100)
-    shipment.body["insurance"] = dollars(insured_cents)
+    shipment.body["insurance"] = as_dollars(insured_cents)
 
 
-def refund(desk: Desk, shipment: Shipment) -> Json:
+def refund_postage(desk: Desk, shipment: StoredShipment) -> Json:
     """Ask the carrier for the money back; the answer settles days later.
 
     A parcel that was scanned is refused at once. Asking again after a refusal starts over.
@@ -91,7 +93,7 @@ def refund(desk: Desk, shipment: Shipment) -> Json:
     is_unscanned = _is_unscanned(desk, shipment)
     now = stamp(desk.now)
     record = {
-        "id": new_id("rfnd"),
+        "id": new_easypost_id("rfnd"),
         "object": "Refund",
         "created_at": now,
         "updated_at": now,
@@ -110,7 +112,7 @@ def refund(desk: Desk, shipment: Shipment) -> Json:
     return record
 
 
-def create_refunds(desk: Desk, call: Call) -> Reply:
+def create_refunds(desk: Desk, call: EasyPostCall) -> Reply:
     """Refunds by tracking code, several at once; answers a bare list."""
     fields = call.wrapped("refund")
     codes = fields.get("tracking_codes")
@@ -118,15 +120,15 @@ def create_refunds(desk: Desk, call: Call) -> Reply:
     ids = [desk.books.by_tracking_code.get((str(code), carrier)) for code in codes or []]
     if not isinstance(codes, list) or not ids or None in ids:
         message = "Unable to proceed, 'tracking_codes' are missing or invalid."
-        raise ApiError(422, "REFUND.TRACKING_CODES.INVALID", message)
+        raise EasyPostError(422, "REFUND.TRACKING_CODES.INVALID", message)
     shipments = [desk.books.trackers[str(tracker_id)].body["shipment_id"] for tracker_id in ids]
     if None in shipments:
         raise refund_unavailable()
-    return Reply([refund(desk, desk.books.shipments[shipment_id]) for shipment_id in shipments], 201)
+    return Reply([refund_postage(desk, desk.books.shipments[shipment_id]) for shipment_id in shipments], 201)
 
 
-def list_refunds(desk: Desk, call: Call) -> Reply:
-    found, has_more = page(
+def list_postage_refunds(desk: Desk, call: EasyPostCall) -> Reply:
+    found, has_more = easypost_page(
         desk.books.refunds.values(),
         call,
         now=desk.now,
@@ -136,26 +138,26 @@ def list_refunds(desk: Desk, call: Call) -> Reply:
     return Reply({"refunds": found, "has_more": has_more})
 
 
-def retrieve_refund(desk: Desk, call: Call) -> Reply:
-    return Reply(find(desk.books.refunds, call.ids["id"], "rfnd"))
+def retrieve_postage_refund(desk: Desk, call: EasyPostCall) -> Reply:
+    return Reply(find_by_id(desk.books.refunds, call.ids["id"], "rfnd"))
 
 
-def add_label_file(desk: Desk, shipment: Shipment, file_format: str, *, base_url: str) -> None:
+def add_label_file(desk: Desk, shipment: StoredShipment, file_format: str, *, base_url: str) -> None:
     """Give the label a file of this format, drawn when it is fetched."""
     if file_format not in LABEL_FILES:
-        raise ApiError(
+        raise EasyPostError(
             422, "SHIPMENT.LABEL.CONVERSION_FAILURE", f"Cannot convert the label to {file_format}."
         )
     label = shipment.body["postage_label"]
     field = LABEL_FILES[file_format]
     if label[field] is None:
-        name = f"{new_id('file').removeprefix('file_')}.{file_format.lower()}"
+        name = f"{new_easypost_id('file').removeprefix('file_')}.{file_format.lower()}"
         desk.books.label_files[name] = shipment.id
         label[field] = f"{base_url}/files/postage_label/{desk.now:%Y%m%d}/{name}"
         label["updated_at"] = stamp(desk.now)
 
 
-def _find_rate(desk: Desk, shipment: Shipment, rate_id: str) -> Json:
+def _find_rate(desk: Desk, shipment: StoredShipment, rate_id: str) -> Json:
     limit = desk.settings.rate_seconds
     if limit is not None and desk.now - shipment.rated_at > timedelta(seconds=limit):
         raise missing_rate()
@@ -165,7 +167,7 @@ def _find_rate(desk: Desk, shipment: Shipment, rate_id: str) -> Json:
     raise missing_rate()
 
 
-def _check_printable(shipment: Shipment, carrier: str) -> None:
+def _check_printable(shipment: StoredShipment, carrier: str) -> None:
     """What carriers refuse only now, at the counter."""
     to_address = shipment.body["to_address"]
     if not (to_address["name"] or to_address["company"]):
@@ -179,9 +181,9 @@ def _check_printable(shipment: Shipment, carrier: str) -> None:
             raise not_latin(f"to_address.{name}") from None
 
 
-def _complete(desk: Desk, shipment: Shipment, rate: Json, *, base_url: str) -> None:
+def _complete(desk: Desk, shipment: StoredShipment, rate: Json, *, base_url: str) -> None:
     _check_printable(shipment, rate["carrier"])
-    price = cents(rate["rate"])
+    price = as_cents(rate["rate"])
     wallet = desk.settings.wallet_cents
     if wallet is not None and _balance(desk, wallet) < price:
         raise payment_required()
@@ -213,7 +215,7 @@ def _label(desk: Desk) -> Json:
     now = stamp(desk.now)
     return {
         "object": "PostageLabel",
-        "id": new_id("pl"),
+        "id": new_easypost_id("pl"),
         "created_at": now,
         "updated_at": now,
         "date_advance": 0,
@@ -231,7 +233,7 @@ def _label(desk: Desk) -> Json:
     }
 
 
-def _add_first_file(desk: Desk, shipment: Shipment, label_format: str, *, base_url: str) -> None:
+def _add_first_file(desk: Desk, shipment: StoredShipment, label_format: str, *, base_url: str) -> None:
     """The file asked for at creation is found under `label_url`, whatever its format."""
     label = shipment.body["postage_label"]
     if label_format in ("PDF", "ZPL"):
@@ -242,13 +244,13 @@ def _add_first_file(desk: Desk, shipment: Shipment, label_format: str, *, base_u
         add_label_file(desk, shipment, "PNG", base_url=base_url)
 
 
-def _commercial_invoice(desk: Desk, shipment: Shipment, *, base_url: str) -> Json:
+def _commercial_invoice(desk: Desk, shipment: StoredShipment, *, base_url: str) -> Json:
     now = stamp(desk.now)
-    name = f"{new_id('file').removeprefix('file_')}.pdf"
+    name = f"{new_easypost_id('file').removeprefix('file_')}.pdf"
     desk.books.label_files[name] = shipment.id
     return {
         "object": "Form",
-        "id": new_id("form"),
+        "id": new_easypost_id("form"),
         "created_at": now,
         "updated_at": now,
         "mode": desk.mode,
@@ -258,7 +260,7 @@ def _commercial_invoice(desk: Desk, shipment: Shipment, *, base_url: str) -> Jso
     }
 
 
-def _charge(desk: Desk, shipment: Shipment, kind: str, amount_cents: int) -> None:
+def _charge(desk: Desk, shipment: StoredShipment, kind: str, amount_cents: int) -> None:
     shipment.body["fees"].append(
         {
             "object": "Fee",
@@ -272,19 +274,19 @@ def _charge(desk: Desk, shipment: Shipment, kind: str, amount_cents: int) -> Non
     desk.books.spent_cents += amount_cents
 
 
-def _is_unscanned(desk: Desk, shipment: Shipment) -> bool:
+def _is_unscanned(desk: Desk, shipment: StoredShipment) -> bool:
     tracker = desk.books.trackers.get(shipment.body["tracker"])
     return tracker is None or tracker.body["status"] in REFUNDABLE
 
 
-def _keep_at_home(desk: Desk, shipment: Shipment) -> None:
+def _keep_at_home(desk: Desk, shipment: StoredShipment) -> None:
     """Nobody posts a parcel whose label is being refunded; EasyPost's test parcels travel regardless."""
     tracker = desk.books.trackers.get(shipment.body["tracker"])
     if tracker is not None and desk.settings.journey == "realistic":
         tracker.halt(after=desk.now + timedelta(minutes=1))
 
 
-def _settle_refund(desk: Desk, shipment: Shipment, record: Json) -> None:
+def _settle_refund(desk: Desk, shipment: StoredShipment, record: Json) -> None:
     """The carrier's answer: the money, unless the parcel was scanned meanwhile or the setting refuses."""
     is_granted = desk.settings.refund_outcome == "refunded" and _is_unscanned(desk, shipment)
     record["status"] = shipment.body["refund_status"] = "refunded" if is_granted else "rejected"
@@ -295,7 +297,7 @@ def _settle_refund(desk: Desk, shipment: Shipment, record: Json) -> None:
     for fee in shipment.body["fees"]:
         if fee["type"] == "PostageFee":
             fee["refunded"] = True
-            desk.books.refunded_cents += cents(fee["amount"])
+            desk.books.refunded_cents += as_cents(fee["amount"])
     shipment.is_refunded = True
     desk.books.labels_refunded += 1
-    publish(desk, "refund.successful", record, {"status": "submitted"}, key=str(record["id"]))
+    publish_easypost_event(desk, "refund.successful", record, {"status": "submitted"}, key=str(record["id"]))

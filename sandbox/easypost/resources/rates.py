@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 
 from sandbox.easypost.account import Desk
-from sandbox.easypost.formats import Json, dollars, stamp
-from sandbox.easypost.ids import fixed_id, new_id
-from sandbox.easypost.resources.addresses import is_po_box
+from sandbox.easypost.formats import Json, as_dollars, stamp
+from sandbox.easypost.ids import fixed_id, new_easypost_id
+from sandbox.easypost.resources.addresses import names_a_po_box
 from sandbox.easypost.resources.geography import MILITARY, TERRITORIES, country_group, postal_zone
 
 CARRIERS = ("USPS", "UPS", "FedEx", "DHLExpress")
@@ -73,13 +73,13 @@ INTERNATIONAL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class ServicePrice:
     rates: list[Json]
     messages: list[Json]
     usps_zone: int | None
 
 
-def quote(desk: Desk, shipment: Json, carrier_accounts: list[str]) -> Quote:
+def price_services(desk: Desk, shipment: Json, carrier_accounts: list[str]) -> ServicePrice:
     """Ask the carriers (all, or those of `carrier_accounts`) for their rates and refusals."""
     asked = [CARRIER_OF_ACCOUNT[account] for account in carrier_accounts] or list(CARRIERS)
     is_domestic = _is_domestic(shipment)
@@ -94,14 +94,16 @@ def quote(desk: Desk, shipment: Json, carrier_accounts: list[str]) -> Quote:
         for service in DOMESTIC if is_domestic else INTERNATIONAL:
             if service.carrier == carrier and weight <= service.heaviest_oz:
                 rates.append(_rate(desk, shipment["id"], service, step, weight))
-    return Quote(rates, messages, step if is_domestic and shipment["to_address"]["country"] == "US" else None)
+    return ServicePrice(
+        rates, messages, step if is_domestic and shipment["to_address"]["country"] == "US" else None
+    )
 
 
 def move_prices(rates: list[Json], percent: int) -> None:
     """Change what every rate costs, as carriers do between a quote and a purchase."""
     for rate in rates:
         cents = round(float(rate["rate"]) * (100 + percent))
-        rate["rate"] = dollars(cents)
+        rate["rate"] = as_dollars(cents)
 
 
 def service_named(carrier: str, name: str) -> Service | None:
@@ -141,7 +143,7 @@ def _refusal(desk: Desk, shipment: Json, carrier: str) -> str | None:
             "shipment.from_address.country: shipments must originate in the US.",
         ),
         (
-            carrier != "USPS" and is_po_box(there),
+            carrier != "USPS" and names_a_po_box(there),
             "shipment.to_address.street1: cannot deliver to a PO box.",
         ),
         (
@@ -170,18 +172,18 @@ def _rate(desk: Desk, shipment_id: str, service: Service, step: int, weight_oz: 
     now = stamp(desk.now)
     days = service.days_to(step)
     return {
-        "id": new_id("rate"),
+        "id": new_easypost_id("rate"),
         "object": "Rate",
         "created_at": now,
         "updated_at": now,
         "mode": desk.mode,
         "service": service.name,
         "carrier": service.carrier,
-        "rate": dollars(cents),
+        "rate": as_dollars(cents),
         "currency": "USD",
-        "retail_rate": dollars(cents * 13 // 10),
+        "retail_rate": as_dollars(cents * 13 // 10),
         "retail_currency": "USD",
-        "list_rate": dollars(cents * 11 // 10),
+        "list_rate": as_dollars(cents * 11 // 10),
         "list_currency": "USD",
         "billing_type": "easypost",
         "delivery_days": days,

@@ -10,14 +10,14 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sandbox.easypost.account import Call, Desk, Reply, find
-from sandbox.easypost.errors import ApiError, not_found, required
-from sandbox.easypost.events import publish
+from sandbox.easypost.account import Desk, EasyPostCall, Reply, find_by_id
+from sandbox.easypost.errors import EasyPostError, required, resource_not_found
+from sandbox.easypost.events import publish_easypost_event
 from sandbox.easypost.formats import Json, parse_time, stamp
-from sandbox.easypost.ids import new_id
-from sandbox.easypost.paging import page
+from sandbox.easypost.ids import new_easypost_id
+from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.resources import labels
-from sandbox.easypost.store import Shipment
+from sandbox.easypost.store import StoredShipment
 
 CARRIERS = ("USPS",)
 # The vendor's day, which label dates are of.
@@ -26,7 +26,7 @@ _ORIGIN = ("street1", "street2", "city", "state", "zip", "country")
 THROTTLED = "USPS received too many requests in test mode, please slow down and try again later."
 
 
-def create(desk: Desk, call: Call) -> Reply:
+def create_scan_form(desk: Desk, call: EasyPostCall) -> Reply:
     """A form of the shipments named, made now or some seconds later (a setting)."""
     given = call.body.get("scan_form")
     fields = given if isinstance(given, dict) else call.body
@@ -37,7 +37,7 @@ def create(desk: Desk, call: Call) -> Reply:
     _check(desk, shipments)
     now = stamp(desk.now)
     form: Json = {
-        "id": new_id("sf"),
+        "id": new_easypost_id("sf"),
         "object": "ScanForm",
         "created_at": now,
         "updated_at": now,
@@ -47,13 +47,13 @@ def create(desk: Desk, call: Call) -> Reply:
         "message": None,
         "form_url": None,
         "form_file_type": None,
-        "batch_id": new_id("batch"),
+        "batch_id": new_easypost_id("batch"),
         "confirmation": None,
     }
     desk.books.scan_forms[form["id"]] = form
     for shipment in shipments:
         shipment.body["scan_form"] = form
-    publish(desk, "scan_form.created", form, {}, key=form["id"])
+    publish_easypost_event(desk, "scan_form.created", form, {}, key=form["id"])
     if desk.settings.scan_form_seconds:
         due = desk.now + timedelta(seconds=desk.settings.scan_form_seconds)
         desk.world.agenda.put(
@@ -64,12 +64,12 @@ def create(desk: Desk, call: Call) -> Reply:
     return Reply(form)
 
 
-def retrieve(desk: Desk, call: Call) -> Reply:
-    return Reply(find(desk.books.scan_forms, call.ids["id"], "sf"))
+def retrieve_scan_form(desk: Desk, call: EasyPostCall) -> Reply:
+    return Reply(find_by_id(desk.books.scan_forms, call.ids["id"], "sf"))
 
 
-def list_forms(desk: Desk, call: Call) -> Reply:
-    found, has_more = page(
+def list_forms(desk: Desk, call: EasyPostCall) -> Reply:
+    found, has_more = easypost_page(
         desk.books.scan_forms.values(),
         call,
         now=desk.now,
@@ -79,27 +79,27 @@ def list_forms(desk: Desk, call: Call) -> Reply:
     return Reply({"scan_forms": found, "has_more": has_more})
 
 
-def draw(form: Json) -> bytes:
+def draw_scan_form(form: Json) -> bytes:
     """The paper as PDF, plainly marked as none of a carrier's."""
     lines = [f"{len(form['tracking_codes'])} PARCELS", form["id"], *form["tracking_codes"][:40]]
     return labels.paper("SHIPMENT CONFIRMATION", "STAND-IN, NO CARRIER ACCEPTS IT", lines)
 
 
-def _shipment(desk: Desk, named: Any) -> Shipment:
+def _shipment(desk: Desk, named: Any) -> StoredShipment:
     key = str(named.get("id") if isinstance(named, dict) else named)
     shipment = desk.books.shipments.get(key)
     if shipment is None:
-        raise not_found()
+        raise resource_not_found()
     return shipment
 
 
-def _check(desk: Desk, shipments: list[Shipment]) -> None:
+def _check(desk: Desk, shipments: list[StoredShipment]) -> None:
     """Raises: ApiError: in the vendor's order of precedence as far as it was recorded."""
     if not all(shipment.is_bought for shipment in shipments):
         raise _failure("Postage is required for every shipment of a manifest.")
     if any(shipment.body["selected_rate"]["carrier"] not in CARRIERS for shipment in shipments):
         message = "Unable to create a ScanForm from shipments bought from this carrier."
-        raise ApiError(422, "SCAN_FORM.CREATE.CARRIER_NOT_SUPPORTED", message)
+        raise EasyPostError(422, "SCAN_FORM.CREATE.CARRIER_NOT_SUPPORTED", message)
     done = [shipment.id for shipment in shipments if shipment.body["scan_form"] is not None]
     if done:
         raise _failure(
@@ -116,18 +116,18 @@ def _check(desk: Desk, shipments: list[Shipment]) -> None:
         raise _failure("The label date of every shipment must be today or later.")
 
 
-def _failure(why: str) -> ApiError:
-    return ApiError(422, "SCAN_FORM.CREATE.FAILURE", f"Unable to create manifest. {why}")
+def _failure(why: str) -> EasyPostError:
+    return EasyPostError(422, "SCAN_FORM.CREATE.FAILURE", f"Unable to create manifest. {why}")
 
 
-def _finish(desk: Desk, form: Json, shipments: list[Shipment], *, base_url: str) -> None:
+def _finish(desk: Desk, form: Json, shipments: list[StoredShipment], *, base_url: str) -> None:
     form["updated_at"] = stamp(desk.now)
     if desk.settings.scan_form_outcome == "failed":
         form["status"], form["message"] = "failed", THROTTLED
         for shipment in shipments:
             shipment.body["scan_form"] = None
     else:
-        name = f"{new_id('file').removeprefix('file_')}.pdf"
+        name = f"{new_easypost_id('file').removeprefix('file_')}.pdf"
         desk.books.form_files[name] = form["id"]
         form |= {
             "status": "created",
@@ -135,4 +135,4 @@ def _finish(desk: Desk, form: Json, shipments: list[Shipment], *, base_url: str)
             "tracking_codes": [shipment.body["tracking_code"] for shipment in shipments],
             "form_url": f"{base_url}/files/scan_form/{desk.now:%Y%m%d}/{name}",
         }
-    publish(desk, "scan_form.updated", form, {"status": "creating"}, key=form["id"])
+    publish_easypost_event(desk, "scan_form.updated", form, {"status": "creating"}, key=form["id"])

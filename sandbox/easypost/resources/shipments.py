@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.easypost.account import Call, Desk, Reply, created
+from sandbox.easypost.account import Desk, EasyPostCall, Reply, created
 from sandbox.easypost.errors import (
-    ApiError,
+    EasyPostError,
     bad_request,
     invalid_shipment,
-    not_found,
     postage_exists,
     postage_required,
+    resource_not_found,
 )
-from sandbox.easypost.formats import Json, parse_time, stamp, text, truth
-from sandbox.easypost.ids import new_id
-from sandbox.easypost.paging import page
+from sandbox.easypost.formats import Json, as_text_field, parse_time, stamp, truth
+from sandbox.easypost.ids import new_easypost_id
+from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.resources import addresses, parcels, purchases, rates
 from sandbox.easypost.resources.journeys import recipient_key
 from sandbox.easypost.resources.trackers import shown_in_shipment
-from sandbox.easypost.store import Shipment
+from sandbox.easypost.store import StoredShipment
 
 
-def create(desk: Desk, call: Call) -> Reply:
+def create_shipment(desk: Desk, call: EasyPostCall) -> Reply:
     """A shipment that no carrier takes is created too: with messages instead of rates."""
     given = call.wrapped("shipment")
     accounts = _carrier_accounts(given)
@@ -35,24 +35,24 @@ def create(desk: Desk, call: Call) -> Reply:
     return created("shipments", show(desk, shipment))
 
 
-def retrieve(desk: Desk, call: Call) -> Reply:
-    return Reply(show(desk, get(desk, call.ids["id"])))
+def retrieve_shipment(desk: Desk, call: EasyPostCall) -> Reply:
+    return Reply(show(desk, find_shipment(desk, call.ids["id"])))
 
 
-def rerate(desk: Desk, call: Call) -> Reply:
+def rerate(desk: Desk, call: EasyPostCall) -> Reply:
     """New rates with new ids; the old ones can no longer be bought."""
-    shipment = get(desk, call.ids["id"])
+    shipment = find_shipment(desk, call.ids["id"])
     if shipment.is_bought:
         raise postage_exists()
-    quote = rates.quote(desk, shipment.body, [])
+    quote = rates.price_services(desk, shipment.body, [])
     shipment.body["rates"], shipment.body["messages"] = quote.rates, quote.messages
     shipment.rated_at = desk.now
     return Reply({"rates": quote.rates})
 
 
-async def buy(desk: Desk, call: Call) -> Reply:
-    shipment = get(desk, call.ids["id"])
-    await purchases.buy(
+async def buy_shipment(desk: Desk, call: EasyPostCall) -> Reply:
+    shipment = find_shipment(desk, call.ids["id"])
+    await purchases.charge_postage(
         desk,
         shipment,
         rate_id=str((call.body.get("rate") or {}).get("id", "")),
@@ -62,21 +62,21 @@ async def buy(desk: Desk, call: Call) -> Reply:
     return Reply(show(desk, shipment))
 
 
-def refund(desk: Desk, call: Call) -> Reply:
-    shipment = get(desk, call.ids["id"])
-    purchases.refund(desk, shipment)
+def refund_shipment(desk: Desk, call: EasyPostCall) -> Reply:
+    shipment = find_shipment(desk, call.ids["id"])
+    purchases.refund_postage(desk, shipment)
     return Reply(show(desk, shipment))
 
 
-def insure(desk: Desk, call: Call) -> Reply:
-    shipment = get(desk, call.ids["id"])
-    purchases.insure(desk, shipment, call.body.get("amount"))
+def insure_shipment(desk: Desk, call: EasyPostCall) -> Reply:
+    shipment = find_shipment(desk, call.ids["id"])
+    purchases.charge_insurance(desk, shipment, call.body.get("amount"))
     return Reply(show(desk, shipment))
 
 
-def convert_label(desk: Desk, call: Call) -> Reply:
+def convert_label(desk: Desk, call: EasyPostCall) -> Reply:
     """Offer the label in another format. Only a PNG label can be converted."""
-    shipment = get(desk, call.ids["id"])
+    shipment = find_shipment(desk, call.ids["id"])
     file_format = call.query.get("file_format")
     if not file_format:
         raise bad_request("Missing required param: file_format.")
@@ -86,11 +86,11 @@ def convert_label(desk: Desk, call: Call) -> Reply:
     return Reply(show(desk, shipment))
 
 
-def list_shipments(desk: Desk, call: Call) -> Reply:
+def list_stored_shipments(desk: Desk, call: EasyPostCall) -> Reply:
     """Only bought shipments of the last month, unless `purchased` and `start_datetime` say otherwise."""
     only_bought = truth(call.query.get("purchased", True))
     wanted = (shipment for shipment in desk.books.shipments.values() if shipment.is_bought or not only_bought)
-    found, has_more = page(
+    found, has_more = easypost_page(
         wanted,
         call,
         now=desk.now,
@@ -100,26 +100,26 @@ def list_shipments(desk: Desk, call: Call) -> Reply:
     return Reply({"shipments": [show(desk, shipment) for shipment in found], "has_more": has_more})
 
 
-def get(desk: Desk, key: str) -> Shipment:
+def find_shipment(desk: Desk, key: str) -> StoredShipment:
     """A shipment by id or by reference, which need not be unique. Raises NOT_FOUND."""
     shipment = desk.books.shipments.get(key)
     if shipment is not None:
         return shipment
     same_reference = desk.books.by_reference.get(key)
     if not same_reference:
-        raise not_found()
+        raise resource_not_found()
     newest_first = desk.settings.reference_lookup == "newest"
     return desk.books.shipments[same_reference[-1 if newest_first else 0]]
 
 
-def show(desk: Desk, shipment: Shipment) -> Json:
+def show(desk: Desk, shipment: StoredShipment) -> Json:
     """The shipment as it is sent, with its tracker as it stands now."""
     tracker_id = shipment.body["tracker"]
     tracker = desk.books.trackers.get(tracker_id) if tracker_id else None
     return shipment.body | {"tracker": shown_in_shipment(tracker) if tracker else None}
 
 
-def _build(desk: Desk, given: Json, accounts: list[str]) -> Shipment:
+def _build(desk: Desk, given: Json, accounts: list[str]) -> StoredShipment:
     missing = [
         {side: "Required and missing."} for side in ("to_address", "from_address") if not given.get(side)
     ]
@@ -134,13 +134,13 @@ def _build(desk: Desk, given: Json, accounts: list[str]) -> Shipment:
     options = {"currency": "USD", "payment": {"type": "SENDER"}, "date_advance": 0} | options
     returned_to, buyer = given.get("return_address"), given.get("buyer_address")
     body: Json = {
-        "id": new_id("shp"),
+        "id": new_easypost_id("shp"),
         "created_at": now,
         "is_return": truth(given.get("is_return", False)),
         "messages": [],
         "mode": desk.mode,
         "options": options,
-        "reference": text(given.get("reference")) or None,
+        "reference": as_text_field(given.get("reference")) or None,
         "status": "unknown",
         "tracking_code": None,
         "updated_at": now,
@@ -169,10 +169,10 @@ def _build(desk: Desk, given: Json, accounts: list[str]) -> Shipment:
         "fees": [],
         "object": "Shipment",
     }
-    quote = rates.quote(desk, body, accounts)
+    quote = rates.price_services(desk, body, accounts)
     body |= {"rates": quote.rates, "messages": quote.messages, "usps_zone": quote.usps_zone}
     recipient = recipient_key(to_address["name"] or to_address["company"], to_address["zip"])
-    return Shipment(body, recipient=recipient, rated_at=desk.now)
+    return StoredShipment(body, recipient=recipient, rated_at=desk.now)
 
 
 def _carrier_accounts(given: Json) -> list[str]:
@@ -182,8 +182,8 @@ def _carrier_accounts(given: Json) -> list[str]:
     unknown = [account for account in ids if account not in rates.CARRIER_OF_ACCOUNT]
     if unknown:
         message = f"None of the carrier_account_ids provided are valid and enabled: {', '.join(unknown)}"
-        raise ApiError(422, "SHIPMENT.CARRIER_ACCOUNTS.INVALID", message)
+        raise EasyPostError(422, "SHIPMENT.CARRIER_ACCOUNTS.INVALID", message)
     if given.get("service") and len(ids) != 1:
         message = "Only one carrier_account_id can be supplied when purchasing a shipment without rating."
-        raise ApiError(422, "SHIPMENT.CARRIER_ACCOUNTS.INVALID", message)
+        raise EasyPostError(422, "SHIPMENT.CARRIER_ACCOUNTS.INVALID", message)
     return ids

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sandbox.easypost.account import Call, Desk, Reply, created
-from sandbox.easypost.errors import not_found, required, wrong_type
-from sandbox.easypost.events import publish
+from sandbox.easypost.account import Desk, EasyPostCall, Reply, created
+from sandbox.easypost.errors import required, resource_not_found, wrong_type
+from sandbox.easypost.events import publish_easypost_event
 from sandbox.easypost.formats import Json, fee_amount, parse_time, stamp
-from sandbox.easypost.ids import new_id, public_tracking_url
-from sandbox.easypost.paging import page
+from sandbox.easypost.ids import new_easypost_id, public_tracking_url
+from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.resources import journeys
-from sandbox.easypost.resources.journeys import Scan, Step
-from sandbox.easypost.store import Shipment, Tracker
+from sandbox.easypost.resources.journeys import JourneyScan, JourneyStep
+from sandbox.easypost.store import StoredShipment, Tracker
 
 # A tracker of the same code and carrier is shared for three months.
 SHARED_FOR = timedelta(days=90)
@@ -31,7 +31,7 @@ NO_PLACE: Place = {"city": None, "state": None, "country": None, "zip": None}
 
 _WAY_OUT = (*journeys.PRE_TRANSIT, *journeys.IN_TRANSIT)
 _TO_THE_DOOR = (*_WAY_OUT, *journeys.OUT_FOR_DELIVERY)
-TEST_CODES: dict[str, tuple[str, str, tuple[Scan, ...]]] = {
+TEST_CODES: dict[str, tuple[str, str, tuple[JourneyScan, ...]]] = {
     "EZ1000000001": ("pre_transit", "status_update", journeys.PRE_TRANSIT),
     "EZ2000000002": ("in_transit", "status_update", _WAY_OUT),
     "EZ3000000003": ("out_for_delivery", "out_for_delivery", _TO_THE_DOOR),
@@ -56,7 +56,7 @@ class Push:
     signed_by: str | None
 
 
-def create(desk: Desk, call: Call) -> Reply:
+def create_tracker(desk: Desk, call: EasyPostCall) -> Reply:
     fields = call.wrapped("tracker")
     code = str(fields.get("tracking_code") or "").strip()
     if not code:
@@ -64,19 +64,19 @@ def create(desk: Desk, call: Call) -> Reply:
     return created("trackers", obtain(desk, code, fields.get("carrier")).body)
 
 
-def create_many(desk: Desk, call: Call) -> Reply:
+def create_many(desk: Desk, call: EasyPostCall) -> Reply:
     codes = call.body.get("tracking_codes") or []
     if not isinstance(codes, list) or not codes:
         raise required("tracking_codes")
     return Reply({"trackers": [obtain(desk, str(code), None).body for code in codes], "has_more": False})
 
 
-def retrieve(desk: Desk, call: Call) -> Reply:
-    return Reply(get(desk, call.ids["id"]).body)
+def retrieve_tracker_by_id(desk: Desk, call: EasyPostCall) -> Reply:
+    return Reply(find_tracker(desk, call.ids["id"]).body)
 
 
-def delete(desk: Desk, call: Call) -> Reply:
-    tracker = get(desk, call.ids["id"])
+def delete_tracker(desk: Desk, call: EasyPostCall) -> Reply:
+    tracker = find_tracker(desk, call.ids["id"])
     tracker.halt()
     if tracker.announcement is not None:
         tracker.announcement.cancel()
@@ -85,7 +85,7 @@ def delete(desk: Desk, call: Call) -> Reply:
     return Reply({"success": True})
 
 
-def list_trackers(desk: Desk, call: Call) -> Reply:
+def list_trackers(desk: Desk, call: EasyPostCall) -> Reply:
     codes = set(call.query_lists.get("tracking_codes[]", []))
     codes |= set(call.query_lists.get("tracking_code", []))
     carrier = call.query.get("carrier")
@@ -95,7 +95,7 @@ def list_trackers(desk: Desk, call: Call) -> Reply:
         if (not codes or tracker.body["tracking_code"] in codes)
         and (carrier is None or tracker.body["carrier"] == carrier)
     )
-    found, has_more = page(
+    found, has_more = easypost_page(
         wanted,
         call,
         now=desk.now,
@@ -105,14 +105,14 @@ def list_trackers(desk: Desk, call: Call) -> Reply:
     return Reply({"trackers": found, "has_more": has_more})
 
 
-def get(desk: Desk, tracker_id: str) -> Tracker:
+def find_tracker(desk: Desk, tracker_id: str) -> Tracker:
     """A tracker by its id. Raises NOT_FOUND."""
     if not tracker_id.startswith("trk_"):
         raise wrong_type("trk")
     try:
         return desk.books.trackers[tracker_id]
     except KeyError:
-        raise not_found() from None
+        raise resource_not_found() from None
 
 
 def obtain(desk: Desk, code: str, carrier: Any) -> Tracker:
@@ -128,19 +128,23 @@ def obtain(desk: Desk, code: str, carrier: Any) -> Tracker:
         status, detail, scans = TEST_CODES.get(code, ("error", "unknown", journeys.UNAVAILABLE))
         _move(desk, tracker, status, detail, scans)
     due = desk.now + ANNOUNCED_AFTER
-    tracker.announcement = desk.world.agenda.put(due, lambda: announce(desk, tracker), key=tracker.id)
+    tracker.announcement = desk.world.agenda.put(
+        due, lambda: publish_tracker_update(desk, tracker), key=tracker.id
+    )
     return tracker
 
 
-def start_journey(desk: Desk, shipment: Shipment, delivery_days: int | None) -> Tracker:
+def start_journey(desk: Desk, shipment: StoredShipment, delivery_days: int | None) -> Tracker:
     """Open the tracker of a label just bought and plan what its parcel will go through."""
     rate = shipment.body["selected_rate"]
     tracker = _new(desk, shipment.body["tracking_code"], rate["carrier"], shipment=shipment.body)
-    parcel = journeys.Parcel(shipment.recipient, shipment.is_international, delivery_days)
+    parcel = journeys.JourneyParcel(shipment.recipient, shipment.is_international, delivery_days)
     for step in journeys.plan(parcel, desk.settings):
         _schedule(desk, tracker, step, desk.now + step.after)
     due = desk.now + ANNOUNCED_AFTER
-    tracker.announcement = desk.world.agenda.put(due, lambda: announce(desk, tracker), key=tracker.id)
+    tracker.announcement = desk.world.agenda.put(
+        due, lambda: publish_tracker_update(desk, tracker), key=tracker.id
+    )
     return tracker
 
 
@@ -148,22 +152,24 @@ def push(desk: Desk, tracker: Tracker, change: Push, *, halt: bool) -> None:
     """Move a tracker now, whatever its journey says; `halt` calls off the rest of the journey."""
     if halt:
         tracker.halt()
-    announce(desk, tracker)
-    scan = Scan(change.message, change.status, change.detail, journeys.DESTINATION)
+    publish_tracker_update(desk, tracker)
+    scan = JourneyScan(change.message, change.status, change.detail, journeys.DESTINATION)
     before = tracker.body["status"]
     _move(desk, tracker, change.status, change.detail, (scan,))
     if change.signed_by is not None:
         tracker.body["signed_by"] = change.signed_by
-    publish(desk, "tracker.updated", shown_in_event(tracker), {"status": before}, key=tracker.id)
+    publish_easypost_event(
+        desk, "tracker.updated", shown_in_event(tracker), {"status": before}, key=tracker.id
+    )
 
 
-def announce(desk: Desk, tracker: Tracker) -> None:
+def publish_tracker_update(desk: Desk, tracker: Tracker) -> None:
     """Publish `tracker.created`, unless that was done."""
     if tracker.announcement is None:
         return
     tracker.announcement.cancel()
     tracker.announcement = None
-    publish(desk, "tracker.created", shown_in_event(tracker), {}, key=tracker.id)
+    publish_easypost_event(desk, "tracker.created", shown_in_event(tracker), {}, key=tracker.id)
 
 
 def shown_in_shipment(tracker: Tracker) -> Json:
@@ -175,7 +181,7 @@ def shown_in_event(tracker: Tracker) -> Json:
 
 
 def _new(desk: Desk, code: str, carrier: str, *, shipment: Json | None) -> Tracker:
-    tracker_id = new_id("trk")
+    tracker_id = new_easypost_id("trk")
     now = stamp(desk.now)
     fee = {
         "object": "Fee",
@@ -213,11 +219,11 @@ def _new(desk: Desk, code: str, carrier: str, *, shipment: Json | None) -> Track
     return tracker
 
 
-def _schedule(desk: Desk, tracker: Tracker, step: Step, at: datetime) -> None:
+def _schedule(desk: Desk, tracker: Tracker, step: JourneyStep, at: datetime) -> None:
     tracker.steps.append(desk.world.agenda.put(at, lambda: _take_step(desk, tracker, step), key=tracker.id))
 
 
-def _take_step(desk: Desk, tracker: Tracker, step: Step) -> None:
+def _take_step(desk: Desk, tracker: Tracker, step: JourneyStep) -> None:
     """Move the tracker now; the webhook follows later and shows the tracker as it is at this moment.
 
     That is why, in real deliveries too, `result.updated_at` lags behind the event's `created_at`.
@@ -236,11 +242,11 @@ def _take_step(desk: Desk, tracker: Tracker, step: Step) -> None:
 def _report(desk: Desk, tracker: Tracker, seen: Json, before: str) -> None:
     if tracker.id not in desk.books.trackers:  # Deleted since: its webhooks stop.
         return
-    announce(desk, tracker)
-    publish(desk, "tracker.updated", seen, {"status": before}, key=tracker.id)
+    publish_tracker_update(desk, tracker)
+    publish_easypost_event(desk, "tracker.updated", seen, {"status": before}, key=tracker.id)
 
 
-def _move(desk: Desk, tracker: Tracker, status: str, detail: str, scans: tuple[Scan, ...]) -> None:
+def _move(desk: Desk, tracker: Tracker, status: str, detail: str, scans: tuple[JourneyScan, ...]) -> None:
     body = tracker.body
     places = _places(desk, body)
     body["status"], body["status_detail"] = status, detail
@@ -254,7 +260,7 @@ def _move(desk: Desk, tracker: Tracker, status: str, detail: str, scans: tuple[S
         body["carrier_detail"] = _carrier_detail(desk, status, places)
 
 
-def _detail(desk: Desk, carrier: str, scan: Scan, places: dict[str, Place]) -> Json:
+def _detail(desk: Desk, carrier: str, scan: JourneyScan, places: dict[str, Place]) -> Json:
     return {
         "object": "TrackingDetail",
         "message": scan.message.format(carrier=carrier),

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.easypost.account import Call, Desk, Reply
-from sandbox.easypost.errors import ApiError, not_found
+from sandbox.easypost.account import Desk, EasyPostCall, Reply
+from sandbox.easypost.errors import EasyPostError, resource_not_found
 from sandbox.easypost.formats import Json, stamp
-from sandbox.easypost.ids import new_id
-from sandbox.easypost.store import Webhook
+from sandbox.easypost.ids import new_easypost_id
+from sandbox.easypost.store import WebhookEndpoint
 
 
-def create(desk: Desk, call: Call) -> Reply:
+def create_webhook(desk: Desk, call: EasyPostCall) -> Reply:
     fields = call.wrapped("webhook")
     body = {
-        "id": new_id("hook"),
+        "id": new_easypost_id("hook"),
         "object": "Webhook",
         "mode": desk.mode,
         "url": _url(fields.get("url")),
@@ -22,19 +22,19 @@ def create(desk: Desk, call: Call) -> Reply:
         "disabled_at": None,
         "custom_headers": _headers(fields.get("custom_headers")),
     }
-    desk.books.webhooks[str(body["id"])] = Webhook(body, fields.get("webhook_secret"))
+    desk.books.webhooks[str(body["id"])] = WebhookEndpoint(body, fields.get("webhook_secret"))
     return Reply(body, 201)
 
 
-def list_webhooks(desk: Desk, call: Call) -> Reply:
+def list_webhooks(desk: Desk, call: EasyPostCall) -> Reply:
     return Reply({"webhooks": [hook.body for hook in desk.books.webhooks.values()]})
 
 
-def retrieve(desk: Desk, call: Call) -> Reply:
+def retrieve_webhook(desk: Desk, call: EasyPostCall) -> Reply:
     return Reply(_get(desk, call).body)
 
 
-def update(desk: Desk, call: Call) -> Reply:
+def update(desk: Desk, call: EasyPostCall) -> Reply:
     """Change an endpoint, which enables it again. Fields stand at the top level, unlike at creation."""
     hook = _get(desk, call)
     if "url" in call.body:
@@ -47,22 +47,24 @@ def update(desk: Desk, call: Call) -> Reply:
     return Reply(hook.body, 201)
 
 
-def delete(desk: Desk, call: Call) -> Reply:
+def delete_webhook(desk: Desk, call: EasyPostCall) -> Reply:
     del desk.books.webhooks[str(_get(desk, call).body["id"])]
     return Reply({})
 
 
-def _get(desk: Desk, call: Call) -> Webhook:
+def _get(desk: Desk, call: EasyPostCall) -> WebhookEndpoint:
     try:
         return desk.books.webhooks[call.ids["id"]]
     except KeyError:
-        raise not_found() from None
+        raise resource_not_found() from None
 
 
 def _url(url: Any) -> str:
     if not isinstance(url, str) or not url.strip():
         problem = {"field": "url", "message": "must be present; must be a string"}
-        raise ApiError(422, "WEBHOOK.INVALID_PARAMS", "The parameters you provided are invalid.", [problem])
+        raise EasyPostError(
+            422, "WEBHOOK.INVALID_PARAMS", "The parameters you provided are invalid.", [problem]
+        )
     url = url.strip()
     return url if url.startswith(("http://", "https://")) else f"http://{url}"
 

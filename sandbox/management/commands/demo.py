@@ -45,7 +45,7 @@ class Command(KeydeskCommand):
         signal.signal(signal.SIGTERM, _stop)
         for port in (options["port"], options["vendor_port"]):
             _refuse_busy(port)
-        databases.create(DATABASE)
+        databases.create_database(DATABASE)
         mail_dir = settings.VAR_DIR / "mail"
         mail_dir.mkdir(parents=True, exist_ok=True)
         # It ends on the eve of today, so that the campaign is open and its parcels are under way.

@@ -42,9 +42,9 @@ class Command(KeydeskCommand):
 
         secret = settings.ENVIRONMENT.easypost_webhook_secrets[0].get_secret_value()
         register_webhook(f"{options['site']}/api/v1/webhooks/easypost", secret)
-        payments.from_environment().ensure_webhook(f"{options['site']}/api/v1/webhooks/stripe")
+        payments.payment_gateway().ensure_webhook(f"{options['site']}/api/v1/webhooks/stripe")
         # As the job does that would come within the hour; Today says nobody looked until then.
-        watch_webhooks(gateway=gateways.from_environment(), now=clock.now())
+        watch_webhooks(gateway=gateways.carrier_gateway(), now=clock.now())
         for username, address in STAFF.items():
             _make_staff(username, address, ROLES[username])
         _, token = create_token(name="demo", scopes=sorted(SCOPES), days=30, now=clock.now())

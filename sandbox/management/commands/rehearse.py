@@ -42,7 +42,7 @@ class Command(KeydeskCommand):
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         name = databases.new_name()
-        databases.create(name)
+        databases.create_database(name)
         try:
             with Sandbox(start_at=DEFAULT_START, journey="realistic", seed=options["seed"]) as vendor:
                 result = run_in_process(

@@ -99,7 +99,7 @@ def register_webhook(url: str, secret: str) -> None:
     """Ask the vendor to send its events to this process."""
     from fulfillment.postage import gateways
 
-    gateways.from_environment().ensure_webhook(url=url, secret=secret)
+    gateways.carrier_gateway().ensure_webhook(url=url, secret=secret)
 
 
 def _reports_hold(summary: dict[str, Any]) -> bool:

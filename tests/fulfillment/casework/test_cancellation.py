@@ -11,7 +11,7 @@ from fulfillment.casework.services import shipment_actions
 from fulfillment.casework.services.cancellation import stop_parcels
 from fulfillment.casework.services.stalled_work import sweep
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.payment_callbacks import hold_back, let_go_on
+from fulfillment.claims.services.payment_callbacks import hold_claim, let_go_on
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.services.label_batches import waiting_claims, waiting_purchases
 from fulfillment.postage.services.label_reconciliation import audit_labels
@@ -24,7 +24,7 @@ from fulfillment.shipments.models import Case, LabelPurchase, Manifest, ParcelCh
 from fulfillment.shipments.rules.cases import CaseOutcome
 from fulfillment.tracking.services.overdue import open_silent_cases
 from fulfillment.warehouse.services import packing
-from fulfillment.warehouse.services.manifests import hand_over, make_manifest
+from fulfillment.warehouse.services.manifests import hand_over_manifest, make_manifest
 from fulfillment.warehouse.services.picking import make_pick_list
 from sandbox.client import Control
 from tests.fulfillment.conftest import (
@@ -54,7 +54,7 @@ def _parcels_move_as_they_do(vendor: Control) -> None:
 def hold(purchase: LabelPurchase, *, now: datetime) -> Claim:
     claim = Claim.objects.get(pk=purchase.shipment.claim_id)
     with transaction.atomic():
-        assert hold_back(claim, why="disputed", now=now)
+        assert hold_claim(claim, why="disputed", now=now)
     return claim
 
 
@@ -196,7 +196,7 @@ class TestOnTheFloor:
         with pytest.raises(errors.NothingToPick):
             make_pick_list(actor=PACKER, now=now)
         with pytest.raises(errors.NotToPack, match="payment is disputed"):
-            packing.pack(
+            packing.pack_unit(
                 key="scan-0001",
                 label=tracking_code(bought.shipment),
                 serial=serials(bought.shipment)[0],
@@ -220,7 +220,7 @@ class TestOnTheFloor:
         claim = hold(bought, now=now)
         # The driver is at the door before a worker came to it.
         with pytest.raises(errors.HeldBack, match=bought.shipment.code):
-            hand_over(code=made.code, actor=PACKER, now=now)
+            hand_over_manifest(code=made.code, actor=PACKER, now=now)
         assert stop() == 1
         assert fresh(bought).shipment.manifest_id is None
         assert Manifest.objects.get().state == "failed", "nothing else was on it"
@@ -244,7 +244,7 @@ class TestOnTheFloor:
     ) -> None:
         pack_and_seal(bought.shipment, now=now)
         made = make_manifest(carrier="USPS", actor=PACKER, now=now, with_form=False).manifest
-        assert hand_over(code=made.code, actor=PACKER, now=now) == 1
+        assert hand_over_manifest(code=made.code, actor=PACKER, now=now) == 1
         hold(bought, now=now)
         assert stop() == 0
         assert fresh(bought).state == "bought"
@@ -260,7 +260,7 @@ class TestOnTheFloor:
         sweep(now=later)
         assert waiting_jobs("shipping.stop_parcels") == [], "it was asked for in vain"
         with pytest.raises(errors.NotToPack):
-            packing.pack(
+            packing.pack_unit(
                 key="scan-0001",
                 label=tracking_code(bought.shipment),
                 serial=serials(bought.shipment)[0],
@@ -297,7 +297,7 @@ class TestALabelThatIsWrittenOff:
         assert (refused.outcome, refused.closed_by) == ("label_lost", PACKER)
         assert not ParcelCharge.objects.exists(), "nothing came back"
         # Nothing is disputed here: that a claim is held is the tests' own doing.
-        assert {one.invariant for one in invariants.verify().violations} <= {"I10"}
+        assert {one.invariant for one in invariants.verify_all().violations} <= {"I10"}
         # The vendor lists a label that we paid for and used for nothing; it is nobody's loss but ours.
         assert audit_labels(gateway=gateway, now=later).is_clean
 
@@ -314,7 +314,7 @@ class TestALabelThatIsWrittenOff:
         assert again is not None
         vendor.settings(refund_outcome="refunded")
         assert buy_label(purchase_id=again.pk, gateway=gateway, worker=WORKER, now=later) == "bought"
-        assert invariants.verify().violations == []
+        assert invariants.verify_all().violations == []
 
     def test_it_cannot_be_closed_and_forgotten_while_the_claim_is_held(
         self, refused: Case, now: datetime
@@ -331,7 +331,7 @@ class TestALabelThatIsWrittenOff:
 
     def test_what_has_left_keeps_its_label(self, refused: Case, bought: LabelPurchase, now: datetime) -> None:
         Shipment.objects.update(state="in_transit")
-        with pytest.raises(errors.NotRefundable):
+        with pytest.raises(errors.LabelNotRefundable):
             shipment_actions.give_up_label(code=refused.code, actor=PACKER, now=now)
         assert fresh(bought).state == "bought"
         refused.refresh_from_db()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.casework.services import shipment_actions
 from fulfillment.claims.errors import NothingToReplace, TooLate
 from fulfillment.claims.models import Claim
@@ -241,7 +241,7 @@ def test_a_lost_parcel_is_replaced_once(parcel: Shipment, says: Says, now: datet
         shipment_actions.replace_keys(
             code=case_of(parcel, CaseReason.NOT_ARRIVED).code, actor=PACKER, now=now
         )
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_a_parcel_that_is_still_here_is_not_replaced_or_written_off(parcel: Shipment, now: datetime) -> None:
@@ -260,7 +260,7 @@ def test_a_parcel_written_off_is_lost_in_the_books(parcel: Shipment, says: Says,
     parcel.refresh_from_db()
     assert parcel.state == "lost"
     assert {Unit.objects.get(serial=serial).account for serial in serials(parcel)} == {"lost"}
-    assert verify().violations == []
+    assert verify_all().violations == []
     # It turns up after all.
     parcel = says(parcel, "delivered", days=40)
     assert parcel.state == "delivered"
@@ -319,26 +319,26 @@ def test_what_comes_back_goes_to_quarantine_and_is_replaced(
     says(parcel, "in_transit")
     says(parcel, "return_to_sender", days=9)
     keys = serials(parcel)
-    taken = returns.take_in(label=tracking_code(parcel), serials=keys, actor=PACKER, now=now)
+    taken = returns.receive_return(label=tracking_code(parcel), serials=keys, actor=PACKER, now=now)
     assert (sorted(taken.quarantined), taken.missing, taken.strange) == (sorted(keys), [], [])
     assert {Unit.objects.get(serial=serial).account for serial in keys} == {"quarantine"}
     parcel.refresh_from_db()
     assert parcel.state == "back"
     assert parcel.claim.state == "returned"
     # Twice changes nothing, and a carrier's late word does not either.
-    assert returns.take_in(label=parcel.code, serials=keys, actor=PACKER, now=now).quarantined == []
+    assert returns.receive_return(label=parcel.code, serials=keys, actor=PACKER, now=now).quarantined == []
     assert says(parcel, "delivered", days=11).state == "back"
     code = case_of(parcel, CaseReason.RETURNED).code
     _, granted = shipment_actions.replace_keys(code=code, actor=PACKER, now=now + timedelta(days=12))
     assert granted.state == "accepted"
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_a_key_that_is_missing_from_a_return_is_a_case(parcel: Shipment, says: Says, now: datetime) -> None:
     says(parcel, "in_transit")
     says(parcel, "return_to_sender", days=9)
     one, two = serials(parcel)
-    taken = returns.take_in(label=parcel.code, serials=[one], actor=PACKER, now=now)
+    taken = returns.receive_return(label=parcel.code, serials=[one], actor=PACKER, now=now)
     assert taken.missing == [two]
     assert case_of(parcel, CaseReason.WRONG_KEYS).detail == "returned without 1 of its keys, with 0 of others"
     assert Unit.objects.get(serial=two).account == "in_transit"
@@ -346,7 +346,7 @@ def test_a_key_that_is_missing_from_a_return_is_a_case(parcel: Shipment, says: S
 
 def test_a_parcel_that_never_left_cannot_come_back(parcel: Shipment, now: datetime) -> None:
     with pytest.raises(errors.NotExpectedBack, match="refund"):
-        returns.take_in(label=parcel.code, serials=serials(parcel), actor=PACKER, now=now)
+        returns.receive_return(label=parcel.code, serials=serials(parcel), actor=PACKER, now=now)
     assert {Unit.objects.get(serial=serial).account for serial in serials(parcel)} == {"reserved"}
 
 
@@ -354,8 +354,8 @@ def test_a_swapped_key_is_known_when_it_comes_back(
     parcel: Shipment, says: Says, tmp_path: Path, now: datetime
 ) -> None:
     spare = Unit.objects.available().filter(key_model__sku="KD-A-NFC")[0].serial
-    packing.pack(key="scan-0001", label=parcel.code, serial=spare, actor=PACKER, now=now)
+    packing.pack_unit(key="scan-0001", label=parcel.code, serial=spare, actor=PACKER, now=now)
     says(parcel, "in_transit")
     says(parcel, "return_to_sender", days=9)
-    taken = returns.take_in(label=parcel.code, serials=[spare], actor=PACKER, now=now)
+    taken = returns.receive_return(label=parcel.code, serials=[spare], actor=PACKER, now=now)
     assert (taken.quarantined, taken.strange) == ([spare], [])

@@ -12,7 +12,7 @@ from fulfillment.claims.services.reminders import LAST_CALL, REMIND_AFTER, remin
 from fulfillment.notices.models import Notice
 from fulfillment.notices.rendering import compose
 from fulfillment.notices.services import send_notices
-from roster.errors import SecondPersonNeeded, UnknownPaper
+from roster.errors import SecondPersonNeeded, UnknownRecord
 from roster.models import Account
 from roster.papers import Appeal
 from roster.services import appeals
@@ -43,13 +43,17 @@ def told() -> list[tuple[str, dict[str, object]]]:
 
 
 def test_a_refusal_is_told_with_its_reason_and_leads_to_the_rules(appeal: Appeal, now: datetime) -> None:
-    appeal_decisions.decline_appeal(appeal_id=appeal.pk, answer="It works again.", actor="staff:1", now=now)
+    appeal_decisions.decline_appeal_and_tell(
+        appeal_id=appeal.pk, answer="It works again.", actor="staff:1", now=now
+    )
     assert told() == [("m-second", {"granted": False, "answer": "It works again."})]
     mail = compose(Notice.objects.get()).mail
     assert "It works again." in mail.body
     assert "/standing/" in mail.body
-    with pytest.raises(UnknownPaper):
-        appeal_decisions.decline_appeal(appeal_id=appeal.pk, answer="Again.", actor="staff:1", now=now)
+    with pytest.raises(UnknownRecord):
+        appeal_decisions.decline_appeal_and_tell(
+            appeal_id=appeal.pk, answer="Again.", actor="staff:1", now=now
+        )
     assert len(told()) == 1
 
 
@@ -57,12 +61,12 @@ def test_a_yes_is_told_when_the_second_name_is_given_and_not_before(appeal: Appe
     exception = granted(appeal, now)
     assert told() == []
     with pytest.raises(SecondPersonNeeded):
-        appeal_decisions.grant_exception(exception_id=exception, actor="staff:1", now=now)
+        appeal_decisions.grant_exception_and_tell(exception_id=exception, actor="staff:1", now=now)
     assert told() == []
-    appeal_decisions.grant_exception(exception_id=exception, actor="staff:2", now=now)
+    appeal_decisions.grant_exception_and_tell(exception_id=exception, actor="staff:2", now=now)
     assert told() == [("m-second", {"granted": True, "answer": "Go on."})]
     assert "/standing/" not in compose(Notice.objects.get()).mail.body
-    appeal_decisions.end_exception(
+    appeal_decisions.end_exception_and_tell(
         exception_id=exception, because="No longer needed.", actor="staff:1", now=now
     )
     assert len(told()) == 1
@@ -70,7 +74,9 @@ def test_a_yes_is_told_when_the_second_name_is_given_and_not_before(appeal: Appe
 
 def test_a_second_name_refused_is_told_as_a_no(appeal: Appeal, now: datetime) -> None:
     exception = granted(appeal, now)
-    appeal_decisions.end_exception(exception_id=exception, because="Not enough.", actor="staff:2", now=now)
+    appeal_decisions.end_exception_and_tell(
+        exception_id=exception, because="Not enough.", actor="staff:2", now=now
+    )
     assert told() == [("m-second", {"granted": False, "answer": "Not enough."})]
 
 
@@ -85,7 +91,7 @@ def test_an_exception_nobody_appealed_for_is_told_to_nobody(roster: Roster, now:
         actor="staff:1",
         now=now,
     )
-    appeal_decisions.grant_exception(exception_id=asked.pk, actor="staff:2", now=now)
+    appeal_decisions.grant_exception_and_tell(exception_id=asked.pk, actor="staff:2", now=now)
     assert told() == []
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.claims.errors import Ineligible
 from fulfillment.claims.models import Campaign, Claim, Draft
 from fulfillment.claims.rules import WantedItem
@@ -35,15 +35,15 @@ def test_it_is_found_again_with_all_that_was_given(
     again = drafts.draft_of(account=roster["m-owner"], campaign=campaign, now=now)
     assert again == draft
     assert drafts.items_of(again) == PAIR
-    assert drafts.address_of(again, actor="maintainer:1", now=now) == address
+    assert drafts.draft_address(again, actor="maintainer:1", now=now) == address
     assert "Montgomery" not in str(vars(again))
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_an_address_may_be_given_again_and_again(draft: Draft, address: PostalAddress, now: datetime) -> None:
     other = replace(address, street1="1 Elsewhere Road")
     drafts.keep_address(draft, address=other, now=now)
-    assert drafts.address_of(draft, actor="maintainer:1", now=now) == other
+    assert drafts.draft_address(draft, actor="maintainer:1", now=now) == other
     assert SealedDocument.objects.count() == 1
 
 
@@ -51,7 +51,7 @@ def test_another_country_destroys_the_address(draft: Draft, now: datetime) -> No
     drafts.choose_country(draft, country="US", now=now)
     assert draft.has_address
     drafts.choose_country(draft, country="DE", now=now)
-    assert drafts.address_of(draft, actor="maintainer:1", now=now) is None
+    assert drafts.draft_address(draft, actor="maintainer:1", now=now) is None
     assert not SealedDocument.objects.exists()
 
 
@@ -63,7 +63,7 @@ def test_it_becomes_a_claim_and_leaves_no_second_address(
     assert claim.state == "accepted"
     assert Draft.objects.get().claim == claim
     assert [key.subject for key in DataKey.objects.filter(shredded_at=None)] == [claim.code]
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 @pytest.mark.usefixtures("stock")
@@ -76,14 +76,14 @@ def test_a_refusal_leaves_it_as_it_was(
         drafts.submit_draft(draft, address=address, agreed=None, actor="maintainer:1", now=now)
     draft.refresh_from_db()
     assert draft.claim is None
-    assert drafts.address_of(draft, actor="maintainer:1", now=now) == address
+    assert drafts.draft_address(draft, actor="maintainer:1", now=now) == address
     assert not Claim.objects.exists()
 
 
 def test_what_is_not_finished_is_destroyed_in_time(draft: Draft, now: datetime) -> None:
     assert shred_due(now=now + drafts.KEEP_DRAFT_FOR - timedelta(seconds=1)) == 0
     assert shred_due(now=now + drafts.KEEP_DRAFT_FOR) == 1
-    assert drafts.address_of(draft, actor="maintainer:1", now=now) is None
+    assert drafts.draft_address(draft, actor="maintainer:1", now=now) is None
 
 
 def test_it_can_be_dropped(draft: Draft, roster: Roster, now: datetime) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.claims.errors import NoOffer
 from fulfillment.claims.models import Claim
 from fulfillment.claims.selectors import place_in_line
@@ -41,7 +41,7 @@ def test_the_first_in_line_is_offered_what_comes_free(offered: tuple[Claim, Clai
     assert Unit.objects.held_by(first.code).count() == 2
     assert (place_in_line(first), place_in_line(second)) == (None, 1)
     assert Notice.objects.get(template="promoted").claim_code == first.code
-    assert verify().violations == []
+    assert verify_all().violations == []
     assert promote_waitlist(campaign_id=first.campaign_id, now=LATER) == 0
 
 
@@ -50,7 +50,7 @@ def test_taking_it_accepts_the_claim(offered: tuple[Claim, Claim]) -> None:
     assert (claim.state, claim.offered_until, claim.waitlisted_at) == ("accepted", None, None)
     assert ProcrastinateJob.objects.filter(task_name="shipping.ship_claim").count() == 1
     assert expire_reservations(now=TOO_LATE) == []
-    assert verify().violations == []
+    assert verify_all().violations == []
     with pytest.raises(NoOffer):
         accept_offer(code=claim.code, actor="claimant", now=LATER)
 
@@ -62,7 +62,7 @@ def test_declining_passes_it_on(offered: tuple[Claim, Claim]) -> None:
     assert promote_waitlist(campaign_id=first.campaign_id, now=LATER) == 1
     second.refresh_from_db()
     assert second.offered_until is not None
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_after_its_time_it_goes_to_the_next(offered: tuple[Claim, Claim]) -> None:
@@ -79,7 +79,7 @@ def test_after_its_time_it_goes_to_the_next(offered: tuple[Claim, Claim]) -> Non
     assert promote_waitlist(campaign_id=first.campaign_id, now=TOO_LATE) == 1
     second.refresh_from_db()
     assert second.offered_until is not None
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_a_replacement_is_not_asked_about_once_more(
@@ -91,7 +91,7 @@ def test_a_replacement_is_not_asked_about_once_more(
     assert promote_waitlist(campaign_id=claim.campaign_id, now=LATER) == 1
     offered[1].refresh_from_db()
     assert (offered[1].state, offered[1].offered_until) == ("accepted", None)
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 @pytest.mark.usefixtures("stock")

@@ -12,9 +12,9 @@ from common.errors import BadRequest, InputErrors
 from fulfillment.claims.campaigns.price_lists import publish_prices
 from fulfillment.claims.errors import PriceChanged
 from fulfillment.claims.models import Campaign, Claim, ClaimQuote, PriceList, Region
-from fulfillment.claims.money import CURRENCIES, shown
+from fulfillment.claims.money import CURRENCIES, format_money
 from fulfillment.claims.pricing import prices_in_force, quote_for
-from fulfillment.claims.quotes import FREE, NotSold, Prices, Quote, QuoteLine, parse_prices, quote
+from fulfillment.claims.quotes import FREE, NotSold, Prices, Quote, QuoteLine, parse_prices, quote_lines
 from fulfillment.claims.rules import WantedItem
 from fulfillment.notices.models import Notice
 from fulfillment.notices.rendering import compose
@@ -65,7 +65,9 @@ DOCUMENT: dict[str, Any] = {
 def test_what_a_claim_costs(
     keys: int, service: str, country: str, is_sponsored: bool, lines: list[tuple[str, int, int]]
 ) -> None:
-    answer = quote(LIST, keys=keys, free_keys=2, service=service, country=country, is_sponsored=is_sponsored)
+    answer = quote_lines(
+        LIST, keys=keys, free_keys=2, service=service, country=country, is_sponsored=is_sponsored
+    )
     assert isinstance(answer, Quote)
     assert [(line.kind, line.quantity, line.unit_amount) for line in answer.lines] == lines
     assert answer.total == sum(quantity * unit for _, quantity, unit in lines)
@@ -92,7 +94,9 @@ def test_what_a_claim_costs(
 def test_what_is_not_sold_is_refused_by_its_field(
     prices: Prices | None, keys: int, service: str, is_sponsored: bool, field: str
 ) -> None:
-    answer = quote(prices, keys=keys, free_keys=2, service=service, country="DE", is_sponsored=is_sponsored)
+    answer = quote_lines(
+        prices, keys=keys, free_keys=2, service=service, country="DE", is_sponsored=is_sponsored
+    )
     assert isinstance(answer, NotSold)
     assert answer.error.field == field
 
@@ -114,7 +118,9 @@ def test_a_total_is_the_sum_of_its_lines_and_never_negative(
         shipping={"*": 7},
         express={"*": 9},
     )
-    answer = quote(prices, keys=keys, free_keys=2, service=service, country="DE", is_sponsored=is_sponsored)
+    answer = quote_lines(
+        prices, keys=keys, free_keys=2, service=service, country="DE", is_sponsored=is_sponsored
+    )
     assert isinstance(answer, Quote)
     assert answer.total == sum(line.quantity * line.unit_amount for line in answer.lines) >= 0
     assert answer.is_free == (not answer.lines)
@@ -159,7 +165,7 @@ def test_absurd_price_lists_are_refused_by_field(changes: dict[str, Any], field:
     [("USD", 2900, "$29.00"), ("JPY", 500, "¥500"), ("KWD", 1250, "KWD1.250"), ("EUR", -50, "-€0.50")],
 )
 def test_money_is_shown_in_its_own_minor_unit(currency: str, amount: int, text: str) -> None:
-    assert shown(amount, currency) == text
+    assert format_money(amount, currency) == text
 
 
 @pytest.mark.parametrize("currency", sorted(CURRENCIES))

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.claims.errors import NothingToReplace
 from fulfillment.claims.models import Claim, ReplacedUnit
 from fulfillment.claims.rules import WantedItem
@@ -18,7 +18,7 @@ from fulfillment.claims.services.shipment_callbacks import (
 )
 from fulfillment.notices.models import Notice
 from fulfillment.vault.services import Purpose, open_address, shred
-from inventory.errors import UnknownPaper
+from inventory.errors import UnknownDocument
 from inventory.models import Unit
 from inventory.rules import Criteria
 from inventory.services.movements import move
@@ -64,7 +64,7 @@ def test_one_action_replaces_the_recalled_key_with_another_of_the_model(holder: 
     assert (unit.key_model.sku, unit.lot.reference) == (USB_A, f"LOT-2 {USB_A}")
     assert open_address(subject=code, purpose=Purpose.LABEL, actor="test", now=LATER).name == "Robin Example"
     assert Notice.objects.get(template="replacement").context == {"quantity": 1}
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_done_again_it_replaces_nothing_twice(holder: Claim) -> None:
@@ -92,7 +92,7 @@ def test_without_stock_the_replacement_waits_in_line(holder: Claim) -> None:
     done = grant(recall())
     (code,) = done.granted
     assert Claim.objects.get(code=code).state == "waitlisted"
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_whose_address_is_gone_is_asked_for_one_and_granted_then(
@@ -123,7 +123,7 @@ def test_only_keys_that_the_claim_had_are_replaced(holder: Claim) -> None:
 
 
 def test_an_unknown_or_lifted_recall_grants_nothing(holder: Claim) -> None:
-    with pytest.raises(UnknownPaper):
+    with pytest.raises(UnknownDocument):
         grant("R-NONE")
 
 
@@ -137,7 +137,7 @@ def test_a_claim_whose_reserved_keys_are_recalled_goes_to_the_front_of_the_line(
     assert held.short == (unlucky.code,)
     assert put_back_in_line(recall_id=held.recall.pk, now=LATER) == [unlucky.code]
     assert put_back_in_line(recall_id=held.recall.pk, now=LATER) == []
-    assert verify().violations == []
+    assert verify_all().violations == []
     unlucky.refresh_from_db()
     assert (unlucky.state, unlucky.waitlisted_at) == ("waitlisted", unlucky.created_at)
     assert list(Claim.objects.waitlist()) == [unlucky, later]

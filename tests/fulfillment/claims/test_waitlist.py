@@ -7,7 +7,7 @@ import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from common import clock
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.claims import jobs, selectors
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import WantedItem, competes
@@ -41,7 +41,7 @@ def test_who_comes_later_waits_behind_those_who_wait(make_claim: MakeClaim) -> N
     assert (first.state, second.state) == ("waitlisted", "waitlisted")
     assert serve_waitlists(now=LATER) == 1
     assert (state(first), state(second)) == ("offered", "waitlisted")
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_without_the_look_at_the_line_the_later_one_overtakes(
@@ -113,4 +113,4 @@ def test_whatever_frees_keys_wakes_the_job_that_serves_the_line(
     with clock.reading(lambda: LATER):
         jobs.serve_waitlists(timestamp=0)
     assert state(waiting) == "offered"
-    assert verify().violations == []
+    assert verify_all().violations == []

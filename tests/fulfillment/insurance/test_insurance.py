@@ -7,26 +7,26 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.casework.services import shipment_actions
 from fulfillment.insurance import services
 from fulfillment.models import Provider, Webhook
 from fulfillment.postage.gateways.easypost import EasyPostGateway
-from fulfillment.postage.gateways.insurers import Evidence, InsuranceGateway, insurers_of
+from fulfillment.postage.gateways.insurers import ClaimEvidence, InsuranceGateway, insurers_of
 from fulfillment.shipments import errors
 from fulfillment.shipments.models import Case, CaseEntry, InsuranceClaim, LabelPurchase, ParcelCharge
 from fulfillment.shipments.rules.cases import CaseOutcome, CaseReason
 from fulfillment.shipments.rules.insurance_claims import InsuranceState, LossKind, read_word
 from fulfillment.shipments.services.cases import open_case
-from fulfillment.tracking.services.carrier_events import work_webhooks
+from fulfillment.tracking.services.carrier_events import work_carrier_webhooks
 from sandbox.client import Control
 from tests.fulfillment.conftest import Buy, Plan
 from tests.fulfillment.warehouse.scans import PACKER
 
 pytestmark = pytest.mark.django_db
 
-LETTER = Evidence(b"%PDF-1.7 it never came", "application/pdf")
-PICTURE = Evidence(b"\xff\xd8\xff a dented box", "image/jpeg")
+LETTER = ClaimEvidence(b"%PDF-1.7 it never came", "application/pdf")
+PICTURE = ClaimEvidence(b"\xff\xd8\xff a dented box", "image/jpeg")
 INSURED = 12_000
 
 
@@ -94,7 +94,7 @@ def test_a_claim_is_filed_followed_and_its_money_booked(
     assert services.follow_claims(insurers=insurers, now=later + timedelta(days=1)) == 0
     services.follow_claim(claim, insurers=insurers, now=later)
     assert ParcelCharge.objects.count() == 1
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_half_of_it_is_booked_as_half(
@@ -118,7 +118,7 @@ def test_a_webhook_of_the_insurers_has_the_claim_asked_after(
             provider=Provider.EASYPOST, event_id=f"evt_{number}", kind="claim.approved", mode="test",
             occurred_at=now, body={"claim": claim_id}, received_at=now, body_sha256="0" * 64,
         )  # fmt: skip
-    assert work_webhooks(gateway=gateway, now=now + timedelta(days=6)) == 3
+    assert work_carrier_webhooks(gateway=gateway, now=now + timedelta(days=6)) == 3
     assert sorted(Webhook.objects.values_list("outcome__result", flat=True)) == [
         "applied",
         "applied",

@@ -21,7 +21,7 @@ from fulfillment.payments.services.refunds import send_refund
 from inventory.models import Unit
 from sandbox.server import Sandbox
 from sandbox.stripe.client import StripeControl
-from sandbox.stripe.webhook_delivery import sign
+from sandbox.stripe.webhook_delivery import sign_stripe_event
 from tests.conftest import USB_A, USB_C, MakeClaim
 from tests.fulfillment.conftest import forget_jobs
 
@@ -126,7 +126,7 @@ class Desk:
         """Deliver events (all there are, by default) at the door, and work them."""
         for event in self.vendor.events() if events is None else events:
             assert deliver(event, now=self.now).status_code == 204
-        return webhooks.work_webhooks(gateway=self.gateway, now=self.now)
+        return webhooks.work_payment_webhooks(gateway=self.gateway, now=self.now)
 
     def work(self) -> None:
         """Work every payments job that waits, and what those defer."""
@@ -172,7 +172,7 @@ def deliver(event: dict[str, Any], *, now: datetime, secret: str = SECRET, at: d
             "/api/v1/webhooks/stripe",
             data=body,
             content_type="application/json",
-            headers={"Stripe-Signature": sign([secret], body, at=at or now)},
+            headers={"Stripe-Signature": sign_stripe_event([secret], body, at=at or now)},
         )
 
 

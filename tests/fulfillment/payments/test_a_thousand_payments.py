@@ -20,7 +20,7 @@ from django.db import connections
 from django.db.models import Sum
 
 from common import clock
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.claims.campaigns.price_lists import publish_prices
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.rules import WantedItem
@@ -36,7 +36,7 @@ from fulfillment.payments.services.balance_transactions import collect_books
 from fulfillment.payments.services.expiry import settle_claim
 from fulfillment.payments.services.reconciliation import reconcile
 from fulfillment.payments.services.refunds import refund_part, send_refund
-from fulfillment.payments.services.settlement import settle
+from fulfillment.payments.services.settlement import settle_payment
 from fulfillment.vault.addresses import PostalAddress
 from roster import policies
 from roster.services.policies import publish_policy
@@ -230,7 +230,7 @@ class Programme:
     def _one_worker(self) -> None:
         now, gateway = self.desk.now, self.desk.gateway
         try:
-            webhooks.work_webhooks(gateway=gateway, now=now)
+            webhooks.work_payment_webhooks(gateway=gateway, now=now)
             cancelled = Claim.objects.filter(state="cancelled").exclude(pk__in=list(self.settled))
             for claim_id in list(cancelled.values_list("pk", flat=True)):
                 # A job is repeated until it succeeds, and then is done; here both workers may have it.
@@ -254,7 +254,7 @@ class Programme:
         gateway, now = self.desk.gateway, self.desk.now
         for one in reconcile(gateway=gateway, since=now - timedelta(days=400), now=now):
             if one.payment_id is not None:
-                settle(payment_id=one.payment_id, gateway=gateway, now=now, is_thorough=True)
+                settle_payment(payment_id=one.payment_id, gateway=gateway, now=now, is_thorough=True)
         self._work()
         self.desk.pass_time(hours=1)
 
@@ -311,7 +311,7 @@ def programme(
 def test_everything_agrees_to_the_cent(programme: Programme) -> None:
     programme.play()
     desk = programme.desk
-    verdict = verify()
+    verdict = verify_all()
     # Nobody packs parcels here, so accepted claims wait for theirs (I10).
     broken = [one for one in verdict.violations if one.invariant != "I10"]
     assert broken == [], broken[:5]

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 
 from common import clock
-from common.invariants import verify
+from common.invariants import verify_all
 from config.models import User
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
@@ -20,7 +20,7 @@ from fulfillment.payments.errors import CheckoutNotReady, NothingToPay
 from fulfillment.payments.models import Fulfilment, Payment, PaymentCase
 from fulfillment.payments.services.checkout import start_checkout
 from fulfillment.payments.services.expiry import lapse_due
-from fulfillment.payments.services.settlement import settle
+from fulfillment.payments.services.settlement import settle_payment
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address
@@ -46,7 +46,7 @@ def test_a_paid_claim_is_accepted_and_shipped_like_any_other(desk: Desk, dear_cl
         "payment_due",
         "payment_received",
     ]
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_our_claim_stands_in_all_three_places(desk: Desk, dear_claim: Claim) -> None:
@@ -111,7 +111,7 @@ def test_abandoned_keys_go_back_into_stock(desk: Desk, dear_claim: Claim) -> Non
     with pytest.raises(Shredded):
         open_address(subject=dear_claim.code, purpose=Purpose.CLAIMANT, actor="claimant", now=desk.now)
     assert Notice.objects.filter(template="payment_lapsed").count() == 1
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_a_claim_nobody_opened_the_page_of_lapses_by_the_sweep(desk: Desk, dear_claim: Claim) -> None:
@@ -178,7 +178,7 @@ class TestPaidTooLate:
         )
         assert held(late.claim) == 3
         assert refunds_of(late) == []
-        assert verify().violations == []
+        assert verify_all().violations == []
 
     def test_without_keys_the_money_goes_back_and_we_say_so(self, desk: Desk, late: Payment) -> None:
         from inventory.services.reservations import Wanted, reserve
@@ -273,12 +273,12 @@ class TestCancelling:
         desk.work()
         for _ in range(3):
             desk.hear()
-            settle(payment_id=paid.pk, gateway=desk.gateway, now=desk.now)
+            settle_payment(payment_id=paid.pk, gateway=desk.gateway, now=desk.now)
             desk.work()
         assert refunds_of(paid) == [("cancelled", "succeeded", TOTAL)]
         assert [charge["refunded"] for charge in desk.vendor.ledger()] == [TOTAL]
         assert held(paid.claim) == 0
-        assert verify().violations == []
+        assert verify_all().violations == []
 
 
 class TestTheVendorMisbehaves:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.models import WebhookOutcome
@@ -109,7 +109,7 @@ class Walk:
         if known is not now:
             return
         assert WebhookOutcome.objects.count() == len(heard)
-        assert verify(CHECKS).violations == []
+        assert verify_all(CHECKS).violations == []
         left = [number for number in range(len(self._events)) if number not in heard]
         for number in left:
             self._step(heard, [number] * (1 + number % 2))
@@ -122,7 +122,7 @@ class Walk:
         self.steps += 1
         for number in numbers:
             assert deliver(self._events[number], now=self._desk.now).status_code == 204
-        webhooks.work_webhooks(gateway=self._desk.gateway, now=self._desk.now)
+        webhooks.work_payment_webhooks(gateway=self._desk.gateway, now=self._desk.now)
         self.go(heard | set(numbers))
         transaction.savepoint_rollback(sid)
         self._claim.refresh_from_db()
@@ -158,11 +158,11 @@ def _some_orders_end_the_same(desk: Desk, claim: Claim, events: list[dict[str, A
                 assert deliver(event, now=desk.now).status_code == 204
             # Worked one by one, all at once, or not before the next has come.
             if draw.random() < 0.6:
-                webhooks.work_webhooks(gateway=desk.gateway, now=desk.now)
-        webhooks.work_webhooks(gateway=desk.gateway, now=desk.now)
+                webhooks.work_payment_webhooks(gateway=desk.gateway, now=desk.now)
+        webhooks.work_payment_webhooks(gateway=desk.gateway, now=desk.now)
         ends.append(standing(claim))
         assert WebhookOutcome.objects.count() == len(events)
-        assert verify(CHECKS).violations == []
+        assert verify_all(CHECKS).violations == []
         transaction.savepoint_rollback(sid)
         claim.refresh_from_db()
     assert all(end == ends[0] for end in ends)
@@ -201,7 +201,7 @@ def test_an_old_look_never_overwrites_a_new_one(
     desk: Desk, dear_claim: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two workers look; the one that looked first writes last. What it saw is asked again."""
-    from fulfillment.payments.services.settlement import settle
+    from fulfillment.payments.services.settlement import settle_payment
 
     payment = desk.offer(dear_claim)
     real = desk.gateway.retrieve_checkout
@@ -212,11 +212,11 @@ def test_an_old_look_never_overwrites_a_new_one(
         looks.append(seen.status)
         if len(looks) == 1:
             desk.act(payment, "pay")
-            settle(payment_id=payment.pk, gateway=desk.gateway, now=desk.now)
+            settle_payment(payment_id=payment.pk, gateway=desk.gateway, now=desk.now)
         return seen
 
     monkeypatch.setattr(desk.gateway, "retrieve_checkout", slow)
-    settle(payment_id=payment.pk, gateway=desk.gateway, now=desk.now)
+    settle_payment(payment_id=payment.pk, gateway=desk.gateway, now=desk.now)
     payment.refresh_from_db()
     assert looks == ["open", "complete", "complete"]
     assert payment.state == "paid"
@@ -227,17 +227,17 @@ def test_an_event_that_cannot_be_looked_at_waits(desk: Desk, dear_claim: Claim) 
     desk.vendor.add_fault("html", path="/checkout/sessions/*", count=3)
     assert desk.hear() == 0
     assert not WebhookOutcome.objects.filter(result="applied").exists()
-    assert webhooks.work_webhooks(gateway=desk.gateway, now=desk.now) > 0
+    assert webhooks.work_payment_webhooks(gateway=desk.gateway, now=desk.now) > 0
     assert Payment.objects.get().state == "paid"
 
 
 def test_no_look_no_change(desk: Desk, dear_claim: Claim) -> None:
-    from fulfillment.payments.services.settlement import settle
+    from fulfillment.payments.services.settlement import settle_payment
 
     payment = desk.offer(dear_claim)
     desk.act(payment, "pay")
     desk.vendor.add_fault("drop", path="/checkout/**", count=0)
     before = standing(dear_claim)
     with pytest.raises(PaymentGatewayError):
-        settle(payment_id=payment.pk, gateway=desk.gateway, now=desk.now)
+        settle_payment(payment_id=payment.pk, gateway=desk.gateway, now=desk.now)
     assert standing(dear_claim) == before

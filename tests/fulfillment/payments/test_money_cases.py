@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from common import clock
-from common.invariants import verify
+from common.invariants import verify_all
 from desk.models import AuditEntry
 from desk.roles import Role
 from fulfillment.casework.services import payment_actions
@@ -19,7 +19,7 @@ from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.payment_callbacks import cannot_deliver
 from fulfillment.payments.errors import BadMoneyData, PaymentCaseTaken, UnknownPaymentCase
 from fulfillment.payments.models import Dispute, Payment, PaymentCase, Refund
-from fulfillment.payments.rules.cases import ADVICE, MoneyAction, MoneyOutcome, playbook
+from fulfillment.payments.rules.cases import ADVICE, MoneyAction, MoneyOutcome, payment_playbook
 from fulfillment.payments.rules.states import PaymentCaseReason
 from fulfillment.payments.services.cases import close_payment_case, open_payment_case
 from fulfillment.payments.services.refunds import refund_undeliverable
@@ -119,7 +119,7 @@ class TestADisputeStopsTheParcel:
         assert claim.state == "cancelled"
         assert {one.state for one in LabelPurchase.objects.all()} == {"refunded"}
         assert PaymentCase.objects.get().outcome == "decided: lost"
-        assert verify().violations == []
+        assert verify_all().violations == []
 
     def test_labels_whose_money_the_carrier_keeps_are_destroyed_from_the_case_and_the_lost_claim_ends(
         self,
@@ -162,7 +162,7 @@ class TestADisputeStopsTheParcel:
         money.refresh_from_db()
         assert money.outcome == "decided: lost"
         assert told() == [("case_give_up_label", case.code) for case in refused]
-        assert verify().violations == []
+        assert verify_all().violations == []
 
     def test_one_that_is_won_goes_on_with_a_new_label(
         self, desk: Desk, paid: Payment, labelled: LabelPurchase, carrier: EasyPostGateway
@@ -276,7 +276,7 @@ class TestAtTheDesk:
         # A nervous hand does not send it twice.
         assert post(manager, failed, "send_again").status_code == 409
         assert Refund.objects.count() == 2
-        assert verify().violations == []
+        assert verify_all().violations == []
 
     def test_what_comes_back_a_second_time_is_a_second_case(self, desk: Desk, failed: PaymentCase) -> None:
         again = payment_actions.send_again(code=failed.code, actor="staff:kim", now=desk.now)
@@ -303,7 +303,7 @@ class TestAtTheDesk:
         desk.sweep()
         desk.work()
         assert Refund.objects.count() == 1, "nothing is owed any more"
-        assert verify().violations == []
+        assert verify_all().violations == []
 
     def test_two_people_at_one_case(self, failed: PaymentCase, staff_with: StaffWith) -> None:
         robin, kim = staff_with(Role.REVIEWER), staff_with(Role.MANAGER, username="kim")
@@ -365,7 +365,7 @@ def test_what_nobody_may_do(desk: Desk) -> None:
 @pytest.mark.parametrize("reason", PaymentCaseReason)
 def test_every_reason_says_what_to_do_and_offers_it(reason: PaymentCaseReason) -> None:
     assert ADVICE[reason]
-    assert {MoneyAction.TAKE, MoneyAction.NOTE, MoneyAction.CLOSE} <= set(playbook(reason))
+    assert {MoneyAction.TAKE, MoneyAction.NOTE, MoneyAction.CLOSE} <= set(payment_playbook(reason))
 
 
 class TestRefundsByHand:
@@ -447,7 +447,7 @@ class TestWhatCannotBeDelivered:
         assert fresh(paid).claim.state == "cancelled"
         assert refunds_of(paid) == [("cancelled", "succeeded", TOTAL)]
         desk.pass_time(days=1)
-        assert verify().violations == []
+        assert verify_all().violations == []
 
     def test_what_was_free_asks_for_nothing(self, make_claim: Any, stock: None) -> None:
         claim = make_claim()

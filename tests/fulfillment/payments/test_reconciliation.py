@@ -229,7 +229,7 @@ def test_twelve_planted_at_once_are_all_found(desk: Desk, settled: Payment) -> N
 class TestTheCommand:
     @pytest.fixture(autouse=True)
     def _at_the_desk(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Any:
-        monkeypatch.setattr(gateways, "from_environment", lambda: desk.gateway)
+        monkeypatch.setattr(gateways, "payment_gateway", lambda: desk.gateway)
         with clock.reading(lambda: desk.now):
             yield
 

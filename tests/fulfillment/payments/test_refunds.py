@@ -6,18 +6,18 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, transaction
 
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.shipment_callbacks import record_shipped, start_label
 from fulfillment.notices.models import Notice
-from fulfillment.payments.errors import NotRefundable
+from fulfillment.payments.errors import PaymentNotRefundable
 from fulfillment.payments.gateways.base import PaymentGatewayError
 from fulfillment.payments.models import Dispute, Payment, PaymentCase, Refund
 from fulfillment.payments.rules.refunds import price_of_missing_keys
 from fulfillment.payments.rules.states import RefundReason
 from fulfillment.payments.services.refunds import refund_part, send_refund
-from fulfillment.payments.services.settlement import settle
+from fulfillment.payments.services.settlement import settle_payment
 from tests.fulfillment.conftest import waiting_jobs
 from tests.fulfillment.payments.conftest import TOTAL, Desk, fresh, held, refunds_of
 
@@ -42,7 +42,7 @@ class TestPartial:
         assert [charge["refunded"] for charge in desk.vendor.ledger()] == [2900]
         desk.hear()
         assert refunds_of(paid) == [("short", "succeeded", 2900)]
-        assert verify().violations == []
+        assert verify_all().violations == []
 
     def test_the_rest_goes_back_when_the_claim_is_cancelled(self, desk: Desk, paid: Payment) -> None:
         give_back(desk, paid, 2900)
@@ -53,13 +53,13 @@ class TestPartial:
 
     @pytest.mark.parametrize("amount", [0, -1, TOTAL + 1])
     def test_no_more_than_was_paid_goes_back(self, desk: Desk, paid: Payment, amount: int) -> None:
-        with pytest.raises(NotRefundable):
+        with pytest.raises(PaymentNotRefundable):
             give_back(desk, paid, amount)
         assert refunds_of(paid) == []
 
     def test_nothing_goes_back_of_what_was_not_paid(self, desk: Desk, dear_claim: Claim) -> None:
         payment = desk.offer(dear_claim)
-        with pytest.raises(NotRefundable):
+        with pytest.raises(PaymentNotRefundable):
             give_back(desk, payment, 1)
 
     def test_the_database_adds_up_what_goes_back(self, desk: Desk, paid: Payment) -> None:
@@ -116,7 +116,7 @@ class TestTheVendorMisbehaves:
         desk.work()
         assert refunds_of(paid) == [("short", "void", TOTAL), ("by_hand", "succeeded", TOTAL)]
         assert not PaymentCase.objects.exists()
-        assert verify().violations == []
+        assert verify_all().violations == []
 
     def test_a_refusal_is_a_case(self, desk: Desk, paid: Payment) -> None:
         desk.vendor.add_fault("status", status=400, code="insufficient_funds", method="POST", path="/refunds")
@@ -157,7 +157,7 @@ class TestLater:
         desk.hear()
         desk.work()
         assert Refund.objects.count() == 1
-        assert verify().violations == []
+        assert verify_all().violations == []
 
     def test_a_refund_by_hand_is_taken_in(self, desk: Desk, paid: Payment) -> None:
         assert paid.payment_intent_id
@@ -208,7 +208,7 @@ class TestDisputes:
         assert (claim.state, held(claim), refunds_of(paid)) == ("cancelled", 0, [])
         assert Dispute.objects.get().state == "lost"
         desk.pass_time(days=1)
-        assert verify().violations == []
+        assert verify_all().violations == []
 
     def test_after_the_hand_over_the_case_names_the_carrier(self, desk: Desk, paid: Payment) -> None:
         claim = paid.claim
@@ -239,7 +239,7 @@ class TestDisputes:
     ) -> None:
         assert paid.payment_intent_id
         desk.vendor.dispute(paid.payment_intent_id)
-        settle(payment_id=paid.pk, gateway=desk.gateway, now=desk.now)
+        settle_payment(payment_id=paid.pk, gateway=desk.gateway, now=desk.now)
         assert ClaimEvent.objects.filter(name="held").count() == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 from fulfillment.claims.models import Claim
 from fulfillment.models import RefusedWebhook, Webhook, WebhookOutcome
 from fulfillment.payments.models import Payment, PaymentCase
-from sandbox.stripe.webhook_delivery import sign, thin
+from sandbox.stripe.webhook_delivery import sign_stripe_event, thin
 from tests.fulfillment.payments.conftest import Desk, deliver, fresh
 
 pytestmark = pytest.mark.django_db
@@ -105,7 +105,7 @@ def test_a_changed_body_is_refused(desk: Desk, event: dict[str, Any]) -> None:
     from common import clock
 
     body = json.dumps(event).encode()
-    signature = sign(["whsec_tests-new"], body, at=desk.now)
+    signature = sign_stripe_event(["whsec_tests-new"], body, at=desk.now)
     with clock.reading(lambda: desk.now):
         answer = Client().post(
             "/api/v1/webhooks/stripe",

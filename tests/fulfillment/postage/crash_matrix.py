@@ -383,7 +383,7 @@ def points_of(trial: Trial) -> Iterator[None]:
         passing(purchasing, "_start_attempt", "id and rate stored")
         passing(purchase_transitions, "record_label_bought", "in the middle of writing it down")
         passing(label_files, "seal_label", "in the middle of sealing")
-        patch.setattr(gateways, "from_environment", lambda: trial.gateway)
+        patch.setattr(gateways, "carrier_gateway", lambda: trial.gateway)
         yield
 
 

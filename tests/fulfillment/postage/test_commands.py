@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _surroundings(gateway: EasyPostGateway, now: datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(gateways, "from_environment", lambda: gateway)
+    monkeypatch.setattr(gateways, "carrier_gateway", lambda: gateway)
     with clock.reading(lambda: now):
         yield
 

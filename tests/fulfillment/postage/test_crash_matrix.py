@@ -16,7 +16,7 @@ from django.db import connection
 
 from fulfillment.claims.models import Claim
 from fulfillment.postage.rules import purchases as purchase_rules
-from fulfillment.postage.rules.purchases import Answer, Recovery
+from fulfillment.postage.rules.purchases import PurchaseAnswer, Recovery
 from fulfillment.postage.services import (
     purchase_transitions,
     purchasing,
@@ -150,7 +150,7 @@ def without_asking_after_a_refusal(patch: Patch) -> None:
 
 
 def without_the_list_of_refusals(patch: Patch) -> None:
-    patch.setattr(purchasing, "read_answer", lambda code, status: Answer.REFUSED)
+    patch.setattr(purchasing, "read_answer", lambda code, status: PurchaseAnswer.REFUSED)
 
 
 def without_writing_down_once(patch: Patch) -> None:
@@ -170,7 +170,7 @@ def without_the_vendors_id_beforehand(patch: Patch) -> None:
         from fulfillment.postage import gateways
 
         if "vendor_shipment_id" in changes and purchase.state == PurchaseState.PLANNED:
-            gateways.from_environment().buy(changes["vendor_shipment_id"], changes["rate_id"])
+            gateways.carrier_gateway().buy(changes["vendor_shipment_id"], changes["rate_id"])
         return bool(original(purchase, **changes))
 
     patch.setattr(purchase_transitions, "make_ready", buy_first)

@@ -6,7 +6,7 @@ import pytest
 
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.services.label_reconciliation import audit_labels
-from fulfillment.postage.services.rating import create
+from fulfillment.postage.services.rating import create_and_rate
 from fulfillment.shipments.models import LabelPurchase, StrayLabel
 from fulfillment.shipments.rules.states import PurchaseState
 from sandbox.client import Control
@@ -78,7 +78,7 @@ def test_a_purchase_in_doubt_whose_label_is_listed_is_adopted(
     plan: Plan, gateway: EasyPostGateway, now: datetime
 ) -> None:
     purchase = plan()
-    create(purchase, gateway=gateway, worker=WORKER, now=now)
+    create_and_rate(purchase, gateway=gateway, worker=WORKER, now=now)
     created = fresh(purchase)
     assert created.vendor_shipment_id
     gateway.buy(created.vendor_shipment_id, created.rate_id)
@@ -93,7 +93,7 @@ def test_a_purchase_given_up_as_unbought_stays_on_the_watch_list(
     state: str, plan: Plan, gateway: EasyPostGateway, now: datetime
 ) -> None:
     purchase = plan()
-    create(purchase, gateway=gateway, worker=WORKER, now=now)
+    create_and_rate(purchase, gateway=gateway, worker=WORKER, now=now)
     LabelPurchase.objects.update(state=state)
     created = fresh(purchase)
     assert created.vendor_shipment_id

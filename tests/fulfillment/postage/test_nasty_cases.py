@@ -11,9 +11,9 @@ from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.rules.insured_value import insured_cents
 from fulfillment.postage.rules.rates import choose_rate
 from fulfillment.postage.rules.refunds import may_ask_again
-from fulfillment.postage.services.label_refunds import request_refund, settle
+from fulfillment.postage.services.label_refunds import request_refund, settle_refund
 from fulfillment.postage.services.recovery import resolve_purchases
-from fulfillment.postage.services.shipment_request import describe
+from fulfillment.postage.services.shipment_request import describe_shipment
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import Rate
 from fulfillment.shipments.models import Case, LabelPurchase
@@ -47,7 +47,7 @@ def test_case_15_a_parcel_scanned_after_its_refund_raises_an_alarm_and_stays_ref
     bought: LabelPurchase, gateway: EasyPostGateway, now: datetime
 ) -> None:
     request_refund(purchase_id=bought.pk, gateway=gateway, now=now)
-    settle(purchase=fresh(bought), status="refunded", now=now)
+    settle_refund(purchase=fresh(bought), status="refunded", now=now)
     later = now + timedelta(days=16)
     webhook = stored(tracker_event(bought, "in_transit", at=later))
     work_webhook(webhook_id=webhook.pk, gateway=gateway, now=later)
@@ -63,7 +63,7 @@ def test_case_15_a_parcel_scanned_after_its_refund_raises_an_alarm_and_stays_ref
 def test_case_20_a_recipient_abroad_without_a_phone_is_reached_by_way_of_the_desk(plan: Plan) -> None:
     purchase = plan(address=BERLIN)
     silent = PostalAddress(**{**vars(BERLIN), "phone": ""})
-    described = describe(purchase, silent)
+    described = describe_shipment(purchase, silent)
     assert described.to.phone == described.from_.phone
     assert described.to.email == described.from_.email
     assert described.to.address.name

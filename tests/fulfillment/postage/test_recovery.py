@@ -8,9 +8,9 @@ import pytest
 from common import invariants
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.services import purchase_transitions
-from fulfillment.postage.services.purchasing import buy as buy_on
 from fulfillment.postage.services.purchasing import buy_label
-from fulfillment.postage.services.rating import create
+from fulfillment.postage.services.purchasing import buy_with_lease as buy_on
+from fulfillment.postage.services.rating import create_and_rate
 from fulfillment.postage.services.recovery import in_doubt, resolve_purchase, resolve_purchases
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import BoughtLabel, Failure
@@ -120,7 +120,7 @@ def test_a_late_answer_to_an_adopted_purchase_changes_nothing(
     assert purchase_transitions.record_bought(adopted, label=late, now=now + 2 * SETTLE) is False
     assert fresh(unheard).bought_at == now + SETTLE
     assert movements_of(adopted.shipment.claim) == ["receive", "reserve"]
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 class _RefusedLate(EasyPostGateway):
@@ -171,7 +171,7 @@ def test_an_attempt_is_started_by_one_of_two_who_read_the_same_row(
     plan: Plan, gateway: EasyPostGateway, vendor: Control, now: datetime
 ) -> None:
     purchase = plan()
-    create(purchase, gateway=gateway, worker=WORKER, now=now)
+    create_and_rate(purchase, gateway=gateway, worker=WORKER, now=now)
     first, second = fresh(purchase), fresh(purchase)
     buy_on(first, gateway=gateway, worker="one", now=now)
     buy_on(second, gateway=gateway, worker="two", now=now)

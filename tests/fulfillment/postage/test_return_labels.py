@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.casework.services import shipment_actions, stalled_work
 from fulfillment.claims.errors import TooLate
 from fulfillment.claims.models import ClaimEvent
@@ -23,7 +23,7 @@ from fulfillment.postage.services.purchasing import buy_label
 from fulfillment.postage.services.recovery import resolve_purchases
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import TrackerState
-from fulfillment.shipments.errors import NoReturnLabel, NotRefundable, ReturnUnderWay
+from fulfillment.shipments.errors import LabelNotRefundable, NoReturnLabel, ReturnUnderWay
 from fulfillment.shipments.models import Case, LabelPurchase
 from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
@@ -124,7 +124,7 @@ def test_a_return_label_is_bought_and_its_owner_is_told(
     # The parcel itself is where it was, with the label that it went out with.
     assert fresh(arrived).state == PurchaseState.BOUGHT
     assert fresh(arrived).shipment.state == ShipmentState.DELIVERED
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_the_vendor_is_given_the_ends_as_they_were_and_told_that_it_is_a_return(
@@ -224,19 +224,19 @@ def test_posted_it_is_on_its_way_back_and_scanned_in_it_is_in_quarantine(
     assert label.is_posted
     with pytest.raises(NoReturnLabel):
         return_labels.print_return(claim=claim, parcel=label.parcel, actor="account:1", now=now)
-    assert verify().violations == []
+    assert verify_all().violations == []
     # At our door by the carrier's word: somebody has to find it.
     says(given, "delivered", days=9)
     assert cases_of(arrived) == ["returned", "seal_broken"]
     keys = serials(arrived.shipment)
-    taken = returns.take_in(
+    taken = returns.receive_return(
         label=given.tracking_code, serials=keys, actor=PACKER, now=now + timedelta(days=9)
     )
     assert (taken.shipment.pk, sorted(taken.quarantined)) == (arrived.shipment_id, sorted(keys))
     assert {Unit.objects.get(serial=serial).account for serial in keys} == {"quarantine"}
     says(given, "delivered", detail="status_update", days=10)
     assert fresh(arrived).shipment.state == ShipmentState.BACK
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_a_return_that_is_lost_is_lost(arrived: LabelPurchase, give: Give, says: Says) -> None:
@@ -245,7 +245,7 @@ def test_a_return_that_is_lost_is_lost(arrived: LabelPurchase, give: Give, says:
     says(given, "failure", "lost", days=9)
     assert fresh(arrived).shipment.state == ShipmentState.LOST
     assert "lost" in cases_of(arrived)
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_a_return_that_comes_back_to_its_sender_is_a_case(
@@ -256,7 +256,7 @@ def test_a_return_that_comes_back_to_its_sender_is_a_case(
     says(given, "return_to_sender", "return", days=9)
     assert fresh(arrived).shipment.state == ShipmentState.RETURNING
     assert "delivery_problem" in cases_of(arrived)
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_nobody_posted_it_so_the_money_is_asked_back_in_time(
         code=code_of(arrived, CaseReason.NO_RETURN), actor=REVIEWER, now=in_time
     )
     assert planned_return(arrived).generation == 3
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_one_that_was_posted_is_not_refunded(
@@ -316,7 +316,7 @@ def test_one_that_was_posted_is_not_refunded(
     given = give()
     says(given, "in_transit", days=5)
     assert refund_unused(gateway=gateway, now=now + timedelta(days=60)) == 0
-    with pytest.raises(NotRefundable):
+    with pytest.raises(LabelNotRefundable):
         request_refund(purchase_id=given.pk, gateway=gateway, now=now)
     assert fresh(given).state == PurchaseState.BOUGHT
 

@@ -10,7 +10,7 @@ from fulfillment.postage.gateways import parsing
 from fulfillment.postage.rules.customs import customs_lines, needs_export_filing
 from fulfillment.postage.rules.destinations import allowed_carriers, needs_customs
 from fulfillment.postage.rules.packaging import Content, parcel_for
-from fulfillment.postage.rules.purchases import Answer, Recovery, after_an_empty_look, read_answer
+from fulfillment.postage.rules.purchases import PurchaseAnswer, Recovery, after_an_empty_look, read_answer
 from fulfillment.postage.rules.rates import choose_rate
 from fulfillment.shipments.carrier_values import Rate
 from fulfillment.shipments.rules.cases import CaseReason
@@ -19,9 +19,9 @@ from fulfillment.shipments.rules.tracking import (
     ACCOUNT_OF,
     Weight,
     Word,
-    change,
     moves_between,
     read_status,
+    tracking_change,
     weigh,
 )
 from fulfillment.vault.addresses import PostalAddress, is_po_box
@@ -178,24 +178,24 @@ def test_customs_lines_never_outweigh_their_parcel(keys: list[tuple[str, int]]) 
 @pytest.mark.parametrize(
     ("code", "status", "answer"),
     [
-        ("SHIPMENT.POSTAGE.EXISTS", 422, Answer.BOUGHT_BEFORE),
-        ("SHIPMENT.POSTAGE.EXISTS", 500, Answer.BOUGHT_BEFORE),
-        ("SHIPMENT.MISSING_RATE", 422, Answer.STALE_RATE),
-        ("SHIPMENT.POSTAGE.FAILURE", 422, Answer.REFUSED),
-        ("SHIPMENT.CUSTOMS_INFO.DESCRIPTION_REQUIRED", 422, Answer.REFUSED),
-        ("PAYMENT_REQUIRED", 402, Answer.REFUSED_US),
-        ("MODE.CONFLICT", 403, Answer.REFUSED_US),
-        ("RATE_LIMITED", 429, Answer.LATER),
-        ("SHIPMENT.PURCHASE.IN_PROGRESS", 422, Answer.UNKNOWN),
-        ("SHIPMENT.PURCHASE.FAILURE", 422, Answer.UNKNOWN),
-        ("SHIPMENT.POSTAGE.TIMED_OUT", 422, Answer.UNKNOWN),
-        ("SHIPMENT.POSTAGE.FAILURE", 503, Answer.UNKNOWN),
-        ("SHIPMENT.POSTAGE.FAILURE", None, Answer.UNKNOWN),
-        ("NOT_FOUND", 404, Answer.UNKNOWN),
-        ("", 200, Answer.UNKNOWN),
+        ("SHIPMENT.POSTAGE.EXISTS", 422, PurchaseAnswer.BOUGHT_BEFORE),
+        ("SHIPMENT.POSTAGE.EXISTS", 500, PurchaseAnswer.BOUGHT_BEFORE),
+        ("SHIPMENT.MISSING_RATE", 422, PurchaseAnswer.STALE_RATE),
+        ("SHIPMENT.POSTAGE.FAILURE", 422, PurchaseAnswer.REFUSED),
+        ("SHIPMENT.CUSTOMS_INFO.DESCRIPTION_REQUIRED", 422, PurchaseAnswer.REFUSED),
+        ("PAYMENT_REQUIRED", 402, PurchaseAnswer.REFUSED_US),
+        ("MODE.CONFLICT", 403, PurchaseAnswer.REFUSED_US),
+        ("RATE_LIMITED", 429, PurchaseAnswer.LATER),
+        ("SHIPMENT.PURCHASE.IN_PROGRESS", 422, PurchaseAnswer.UNKNOWN),
+        ("SHIPMENT.PURCHASE.FAILURE", 422, PurchaseAnswer.UNKNOWN),
+        ("SHIPMENT.POSTAGE.TIMED_OUT", 422, PurchaseAnswer.UNKNOWN),
+        ("SHIPMENT.POSTAGE.FAILURE", 503, PurchaseAnswer.UNKNOWN),
+        ("SHIPMENT.POSTAGE.FAILURE", None, PurchaseAnswer.UNKNOWN),
+        ("NOT_FOUND", 404, PurchaseAnswer.UNKNOWN),
+        ("", 200, PurchaseAnswer.UNKNOWN),
     ],
 )
-def test_only_listed_refusals_are_definite(code: str, status: int | None, answer: Answer) -> None:
+def test_only_listed_refusals_are_definite(code: str, status: int | None, answer: PurchaseAnswer) -> None:
     assert read_answer(code, status) is answer
 
 
@@ -299,7 +299,7 @@ ON_THE_WAY = sorted(ACCOUNT_OF)
 def test_every_change_is_in_the_tables_of_parcel_and_ledger(
     current: ShipmentState, status: str, detail: str
 ) -> None:
-    done = change(current, read_status(status, detail))
+    done = tracking_change(current, read_status(status, detail))
     if done.state is None:
         return
     assert done.counts
@@ -314,7 +314,7 @@ def test_every_change_is_in_the_tables_of_parcel_and_ledger(
 @pytest.mark.parametrize("status", ["in_transit", "delivered"])
 def test_a_parcel_on_its_way_back_or_never_sent_is_moved_by_a_person_only(status: str) -> None:
     for current in (S.RETURNING, S.CANCELLED, S.PLANNED):
-        done = change(current, read_status(status, ""))
+        done = tracking_change(current, read_status(status, ""))
         assert (done.state, done.counts) == (None, False)
         assert done.case is not None
 
@@ -327,7 +327,9 @@ def test_a_parcel_on_its_way_back_or_never_sent_is_moved_by_a_person_only(status
 def test_express_is_faster_and_may_cost_what_was_paid_for_it(
     express_days: int | None, paid_cents: int, terms: tuple[int, int]
 ) -> None:
-    from fulfillment.postage.rules.rates import terms_for
+    from fulfillment.postage.rules.rates import rate_terms
 
-    answer = terms_for(promised_days=15, ceiling_cents=4500, express_days=express_days, paid_cents=paid_cents)
+    answer = rate_terms(
+        promised_days=15, ceiling_cents=4500, express_days=express_days, paid_cents=paid_cents
+    )
     assert (answer.promised_days, answer.ceiling_cents) == terms

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.casework.services import shipment_actions
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
@@ -87,7 +87,7 @@ class Desk:
             if manifest.has_form:
                 forms = forms_of(self.gateway)
                 assert manifests.make_form(manifest_id=manifest.pk, forms=forms, now=self.now) == "ready"
-            manifests.hand_over(code=manifest.code, actor=PACKER, now=self.now)
+            manifests.hand_over_manifest(code=manifest.code, actor=PACKER, now=self.now)
         return parcels
 
     def _pack(self, parcel: Shipment) -> None:
@@ -95,10 +95,10 @@ class Desk:
         for number, serial in enumerate(serials(parcel)):
             # Each scan is sent twice, as over a bad network.
             for _ in range(2):
-                packing.pack(
+                packing.pack_unit(
                     key=f"{parcel.code}.{number}", label=label, serial=serial, actor=PACKER, now=self.now
                 )
-        packing.seal(
+        packing.seal_parcel(
             key=f"{parcel.code}.seal",
             label=label,
             seal_number=Shipment.objects.get(pk=parcel.pk).seal_number,
@@ -152,7 +152,7 @@ def test_a_week_at_the_desk_adds_up(desk: Desk, address: PostalAddress, tmp_path
     unused = LabelPurchase.objects.get(shipment__claim=changed, state="bought")
     assert request_refund(purchase_id=unused.pk, gateway=desk.gateway, now=desk.now) == "submitted"
     with pytest.raises(NotToPack, match="asked back"):
-        packing.pack(
+        packing.pack_unit(
             key="scan-unused",
             label=unused.tracking_code,
             serial=serials(unused.shipment)[0],
@@ -192,7 +192,7 @@ def test_a_week_at_the_desk_adds_up(desk: Desk, address: PostalAddress, tmp_path
     lost = desk.case(parcel_of[gone.pk], CaseReason.LOST)
     shipment_actions.claim_insurance(code=lost, reference="clm-1", cents=5800, actor=CHIEF, now=desk.now)
     _, instead_of_lost = shipment_actions.replace_keys(code=lost, actor=CHIEF, now=desk.now)
-    taken = returns.take_in(
+    taken = returns.receive_return(
         label=parcel_of[back.pk].code, serials=serials(parcel_of[back.pk]), actor=PACKER, now=desk.now
     )
     assert len(taken.quarantined) == 2
@@ -225,7 +225,7 @@ def test_a_week_at_the_desk_adds_up(desk: Desk, address: PostalAddress, tmp_path
     assert Unit.objects.filter(account="quarantine").count() == 2
     assert Unit.objects.filter(account="lost").count() == 2
     assert_money_adds_up(desk)
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def pack_all_but(desk: Desk, unused: Shipment) -> list[Shipment]:

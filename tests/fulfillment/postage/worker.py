@@ -85,7 +85,7 @@ def work(api_base: str, command: dict[str, Any]) -> None:
                 with suppress(GatewayError):
                     buy_label(
                         purchase_id=command["purchase"],
-                        gateway=gateways.from_environment(),
+                        gateway=gateways.carrier_gateway(),
                         worker=str(os.getpid()),
                         now=now(),
                     )

@@ -24,8 +24,8 @@ from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.tracking.services import carrier_events
 from fulfillment.tracking.services.carrier_events import (
     ask_silent_trackers,
+    work_carrier_webhooks,
     work_webhook,
-    work_webhooks,
 )
 from fulfillment.vault.models import DataKey
 from sandbox.client import Control
@@ -91,7 +91,7 @@ def test_a_parcel_goes_from_the_desk_to_the_door(carrier: Carrier) -> None:
     assert cases_of(carrier.purchase) == []
     assert (mails(carrier.claim, "shipped"), mails(carrier.claim, "delivered")) == (1, 1)
     assert DataKey.objects.get(subject=carrier.claim.code).shred_after is not None
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_delivery_without_a_scan_before_still_passes_through_the_carriers_hand
     assert movements_of(carrier.claim)[-2:] == ["hand_over", "deliver"]
     names = list(carrier.claim.events.order_by("id").values_list("name", flat=True))
     assert names[-2:] == [ClaimEvent.Name.SHIPPED, ClaimEvent.Name.DELIVERED]
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 def test_case_9_an_older_word_that_comes_later_is_recorded_and_changes_nothing(carrier: Carrier) -> None:
@@ -134,7 +134,7 @@ def test_case_9_an_older_word_that_comes_later_is_recorded_and_changes_nothing(c
         ("delivered", True),
     ]
     assert cases_of(carrier.purchase) == []
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 def test_events_in_any_order_end_where_they_would_in_order(
@@ -145,7 +145,7 @@ def test_events_in_any_order_end_where_they_would_in_order(
     for status, hours in reversed(words):
         carrier.says(status, hours=hours)
     assert carrier.parcel == ShipmentState.DELIVERED
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 def test_case_10_a_delivery_taken_back_reopens_the_claim_and_restocks_nothing(
@@ -159,7 +159,7 @@ def test_case_10_a_delivery_taken_back_reopens_the_claim_and_restocks_nothing(
     # With the carrier until somebody scans it in: neither available nor back.
     assert accounts_of(carrier.claim) == ["in_transit", "in_transit"]
     assert mails(carrier.claim, "problem") == 1
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 def test_a_delivery_taken_back_is_confirmed_by_the_vendor_before_it_counts(
@@ -171,7 +171,7 @@ def test_a_delivery_taken_back_is_confirmed_by_the_vendor_before_it_counts(
     carrier.says("in_transit", hours=90)
     assert (carrier.parcel, carrier.claim.state) == (ShipmentState.DELIVERED, ClaimState.DELIVERED)
     assert cases_of(carrier.purchase) == []
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 def test_a_delivery_that_the_carrier_corrects_makes_a_case_and_no_second_mail(
@@ -186,7 +186,7 @@ def test_a_delivery_that_the_carrier_corrects_makes_a_case_and_no_second_mail(
     assert carrier.claim.state == ClaimState.DELIVERED
     assert movements_of(carrier.claim)[-3:] == ["deliver", "correct", "deliver"]
     assert (mails(carrier.claim, "shipped"), mails(carrier.claim, "delivered")) == (1, 1)
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 def test_case_11_a_second_delivered_with_another_time_makes_no_second_mail(carrier: Carrier) -> None:
@@ -211,7 +211,7 @@ def test_a_delivered_after_a_return_is_for_a_person_to_read(carrier: Carrier) ->
     assert (carrier.parcel, carrier.claim.state) == (ShipmentState.RETURNING, ClaimState.RETURNED)
     assert cases_of(carrier.purchase) == [Case.Reason.RETURNED, Case.Reason.TRACKING_REVERSED]
     assert mails(carrier.claim, "delivered") == 0
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 def test_case_12_a_failure_makes_a_case_and_loses_nothing(carrier: Carrier) -> None:
@@ -222,7 +222,7 @@ def test_case_12_a_failure_makes_a_case_and_loses_nothing(carrier: Carrier) -> N
     carrier.says("in_transit", hours=70)
     carrier.says("delivered", hours=90)
     assert carrier.claim.state == ClaimState.DELIVERED
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 def test_a_lost_parcel_is_lost_in_the_ledger_and_found_again(carrier: Carrier, vendor: Control) -> None:
@@ -232,7 +232,7 @@ def test_a_lost_parcel_is_lost_in_the_ledger_and_found_again(carrier: Carrier, v
     vendor.push(carrier.purchase.tracking_code, "delivered", status_detail="status_update", halt=True)
     carrier.says("delivered", hours=200)
     assert (carrier.parcel, carrier.claim.state) == (ShipmentState.DELIVERED, ClaimState.DELIVERED)
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_case_1_an_event_that_overtakes_the_answer_adopts_the_label_at_once(
     assert labels_bought(vendor, purchase.pk) == 1
     assert resolve_purchases(gateway=gateway, worker=WORKER, now=now + 24 * HOUR) == 0
     assert movements_of(purchase.shipment.claim) == ["receive", "reserve"]
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 def test_an_event_waits_while_the_vendor_cannot_be_asked(
@@ -310,9 +310,9 @@ def test_an_event_waits_while_the_vendor_cannot_be_asked(
     with pytest.raises(GatewayError):
         work_webhook(webhook_id=webhook.pk, gateway=gateway, now=now)
     vendor.add_fault("status", status=503, method="GET", path="/shipments/*")
-    assert work_webhooks(gateway=gateway, now=now) == 0
+    assert work_carrier_webhooks(gateway=gateway, now=now) == 0
     vendor.clear_faults()
-    assert work_webhooks(gateway=gateway, now=now) == 1
+    assert work_carrier_webhooks(gateway=gateway, now=now) == 1
     assert webhook.outcome.result == Result.APPLIED
 
 
@@ -344,7 +344,7 @@ def test_a_tracker_silent_for_two_days_is_asked_and_heals_what_webhooks_missed(
     assert carrier.says("out_for_delivery", hours=15) == Result.STALE
     assert mails(carrier.claim, "delivered") == 1
     assert ask_silent_trackers(gateway=carrier.gateway, now=carrier.now + 999 * HOUR) == 0
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 def test_a_parcel_silent_far_beyond_its_promise_makes_a_case(carrier: Carrier, vendor: Control) -> None:
@@ -358,7 +358,7 @@ def test_a_parcel_silent_far_beyond_its_promise_makes_a_case(carrier: Carrier, v
 def test_a_webhook_left_unworked_for_an_hour_breaks_i12(carrier: Carrier) -> None:
     webhook = stored(tracker_event(carrier.purchase, "in_transit", at=carrier.now))
     with clock.reading(lambda: webhook.received_at + timedelta(minutes=61)):
-        violations = invariants.verify().violations
+        violations = invariants.verify_all().violations
     assert [(found.invariant, found.ids) for found in violations] == [("I12", [webhook.event_id])]
 
 
@@ -394,17 +394,17 @@ def test_case_8_the_same_event_five_times_at_once_has_one_effect_and_five_2xx(ca
     assert TrackingUpdate.objects.count() == 1
     assert movements_of(carrier.claim) == ["receive", "reserve", "pack", "hand_over"]
     assert mails(carrier.claim, "shipped") == 1
-    assert invariants.verify().violations == []
+    assert invariants.verify_all().violations == []
 
 
 def test_a_burst_is_worked_in_the_vendors_order_whatever_order_it_came_in(carrier: Carrier) -> None:
     told = [("delivered", 3), ("in_transit", 1), ("out_for_delivery", 2)]
     for status, hours in told:
         stored(tracker_event(carrier.purchase, status, at=carrier.now + hours * HOUR))
-    assert work_webhooks(gateway=carrier.gateway, now=carrier.now + 4 * HOUR) == 3
+    assert work_carrier_webhooks(gateway=carrier.gateway, now=carrier.now + 4 * HOUR) == 3
     updates = TrackingUpdate.objects.order_by("id").values_list("status", "is_applied")
     assert list(updates) == [("in_transit", True), ("out_for_delivery", True), ("delivered", True)]
-    assert work_webhooks(gateway=carrier.gateway, now=carrier.now + 4 * HOUR) == 0
+    assert work_carrier_webhooks(gateway=carrier.gateway, now=carrier.now + 4 * HOUR) == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -415,7 +415,7 @@ def test_a_tracker_that_another_worker_has_in_hand_is_left_to_it(carrier: Carrie
             "SELECT pg_advisory_lock(%s, hashtext(%s))",
             [carrier_events.WEBHOOK_LOCK, carrier.purchase.tracker_id],
         )
-        assert work_webhooks(gateway=carrier.gateway, now=carrier.now + HOUR) == 0
+        assert work_carrier_webhooks(gateway=carrier.gateway, now=carrier.now + HOUR) == 0
         # Closing the connection would give it back too, when the server comes to it.
         other.execute("SELECT pg_advisory_unlock_all()")
-    assert work_webhooks(gateway=carrier.gateway, now=carrier.now + HOUR) == 1
+    assert work_carrier_webhooks(gateway=carrier.gateway, now=carrier.now + HOUR) == 1

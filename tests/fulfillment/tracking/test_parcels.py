@@ -15,7 +15,7 @@ from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.rules.customs import customs_lines, exemption, is_filing_number
 from fulfillment.postage.rules.packaging import Content, TooMuch, packaging_for, parcel_for, split
 from fulfillment.postage.services.shipment_planning import ship_claim
-from fulfillment.postage.services.shipment_request import CannotBeDescribed, describe
+from fulfillment.postage.services.shipment_request import CannotBeDescribed, describe_shipment
 from fulfillment.shipments.carrier_values import TrackerState
 from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.tracking.services.carrier_events import _apply
@@ -127,7 +127,7 @@ def planned(make_claim: MakeClaim, stock: None, now: datetime) -> Callable[..., 
 
 @pytest.mark.django_db
 def test_a_parcel_to_japan_bears_latin_letters_and_the_tax_id(planned: Callable[..., LabelPurchase]) -> None:
-    described = describe(planned(address=TOKYO), TOKYO)
+    described = describe_shipment(planned(address=TOKYO), TOKYO)
     assert described.to.address.name == "Hanako Sato"
     assert described.to.address.city == "Tokyo"
     assert described.to.tax_id == "123456789012"
@@ -142,8 +142,8 @@ def test_territories_and_military_mail_get_customs_papers(
 ) -> None:
     away = replace(address, state=state)
     purchase = planned()
-    assert describe(purchase, away).customs is not None
-    assert describe(purchase, address).customs is None
+    assert describe_shipment(purchase, away).customs is not None
+    assert describe_shipment(purchase, address).customs is None
 
 
 @pytest.mark.django_db
@@ -168,7 +168,7 @@ def test_parcels_leave_from_the_warehouse_that_their_keys_lie_in(
     purchase = ship_claim(claim_id=make_claim().pk, now=now)
     assert purchase is not None
     assert purchase.shipment.warehouse == warehouse
-    described = describe(purchase, address)
+    described = describe_shipment(purchase, address)
     assert described.from_.address.country == "NL"
     # From there the United States are abroad, and no American export.
     assert described.customs is not None
@@ -184,9 +184,9 @@ def test_an_export_that_must_be_filed_waits_for_its_number(
     purchase = planned(address=TOKYO)
     KeyModel.objects.update(customs_value_cents=150_000)
     with pytest.raises(CannotBeDescribed, match="export filing"):
-        describe(purchase, TOKYO)
+        describe_shipment(purchase, TOKYO)
     purchase.shipment.export_filing = "X20220711123456"
-    described = describe(purchase, TOKYO)
+    described = describe_shipment(purchase, TOKYO)
     assert described.customs is not None
     assert described.customs.exemption == "AES X20220711123456"
 
@@ -263,7 +263,7 @@ FORBIDDEN_OUTSIDE = re.compile(r"\b(security keys?|keydesk|fido2?|yubikey|titan|
 @pytest.mark.django_db
 def test_nothing_on_the_outside_says_what_is_inside(planned: Callable[..., LabelPurchase]) -> None:
     purchase = planned(address=TOKYO)
-    described = describe(purchase, TOKYO)
+    described = describe_shipment(purchase, TOKYO)
     sender = described.from_.address
     assert described.customs is not None
     outside = [sender.name, sender.company, sender.street1, purchase.reference]

@@ -121,11 +121,11 @@ def test_what_counts_as_latin(text: str, latin: bool) -> None:
 
 @pytest.mark.parametrize("country", ["AT", "BE", "CA", "FR", "DE", "IT", "JP", "ES", "CH", "GB", "US"])
 def test_addresses_of_the_rehearsal_are_addresses(country: str) -> None:
-    from sandbox.rehearsal.people import PLACES, Person, address_of
+    from sandbox.rehearsal.people import PLACES, Person, persona_address
 
     one = Person("m-1", country, None, "pair", False, None)
     for seed in range(len(PLACES[country]) * 3):
-        address = address_of(seed, one)
+        address = persona_address(seed, one)
         assert parse_address({**GOOD, **vars(address)}) == address
 
 

@@ -92,7 +92,7 @@ def readable(database: str) -> list[str]:
         key = encryption.unwrap(row["wrapped_key"], key_id=row["wrapping_key_id"], subject=row["subject"])
         binding = services.binding_of(row["subject"], SealedDocument.Kind.ADDRESS, row["name"])
         sealed = encryption.Sealed(row["nonce"], row["ciphertext"])
-        assert PostalAddress.from_json(encryption.unseal(key, sealed, bound_to=binding)) == ADDRESS
+        assert PostalAddress.from_json(encryption.decrypt(key, sealed, bound_to=binding)) == ADDRESS
         found.append(row["subject"])
     return sorted(found)
 
@@ -139,4 +139,4 @@ def test_nothing_else_that_lives_opens_a_document_from_a_backup() -> None:
     binding = services.binding_of("C-1", SealedDocument.Kind.ADDRESS, "")
     for key in living:
         with pytest.raises(InvalidTag):
-            encryption.unseal(key, sealed, bound_to=binding)
+            encryption.decrypt(key, sealed, bound_to=binding)

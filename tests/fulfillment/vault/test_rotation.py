@@ -96,7 +96,7 @@ def test_it_goes_on_where_it_was_stopped(keys: Any, monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(KeyboardInterrupt):
         key_rotation.rewrap(advance=stop)
-    assert key_rotation.standing().by_key == {"next": 2, "test-1": 1}
+    assert key_rotation.rotation_progress().by_key == {"next": 2, "test-1": 1}
     assert key_rotation.rewrap() == 1
     assert key_rotation.rewrap() == 0
     assert open_("C-3") == ADDRESS
@@ -108,7 +108,7 @@ def test_a_key_that_is_missing_is_named_before_anything_changes(keys: Any) -> No
     keys(NEW, OLD)
     with pytest.raises(CommandError, match="'lost'"):
         rotate()
-    assert key_rotation.standing().by_key == {"lost": 1, "test-1": 1}
+    assert key_rotation.rotation_progress().by_key == {"lost": 1, "test-1": 1}
 
 
 def test_what_is_shredded_stays_shredded(keys: Any) -> None:

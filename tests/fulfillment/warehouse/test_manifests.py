@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from common.invariants import verify
+from common.invariants import verify_all
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.gateways.scan_forms import FormGateway, forms_of
 from fulfillment.postage.services.label_refunds import request_refund
@@ -23,7 +23,7 @@ from fulfillment.vault.addresses import PostalAddress
 from fulfillment.warehouse.services import packing
 from fulfillment.warehouse.services.manifests import (
     check_forms,
-    hand_over,
+    hand_over_manifest,
     make_form,
     make_manifest,
     take_off,
@@ -64,8 +64,8 @@ def sealed(
 def pack_and_seal(parcel: Shipment, *, now: datetime) -> None:
     label = tracking_code(parcel)
     for number, serial in enumerate(serials(parcel)):
-        packing.pack(key=f"{parcel.code}.{number}", label=label, serial=serial, actor=PACKER, now=now)
-    packing.seal(
+        packing.pack_unit(key=f"{parcel.code}.{number}", label=label, serial=serial, actor=PACKER, now=now)
+    packing.seal_parcel(
         key=f"{parcel.code}.seal", label=label, seal_number=f"SEAL-{parcel.pk}", actor=PACKER, now=now
     )
 
@@ -85,9 +85,9 @@ def test_sealed_parcels_get_a_form_and_are_handed_over(
     made.manifest.refresh_from_db()
     assert bytes(made.manifest.form or b"").startswith(b"%PDF-")
     assert made.manifest.vendor_form_id.startswith("sf_")
-    assert hand_over(code=made.manifest.code, actor=PACKER, now=now) == 3
+    assert hand_over_manifest(code=made.manifest.code, actor=PACKER, now=now) == 3
     # Said twice it counts once.
-    assert hand_over(code=made.manifest.code, actor=PACKER, now=now + timedelta(hours=1)) == 3
+    assert hand_over_manifest(code=made.manifest.code, actor=PACKER, now=now + timedelta(hours=1)) == 3
     parcels[0].refresh_from_db()
     assert parcels[0].handed_over_at == now
     with pytest.raises(errors.TooLateToUndo):
@@ -104,7 +104,7 @@ def test_a_form_takes_its_time_and_is_asked_for_once(
     made = make_manifest(carrier="USPS", actor=PACKER, now=now)
     assert make_form(manifest_id=made.manifest.pk, forms=forms, now=now) == "making"
     with pytest.raises(errors.ManifestNotReady):
-        hand_over(code=made.manifest.code, actor=PACKER, now=now)
+        hand_over_manifest(code=made.manifest.code, actor=PACKER, now=now)
     vendor.advance(121)
     assert check_forms(forms=forms, now=now + timedelta(seconds=10)) == 1
     assert state_of(made.manifest) == "making", "asked again too soon"
@@ -159,7 +159,7 @@ def test_a_parcel_can_be_taken_off_until_the_hand_over(
     parcels = sealed(2)
     made = make_manifest(carrier="USPS", actor=PACKER, now=now, with_form=False)
     take_off(label=parcels[0].code, actor=PACKER, now=now)
-    assert hand_over(code=made.manifest.code, actor=PACKER, now=now) == 1
+    assert hand_over_manifest(code=made.manifest.code, actor=PACKER, now=now) == 1
     with pytest.raises(errors.ManifestNotReady):
         take_off(label=parcels[1].code, actor=PACKER, now=now)
     # It can be undone, and go another time.
@@ -179,7 +179,7 @@ def test_a_label_whose_money_is_asked_back_goes_on_no_manifest(
         take_off(label=parcels[1].code, actor=PACKER, now=now)
     with pytest.raises(errors.NothingToHandOver):
         make_manifest(carrier="USPS", actor=PACKER, now=now, parcels=[parcels[0].code])
-    assert verify().violations == []
+    assert verify_all().violations == []
 
 
 def test_a_parcel_on_a_manifest_keeps_its_label_until_it_is_taken_off(
@@ -188,7 +188,7 @@ def test_a_parcel_on_a_manifest_keeps_its_label_until_it_is_taken_off(
     (parcel,) = sealed(1)
     label = LabelPurchase.objects.get(shipment=parcel)
     made = make_manifest(carrier="USPS", actor=PACKER, now=now, with_form=False)
-    with pytest.raises(errors.NotRefundable, match=f"on manifest {made.manifest.code}. Take it off"):
+    with pytest.raises(errors.LabelNotRefundable, match=f"on manifest {made.manifest.code}. Take it off"):
         request_refund(purchase_id=label.pk, gateway=gateway, now=now)
     label.refresh_from_db()
     assert (label.state, vendor.labels()[0]["refund_status"]) == ("bought", None)
@@ -276,7 +276,7 @@ def test_the_command_makes_the_form_and_says_what_was_left_out(
     from common import clock
     from fulfillment.postage import gateways
 
-    monkeypatch.setattr(gateways, "from_environment", lambda: gateway)
+    monkeypatch.setattr(gateways, "carrier_gateway", lambda: gateway)
     monkeypatch.setattr(clock, "now", lambda: now)
     parcels = sealed(2)
     output, paper = StringIO(), tmp_path / "form.pdf"

@@ -14,7 +14,7 @@ from fulfillment.shipments.models import FloorScan, LabelPurchase, ParcelUnit, S
 from fulfillment.shipments.rules.manifests import left_out
 from fulfillment.tracking.invariants import labels_given_back_stay_here
 from fulfillment.warehouse.services import manifests, packing
-from fulfillment.warehouse.services.idempotent_scans import Answer
+from fulfillment.warehouse.services.idempotent_scans import ScanAnswer
 from inventory.models import Movement
 from inventory.services import movements
 from tests.conftest import MakeClaim
@@ -28,12 +28,12 @@ def parcel(campaign: Any, make_claim: MakeClaim, stock: None, now: datetime) -> 
     return Floor(campaign, now).label(make_claim())
 
 
-def at_once(*works: Callable[[], Answer]) -> list[Answer | Exception]:
+def at_once(*works: Callable[[], ScanAnswer]) -> list[ScanAnswer | Exception]:
     """Run these in threads that start together; what each answered or raised, in order."""
     ready = threading.Barrier(len(works))
-    results: list[Answer | Exception] = [Exception("did not run")] * len(works)
+    results: list[ScanAnswer | Exception] = [Exception("did not run")] * len(works)
 
-    def run(place: int, work: Callable[[], Answer]) -> None:
+    def run(place: int, work: Callable[[], ScanAnswer]) -> None:
         try:
             connection.ensure_connection()
             ready.wait(10)
@@ -60,18 +60,18 @@ def test_one_scan_sent_eight_times_at_once_counts_once(parcel: Shipment, now: da
         "actor": PACKER,
         "now": now,
     }
-    answers = at_once(*[lambda: packing.pack(**scan)] * 8)
-    assert [type(answer) for answer in answers] == [Answer] * 8
-    assert sum(not answer.is_repeat for answer in answers if isinstance(answer, Answer)) == 1
+    answers = at_once(*[lambda: packing.pack_unit(**scan)] * 8)
+    assert [type(answer) for answer in answers] == [ScanAnswer] * 8
+    assert sum(not answer.is_repeat for answer in answers if isinstance(answer, ScanAnswer)) == 1
     assert FloorScan.objects.count() == 1
     assert Movement.objects.filter(reason="pack").count() == 1
 
 
-def two_packers(parcel: Shipment, *, now: datetime) -> list[Answer | Exception]:
+def two_packers(parcel: Shipment, *, now: datetime) -> list[ScanAnswer | Exception]:
     one, two = serials(parcel)
     return at_once(
-        lambda: packing.pack(key="scan-0001", label=parcel.code, serial=one, actor=PACKER, now=now),
-        lambda: packing.pack(key="scan-0002", label=parcel.code, serial=two, actor=OTHER, now=now),
+        lambda: packing.pack_unit(key="scan-0001", label=parcel.code, serial=one, actor=PACKER, now=now),
+        lambda: packing.pack_unit(key="scan-0002", label=parcel.code, serial=two, actor=OTHER, now=now),
     )
 
 
@@ -79,7 +79,7 @@ def two_packers(parcel: Shipment, *, now: datetime) -> list[Answer | Exception]:
 def both_have_looked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold each packer, between looking at the parcel and changing it, until both have looked (or 2 s)."""
     looked = threading.Barrier(2)
-    check = movements.check
+    check = movements.check_move
 
     def held(*args: Any, **kwargs: Any) -> None:
         try:
@@ -88,7 +88,7 @@ def both_have_looked(monkeypatch: pytest.MonkeyPatch) -> None:
             pass
         check(*args, **kwargs)
 
-    monkeypatch.setattr(movements, "check", held)
+    monkeypatch.setattr(movements, "check_move", held)
 
 
 def test_of_two_packers_at_one_parcel_one_is_refused(
@@ -123,8 +123,8 @@ def leaves_while_its_refund_is_asked_for(
 ) -> tuple[str, bool]:
     """What became of a label, and whether its parcel is on a manifest, when both were asked for at once."""
     for number, serial in enumerate(serials(parcel)):
-        packing.pack(key=f"scan-{number:04}", label=parcel.code, serial=serial, actor=PACKER, now=now)
-    packing.seal(key="scan-seal", label=parcel.code, seal_number="SEAL-0001", actor=PACKER, now=now)
+        packing.pack_unit(key=f"scan-{number:04}", label=parcel.code, serial=serial, actor=PACKER, now=now)
+    packing.seal_parcel(key="scan-seal", label=parcel.code, seal_number="SEAL-0001", actor=PACKER, now=now)
     looked, asked = threading.Event(), threading.Event()
     check = left_out
 

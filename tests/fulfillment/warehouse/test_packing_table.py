@@ -54,14 +54,16 @@ def queries(context: CaptureQueriesContext) -> int:
 def test_keys_are_scanned_into_their_parcel_and_it_is_sealed(parcels: list[Shipment], now: datetime) -> None:
     parcel, label = parcels[0], tracking_code(parcels[0])
     one, two = serials(parcel)
-    first = packing.pack(key="scan-0001", label=label, serial=one, actor=PACKER, now=now)
+    first = packing.pack_unit(key="scan-0001", label=label, serial=one, actor=PACKER, now=now)
     assert (first.done, first.of, first.next) == (1, 2, "pack")
     # As a scanner reads a USPS label: with the ZIP code in front; and a serial in lower case.
-    second = packing.pack(
+    second = packing.pack_unit(
         key="scan-0002", label=f"42094104{label}\r\n", serial=two.lower(), actor=PACKER, now=now
     )
     assert (second.done, second.of, second.next) == (2, 2, "seal")
-    sealed = packing.seal(key="scan-0003", label=label, seal_number="T-ABCD1234", actor=PACKER, now=now)
+    sealed = packing.seal_parcel(
+        key="scan-0003", label=label, seal_number="T-ABCD1234", actor=PACKER, now=now
+    )
     assert sealed.next == "hand_over"
     assert [account(one), account(two)] == ["packed", "packed"]
     parcel.refresh_from_db()
@@ -71,7 +73,7 @@ def test_keys_are_scanned_into_their_parcel_and_it_is_sealed(parcels: list[Shipm
 def test_a_scan_is_three_queries(parcels: list[Shipment], now: datetime) -> None:
     label, (one, _) = tracking_code(parcels[0]), serials(parcels[0])
     with CaptureQueriesContext(connection) as context:
-        packing.pack(key="scan-0001", label=label, serial=one, actor=PACKER, now=now)
+        packing.pack_unit(key="scan-0001", label=label, serial=one, actor=PACKER, now=now)
     assert queries(context) == 3
     listed = picking.make_pick_list(actor=PACKER, now=now)
     picking.take_pick_list(code=listed.code, actor=PACKER, now=now)
@@ -84,31 +86,31 @@ def test_a_scan_is_three_queries(parcels: list[Shipment], now: datetime) -> None
 def test_a_scan_sent_twice_counts_once(parcels: list[Shipment], now: datetime) -> None:
     label, (one, two) = tracking_code(parcels[0]), serials(parcels[0])
     scan: dict[str, Any] = {"key": "scan-0001", "label": label, "serial": one, "actor": PACKER, "now": now}
-    first, again = packing.pack(**scan), packing.pack(**scan)
+    first, again = packing.pack_unit(**scan), packing.pack_unit(**scan)
     assert not first.is_repeat
     assert again.is_repeat
     assert (again.done, again.serial) == (first.done, first.serial)
     assert FloorScan.objects.count() == 1
     with pytest.raises(errors.ScanKeyReused):
-        packing.pack(**(scan | {"serial": two}))
+        packing.pack_unit(**(scan | {"serial": two}))
     assert account(two) == "reserved"
 
 
 def test_a_late_repeat_of_an_undone_scan_does_nothing(parcels: list[Shipment], now: datetime) -> None:
     label, (one, _) = tracking_code(parcels[0]), serials(parcels[0])
     scan: dict[str, Any] = {"key": "scan-0001", "label": label, "serial": one, "actor": PACKER, "now": now}
-    packing.pack(**scan)
+    packing.pack_unit(**scan)
     packing.undo(key="scan-0002", scan_key="scan-0001", actor=PACKER, now=now)
     assert account(one) == "reserved"
-    assert packing.pack(**scan).is_repeat
+    assert packing.pack_unit(**scan).is_repeat
     assert account(one) == "reserved"
 
 
 def test_every_step_can_be_undone_in_reverse(parcels: list[Shipment], now: datetime) -> None:
     parcel, label = parcels[0], tracking_code(parcels[0])
     for number, serial in enumerate(serials(parcel)):
-        packing.pack(key=f"scan-000{number}", label=label, serial=serial, actor=PACKER, now=now)
-    packing.seal(key="scan-0002", label=label, seal_number="T-ABCD1234", actor=PACKER, now=now)
+        packing.pack_unit(key=f"scan-000{number}", label=label, serial=serial, actor=PACKER, now=now)
+    packing.seal_parcel(key="scan-0002", label=label, seal_number="T-ABCD1234", actor=PACKER, now=now)
     with pytest.raises(errors.TooLateToUndo, match="sealed"):
         packing.undo(key="undo-0001", scan_key="scan-0001", actor=PACKER, now=now)
     packing.undo(key="undo-0002", scan_key="scan-0002", actor=PACKER, now=now)
@@ -128,7 +130,7 @@ def test_a_key_from_the_shelf_takes_the_place_of_the_one_reserved(
     parcel, label = parcels[0], tracking_code(parcels[0])
     reserved = serials(parcel)[0]
     other = spare(reserved)
-    answer = packing.pack(key="scan-0001", label=label, serial=other, actor=PACKER, now=now)
+    answer = packing.pack_unit(key="scan-0001", label=label, serial=other, actor=PACKER, now=now)
     assert answer.swapped_for == reserved
     assert serials(parcel)[0] == other
     assert [account(other), account(reserved)] == ["packed", "available"]
@@ -137,11 +139,11 @@ def test_a_key_from_the_shelf_takes_the_place_of_the_one_reserved(
 def test_keys_of_two_parcels_change_places(parcels: list[Shipment], now: datetime) -> None:
     one, two = parcels[0], parcels[1]
     mine, theirs = serials(one)[0], serials(two)[0]
-    packing.pack(key="scan-0001", label=tracking_code(one), serial=theirs, actor=PACKER, now=now)
+    packing.pack_unit(key="scan-0001", label=tracking_code(one), serial=theirs, actor=PACKER, now=now)
     assert serials(one)[0] == theirs
     assert serials(two)[0] == mine
     assert Unit.objects.get(serial=mine).held_for == two.claim.code
-    packing.pack(key="scan-0002", label=tracking_code(two), serial=mine, actor=OTHER, now=now)
+    packing.pack_unit(key="scan-0002", label=tracking_code(two), serial=mine, actor=OTHER, now=now)
     assert {account(mine), account(theirs)} == {"packed"}
 
 
@@ -150,7 +152,7 @@ def test_a_pair_that_does_not_match_is_refused_and_nothing_moves(
 ) -> None:
     one, two = parcels[0], parcels[1]
     label, keys = tracking_code(one), serials(one)
-    packing.pack(key="scan-0001", label=label, serial=keys[0], actor=PACKER, now=now)
+    packing.pack_unit(key="scan-0001", label=label, serial=keys[0], actor=PACKER, now=now)
     # Its model is no longer wanted here.
     same_model = spare(keys[0])
     gone = spare(keys[1])
@@ -165,13 +167,13 @@ def test_a_pair_that_does_not_match_is_refused_and_nothing_moves(
     }
     for number, (code, serial) in enumerate(refused.items()):
         with pytest.raises((errors.FloorError, UnknownSerial)) as refusal:
-            packing.pack(key=f"scan-100{number}", label=label, serial=serial, actor=PACKER, now=now)
+            packing.pack_unit(key=f"scan-100{number}", label=label, serial=serial, actor=PACKER, now=now)
         assert refusal.value.code == code, serial
     for number, serial in enumerate(("", "T-ABCD1234", two.code, "=HYPERLINK(1)", "\x1d")):
         with pytest.raises(errors.WrongThing):
-            packing.pack(key=f"scan-200{number}", label=label, serial=serial, actor=PACKER, now=now)
+            packing.pack_unit(key=f"scan-200{number}", label=label, serial=serial, actor=PACKER, now=now)
     with pytest.raises(errors.WrongKey, match="quarantine"):
-        packing.pack(key="scan-3001", label=label, serial=gone, actor=PACKER, now=now)
+        packing.pack_unit(key="scan-3001", label=label, serial=gone, actor=PACKER, now=now)
     for number, (wrong, kind) in enumerate(
         (
             (keys[1], errors.WrongThing),
@@ -180,17 +182,17 @@ def test_a_pair_that_does_not_match_is_refused_and_nothing_moves(
         )
     ):
         with pytest.raises(kind):
-            packing.pack(key=f"scan-400{number}", label=wrong, serial=keys[1], actor=PACKER, now=now)
+            packing.pack_unit(key=f"scan-400{number}", label=wrong, serial=keys[1], actor=PACKER, now=now)
     assert list(moves) == before
     assert FloorScan.objects.count() == 1
 
 
 def test_a_parcel_that_somebody_packs_is_left_to_them(parcels: list[Shipment], now: datetime) -> None:
     label, (one, two) = tracking_code(parcels[0]), serials(parcels[0])
-    packing.pack(key="scan-0001", label=label, serial=one, actor=PACKER, now=now)
+    packing.pack_unit(key="scan-0001", label=label, serial=one, actor=PACKER, now=now)
     with pytest.raises(errors.ParcelTaken, match=PACKER):
-        packing.pack(key="scan-0002", label=label, serial=two, actor=OTHER, now=now)
-    packing.pack(key="scan-0003", label=label, serial=two, actor=OTHER, now=now, take_over=True)
+        packing.pack_unit(key="scan-0002", label=label, serial=two, actor=OTHER, now=now)
+    packing.pack_unit(key="scan-0003", label=label, serial=two, actor=OTHER, now=now, take_over=True)
     assert account(two) == "packed"
 
 
@@ -201,15 +203,19 @@ def test_a_parcel_is_sealed_when_it_is_complete_and_with_its_own_seal(
     picking.make_pick_list(actor=PACKER, now=now)
     parcel.refresh_from_db()
     label, keys = tracking_code(parcel), serials(parcel)
-    packing.pack(key="scan-0001", label=label, serial=keys[0], actor=PACKER, now=now)
+    packing.pack_unit(key="scan-0001", label=label, serial=keys[0], actor=PACKER, now=now)
     with pytest.raises(errors.ParcelIncomplete, match="1 × KD-"):
-        packing.seal(key="scan-0002", label=label, seal_number=parcel.seal_number, actor=PACKER, now=now)
-    packing.pack(key="scan-0003", label=label, serial=keys[1], actor=PACKER, now=now)
+        packing.seal_parcel(
+            key="scan-0002", label=label, seal_number=parcel.seal_number, actor=PACKER, now=now
+        )
+    packing.pack_unit(key="scan-0003", label=label, serial=keys[1], actor=PACKER, now=now)
     with pytest.raises(errors.WrongSeal, match=parcel.seal_number):
-        packing.seal(key="scan-0004", label=label, seal_number="T-00000000", actor=PACKER, now=now)
-    packing.seal(key="scan-0005", label=label, seal_number=parcel.seal_number, actor=PACKER, now=now)
+        packing.seal_parcel(key="scan-0004", label=label, seal_number="T-00000000", actor=PACKER, now=now)
+    packing.seal_parcel(key="scan-0005", label=label, seal_number=parcel.seal_number, actor=PACKER, now=now)
     with pytest.raises(errors.AlreadyDone):
-        packing.seal(key="scan-0006", label=label, seal_number=parcel.seal_number, actor=PACKER, now=now)
+        packing.seal_parcel(
+            key="scan-0006", label=label, seal_number=parcel.seal_number, actor=PACKER, now=now
+        )
 
 
 def test_a_recalled_key_is_refused_and_its_replacement_taken(parcels: list[Shipment], now: datetime) -> None:
@@ -220,11 +226,11 @@ def test_a_recalled_key_is_refused_and_its_replacement_taken(parcels: list[Shipm
     bad = serials(parcel)[0]
     open_recall(criteria=Criteria(serials=(bad,)), why="cracked", actor="staff:chief", now=now)
     with pytest.raises(errors.WrongKey, match="recalled"):
-        packing.pack(key="scan-0001", label=label, serial=bad, actor=PACKER, now=now)
+        packing.pack_unit(key="scan-0001", label=label, serial=bad, actor=PACKER, now=now)
     instead = next(
         unit.serial for unit in Unit.objects.held_by(parcel.claim.code) if unit.serial not in serials(parcel)
     )
-    packing.pack(key="scan-0002", label=label, serial=instead, actor=PACKER, now=now)
+    packing.pack_unit(key="scan-0002", label=label, serial=instead, actor=PACKER, now=now)
     assert instead in serials(parcel)
     assert bad not in serials(parcel)
 
@@ -261,7 +267,7 @@ def test_a_closed_list_frees_what_nobody_packed(parcels: list[Shipment], now: da
     made = picking.make_pick_list(actor=PACKER, now=now)
     picking.take_pick_list(code=made.code, actor=PACKER, now=now)
     key = serials(parcels[0])[0]
-    packing.pack(key="scan-0001", label=parcels[0].code, serial=key, actor=PACKER, now=now)
+    packing.pack_unit(key="scan-0001", label=parcels[0].code, serial=key, actor=PACKER, now=now)
     assert picking.close_pick_list(code=made.code, actor=PACKER, now=now) == 2
     assert picking.make_pick_list(actor=PACKER, now=now).shipments.count() == 2
     with pytest.raises(errors.UnknownPickList):
@@ -297,7 +303,7 @@ def test_a_list_is_walked_bin_by_bin(parcels: list[Shipment], now: datetime) -> 
 
 def test_the_table_shows_a_parcel_without_its_recipient(parcels: list[Shipment], now: datetime) -> None:
     label, (one, _) = tracking_code(parcels[0]), serials(parcels[0])
-    packing.pack(key="scan-0001", label=label, serial=one, actor=PACKER, now=now)
+    packing.pack_unit(key="scan-0001", label=label, serial=one, actor=PACKER, now=now)
     with CaptureQueriesContext(connection) as context:
         shown = floor_reads.on_the_table(label)
     assert queries(context) == 2
@@ -313,8 +319,10 @@ def test_what_waits_is_counted_by_step(parcels: list[Shipment], now: datetime) -
     made = picking.make_pick_list(actor=PACKER, now=now, at_most=2)
     parcel = made.shipments.order_by("pk")[0]
     for number, serial in enumerate(serials(parcel)):
-        packing.pack(key=f"scan-000{number}", label=parcel.code, serial=serial, actor=PACKER, now=now)
-    packing.seal(key="scan-0009", label=parcel.code, seal_number=parcel.seal_number, actor=PACKER, now=now)
+        packing.pack_unit(key=f"scan-000{number}", label=parcel.code, serial=serial, actor=PACKER, now=now)
+    packing.seal_parcel(
+        key="scan-0009", label=parcel.code, seal_number=parcel.seal_number, actor=PACKER, now=now
+    )
     with CaptureQueriesContext(connection) as context:
         found = floor_reads.waiting()
     assert queries(context) == 3

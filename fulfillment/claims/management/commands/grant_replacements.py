@@ -8,7 +8,7 @@ from common.base_command import KeydeskCommand
 from common.clock import now
 from common.errors import InputError
 from fulfillment.claims.services.recalls import grant_replacements
-from inventory.errors import UnknownPaper
+from inventory.errors import UnknownDocument
 from inventory.rules import is_actor
 
 
@@ -26,7 +26,7 @@ class Command(KeydeskCommand):
         with self.progress(None, "Granting"):
             try:
                 granted = grant_replacements(recall_code=options["recall"], actor=options["actor"], now=now())
-            except UnknownPaper as refusal:
+            except UnknownDocument as refusal:
                 raise InputError("RECALL", str(refusal)) from None
         return vars(granted)
 

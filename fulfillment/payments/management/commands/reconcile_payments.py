@@ -10,8 +10,8 @@ from common.base_command import KeydeskCommand
 from fulfillment.payments import gateways
 from fulfillment.payments.gateways.base import PaymentGatewayError
 from fulfillment.payments.services.balance_transactions import collect_books
-from fulfillment.payments.services.reconciliation import LOOK_BACK, Difference, reconcile
-from fulfillment.payments.services.settlement import settle
+from fulfillment.payments.services.reconciliation import LOOK_BACK, BookDifference, reconcile
+from fulfillment.payments.services.settlement import settle_payment
 
 
 class Command(KeydeskCommand):
@@ -29,14 +29,14 @@ class Command(KeydeskCommand):
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         if options["days"] < 1:
             raise CommandError("--days: give 1 or more.", returncode=2)
-        now, gateway = clock.now(), gateways.from_environment()
+        now, gateway = clock.now(), gateways.payment_gateway()
         since = now - timedelta(days=options["days"])
         settled = 0
         if options["settle"]:
             collect_books(gateway=gateway, now=now, since=since)
             for payment_id in _to_settle(reconcile(gateway=gateway, since=since, now=now)):
                 try:
-                    settle(payment_id=payment_id, gateway=gateway, now=now, is_thorough=True)
+                    settle_payment(payment_id=payment_id, gateway=gateway, now=now, is_thorough=True)
                     settled += 1
                 except PaymentGatewayError as error:
                     self.say(f"payment {payment_id}: {error}")
@@ -60,11 +60,11 @@ class Command(KeydeskCommand):
             self.stdout.write(f"No difference since {document['since']}.")
 
 
-def _to_settle(found: list[Difference]) -> list[int]:
+def _to_settle(found: list[BookDifference]) -> list[int]:
     return sorted({one.payment_id for one in found if one.payment_id is not None})
 
 
-def _document(one: Difference) -> dict[str, Any]:
+def _document(one: BookDifference) -> dict[str, Any]:
     return {
         "kind": one.kind,
         "ids": list(one.ids),

@@ -46,7 +46,7 @@ class Command(KeydeskCommand):
         with self.progress(len(purchases), "Buying") as steps:
             ended = buy_labels(
                 purchases,
-                gateway=gateways.from_environment(),
+                gateway=gateways.carrier_gateway(),
                 workers=options["workers"],
                 name=worker_name(),
                 now=clock.now,

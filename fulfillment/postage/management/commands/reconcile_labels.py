@@ -25,7 +25,7 @@ class Command(KeydeskCommand):
         )
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        gateway, now = gateways.from_environment(), clock.now()
+        gateway, now = gateways.carrier_gateway(), clock.now()
         in_doubt = resolve_purchases(gateway=gateway, worker=worker_name(), now=now)
         found = audit_labels(gateway=gateway, now=now, look_back=timedelta(days=options["days"]))
         document = {

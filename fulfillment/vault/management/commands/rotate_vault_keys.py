@@ -21,9 +21,9 @@ class Command(KeydeskCommand):
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         rewrapped = 0
         if not options["dry_run"]:
-            with self.progress(key_rotation.standing().outdated, "Wrapping keys again") as steps:
+            with self.progress(key_rotation.rotation_progress().outdated, "Wrapping keys again") as steps:
                 rewrapped = key_rotation.rewrap(advance=steps.advance)
-        standing = key_rotation.standing()
+        standing = key_rotation.rotation_progress()
         return {
             "dry_run": options["dry_run"],
             "current": standing.current,

@@ -11,7 +11,7 @@ from common.errors import InputError
 from fulfillment.postage import gateways
 from fulfillment.postage.gateways.scan_forms import forms_of
 from fulfillment.shipments.models import Manifest
-from fulfillment.warehouse.services.manifests import hand_over, make_form, make_manifest
+from fulfillment.warehouse.services.manifests import hand_over_manifest, make_form, make_manifest
 from inventory.models import Warehouse
 
 ACTOR = "staff:command"
@@ -37,7 +37,7 @@ class Command(KeydeskCommand):
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         now = clock.now()
         if options["hand_over"]:
-            parcels = hand_over(code=options["hand_over"], actor=ACTOR, now=now)
+            parcels = hand_over_manifest(code=options["hand_over"], actor=ACTOR, now=now)
             return {"manifest": options["hand_over"], "handed_over": parcels}
         if options["form"]:
             manifest, left_out = self._existing(options["form"]), []
@@ -51,7 +51,7 @@ class Command(KeydeskCommand):
             )
             manifest, left_out = made.manifest, [vars(one) for one in made.left_out]
         if manifest.has_form:
-            make_form(manifest_id=manifest.pk, forms=forms_of(gateways.from_environment()), now=now)
+            make_form(manifest_id=manifest.pk, forms=forms_of(gateways.carrier_gateway()), now=now)
             manifest.refresh_from_db()
         return {
             "manifest": manifest.code,
