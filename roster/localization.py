@@ -36,7 +36,7 @@ def say(phrase: Phrase) -> str:
 
 
 def why_critical(reason: str) -> str:
-    """Why a project is critical, as `roster.selectors.designation_reason` has it in English; a person's note stays."""
+    """Why a project is critical: `roster.selectors.designation_reason` in the active language; notes stay."""
     rank = _RANK.fullmatch(reason)
     if rank is not None:
         return gettext("rank {rank} by downloads").format(rank=_shown(int(rank["rank"])))

@@ -116,7 +116,7 @@ class Sandbox:
 
     Args: start_at: a virtual clock begins here; None follows the wall.
         mail_dir: the folder whose messages the inbox shows.
-        settings: names and values of `sandbox.easypost.settings.Settings`.
+        settings: names and values of `sandbox.easypost.settings.EasyPostSettings`.
         in_thread: serve in a thread of this process, to debug; the default is a process of its own, so
             that the stand-in's work does not compete for this interpreter.
     """

@@ -127,7 +127,7 @@ class TestCases:
         def fail(**_: object) -> None:
             raise RuntimeError("the disk is full")
 
-        monkeypatch.setattr("desk.audit.recording.record", fail)
+        monkeypatch.setattr("desk.audit.recording.record_action", fail)
         for action in ("take", "note", "close"):
             client = staff_with(Role.REVIEWER, username=f"robin-{action}")
             with pytest.raises(RuntimeError):

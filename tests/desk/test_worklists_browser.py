@@ -243,7 +243,7 @@ def test_insurance_is_claimed_with_a_mail_attached(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = floor.now
-    monkeypatch.setattr("fulfillment.postage.gateways.from_environment", lambda: gateway)
+    monkeypatch.setattr("fulfillment.postage.gateways.carrier_gateway", lambda: gateway)
     shelve(3, now=now)
     [name] = people(tmp_path, 1, now=now)
     planned = ship_claim(claim_id=floor.claim(name, address).pk, now=now)
