@@ -237,8 +237,7 @@ def _without_indexes(cursor: Any) -> Iterator[None]:
 
 def _few() -> None:
     """What there is little of however large a programme is."""
-    from fulfillment.claims.models import Campaign
-    from fulfillment.claims.waves import Wave
+    from fulfillment.claims.models import Campaign, Wave
     from inventory.default_key_models import KEY_MODELS, ensure_catalogue
     from inventory.models import KeyModel
     from inventory.services.bin_transfers import add_warehouse

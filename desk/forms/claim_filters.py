@@ -6,9 +6,8 @@ from typing import Any
 from django import forms
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
-from fulfillment.claims.models import Claim, ClaimItem, ClaimQuote
+from fulfillment.claims.models import Claim, ClaimItem, ClaimQuote, Wave
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.waves import Wave
 from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.states import PaymentState
 from fulfillment.shipments.models import Case

@@ -6,9 +6,8 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from fulfillment.claims.models import Campaign, Claim, Region
+from fulfillment.claims.models import Campaign, Claim, Invitation, Region
 from fulfillment.claims.rules import LIVE_STATES
-from fulfillment.claims.waves import invited_accounts
 from roster import selectors as roster_selectors
 from roster.models import Account
 from roster.rules import CampaignFact, Facts, RegionFact
@@ -32,7 +31,7 @@ def facts_of_everybody(
     for accounts in _chunks(Account.objects.all() if among is None else among):
         ids = [account.pk for account in accounts]
         claimed = _countries_of_claims(campaign, ids)
-        invited = invited_accounts(campaign, ids, now) if campaign else set()
+        invited = Invitation.objects.accounts_invited(campaign, ids, now) if campaign else set()
         facts = roster_selectors.facts_of(accounts=accounts, now=now, snapshots=snapshots)
         for account, known in zip(accounts, facts, strict=True):
             country = claimed.get(account.pk) or account.country or None

@@ -11,9 +11,8 @@ from django.utils.translation import gettext_noop as _
 from common.errors import BadRequest, FieldError
 from common.prepared_queries import prepared
 from fulfillment.claims.errors import UnknownCampaign
-from fulfillment.claims.models import Campaign, Claim, Region, ReplacedUnit
+from fulfillment.claims.models import Campaign, Claim, Invitation, Region, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.waves import invited_accounts
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.households import household_of, lock_household, subjects_sharing
 from fulfillment.vault.subdivisions import subdivision_of
@@ -160,7 +159,7 @@ def facts_for(
         live_claims=Claim.objects.live().filter(campaign=campaign, account=account).count()
         if live_claims is None
         else live_claims,
-        invited_in_wave=bool(invited_accounts(campaign, [account.pk], now))
+        invited_in_wave=bool(Invitation.objects.accounts_invited(campaign, [account.pk], now))
         if _asks_for(campaign, "wave_invited")
         else None,
         address_claims=_claims_sharing(address, account=account, campaign=campaign, now=now),

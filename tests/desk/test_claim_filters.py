@@ -10,9 +10,8 @@ from django.test import Client
 from common import clock
 from desk.roles import Role
 from fulfillment.claims.campaigns.invitations import Cohort, invite_due_waves, plan_wave
-from fulfillment.claims.models import Campaign, Claim
+from fulfillment.claims.models import Campaign, Claim, Wave
 from fulfillment.claims.rules import WantedItem
-from fulfillment.claims.waves import Wave
 from fulfillment.shipments.models import Case
 from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.services.cases import open_case

@@ -11,8 +11,7 @@ from common import clock
 from desk.forms.policy_form import HELP, KINDS, LABELS
 from desk.models import AuditEntry
 from desk.roles import Role
-from fulfillment.claims.models import Campaign
-from fulfillment.claims.waves import Wave
+from fulfillment.claims.models import Campaign, Wave
 from roster.models import Policy
 from roster.rules import RULES, parse_policy
 from tests.conftest import Roster

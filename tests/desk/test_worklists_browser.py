@@ -15,8 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from desk.models import AuditEntry
 from desk.roles import Role
-from fulfillment.claims.models import Claim
-from fulfillment.claims.waves import Wave
+from fulfillment.claims.models import Claim, Wave
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.gateways.scan_forms import forms_of
 from fulfillment.postage.services import purchase_transitions

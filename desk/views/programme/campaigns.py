@@ -20,8 +20,7 @@ from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from fulfillment.claims.campaigns.invitations import Cohort, cancel_wave, plan_wave
 from fulfillment.claims.campaigns.setup import CHANGEABLE, add_campaign, as_it_stands, change_campaign
-from fulfillment.claims.models import Campaign, PriceList, Region
-from fulfillment.claims.waves import Wave
+from fulfillment.claims.models import Campaign, PriceList, Region, Wave
 from inventory.models import KeyModel
 from roster.models import Policy
 from roster.policies import shipped_policy

@@ -12,8 +12,7 @@ from django.db.models.functions import Lower
 from common.errors import BadRequest, FieldError
 from config.jobs import wake
 from fulfillment.claims.errors import UnknownWave
-from fulfillment.claims.models import Campaign
-from fulfillment.claims.waves import Invitation, Wave
+from fulfillment.claims.models import Campaign, Invitation, Wave
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from roster.files.names import normalized

@@ -10,9 +10,8 @@ from django.db import transaction
 from common.errors import BadRequest, FieldError
 from config.jobs import defer
 from fulfillment.claims.campaigns.invitations import invite_by_mail
-from fulfillment.claims.models import Campaign, Region
+from fulfillment.claims.models import Campaign, PolicyAdoption, Region, Standing
 from fulfillment.claims.roster_facts import facts_of_everybody
-from fulfillment.claims.waves import PolicyAdoption, Standing
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from roster.models import Account, Policy

@@ -10,8 +10,7 @@ from django.core.management import CommandError, call_command
 
 from common import clock
 from fulfillment.claims.campaigns.invitations import invite_due_waves
-from fulfillment.claims.models import Campaign
-from fulfillment.claims.waves import Wave
+from fulfillment.claims.models import Campaign, Wave
 from tests.conftest import Roster
 
 pytestmark = pytest.mark.django_db

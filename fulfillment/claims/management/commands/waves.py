@@ -13,9 +13,8 @@ from common.base_command import KeydeskCommand
 from common.errors import BadRequest, FieldError
 from fulfillment.claims.campaigns.invitations import Cohort, cancel_wave, plan_wave
 from fulfillment.claims.errors import UnknownWave
-from fulfillment.claims.models import Campaign
+from fulfillment.claims.models import Campaign, Wave
 from fulfillment.claims.selectors import campaign_by_slug, current_campaign
-from fulfillment.claims.waves import Wave
 from roster.files.source import read_source
 from roster.management.commands._arguments import a_count, operator
 

@@ -1,4 +1,4 @@
-"""Waves: sets of maintainers invited together; and who was admitted when everybody was last looked at."""
+"""Waves: maintainers invited to a campaign together, and each one's invitation."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 
-from common.triggers import append_only
+from fulfillment.claims.models.campaigns import Campaign
 
 
 class Wave(models.Model):
@@ -31,6 +31,13 @@ class Wave(models.Model):
         ]
 
 
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def accounts_invited(self, campaign: Campaign, accounts: Collection[int], now: datetime) -> set[int]:
+        """Of these accounts, those whose invitation to the campaign has been sent."""
+        sent = self.filter(campaign=campaign, account__in=accounts, invited_at__lte=now)
+        return set(sent.values_list("account_id", flat=True))
+
+
 class Invitation(models.Model):
     """One member of a wave: in one wave of a campaign at most, and invited once."""
 
@@ -40,40 +47,9 @@ class Invitation(models.Model):
     invited_at = models.DateTimeField(null=True, blank=True)
     was_mailed = models.BooleanField(default=False, help_text="Not who asked not to be written to.")
 
+    objects = InvitationQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["campaign", "account"], name="in_one_wave_of_a_campaign"),
         ]
-
-
-class Standing(models.Model):
-    """Whether somebody was admitted when everybody was last looked at: what "newly" is measured against."""
-
-    campaign = models.ForeignKey("claims.Campaign", on_delete=models.PROTECT, related_name="standings")
-    account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="standings")
-    is_admitted = models.BooleanField()
-    since = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["campaign", "account"], name="one_standing_in_a_campaign"),
-        ]
-
-
-class PolicyAdoption(models.Model):
-    """A campaign took up another policy: which before, which after, by whom."""
-
-    campaign = models.ForeignKey("claims.Campaign", on_delete=models.PROTECT, related_name="adoptions")
-    before = models.ForeignKey("roster.Policy", on_delete=models.PROTECT, related_name="+")
-    after = models.ForeignKey("roster.Policy", on_delete=models.PROTECT, related_name="+")
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=150)
-
-    class Meta:
-        triggers = append_only("adoptions")
-
-
-def invited_accounts(campaign: models.Model, accounts: Collection[int], now: datetime) -> set[int]:
-    """Of these accounts, those whose invitation has gone out."""
-    invited = Invitation.objects.filter(campaign_id=campaign.pk, account__in=accounts, invited_at__lte=now)
-    return set(invited.values_list("account_id", flat=True))

@@ -1,0 +1,28 @@
+"""Tables of the claims room, one noun a file."""
+
+from fulfillment.claims.models.campaigns import Campaign, PolicyAdoption
+from fulfillment.claims.models.claim_events import ClaimEvent
+from fulfillment.claims.models.claim_quotes import ClaimQuote
+from fulfillment.claims.models.claims import Claim, ClaimItem, ClaimQuerySet, ReplacedUnit
+from fulfillment.claims.models.drafts import Draft
+from fulfillment.claims.models.price_lists import PriceList
+from fulfillment.claims.models.regions import Region
+from fulfillment.claims.models.standings import Standing
+from fulfillment.claims.models.waves import Invitation, Wave
+
+__all__ = [
+    "Campaign",
+    "Claim",
+    "ClaimEvent",
+    "ClaimItem",
+    "ClaimQuerySet",
+    "ClaimQuote",
+    "Draft",
+    "Invitation",
+    "PolicyAdoption",
+    "PriceList",
+    "Region",
+    "ReplacedUnit",
+    "Standing",
+    "Wave",
+]
