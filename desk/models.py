@@ -129,7 +129,7 @@ class StationStep(models.TextChoices):
     PICK = "pick", "Pick"
     PACK = "pack", "Pack"
     COUNT = "count", "Count"
-    TAKE_BACK = "take-back", "Take back"
+    TAKE_BACK = "take-back", "Returns"
 
 
 class Station(models.Model):

@@ -15,12 +15,12 @@ class NavigationEntry:
 
 
 SECTIONS = (
-    NavigationEntry("Today", "desk:today", Action.SEE_DESK),
-    NavigationEntry("Floor", "desk:floor", Action.SEE_DESK),
+    NavigationEntry("Dashboard", "desk:today", Action.SEE_DESK),
+    NavigationEntry("Warehouse", "desk:floor", Action.SEE_DESK),
     NavigationEntry("Claims", "desk:claims", Action.SEE_DESK),
     NavigationEntry("Parcels", "desk:parcels", Action.SEE_DESK),
     NavigationEntry("Cases", "desk:cases", Action.SEE_DESK),
-    NavigationEntry("Second names", "desk:second_names", Action.SEE_PERSON),
+    NavigationEntry("Approvals", "desk:second_names", Action.SEE_PERSON),
     NavigationEntry("Counts", "desk:counts", Action.SETTLE_COUNT),
     NavigationEntry("Stock", "desk:stock", Action.SEE_DESK),
     NavigationEntry("Programme", "desk:programme", Action.RUN_PROGRAMME),

@@ -19,7 +19,7 @@ class EvidenceField(forms.FileField):
         "required": "Attach a PDF, PNG or JPEG; all files together at most 8 MB.",
         "empty": "That file is empty. Attach another.",
         "too_large": "That file is larger than 3 MB. Attach a smaller one, or a picture of it.",
-        "kind": "That is no PDF, PNG or JPEG. Save the mail as a PDF, or attach a picture of it.",
+        "kind": "The file is not a PDF, PNG or JPEG. Save the email as a PDF, or attach a picture of it.",
     }
 
     def clean(self, data: Any, initial: Any = None) -> Any:

@@ -27,10 +27,10 @@ class ClaimsForm(forms.Form):
         min_length=2,
         max_length=2,
         error_messages=dict.fromkeys(
-            ("min_length", "max_length"), "Write the country's two letters, such as DE."
+            ("min_length", "max_length"), "Enter the country's two-letter code, such as DE."
         ),
         widget=forms.TextInput(attrs={"size": 2, "autocapitalize": "characters", "spellcheck": "false"}),
-        help_text="Two letters, such as DE",
+        help_text="Two-letter code, such as DE",
     )
     model = forms.ModelChoiceField(
         KeyModel.objects.order_by("sku"),
@@ -44,16 +44,20 @@ class ClaimsForm(forms.Form):
         Policy.objects.none(), required=False, to_field_name="version", empty_label="All"
     )
     days = forms.IntegerField(
-        required=False, min_value=1, max_value=3_650, label="Older than", help_text="Days since it was made"
+        required=False,
+        min_value=1,
+        max_value=3_650,
+        label="Older than",
+        help_text="Days since it was created",
     )
     paid = forms.ChoiceField(
         required=False,
         label="Payment",
-        choices=[("", "All"), ("yes", "paid"), ("asked", "something was to be paid"), ("no", "free")],
+        choices=[("", "All"), ("yes", "paid"), ("asked", "with a payment"), ("no", "free")],
     )
     problem = forms.ChoiceField(
         required=False,
-        choices=[("", "All"), ("case", "with an open case"), ("held", "held back: payment disputed")],
+        choices=[("", "All"), ("case", "with an open case"), ("held", "on hold: payment disputed")],
     )
 
     def __init__(self, *args: Any, **given: Any) -> None:

@@ -18,10 +18,14 @@ class ChangedMeanwhile(KeydeskError):
     code = "changed_meanwhile"
 
     def __init__(self) -> None:
-        super().__init__("Somebody changed this meanwhile. Load the page again, look, then decide.")
+        super().__init__(
+            "Someone else has changed this since you opened it. Reload the page and check the changes."
+        )
 
 
-WORKED_MEANWHILE = "Somebody worked this case meanwhile. What they did is below; decide again."
+WORKED_MEANWHILE = (
+    "Someone else has worked on this case since you opened it. Check the history below, then decide again."
+)
 
 
 def refuse_unseen(entries: QuerySet[Any], seen: int, *, actor: str, now: datetime) -> None:
@@ -57,7 +61,7 @@ class SeenField(forms.CharField):
         try:
             return signing.loads(super().clean(value))
         except signing.BadSignature:
-            raise forms.ValidationError("Load this page again.") from None
+            raise forms.ValidationError("Reload this page.") from None
 
 
 def sign_values(seen: Any) -> str:

@@ -24,12 +24,12 @@ KINDS: Mapping[str, str] = {
     "max_claims": NUMBER,
 }
 HELP: Mapping[tuple[str, str], str] = {
-    ("on_critical_roster", "roles"): "Owner, Maintainer; empty: both.",
+    ("on_critical_roster", "roles"): "Owner, Maintainer. Leave empty for both.",
     ("two_factor", "allow"): "none, totp, webauthn.",
-    ("region", "allow"): "Two letters each, such as DE, FR; empty: what the region table says.",
+    ("region", "allow"): "Two-letter codes, such as DE, FR. Leave empty to use the region table.",
     ("account_joined_before", "before"): "Such as 2022-06-21T00:00:00Z.",
-    ("campaign_open", "opens_at"): "Empty: the campaign's own dates.",
-    ("campaign_open", "closes_at"): "Empty: the campaign's own dates.",
+    ("campaign_open", "opens_at"): "Leave empty to use the campaign's dates.",
+    ("campaign_open", "closes_at"): "Leave empty to use the campaign's dates.",
 }
 LABELS: Mapping[str, str] = {
     "roles": "Roles",
@@ -37,9 +37,9 @@ LABELS: Mapping[str, str] = {
     "before": "Before",
     "opens_at": "Opens",
     "closes_at": "Closes",
-    "max_age_hours": "At most so many hours old",
-    "min_days": "At least so many days",
-    "max_claims": "At most so many claims",
+    "max_age_hours": "Maximum age in hours",
+    "min_days": "Minimum number of days",
+    "max_claims": "Maximum number of claims",
 }
 
 
@@ -74,8 +74,8 @@ class PolicyForm(forms.Form):
                     help_text=HELP.get((name, param), ""),
                 )
             self.fields[f"{name}-on_fail"] = forms.ChoiceField(
-                choices=[("refuse", "refused"), ("review", "looked at by a person")],
-                label="Who does not meet it is",
+                choices=[("refuse", "refused"), ("review", "reviewed by staff")],
+                label="If the rule is not met, the claim is",
                 required=False,
             )
 

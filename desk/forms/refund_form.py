@@ -23,14 +23,17 @@ class RefundForm(forms.Form):
         min_value=Decimal("0.001"),
         max_digits=12,
         label="Amount",
-        error_messages={"required": "Say how much goes back.", "invalid": "Write a number, such as 29.00."},
+        error_messages={
+            "required": "Enter the amount to refund.",
+            "invalid": "Enter a number, such as 29.00.",
+        },
     )
-    reason = forms.ChoiceField(choices=REASONS, label="Why", help_text="The claimant reads it.")
+    reason = forms.ChoiceField(choices=REASONS, label="Why", help_text="The claimant sees this.")
     note = forms.CharField(
         max_length=500,
         label="Note",
         help_text="For the audit trail. No name and no address.",
-        error_messages={"required": "Say what happened; the audit trail keeps it."},
+        error_messages={"required": "Enter what happened. The audit trail keeps it."},
     )
 
     def __init__(self, currency: str, *args: Any, **given: Any) -> None:

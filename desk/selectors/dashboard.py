@@ -110,14 +110,14 @@ def _waiting(now: datetime) -> list[_Asked]:
         _Asked("Claims on the waitlist", _claims(ClaimState.WAITLISTED), "claims", "state=waitlisted"),
         _Asked("Parcels to pick and pack", _parcels(), "parcels", "state=labelled"),
         _Asked("Open cases", Case.objects.filter(closed_at=None), "cases"),
-        _Asked("Open cases about money", PaymentCase.objects.filter(closed_at=None), "payment_cases"),
+        _Asked("Open payment cases", PaymentCase.objects.filter(closed_at=None), "payment_cases"),
         _Asked("Appeals to answer", Appeal.objects.filter(state=Appeal.State.OPEN), "second_names"),
         _Asked(
-            "Exceptions awaiting a second name",
+            "Exceptions to approve",
             PolicyException.objects.awaiting_a_second_name(now),
             "second_names",
         ),
-        _Asked("Counts to settle", BinCount.objects.filter(state=CountState.COUNTED), "counts"),
+        _Asked("Counts to approve", BinCount.objects.filter(state=CountState.COUNTED), "counts"),
     ]
 
 
@@ -127,10 +127,10 @@ def _late(now: datetime) -> list[_Asked]:
     jobs = ProcrastinateJob.objects.filter(status="todo", scheduled_at__lt=now - JOB_WAITS)
     webhooks = waiting_webhooks(now=now).filter(received_at__lt=now - JOB_WAITS)
     return [
-        _Asked("Cases past their time", cases, "cases", "late=1", is_wrong=True),
-        _Asked("Cases about money past their time", money, "payment_cases", "late=1", is_wrong=True),
+        _Asked("Overdue cases", cases, "cases", "late=1", is_wrong=True),
+        _Asked("Overdue payment cases", money, "payment_cases", "late=1", is_wrong=True),
         _Asked("Jobs waiting over five minutes", jobs, "health", is_wrong=True),
-        _Asked("Webhooks not worked", webhooks, "health", is_wrong=True),
+        _Asked("Webhooks not processed", webhooks, "health", is_wrong=True),
     ]
 
 
@@ -138,7 +138,7 @@ def _wrong(now: datetime) -> list[_Asked]:
     failed = ProcrastinateJob.objects.filter(status="failed")
     refused = RefusedWebhook.objects.filter(refused_at__gt=now - REFUSED_WITHIN)
     return [
-        _Asked("Jobs that failed", failed, "health", is_wrong=True),
+        _Asked("Failed jobs", failed, "health", is_wrong=True),
         _Asked("Webhooks refused today", refused, "health", is_wrong=True),
     ]
 

@@ -67,9 +67,7 @@ def _cases(text: str) -> Iterator[Hit]:
 
 def _payment_cases(text: str) -> Iterator[Hit]:
     for case in PaymentCase.objects.filter(code=text.upper()):
-        yield Hit(
-            "Case about money", case.code, reverse("desk:payment_case", args=[case.code]), Action.SEE_DESK
-        )
+        yield Hit("Payment case", case.code, reverse("desk:payment_case", args=[case.code]), Action.SEE_DESK)
 
 
 def _payments(text: str) -> Iterator[Hit]:

@@ -29,9 +29,9 @@ def add_staff(*, username: str, email: str) -> User:
     try:
         validate_email(email)
     except ValidationError:
-        raise NotAppointed("This is no mail address.") from None
+        raise NotAppointed("Enter a valid email address.") from None
     if User.objects.filter(Q(username=username) | Q(email__iexact=email)).exists():
-        raise NotAppointed("A sign-in by this name or address is there already. Leave the address out.")
+        raise NotAppointed("A sign-in with this name or address already exists. Leave the address out.")
     user = User(username=username, email=email, is_staff=True)
     user.set_unusable_password()
     user.save()
@@ -46,9 +46,9 @@ def appoint(*, user: User, role: Role, by: User | None, now: datetime) -> None:
     Raises: NotAppointed: it is their own, they hold it already, or they are no staff.
     """
     if by is not None and by.pk == user.pk:
-        raise NotAppointed("Nobody appoints themselves. Ask another administrator.")
+        raise NotAppointed("You cannot give yourself a role. Ask another administrator.")
     if not user.is_staff:
-        raise NotAppointed("Only staff hold roles. This is a maintainer's sign-in.")
+        raise NotAppointed("Only staff can have roles. This is a maintainer's sign-in.")
     try:
         with transaction.atomic():
             Appointment.objects.create(user=user, role=role, appointed_at=now, appointed_by=by)
@@ -63,7 +63,7 @@ def end_appointment(*, user: User, role: Role, by: User | None, now: datetime) -
     Raises: NotAppointed: it is their own, or they do not hold it.
     """
     if by is not None and by.pk == user.pk:
-        raise NotAppointed("Nobody ends their own role. Ask another administrator.")
+        raise NotAppointed("You cannot end your own role. Ask another administrator.")
     with transaction.atomic():
         live = Appointment.objects.live().filter(user=user, role=role)
         if not live.update(ended_at=now, ended_by=by):

@@ -23,11 +23,13 @@ def report_lost_key(*, user: User, reason: str, by: User, now: datetime) -> Lost
     Raises: LostKeyRefused: it is oneself, it is no staff, nothing is said, or it waits already.
     """
     if by.pk == user.pk:
-        raise LostKeyRefused("Nobody reports their own keys. Ask another administrator.")
+        raise LostKeyRefused("You cannot report your own keys. Ask another administrator.")
     if not user.is_staff:
         raise LostKeyRefused("Only staff use security keys here. This is a maintainer's sign-in.")
     if not reason.strip():
-        raise LostKeyRefused("Say how you know that it is them: that you met, or that you called them back.")
+        raise LostKeyRefused(
+            "Enter how you confirmed their identity, for example that you met or called them back."
+        )
     try:
         with transaction.atomic():
             lost = LostKey.objects.create(
@@ -36,7 +38,7 @@ def report_lost_key(*, user: User, reason: str, by: User, now: datetime) -> Lost
             _record("lost_key_reported", lost, by=by, now=now)
     except IntegrityError:
         raise LostKeyRefused(
-            "Their keys are reported already. The second name is another person's."
+            "Their keys have already been reported. Another administrator must confirm."
         ) from None
     return lost
 
@@ -52,9 +54,9 @@ def settle_lost_key(*, lost_id: int, takes_off: bool, by: User, now: datetime) -
         waiting = LostKey.objects.select_for_update(of=("self",)).select_related("user")
         lost = waiting.filter(pk=lost_id, settled_at=None).first()
         if lost is None:
-            raise LostKeyRefused("Nothing waits here any more. Somebody else has settled it.")
+            raise LostKeyRefused("This report has already been dealt with.")
         if by.pk in (lost.user_id, lost.reported_by_id):
-            raise LostKeyRefused("The second name is another person's. Ask another administrator.")
+            raise LostKeyRefused("You cannot confirm your own report. Ask another administrator.")
         lost.keys_taken_off = _shut_out(lost.user) if takes_off else None
         lost.settled_by, lost.settled_at = by, now
         lost.save(update_fields=["keys_taken_off", "settled_by", "settled_at"])

@@ -30,10 +30,11 @@ class AnswerForm(forms.Form):
     """An answer to an appeal; granted, it is an exception that another of the staff must grant."""
 
     answer = forms.CharField(
-        max_length=300, error_messages={"required": "Answer in a sentence; the person reads it."}
+        max_length=300,
+        error_messages={"required": "Enter an answer of at least a sentence. The person sees it."},
     )
     verdict = forms.ChoiceField(choices=[("grant", "grant"), ("decline", "decline")])
-    days = forms.IntegerField(min_value=1, max_value=365, initial=90, label="Days it holds")
+    days = forms.IntegerField(min_value=1, max_value=365, initial=90, label="Days the exception lasts")
 
 
 @never_cache
@@ -138,7 +139,7 @@ def settle_count(request: HttpRequest, code: str) -> HttpResponse:
     """The differences of a count, each with the reasons that can settle it."""
     found = Count.objects.select_related("bin__warehouse").filter(code=code).first()
     if found is None:
-        raise Http404("There is no count of this code.")
+        raise Http404("Count not found.")
     differences = list(found.differences.order_by("serial"))
     refusal = ""
     if request.method == "POST":

@@ -30,9 +30,9 @@ class TrailForm(forms.Form):
         choices=[("", "Everything"), *((one.name, one.label) for one in SOURCES)],
         label="Of",
     )
-    actor = forms.CharField(required=False, max_length=150, label="Who", help_text="Such as staff:robin")
-    action = forms.CharField(required=False, max_length=64, label="Did what")
-    subject = forms.CharField(required=False, max_length=150, label="To what", help_text="A code or a serial")
+    actor = forms.CharField(required=False, max_length=150, label="Who", help_text="For example staff:robin")
+    action = forms.CharField(required=False, max_length=64, label="Action")
+    subject = forms.CharField(required=False, max_length=150, label="Subject", help_text="A code or a serial")
     since = forms.DateField(required=False, label="From", widget=_DAY)
     until = forms.DateField(required=False, label="Until", widget=_DAY)
     # The last line of the page before.

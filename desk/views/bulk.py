@@ -23,12 +23,12 @@ AT_MOST = 50
 class BulkForm(forms.Form):
     """The verdict on many claims. `seen` of the preview: code and when it last changed."""
 
-    verdict = forms.ChoiceField(choices=[("approve", "Approve"), ("reject", "Do not approve")])
+    verdict = forms.ChoiceField(choices=[("approve", "Approve"), ("reject", "Reject")])
     note = forms.CharField(
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
         label="Reason",
-        error_messages={"required": "Say why; those who are not approved read it."},
+        error_messages={"required": "Enter a reason. The rejected maintainers see it."},
     )
 
 
@@ -64,9 +64,9 @@ def decide_many(request: HttpRequest) -> HttpResponse:
     for code, as_seen in seen.items():
         claim = now_is.get(code)
         if claim is None:
-            left.append(Left(code, "there is no such claim."))
+            left.append(Left(code, "claim not found."))
         elif claim.updated_at.isoformat() != as_seen or claim.state != ClaimState.IN_REVIEW:
-            left.append(Left(code, f"it changed meanwhile and is {claim.get_state_display()} now."))
+            left.append(Left(code, f"it has changed and is now {claim.get_state_display()} now."))
         else:
             _decide(code, form, request, done, left)
     context = {"done": done, "left": left, "verdict": form.cleaned_data["verdict"]}

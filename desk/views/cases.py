@@ -65,7 +65,7 @@ class CaseForm(forms.Form):
     kind = forms.ChoiceField(choices=LossKind.choices(), label="What happened to the parcel")
     letter = EvidenceField(label="What the maintainer or the carrier wrote (PDF or picture)")
     picture = EvidenceField(label="A picture of the damage (needed for damage)")
-    outcome = forms.ChoiceField(choices=CaseOutcome.choices(), label="How it ended")
+    outcome = forms.ChoiceField(choices=CaseOutcome.choices(), label="Outcome")
     note = forms.CharField(max_length=500, label="Note", help_text="No name and no address.")
 
     def __init__(self, action: CaseAction, *args: Any, **given: Any) -> None:
@@ -113,7 +113,7 @@ def work_case(request: HttpRequest, code: str) -> HttpResponse:
     try:
         action = CaseAction(request.POST.get("action", ""))
     except ValueError:
-        return _page(request, found, refusal="Choose one of the actions.", status=422)
+        return _page(request, found, refusal="Select an action.", status=422)
     form = CaseForm(action, request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, found, form=form, status=422)
@@ -178,7 +178,7 @@ def _name_fields(form: CaseForm, refusal: Exception) -> None:
 def _case(code: str) -> Case:
     found = Case.objects.select_related("shipment__claim").filter(code=code).first()
     if found is None:
-        raise Http404("There is no case of this code.")
+        raise Http404("Case not found.")
     return found
 
 

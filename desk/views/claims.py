@@ -40,12 +40,12 @@ PURPOSES = [
 class ReviewForm(forms.Form):
     """A reviewer's decision."""
 
-    verdict = forms.ChoiceField(choices=[("approve", "Approve"), ("reject", "Do not approve")])
+    verdict = forms.ChoiceField(choices=[("approve", "Approve"), ("reject", "Reject")])
     note = forms.CharField(
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
         label="Reason",
-        error_messages={"required": "Say why; the maintainer reads it when the claim is not approved."},
+        error_messages={"required": "Enter a reason. The maintainer sees it when the claim is rejected."},
     )
 
 
@@ -54,7 +54,7 @@ class OpeningForm(forms.Form):
 
     purpose = forms.ChoiceField(
         choices=PURPOSES,
-        error_messages={"required": "Say what for; it is logged, and the claimant can read it."},
+        error_messages={"required": "Enter a purpose. It is logged, and the claimant can see it."},
     )
 
 
@@ -83,10 +83,10 @@ def review_claim_form(request: HttpRequest, code: str) -> HttpResponse:
     except UnknownClaim:
         raise Http404 from None
     except NotInReview:
-        form.add_error(None, "Somebody decided this claim meanwhile; what they decided is below.")
+        form.add_error(None, "Someone else has decided this claim. Their decision is shown below.")
         return _page(request, _story(code), form=form, status=409)
     messages.success(
-        request, f"Claim {code} is {'approved' if approve else 'not approved'}. They get a mail."
+        request, f"Claim {code} is {'approved' if approve else 'not approved'}. They get an email."
     )
     return HttpResponseRedirect(reverse("desk:claims") + "?state=in_review")
 
@@ -124,7 +124,7 @@ def show_address(request: HttpRequest, code: str) -> HttpResponse:
         with transaction.atomic():
             opened = open_address(subject=code, purpose=purpose, actor=staff_actor(request), now=clock.now())
     except Shredded:
-        form.add_error(None, "The address is gone: it was destroyed when it was no longer needed.")
+        form.add_error(None, "The address was deleted because it was no longer needed.")
         return _page(request, story, opening=form, status=410)
     return _page(request, _story(code), address=opened)
 
@@ -143,7 +143,9 @@ def refund_claim(request: HttpRequest, code: str) -> HttpResponse:
         return _page(request, story, refunding=form, status=422)
     done = form.cleaned_data
     if done["seen"] != len(story.refunds):
-        form.add_error(None, "Something was refunded meanwhile; it is listed here. Decide again.")
+        form.add_error(
+            None, "A refund has been made since you opened this page. It is listed here; decide again."
+        )
         return _page(request, story, refunding=form, status=409)
     actor, now = staff_actor(request), clock.now()
 
@@ -170,14 +172,16 @@ def refund_claim(request: HttpRequest, code: str) -> HttpResponse:
     except PaymentNotRefundable as refusal:
         form.add_error("amount", str(refusal))
         return _page(request, story, refunding=form, status=409)
-    messages.success(request, f"{format_money(made.amount, made.currency)} go back. They get a mail.")
+    messages.success(
+        request, f"{format_money(made.amount, made.currency)} will be refunded. They get an email."
+    )
     return HttpResponseRedirect(reverse("desk:claim", args=[code]))
 
 
 def _story(code: str) -> ClaimStory:
     story = story_of_claim(code)
     if story is None:
-        raise Http404("There is no claim of this code.")
+        raise Http404("Claim not found.")
     return story
 
 

@@ -27,7 +27,7 @@ from roster.services.projects import designate_by_hand, rename_project
 def propose_exception(request: HttpRequest, username: str) -> HttpResponse:
     account = Account.objects.named(username).first()
     if account is None:
-        raise Http404("Nobody on the roster has this name.")
+        raise Http404("No one on the roster has this username.")
     form = ExceptionForm(request.POST)
     if not form.is_valid():
         return person_page(request, username, exception_form=form, status=422)
@@ -54,7 +54,7 @@ def propose_exception(request: HttpRequest, username: str) -> HttpResponse:
     except KeydeskError as refusal:
         form.add_error(None, str(refusal))
         return person_page(request, username, exception_form=form, status=409)
-    messages.success(request, "Asked for. It counts once somebody else has granted it.")
+    messages.success(request, "Requested. It takes effect when another member of staff approves it.")
     return HttpResponseRedirect(reverse("desk:person", args=[account.username]))
 
 
@@ -64,7 +64,7 @@ def revoke_exception(request: HttpRequest, exception_id: int) -> HttpResponse:
     """End one that was granted; claims made by it stay."""
     found = PolicyException.objects.select_related("account").filter(pk=exception_id).first()
     if found is None or found.granted_at is None:
-        raise Http404("No exception of this number was granted.")
+        raise Http404("Exception not found.")
     actor, now, because = staff_actor(request), clock.now(), request.POST.get("because", "")
     try:
         with transaction.atomic():

@@ -37,7 +37,7 @@ class MoneyCaseForm(forms.Form):
     action = forms.ChoiceField(choices=MoneyAction.choices(), widget=forms.HiddenInput)
     seen = forms.IntegerField(widget=forms.HiddenInput)
     reference = forms.CharField(max_length=80, label="Reference of the transfer")
-    outcome = forms.ChoiceField(choices=MoneyOutcome.choices(), label="How it ended")
+    outcome = forms.ChoiceField(choices=MoneyOutcome.choices(), label="Outcome")
     note = forms.CharField(max_length=500, label="Note", help_text="No name and no address.")
 
     def __init__(self, action: MoneyAction, *args: Any, **given: Any) -> None:
@@ -86,7 +86,7 @@ def work_payment_case(request: HttpRequest, code: str) -> HttpResponse:
     try:
         action = MoneyAction(request.POST.get("action", ""))
     except ValueError:
-        return _page(request, found, refusal="Choose one of the actions.", status=422)
+        return _page(request, found, refusal="Select an action.", status=422)
     if not _may_do(request, action):
         who = " or ".join(sorted(role.label for role in ALLOWED[Action.MOVE_MONEY]))
         return _page(request, found, refusal=f"Only a {who} may {action.label}.", status=403)
@@ -136,7 +136,7 @@ def _do(action: MoneyAction, done: dict[str, Any], given: dict[str, Any], *, tak
 def _case(code: str) -> PaymentCase:
     found = PaymentCase.objects.select_related("payment").filter(code=code).first()
     if found is None:
-        raise Http404("There is no case about money of this code.")
+        raise Http404("Payment case not found.")
     return found
 
 

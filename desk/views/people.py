@@ -24,10 +24,10 @@ class ExceptionForm(forms.Form):
     )
     reason = forms.CharField(
         max_length=300,
-        help_text="The person reads it.",
-        error_messages={"required": "Say why in a sentence; the person reads it."},
+        help_text="The person sees this.",
+        error_messages={"required": "Enter a reason of at least a sentence. The person sees it."},
     )
-    days = forms.IntegerField(min_value=1, max_value=365, initial=90, label="Days it holds")
+    days = forms.IntegerField(min_value=1, max_value=365, initial=90, label="Days the exception lasts")
 
 
 class DesignationForm(forms.Form):
@@ -36,16 +36,16 @@ class DesignationForm(forms.Form):
     reason = forms.CharField(
         max_length=255,
         label="Why it is critical",
-        help_text="Everybody reads it. It is for ever.",
-        error_messages={"required": "Say why; everybody reads it."},
+        help_text="This is public and permanent.",
+        error_messages={"required": "Enter a reason. It is public."},
     )
 
 
 class RenameForm(forms.Form):
     """The name a project goes by now."""
 
-    new_name = forms.CharField(max_length=255, label="Its name now")
-    note = forms.CharField(max_length=255, required=False, help_text="Where it was announced, say.")
+    new_name = forms.CharField(max_length=255, label="New name")
+    note = forms.CharField(max_length=255, required=False, help_text="For example where it was announced.")
 
 
 @never_cache
@@ -61,7 +61,7 @@ def person_page(
     """Args: exception_form: as it was sent, where it was refused."""
     story = story_of_person(username)
     if story is None:
-        raise Http404("Nobody on the roster has this name.")
+        raise Http404("No one on the roster has this username.")
     context = {"story": story, "exception_form": exception_form or ExceptionForm(), "now": clock.now()}
     return desk_page(request, "desk/person.html", context, status=status)
 
@@ -83,7 +83,7 @@ def project_page(
     """Args: designation_form, rename_form: as they were sent, where they were refused."""
     found = Project.objects.filter(normalized_name=name).first()
     if found is None:
-        raise Http404("There is no project of this name on record.")
+        raise Http404("Project not found.")
     context = {
         "project": found,
         "designations": found.designations.order_by("designated_on", "reason"),

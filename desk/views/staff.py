@@ -32,12 +32,12 @@ class LostKeyForm(forms.Form):
     user = forms.ModelChoiceField(
         User.objects.filter(is_staff=True, is_active=True).order_by("username"),
         widget=forms.Select(attrs={"id": "id_lost_user"}),
-        error_messages={"required": "Choose whose keys are lost."},
+        error_messages={"required": "Select who lost their keys."},
     )
     reason = forms.CharField(
         max_length=300,
         widget=forms.TextInput(attrs={"id": "id_lost_reason", "autocomplete": "off"}),
-        error_messages={"required": "Say how you know that it is them."},
+        error_messages={"required": "Enter how you confirmed their identity."},
     )
 
 
@@ -51,7 +51,7 @@ def staff(request: HttpRequest) -> HttpResponse:
         except NotAppointed as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, "Done. It is in the audit trail.")
+            messages.success(request, "Done. The audit trail shows the change.")
             return HttpResponseRedirect(reverse("desk:staff"))
     return _page(request, form, LostKeyForm(), status=422 if form.errors else 200)
 
@@ -88,7 +88,7 @@ def report_lost(request: HttpRequest) -> HttpResponse:
         except LostKeyRefused as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, "Reported. It takes effect by another administrator's name.")
+            messages.success(request, "Reported. It takes effect when another administrator confirms it.")
             return HttpResponseRedirect(reverse("desk:staff"))
     return _page(request, AppointmentForm(initial={"change": "appoint"}), form, status=422)
 
@@ -106,7 +106,7 @@ def settle_lost(request: HttpRequest, lost_id: int) -> HttpResponse:
         form = AppointmentForm(initial={"change": "appoint"})
         return _page(request, form, LostKeyForm(), refusal=str(refusal), status=409)
     name = lost.user.get_username()
-    told = f"Done: {name} signs in by a code now, and adds a new key." if takes_off else "Refused."
+    told = f"Done: {name} can now sign in with a code and add a new key." if takes_off else "Refused."
     messages.success(request, told)
     return HttpResponseRedirect(reverse("desk:staff"))
 

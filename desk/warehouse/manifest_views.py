@@ -39,7 +39,7 @@ def _do(request: HttpRequest) -> str:
     sent, actor, now = request.POST, staff_actor(request), clock.now()
     if label := sent.get("take_off", "").strip():
         manifest = manifests.take_off(label=label, actor=actor, now=now)
-        return f"The parcel is off manifest {manifest.code}. It can go on another."
+        return f"The parcel was removed from manifest {manifest.code}. You can add it to another."
     if code := sent.get("gone", ""):
         parcels = manifests.hand_over_manifest(code=code, actor=actor, now=now)
         return f"Manifest {code}: the carrier has {parcels} parcels."
@@ -56,7 +56,7 @@ def manifest(request: HttpRequest, code: str) -> HttpResponse:
     """The paper that goes with a manifest: the carrier's form, or our list to be signed."""
     found = Manifest.objects.select_related("warehouse").filter(code=code).first()
     if found is None:
-        raise Http404("There is no manifest of this code.")
+        raise Http404("Manifest not found.")
     if found.form:
         answer = HttpResponse(bytes(found.form), content_type="application/pdf")
         answer["Content-Disposition"] = f'inline; filename="{code}.pdf"'

@@ -23,7 +23,7 @@ def _handle(hand: Hand, scan: Scanned) -> str:
     if not hand or hand["is_sealed"]:
         return _lay_down(hand, scan)
     if label_code(scan.text) in (hand["parcel"], hand["tracking_code"]):
-        return f"{hand['parcel']} is the parcel in hand. {_due(hand)}."
+        return f"{hand['parcel']} is the current parcel. {_due(hand)}."
     return _seal(hand, scan) if _is_complete(hand) else _pack(hand, scan)
 
 
@@ -41,7 +41,7 @@ def _lay_down(hand: Hand, scan: Scanned) -> str:
     if hand["is_sealed"]:
         return f"Parcel {shown.parcel} is sealed already. It waits to be handed over."
     if hand["packer"]:
-        return f"{hand['packer']} began parcel {shown.parcel}. Leave it to them, or take it over."
+        return f"{hand['packer']} started parcel {shown.parcel}. Leave it, or take it over."
     return f"Parcel {shown.parcel} to {shown.country}. {_due(hand)}."
 
 
@@ -93,12 +93,12 @@ def _seal(hand: Hand, scan: Scanned) -> str:
 
 def _undo(hand: Hand, scan: Scanned) -> str:
     if not hand or not hand["scans"]:
-        raise ScanRefused("There is no scan of this parcel that you could take back. Scan its label first.")
+        raise ScanRefused("There is no scan of this parcel to undo. Scan its label first.")
     answer = packing.undo(key=scan.key, scan_key=hand["scans"][-1], actor=scan.actor, now=scan.now)
     hand["scans"].pop()
     if not answer.serial:
         hand["is_sealed"] = False
-        return f"The seal of {answer.parcel} is taken back. {_due(hand)}."
+        return f"The seal of {answer.parcel} is undone. {_due(hand)}."
     for key in hand["keys"]:
         if key["serial"] == answer.serial:
             key["is_packed"] = False
@@ -107,17 +107,17 @@ def _undo(hand: Hand, scan: Scanned) -> str:
 
 def _put_aside(hand: Hand) -> str:
     if not hand:
-        raise ScanRefused("No parcel is in hand.")
+        raise ScanRefused("There is no current parcel.")
     parcel = hand["parcel"]
     hand.clear()
-    return f"Parcel {parcel} is put aside as it is."
+    return f"Parcel {parcel} is set aside."
 
 
 def _take_over(hand: Hand) -> str:
     if not hand or not hand["packer"]:
-        raise ScanRefused("Nobody else packs the parcel in hand.")
+        raise ScanRefused("No one else is packing the current parcel.")
     hand["take_over"], hand["packer"] = True, ""
-    return f"You go on with parcel {hand['parcel']}. {_due(hand)}."
+    return f"You continue with parcel {hand['parcel']}. {_due(hand)}."
 
 
 def _remember(hand: Hand, answer: ScanAnswer) -> None:

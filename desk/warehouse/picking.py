@@ -24,7 +24,7 @@ def _handle(hand: Hand, scan: Scanned) -> str:
 
 def _make(hand: Hand, scan: Scanned) -> str:
     if hand:
-        raise ScanRefused(f"You walk with list {hand['list']}. Put it back or close it first.")
+        raise ScanRefused(f"You have list {hand['list']}. Put it back or close it first.")
     made = picking.make_pick_list(actor=scan.actor, now=scan.now)
     return _take(hand, scan, made.code)
 
@@ -35,7 +35,7 @@ def _take(hand: Hand, scan: Scanned, text: str) -> str:
     takes_over = text.endswith(Command.TAKE_OVER)
     picking.take_pick_list(code=code, actor=scan.actor, now=scan.now, take_over=takes_over)
     hand.update(_walk(code) | {"scans": []})
-    return f"You walk with list {code}: {hand['of']} keys. {_due(hand)}."
+    return f"You have list {code}: {hand['of']} keys. {_due(hand)}."
 
 
 def _walk(code: str) -> Hand:
@@ -60,7 +60,7 @@ def _pick(hand: Hand, scan: Scanned) -> str:
 
 def _undo(hand: Hand, scan: Scanned) -> str:
     if not hand or not hand["scans"]:
-        raise ScanRefused("There is no key of this walk that you could put back.")
+        raise ScanRefused("There is no picked key on this list to put back.")
     answer = packing.undo(key=scan.key, scan_key=hand["scans"][-1], actor=scan.actor, now=scan.now)
     hand["scans"].pop()
     for line in hand["lines"]:
@@ -71,29 +71,29 @@ def _undo(hand: Hand, scan: Scanned) -> str:
 
 def _put_back(hand: Hand, scan: Scanned) -> str:
     if not hand:
-        raise ScanRefused("You walk with no list.")
+        raise ScanRefused("You do not have a list.")
     code = hand["list"]
     hand.clear()
     picking.put_back_pick_list(code=code, actor=scan.actor, now=scan.now)
-    return f"List {code} is there for somebody else. What is picked stays picked."
+    return f"List {code} is released for someone else. Keys already picked stay picked."
 
 
 def _close(hand: Hand, scan: Scanned) -> str:
     if not hand:
-        raise ScanRefused("You walk with no list.")
+        raise ScanRefused("You do not have a list.")
     code = hand["list"]
     freed = picking.close_pick_list(code=code, actor=scan.actor, now=scan.now)
     hand.clear()
-    left = f" {freed} parcels of it go onto the next list." if freed else ""
+    left = f" {freed} parcels move to the next list." if freed else ""
     return f"List {code} is closed.{left}"
 
 
 def _due(hand: Hand) -> str:
     if not hand:
-        return "Scan a pick list, or make one"
+        return "Scan a pick list, or create one"
     line = next((line for line in hand["lines"] if not line["is_done"]), None)
     if line is None:
-        return "All is picked. Go and pack"
+        return "All keys are picked. Go to packing"
     return f"Scan a key: {line['sku']} from {line['bin'] or 'where new keys lie'}"
 
 

@@ -33,9 +33,9 @@ def _serial(hand: Hand, scan: Scanned) -> str:
         raise WrongThing(scan.clean, is_a=thing.name.lower(), due="key")
     (serial,) = clean_scanned([scan.clean])
     if serial in _tray(hand):
-        raise AlreadyDone(f"Key {serial} is on the tray")
+        raise AlreadyDone(f"Key {serial} has been scanned")
     if len(_tray(hand)) >= LARGEST_TRAY:
-        raise ScanRefused(f"There are {LARGEST_TRAY} keys on the tray. Finish those first.")
+        raise ScanRefused(f"There are {LARGEST_TRAY} scanned keys. Finish those first.")
     return serial
 
 
@@ -47,19 +47,19 @@ def _refuse_label(text: str) -> None:
 
 def _take_off(hand: Hand) -> str:
     if not _tray(hand):
-        raise ScanRefused("The tray is empty; there is nothing to take back.")
-    return f"Key {_tray(hand).pop()} is off the tray: {len(_tray(hand))} left."
+        raise ScanRefused("No keys have been scanned, so there is nothing to undo.")
+    return f"Key {_tray(hand).pop()} is removed: {len(_tray(hand))} left."
 
 
 def _put_on(hand: Hand, serial: str) -> str:
     _tray(hand).append(serial)
-    return f"Key {serial}: {len(_tray(hand))} on the tray."
+    return f"Key {serial}: {len(_tray(hand))} scanned."
 
 
 def _empty(hand: Hand) -> str:
     number = len(_tray(hand))
     hand.clear()
-    return f"Put down. {number} keys were on the tray; nothing has happened to them."
+    return f"Set aside. {number} keys were scanned; none of them has changed."
 
 
 # ── Receive ──────────────────────────────────────────────────────────────────────────────────────────
@@ -67,7 +67,7 @@ def _empty(hand: Hand) -> str:
 
 def _receive(hand: Hand, scan: Scanned) -> str:
     if not hand:
-        raise ScanRefused("Say first what is being received: the key model and the lot.")
+        raise ScanRefused("Enter the key model and the lot first.")
     match scan.clean:
         case Command.UNDO:
             return _take_off(hand)
@@ -84,7 +84,7 @@ def _receive(hand: Hand, scan: Scanned) -> str:
 
 def _receive_tray(hand: Hand, scan: Scanned) -> str:
     if not _tray(hand):
-        raise ScanRefused("The tray is empty. Scan the keys first.")
+        raise ScanRefused("No keys have been scanned. Scan the keys first.")
     receive_stock(serials=_tray(hand), actor=scan.actor, now=scan.now, **hand["lot"])
     received, hand["tray"] = len(_tray(hand)), []
     hand["received"] = hand.get("received", 0) + received
@@ -93,7 +93,7 @@ def _receive_tray(hand: Hand, scan: Scanned) -> str:
 
 def _receive_due(hand: Hand) -> str:
     if not hand:
-        return "Name the delivery first"
+        return "Enter the delivery first"
     return f"Scan a key of lot {hand['lot']['lot_reference']}"
 
 
@@ -132,7 +132,7 @@ def _put_away(hand: Hand, scan: Scanned) -> str:
 def _put_tray(hand: Hand, scan: Scanned) -> str:
     target = bin_transfers.find_bin(scan.clean)
     if not _tray(hand):
-        raise ScanRefused(f"The tray is empty. Scan the keys first, then bin {target}.")
+        raise ScanRefused(f"No keys have been scanned. Scan the keys first, then bin {target}.")
     moved = bin_transfers.put_away(serials=_tray(hand), bin_label=scan.clean, actor=scan.actor, now=scan.now)
     same = len(_tray(hand)) - len(moved)
     hand.clear()
@@ -164,7 +164,7 @@ def _count(hand: Hand, scan: Scanned) -> str:
         case Command.ASIDE:
             counts.cancel_count(code=hand["count"], actor=scan.actor, now=scan.now)
             hand.clear()
-            return "The count is thrown away; nothing has changed."
+            return "The count is discarded; nothing has changed."
         case Command.DONE:
             return _submit(hand, scan)
         case label if label == hand["bin"]:
@@ -184,8 +184,8 @@ def _submit(hand: Hand, scan: Scanned) -> str:
         differences = counts.submit_count(code=code, actor=scan.actor, now=scan.now)
     hand.clear()
     if not differences:
-        return f"{target} is counted, and all is there."
-    return f"{target} is counted: {len(differences)} differ. Somebody else settles count {code}."
+        return f"{target} is counted, with no differences."
+    return f"{target} is counted: {len(differences)} differ. Another member of staff approves count {code}."
 
 
 def _count_due(hand: Hand) -> str:

@@ -27,7 +27,7 @@ def _handle(hand: Hand, scan: Scanned) -> str:
         case Command.ASIDE:
             parcel = hand["parcel"]
             hand.clear()
-            return f"Parcel {parcel} is put aside. Nothing has happened to it."
+            return f"Parcel {parcel} is set aside. Nothing has changed."
         case Command.DONE:
             return _take_in(hand, scan)
         case bin_label if "/" in bin_label:
@@ -38,7 +38,7 @@ def _handle(hand: Hand, scan: Scanned) -> str:
 
 def _open(hand: Hand, scan: Scanned) -> str:
     if scan.clean.startswith("/"):
-        raise ScanRefused("No parcel is in hand. Scan its label, the old one or the return label.")
+        raise ScanRefused("There is no current parcel. Scan its label: the original or the return label.")
     if thing_of(scan.clean) is Thing.SEAL:
         raise WrongThing(scan.clean, is_a="seal", due="label")
     back = selectors.coming_back(scan.text)
@@ -48,9 +48,9 @@ def _open(hand: Hand, scan: Scanned) -> str:
 
 def _check_bin(hand: Hand, bin_label: str) -> None:
     if not bin_transfers.find_bin(bin_label).is_quarantine:
-        raise ScanRefused(f"{bin_label} is no quarantine bin. What comes back goes into quarantine only.")
+        raise ScanRefused(f"{bin_label} is not a quarantine bin. Returned keys go into quarantine only.")
     if not hand["tray"]:
-        raise ScanRefused("No key is scanned. Scan those in the parcel first; if it came empty, say so.")
+        raise ScanRefused("No keys have been scanned. Scan the keys first, or choose “The parcel was empty”.")
 
 
 def _find_key(hand: Hand, scan: Scanned) -> str:
@@ -64,7 +64,7 @@ def _find_key(hand: Hand, scan: Scanned) -> str:
     hand["tray"].append(serial)
     mine = next((key for key in hand["keys"] if key["serial"] == serial), None)
     if mine is None:
-        return f"Key {serial} was not sent in this parcel. It is taken in all the same, and becomes a case."
+        return f"Key {serial} was not sent in this parcel. It is received anyway, and a case is opened."
     mine["is_found"] = True
     found = sum(key["is_found"] for key in hand["keys"])
     return f"Key {serial}: {found} of {len(hand['keys'])}. {_due(hand)}."
@@ -76,7 +76,7 @@ def _take_out(hand: Hand) -> str:
     serial = hand["tray"].pop()
     for key in hand["keys"]:
         key["is_found"] = key["is_found"] and key["serial"] != serial
-    return f"Key {serial} is taken off the list again."
+    return f"Key {serial} is removed from the list."
 
 
 def _take_in(hand: Hand, scan: Scanned, *, bin_label: str | None = None) -> str:

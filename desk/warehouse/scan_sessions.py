@@ -58,7 +58,7 @@ def work_scan(
         station = station_of(step=step, actor=scan.actor)
         if station.last_key == scan.key or _keep(station, _try(station, scan, on_the_floor, shown), scan):
             return station
-    raise ScanRefused("This station is in use in another window. Close that one, and scan again.")
+    raise ScanRefused("This station is open in another window. Close that window and scan again.")
 
 
 def _locked(*, step: StationStep, actor: str) -> Station:
@@ -74,7 +74,7 @@ def _try(station: Station, scan: Scanned, on_the_floor: StepOnTheFloor, shown: s
         in_hand = on_the_floor.name(station.hand) or "nothing"
         return ScanOutcome(
             False,
-            f"This screen was out of date: {in_hand} is in hand now. Look, then scan again.",
+            f"This screen was out of date: {in_hand} is current now. Check, then scan again.",
             text,
             "stale",
         )

@@ -49,7 +49,7 @@ class DeliveryForm(forms.Form):
     sku = forms.ModelChoiceField(
         KeyModel.objects.order_by("sku"), to_field_name="sku", label="Key model", empty_label="Choose one"
     )
-    lot_reference = forms.CharField(max_length=80, label="Lot", help_text="As on the delivery note.")
+    lot_reference = forms.CharField(max_length=80, label="Lot", help_text="As shown on the delivery note.")
     purchase_order = forms.CharField(max_length=80, required=False)
     supplier = forms.CharField(max_length=120, required=False)
     firmware = forms.CharField(max_length=40, required=False)
@@ -170,7 +170,7 @@ def begin_delivery(request: HttpRequest) -> HttpResponse:
         step=StationStep.RECEIVE,
         actor=actor,
         hand={"lot": lot, "tray": []},
-        text=f"Lot {lot['lot_reference']} of {lot['sku']}. Scan its keys.",
+        text=f"Lot {lot['lot_reference']} of {lot['sku']}. Scan the keys.",
         now=clock.now(),
     )
     return HttpResponseRedirect(reverse("desk:receive"))
@@ -187,7 +187,7 @@ def papers(request: HttpRequest, code: str) -> HttpResponseBase:
     sheet = Sheet.A4 if request.POST.get("sheet") == Sheet.A4 else Sheet.LABEL
     codes = codes_of_list(code) if code.startswith("P-") else [code]
     if not codes or not Shipment.objects.filter(code__in=codes).exists():
-        raise Http404("There is no parcel or list of this code.")
+        raise Http404("Parcel or list not found.")
     try:
         pdf = print_parcels(parcels=codes, sheet=sheet, actor=staff_actor(request), now=clock.now())
     except KeydeskError as refusal:

@@ -19,7 +19,7 @@ Queries = Callable[..., object]
 
 @pytest.fixture
 def held_claim(make_claim: MakeClaim, now: datetime) -> Claim:
-    """A claim that the policy holds for a person: of an organisation's account."""
+    """A claim that the policy holds for a person: of organisation account."""
     claim = make_claim("m-org")
     assert claim.state == "in_review"
     return claim

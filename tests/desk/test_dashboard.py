@@ -60,18 +60,18 @@ def test_a_lost_parcel(
     assert number_of("Open cases", today(now + timedelta(days=1))) == 0
     says(parcel, "failure", "lost", days=2)
     assert number_of("Open cases", today(now + timedelta(days=2))) >= 1
-    assert number_of("Cases past their time", today(now + timedelta(days=60))) >= 1
+    assert number_of("Overdue cases", today(now + timedelta(days=60))) >= 1
 
 
 def test_a_webhook_that_is_refused_or_not_worked(today: Today, now: datetime) -> None:
-    assert number_of("Webhooks not worked", today(now)) == 0
+    assert number_of("Webhooks not processed", today(now)) == 0
     Webhook.objects.create(
         provider="easypost", event_id="evt_1", kind="tracker.updated", mode="test", occurred_at=now,
         received_at=now, body={}, body_sha256="0" * 64,
     )  # fmt: skip
     RefusedWebhook.objects.create(provider="stripe", refused_at=now)
     shown = today(now + timedelta(minutes=6))
-    assert number_of("Webhooks not worked", shown) == 1
+    assert number_of("Webhooks not processed", shown) == 1
     assert number_of("Webhooks refused today", shown) == 1
 
 
@@ -87,12 +87,12 @@ def test_a_webhook_is_missed_however_many_were_worked_before(today: Today, now: 
     old = [came(number, now - timedelta(hours=3)) for number in range(3)]
     for one in (old[0], old[2]):
         WebhookOutcome.objects.create(webhook=one, result="applied", worked_at=now)
-    assert number_of("Webhooks not worked", today(now)) == 1
-    assert number_of("Webhooks not worked", today(now)) == 1
+    assert number_of("Webhooks not processed", today(now)) == 1
+    assert number_of("Webhooks not processed", today(now)) == 1
     WebhookOutcome.objects.create(webhook=old[1], result="applied", worked_at=now)
-    assert number_of("Webhooks not worked", today(now)) == 0
+    assert number_of("Webhooks not processed", today(now)) == 0
     came(3, now - timedelta(hours=2))
-    assert number_of("Webhooks not worked", today(now)) == 1
+    assert number_of("Webhooks not processed", today(now)) == 1
 
 
 def test_a_vendor_that_stopped_sending_webhooks(today: Today, now: datetime) -> None:

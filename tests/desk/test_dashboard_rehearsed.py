@@ -83,7 +83,7 @@ def test_it_counts_what_the_rehearsal_left(today: Numbers, rehearsed: datetime) 
     assert shown["Open cases"] == Case.objects.filter(closed_at=None).count()
     assert shown["Claims to review"] == Claim.objects.filter(state="in_review").count()
     assert shown["Claims on the waitlist"] == Claim.objects.filter(state="waitlisted").count()
-    assert shown["Webhooks not worked"] == 0
+    assert shown["Webhooks not processed"] == 0
 
 
 def test_a_lost_parcel(today: Numbers, rehearsed: datetime) -> None:
@@ -101,7 +101,7 @@ def test_a_dead_webhook(today: Numbers, rehearsed: datetime) -> None:
         provider="easypost", event_id="evt_dead", kind="tracker.updated", mode="test", occurred_at=rehearsed,
         received_at=rehearsed, body={}, body_sha256="0" * 64,
     )  # fmt: skip
-    assert today(rehearsed + timedelta(minutes=6))["Webhooks not worked"] == 1
+    assert today(rehearsed + timedelta(minutes=6))["Webhooks not processed"] == 1
     finding = "The vendor does not know our address; register it (docs/runbook.md)."
     VendorFinding.objects.update_or_create(
         name=WEBHOOK_ENDPOINT, defaults={"is_well": False, "finding": finding, "checked_at": rehearsed}

@@ -126,16 +126,16 @@ def test_the_page_asks_two_administrators(robin: User, staff_with: StaffWith) ->
     second = staff_with(Role.ADMINISTRATOR, username="second")
     refused = first.post("/desk/staff/lost-keys/", {"user": robin.pk, "reason": ""})
     assert refused.status_code == 422
-    assert "Say how you know that it is them." in refused.content.decode()
+    assert "Enter how you confirmed their identity." in refused.content.decode()
     reported = first.post("/desk/staff/lost-keys/", {"user": robin.pk, "reason": "We met."}, follow=True)
     page = reported.content.decode()
-    assert "Waits for another administrator." in page
-    assert "Take the keys off" not in page
+    assert "Waiting for another administrator." in page
+    assert "Remove the keys" not in page
     lost = LostKey.objects.get()
     own = first.post(f"/desk/staff/lost-keys/{lost.pk}/", {"verdict": "take_off"})
     assert own.status_code == 409
     assert Authenticator.objects.filter(user=robin).count() == 2
-    assert "Take the keys off" in second.get("/desk/staff/").content.decode()
+    assert "Remove the keys" in second.get("/desk/staff/").content.decode()
     done = second.post(f"/desk/staff/lost-keys/{lost.pk}/", {"verdict": "take_off"}, follow=True)
     assert "robin signs in by a code now, and adds a new key" in done.content.decode()
     assert not Authenticator.objects.exists()

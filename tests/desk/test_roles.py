@@ -210,7 +210,7 @@ class TestAppointments:
         out = StringIO()
         call_command("appoint", "chief", "administrator", stdout=out)
         assert "chief is now administrator." in out.getvalue()
-        with pytest.raises(CommandError, match="Nobody signs in as nobody"):
+        with pytest.raises(CommandError, match="There is no sign-in named nobody"):
             call_command("appoint", "nobody", "viewer")
 
     def test_the_command_makes_the_sign_in_of_somebody_new(self, db: None) -> None:

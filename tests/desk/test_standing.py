@@ -43,7 +43,7 @@ def test_an_exception_goes_from_the_persons_page_to_the_decision_and_the_trail(
         return explain(account=roster["m-guarded"], campaign=campaign, country=None, now=now).decision.outcome
 
     robin, kim = staff_with(Role.REVIEWER), staff_with(Role.MANAGER, username="kim")
-    assert "Ask for an exception" in robin.get("/desk/people/m-guarded/").content.decode()
+    assert "Request an exception" in robin.get("/desk/people/m-guarded/").content.decode()
     assert robin.post("/desk/people/M-Guarded/exceptions/", ASKED).status_code == 302
     asked = PolicyException.objects.get()
     assert (asked.requested_by, asked.expires_at) == ("staff:robin", now + timedelta(days=30))

@@ -76,7 +76,7 @@ def test_the_custody_page_tells_the_whole_story_in_order(
     places_in_text = [shown.index(title) for title in STORY]
     assert places_in_text == sorted(places_in_text)
     assert [entry.title for entry in unit_story(SERIAL).entries] == STORY
-    assert "All 10 movements are as recorded; 0 of them are in a seal" in shown
+    assert "All 10 movements match the ledger; 0 of them are in a seal" in shown
     for part in ("LOT-9", "Maker", "PO-7", "firmware 5.7", "destroyed", "C-1", "staff:bo"):
         assert part in shown
 
@@ -86,7 +86,7 @@ def test_sealed_movements_say_in_which_seal_they_are(life: datetime, staff_with:
     story = unit_story(SERIAL)
     assert (story.sealed, story.adds_up) == (10, True)
     shown = text_of(staff_with(Role.VIEWER).get(f"/desk/units/{SERIAL}/"))
-    assert "In the seal of" in shown
+    assert "Sealed on" in shown
     assert "no seal yet" not in shown
 
 

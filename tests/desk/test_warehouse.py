@@ -223,7 +223,7 @@ class TestPick:
         PickList.objects.update(picker=ROBIN, taken_at=clock.now())
         table.scan(PickList.objects.get().code)
         assert "go onto the next list" in table.scan("/CLOSE")["panel"]
-        assert "You walk with list" in table.scan("/NEW")["panel"]
+        assert "You have list" in table.scan("/NEW")["panel"]
 
 
 class TestStock:

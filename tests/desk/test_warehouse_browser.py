@@ -233,10 +233,10 @@ def test_a_wave_of_twenty_from_receiving_to_the_manifest_by_keyboard_alone(
     # Hand over.
     visitor.go("/desk/floor/hand-over/")
     visitor.look("desk-hand-over")
-    tab_to(page, "Make a manifest")
+    tab_to(page, "Create manifest")
     page.keyboard.press("Enter")
     page.get_by_text("has 20 parcels").wait_for()
-    tab_to(page, "The carrier has them")
+    tab_to(page, "Mark as handed over")
     visitor.look("desk-hand-over-ready")
     page.keyboard.press("Enter")
     page.get_by_text("the carrier has 20 parcels").wait_for()

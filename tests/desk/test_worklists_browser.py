@@ -122,7 +122,7 @@ def test_each_queues_main_action(at: At, floor: Floor, tmp_path: Path, address: 
     for box in page.get_by_label("Choose ").all():
         box.focus()
         page.keyboard.press("Space")
-    press(page, "Do not approve the chosen")
+    press(page, "Reject selected")
     fill(page, "Reason", "Nobody could be reached.")
     press(page, "Decide")
     states = [Claim.objects.get(pk=claim.pk).state for claim in held]
@@ -164,7 +164,7 @@ def test_each_queues_main_action(at: At, floor: Floor, tmp_path: Path, address: 
     press(page, count.code)
     page.locator("select").focus()
     page.keyboard.type("lost")
-    press(page, "Settle this count")
+    press(page, "Approve this count")
     assert Count.objects.get().state == "approved"
     assert Unit.objects.get(pk=gone.pk).account == "missing"
 
@@ -184,7 +184,7 @@ def test_each_queues_main_action(at: At, floor: Floor, tmp_path: Path, address: 
     assert Policy.objects.get(version="autumn").drafted_by == "staff:chief"
     page = at("programme/words/home.announcement/")
     fill(page, "English", "Parcels to Hawaii wait a week.")
-    press(page, "Put it there")
+    press(page, "Save")
     assert "Parcels to Hawaii wait a week." in page.goto("/").text()  # type: ignore[union-attr]
     assert told() == [
         *("claim_approved", "claim_rejected", "claim_rejected", "case_fix_address", "exception_granted"),
@@ -218,15 +218,15 @@ def test_a_key_is_exchanged_and_usps_gets_its_form(
     scanner.scan(parcel.seal_number)
 
     visitor.go("/desk/floor/hand-over/")
-    press(page, "Make a manifest")
+    press(page, "Create manifest")
     manifest = Manifest.objects.get()
-    assert page.get_by_role("button", name="The carrier has them").count() == 0, "the form is being made"
+    assert page.get_by_role("button", name="Mark as handed over").count() == 0, "the form is being made"
     visitor.look("desk-hand-over-making")
     assert make_form(manifest_id=manifest.pk, forms=forms_of(gateway), now=now) == "ready"
     visitor.go("/desk/floor/hand-over/")
     paper = visitor.context.request.get(f"{visitor.site}/desk/floor/manifests/{manifest.code}/")
     assert (paper.headers["content-type"], paper.body()[:5]) == ("application/pdf", b"%PDF-")
-    press(page, "The carrier has them")
+    press(page, "Mark as handed over")
     parcel.refresh_from_db()
     assert parcel.handed_over_at is not None
 
@@ -260,7 +260,7 @@ def test_insurance_is_claimed_with_a_mail_attached(
     form.get_by_label("What the maintainer or the carrier wrote").set_input_files(
         {"name": "mail.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 it never came"}
     )
-    form.get_by_label("What happened, for the insurer").fill("Last scanned in Oakland two weeks ago.")
+    form.get_by_label("History, for the insurer").fill("Last scanned in Oakland two weeks ago.")
     for width, scheme in product(WIDTHS.values(), SCHEMES):
         chief.turn(width=width, scheme=scheme)
         chief.look("desk-insurance-form")

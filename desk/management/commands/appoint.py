@@ -34,9 +34,7 @@ class Command(KeydeskCommand):
             return self._new(options)
         user = User.objects.filter(username=options["username"]).first()
         if user is None:
-            raise UnknownStaff(
-                f"Nobody signs in as {options['username']}. Give --email to make their sign-in."
-            )
+            raise UnknownStaff(f"There is no sign-in named {options['username']}. Use --email to create one.")
         change = end_appointment if options["end"] else appoint
         change(user=user, role=Role(options["role"]), by=None, now=clock.now())
         return {"username": user.username, "role": options["role"], "ended": options["end"]}

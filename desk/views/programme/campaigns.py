@@ -54,8 +54,8 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
         models: Any = self.fields["key_models"]
         models.queryset = KeyModel.objects.order_by("sku")
         models.label_from_instance = lambda model: f"{model.sku}: {model.name}"
-        self.fields["slug"].label = "Name in addresses"
-        self.fields["slug"].help_text = "Small letters, digits and dashes. It never changes."
+        self.fields["slug"].label = "Name in web addresses"
+        self.fields["slug"].help_text = "Lower-case letters, digits and hyphens. It cannot be changed later."
         if self.instance.pk:
             del self.fields["slug"]
         elif not policies.queryset.exists():
@@ -74,7 +74,7 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
         try:
             seen: dict[str, Any] = signing.loads(self.cleaned_data["seen"])
         except signing.BadSignature:
-            raise forms.ValidationError("Load this page again.") from None
+            raise forms.ValidationError("Reload this page.") from None
         for name in ("opens_at", "closes_at"):
             seen[name] = datetime.fromisoformat(seen[name])
         return seen
@@ -112,7 +112,7 @@ def campaign(request: HttpRequest, slug: str) -> HttpResponse:
     """A campaign's dates, allotment and policy. A form opened before somebody else's change is refused."""
     found = Campaign.objects.filter(slug=slug).first()
     if found is None:
-        raise Http404("There is no campaign of this name.")
+        raise Http404("Campaign not found.")
     seen = signing.dumps(_plain(as_it_stands(found)))
     if request.method != "POST":
         return _campaign_page(request, CampaignForm(instance=found, initial={"seen": seen}))
@@ -128,7 +128,7 @@ def campaign(request: HttpRequest, slug: str) -> HttpResponse:
     except KeydeskError as refusal:
         form.add_error(None, str(refusal))
         return _campaign_page(request, form, 409)
-    messages.success(request, "Changed. It is in the audit trail.")
+    messages.success(request, "Saved. The audit trail shows the change.")
     return HttpResponseRedirect(reverse("desk:programme"))
 
 
@@ -147,7 +147,7 @@ def new_campaign(request: HttpRequest) -> HttpResponse:
         for error in refusal.errors:
             form.add_error(error.field, error.message)
         return _campaign_page(request, form, 422)
-    messages.success(request, f"{made.name} is set up. It takes claims from when it opens.")
+    messages.success(request, f"{made.name} has been created. It accepts claims from its opening date.")
     return HttpResponseRedirect(reverse("desk:programme"))
 
 
@@ -258,5 +258,5 @@ def _cancel_wave(request: HttpRequest, wave_id: int) -> HttpResponse:
     except KeydeskError as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, f"Wave {name} is called off.")
+        messages.success(request, f"Wave {name} is cancelled.")
     return HttpResponseRedirect(reverse("desk:programme"))

@@ -27,7 +27,7 @@ from inventory.models import KeyModel
 from inventory.services.key_models import CHANGEABLE, add_key_model, change_key_model, plain
 
 WHEN = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-_BY_COUNTRY = "A line a country: its two letters and the amount, such as DE 1250; * is every other."
+_BY_COUNTRY = "One country per line: two-letter code and amount, such as DE 1250; * for all others."
 
 
 # ── Prices ───────────────────────────────────────────────────────────────────────────────────────────
@@ -44,10 +44,10 @@ class AmountsField(forms.CharField):
             found = re.fullmatch(r"\s*([A-Za-z]{2}|\*)[\s:=]+(\d{1,9})\s*", line, re.ASCII)
             if found is None and line.strip():
                 raise forms.ValidationError(
-                    f"“{line.strip()[:40]}” is no country and amount, such as DE 1250."
+                    f"“{line.strip()[:40]}” is not a country and an amount, such as DE 1250."
                 )
             if found and found[1].upper() in amounts:
-                raise forms.ValidationError(f"{found[1].upper()} stands twice.")
+                raise forms.ValidationError(f"{found[1].upper()} is listed twice.")
             if found:
                 amounts[found[1].upper()] = int(found[2])
         return amounts
@@ -57,30 +57,31 @@ class PricesForm(forms.Form):
     """A price list to be published. `seen`: the newest there was when the form was opened."""
 
     seen = SeenField()
-    version = forms.CharField(max_length=50, help_text="A name of its own, such as 2022-autumn.")
+    version = forms.CharField(max_length=50, help_text="A unique name, such as 2022-autumn.")
     currency = forms.ChoiceField(choices=[(code, code) for code in sorted(CURRENCIES)])
-    tax_behavior = forms.ChoiceField(
-        choices=[(one, one) for one in TAX_BEHAVIORS], label="Taxes in these amounts"
-    )
+    tax_behavior = forms.ChoiceField(choices=[(one, one) for one in TAX_BEHAVIORS], label="Taxes included")
     extra_key = forms.IntegerField(
         required=False,
         min_value=0,
-        label="One more key",
-        help_text="In the currency's smallest unit: 2900 is 29 dollars. Empty: none are sold.",
+        label="Extra key",
+        help_text="In the currency's smallest unit: 2900 is 29 dollars. Leave empty if none are sold.",
     )
     max_extra_keys = forms.IntegerField(
-        required=False, min_value=0, max_value=MOST_EXTRA_KEYS, label="At most so many more"
+        required=False, min_value=0, max_value=MOST_EXTRA_KEYS, label="Maximum number of extra keys"
     )
     shipping = AmountsField(
-        required=False, label="Standard shipping where it is not sponsored", help_text=_BY_COUNTRY
+        required=False, label="Standard shipping to regions that are not sponsored", help_text=_BY_COUNTRY
     )
     express = AmountsField(required=False, label="Express shipping", help_text=_BY_COUNTRY)
     express_days = forms.IntegerField(
-        required=False, min_value=1, max_value=60, label="Days that express promises"
+        required=False, min_value=1, max_value=60, label="Promised days for express shipping"
     )
-    valid_from = forms.DateTimeField(widget=WHEN, label="Holds from", help_text="UTC; not in the past.")
+    valid_from = forms.DateTimeField(widget=WHEN, label="Valid from", help_text="UTC; not in the past.")
     valid_until = forms.DateTimeField(
-        required=False, widget=WHEN, label="Until", help_text="Empty: until another."
+        required=False,
+        widget=WHEN,
+        label="Until",
+        help_text="Leave empty if it is valid until the next list.",
     )
 
     def document(self) -> dict[str, Any]:
@@ -96,7 +97,7 @@ def prices(request: HttpRequest, slug: str) -> HttpResponse:
     """Publish a price list of a campaign; what is quoted already stays as it is."""
     campaign = Campaign.objects.filter(slug=slug).first()
     if campaign is None:
-        raise Http404("There is no campaign of this name.")
+        raise Http404("Campaign not found.")
     newest = _newest_prices(campaign)
     if request.method != "POST":
         return _prices_page(request, campaign, newest, PricesForm(initial=_prices_initial(newest)))
@@ -170,24 +171,24 @@ class KeyModelForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("sku", *CHANGEABLE)
         labels = {
             "sku": "SKU",
-            "has_nfc": "It has NFC",
-            "is_active": "It is given to those who ask for any",
+            "has_nfc": "Has NFC",
+            "is_active": "Given to claimants who choose any key",
             "weight_g": "Weight in grams",
             "length_mm": "Length in millimetres",
             "width_mm": "Width in millimetres",
             "height_mm": "Height in millimetres",
             "hs_code": "Customs tariff number (HS)",
-            "hs_source": "Where that number is from",
-            "customs_value_cents": "Value for customs, in cents",
+            "hs_source": "Source of the tariff number",
+            "customs_value_cents": "Customs value in cents",
             "eccn": "Export control number (ECCN)",
-            "contains_battery": "It has a battery",
+            "contains_battery": "Contains a battery",
             "aaguids": "AAGUIDs, separated by commas",
         }
         widgets = {name: forms.Textarea(attrs={"rows": 2}) for name in ("physical_source", "hs_source")}
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
-        self.fields["sku"].help_text = "Capital letters, digits and dashes. It never changes."
+        self.fields["sku"].help_text = "Upper-case letters, digits and hyphens. It cannot be changed later."
         if self.instance.pk:
             del self.fields["sku"]
 
@@ -199,7 +200,7 @@ def key_model(request: HttpRequest, sku: str = "") -> HttpResponse:
     """Change a key model, or add one."""
     found = KeyModel.objects.filter(sku=sku).first() if sku else None
     if sku and found is None:
-        raise Http404("There is no key model of this SKU.")
+        raise Http404("Key model not found.")
     if request.method != "POST":
         seen = _plain_model(found) if found else {}
         form = KeyModelForm(instance=found, initial={"seen": sign_values(seen)})
@@ -216,7 +217,7 @@ def key_model(request: HttpRequest, sku: str = "") -> HttpResponse:
             form.add_error(None, str(refusal))
             status = 409
         else:
-            messages.success(request, f"Key model {sku or form.cleaned_data['sku']}: kept.")
+            messages.success(request, f"Key model {sku or form.cleaned_data['sku']}: saved.")
             return HttpResponseRedirect(reverse("desk:programme"))
     return desk_page(request, "desk/key_model.html", {"form": form, "sku": sku}, status=status)
 

@@ -56,7 +56,7 @@ def slot_of(name: str) -> Slot | None:
     """The place of this name: on a page, or in a kind of mail."""
     if name.startswith(MAIL) and name.removeprefix(MAIL) in Notice.Template.values:
         template = Notice.Template(name.removeprefix(MAIL))
-        return Slot(name, f"Mail: {template.label}", "After the mail's own paragraphs, before its link.")
+        return Slot(name, f"Email: {template.label}", "After the paragraphs of the email, before its link.")
     return next((slot for slot in PAGE_SLOTS if slot.name == name), None)
 
 
@@ -76,7 +76,7 @@ def content_page(request: HttpRequest, name: str) -> HttpResponse:
     """Write what a place says, in each language; shown first as it will be read."""
     slot = slot_of(name)
     if slot is None:
-        raise Http404("No page and no mail has a place of this name.")
+        raise Http404("Content not found.")
     if request.method != "POST":
         standing = written_for(name)
         seen = {code: standing[code].number for code in standing}
@@ -96,7 +96,7 @@ def content_page(request: HttpRequest, name: str) -> HttpResponse:
     except KeydeskError as refusal:
         form.add_error(None, str(refusal))
         return _text_page(request, slot, form, status=409)
-    messages.success(request, f"{slot.label}: written. It is in the audit trail.")
+    messages.success(request, f"{slot.label}: saved. The audit trail shows the change.")
     return HttpResponseRedirect(reverse("desk:texts"))
 
 
@@ -149,7 +149,7 @@ def notice(request: HttpRequest, template: str) -> HttpResponse:
 def notice_html(request: HttpRequest, template: str, language: str) -> HttpResponse:
     """The mail's HTML by itself, under a policy that runs and fetches nothing."""
     if language not in dict(LANGUAGES):
-        raise Http404("Mails are written in no such language.")
+        raise Http404("Emails are not available in this language.")
     answer = HttpResponse(_html(_composed(_kind(template), language)))
     answer["Content-Security-Policy"] = MAIL_POLICY
     return answer
@@ -164,7 +164,7 @@ def try_notice(request: HttpRequest, template: str) -> HttpResponse:
     address = request.user.email  # type: ignore[union-attr]
     back = HttpResponseRedirect(reverse("desk:notice", args=[kind]))
     if not form.is_valid() or not address:
-        messages.error(request, "Choose a language." if address else "Your sign-in has no mail address.")
+        messages.error(request, "Choose a language." if address else "Your sign-in has no email address.")
         return back
     language = form.cleaned_data["language"]
     mail = _composed(kind, language, address=address).mail
@@ -175,7 +175,7 @@ def try_notice(request: HttpRequest, template: str) -> HttpResponse:
             mail.send()
     except REFUSALS as refusal:
         messages.error(
-            request, f"The mail server did not take it: {type(refusal).__name__}. Try again later."
+            request, f"The mail server did not accept the email: {type(refusal).__name__}. Try again later."
         )
         return back
     recording.record_action(
@@ -192,7 +192,7 @@ def try_notice(request: HttpRequest, template: str) -> HttpResponse:
 
 def _kind(template: str) -> Notice.Template:
     if template not in Notice.Template.values:
-        raise Http404("There is no mail of this kind.")
+        raise Http404("Email not found.")
     return Notice.Template(template)
 
 

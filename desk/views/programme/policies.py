@@ -52,7 +52,7 @@ def policy(request: HttpRequest, version: str) -> HttpResponse:
     found = Policy.objects.filter(version=version).first()
     if request.method != "POST":
         if found is None:
-            raise Http404("There is no policy of this version.")
+            raise Http404("Policy version not found.")
         return _page(request, found, PolicyPage())
     if "document" in request.POST:
         return _take_json(request, found)
@@ -126,7 +126,7 @@ def _seen(request: HttpRequest) -> Any:
 
 
 def _drafted(request: HttpRequest, drafted: Policy) -> HttpResponse:
-    messages.success(request, "Drafted. Preview it; somebody else publishes it.")
+    messages.success(request, "Draft saved. Preview it; another member of staff must publish it.")
     return HttpResponseRedirect(reverse("desk:policy", args=[drafted.version]))
 
 
@@ -137,7 +137,7 @@ def preview_policy(request: HttpRequest, version: str) -> HttpResponse:
     """Who gains and who loses by a draft, over the whole roster."""
     found = Policy.objects.filter(version=version).first()
     if found is None:
-        raise Http404("There is no policy of this version.")
+        raise Http404("Policy version not found.")
     running = Campaign.objects.order_by("-opens_at").first()
     try:
         seen, _ = preview_draft(
@@ -170,9 +170,9 @@ def publish_policy_page(request: HttpRequest, version: str) -> HttpResponse:
     except KeydeskError as refusal:
         found = Policy.objects.filter(version=version).first()
         if found is None:
-            raise Http404("There is no policy of this version.") from None
+            raise Http404("Policy version not found.") from None
         return _page(request, found, PolicyPage(refusal=str(refusal), status=409))
-    messages.success(request, f"Policy {version} is published. Campaigns take it up on their own page.")
+    messages.success(request, f"Policy {version} is published. Choose it on the page of each campaign.")
     return HttpResponseRedirect(reverse("desk:programme"))
 
 

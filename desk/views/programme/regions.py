@@ -42,19 +42,19 @@ class RegionForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("country", "subdivision", *FIELDS)
         labels = {
             "is_sponsored": "Standard shipping is sponsored",
-            "keys_per_parcel": "Keys in a parcel, at most",
-            "po_box_allowed": "PO boxes are reached",
-            "phone_required": "A phone number is needed",
-            "tax_id_required": "A tax or personal number is needed",
+            "keys_per_parcel": "Maximum keys per parcel",
+            "po_box_allowed": "PO boxes accepted",
+            "phone_required": "Phone number required",
+            "tax_id_required": "Tax or personal number required",
             "promised_days": "Promised days",
-            "ceiling_cents": "Dearest postage, in US cents",
+            "ceiling_cents": "Maximum postage, in US cents",
         }
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
         self.fields["country"].help_text = "Two letters, such as DE."
-        self.fields["reason"].help_text = "Claimants read it where keys cannot be sent."
-        self.fields["source"].help_text = "Where this is known from."
+        self.fields["reason"].help_text = "Claimants see it where keys cannot be sent."
+        self.fields["source"].help_text = "Source of this information."
 
     def row(self) -> dict[str, Any]:
         given = self.cleaned_data
@@ -72,12 +72,12 @@ class ModelRegionForm(forms.Form):
     )
     status = forms.ChoiceField(
         choices=[
-            ("open", "as the country"),
+            ("open", "same as the country"),
             *((one.value, one.label) for one in MODEL_STATUSES if one != Region.Status.OPEN),
         ]
     )
-    reason = forms.CharField(max_length=300, required=False, help_text="Needed where keys do not go.")
-    source = forms.CharField(max_length=300, required=False, help_text="Where this is known from.")
+    reason = forms.CharField(max_length=300, required=False, help_text="Required where keys are not sent.")
+    source = forms.CharField(max_length=300, required=False, help_text="Source of this information.")
 
     def __init__(self, *args: Any, **given: Any) -> None:
         given["auto_id"] = "model_%s"
@@ -107,7 +107,7 @@ def region_page(request: HttpRequest, place: str = "") -> HttpResponse:
             form.add_error(None, str(refusal))
             status = 409
         else:
-            messages.success(request, f"{form.row()['country']}: changed from now on.")
+            messages.success(request, f"{form.row()['country']}: saved. The change takes effect now.")
             return HttpResponseRedirect(reverse("desk:programme"))
     return _region_page(request, place, form=form, now=now, status=status)
 
@@ -131,7 +131,9 @@ def region_model(request: HttpRequest, place: str) -> HttpResponse:
             form.add_error(None, str(refusal))
             status = 409
         else:
-            messages.success(request, f"{place}, {form.cleaned_data['key_model'].sku}: changed from now on.")
+            messages.success(
+                request, f"{place}, {form.cleaned_data['key_model'].sku}: saved. The change takes effect now."
+            )
             return HttpResponseRedirect(reverse("desk:region", args=[place]))
     return _region_page(request, place, model_form=form, now=now, status=status)
 
@@ -141,7 +143,7 @@ def _standing(place: str, *, now: datetime) -> Region | None:
     country, _, subdivision = place.partition("-")
     standing = region_in_force(country=country, subdivision=subdivision, now=now) if place else None
     if place and standing is None:
-        raise Http404("No row of the region table holds for this place.")
+        raise Http404("The region table has no terms for this place.")
     return standing
 
 

@@ -1,4 +1,4 @@
-"""Cases about money at the desk: found, worked in their roles, answered with evidence; and refunds by hand."""
+"""Payment cases at the desk: found, worked in their roles, answered with evidence; and refunds by hand."""
 
 import re
 from collections.abc import Iterator
@@ -226,9 +226,9 @@ class TestAtTheDesk:
     ) -> None:
         client = staff_with(Role.VIEWER)
         today = re.sub(r"\s+", " ", client.get("/desk/").content.decode())
-        assert re.search(r"Open cases about money</a> </dt> <dd class=\"figure\"> 1", today)
+        assert re.search(r"Open payment cases</a> </dt> <dd class=\"figure\"> 1", today)
         assert failed.code in client.get("/desk/cases/money/").content.decode()
-        assert "About money" in client.get("/desk/cases/").content.decode()
+        assert "Payments" in client.get("/desk/cases/").content.decode()
         assert (
             failed.code in client.get(f"/desk/search/?q={failed.code.lower()}", follow=True).content.decode()
         )
@@ -331,7 +331,7 @@ class TestAtTheDesk:
     ) -> None:
         made = dispute(desk, paid)
         case, client = PaymentCase.objects.get(), staff_with(Role.REVIEWER)
-        assert "held back since" in client.get(f"/desk/cases/money/{case.code}/").content.decode()
+        assert "on hold since" in client.get(f"/desk/cases/money/{case.code}/").content.decode()
         assert post(client, case, "answered", note="With the tracking number.").status_code == 302
         case.refresh_from_db()
         assert case.closed_at is None, "the bank has not decided"
