@@ -1,15 +1,34 @@
-"""What must always hold, as functions that look for where it does not.
+"""Invariants: the sentence of each, and the checks that look for violations.
 
 Each app lists its checks in `invariants.py`; `verify`, the rehearsal, the nightly job and the tests
-run the same ones. DESIGN.md § 3 numbers the invariants.
+run the same ones. docs/invariants.md explains each and says what to do when it is broken.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 
 from django.apps import apps
+
+# I11 has no check here: there is no second figure in the database to compare a report with.
+INVARIANTS: Mapping[str, str] = {
+    "I1": "Every unit is in exactly one stock account, and the ledger adds up to the units in each account.",
+    "I2": "A unit is held for one claim at most, and a claim that holds units holds the number it asked for.",
+    "I3": "A maintainer has at most one live claim in each campaign, not counting replacements.",
+    "I4": "Every accepted claim has an earlier decision that admits it, under a published policy.",
+    "I5": "A parcel has at most one live label in each direction, whatever crashed and whenever.",
+    "I6": (
+        "Every payment belongs to a claim, money that was not earned goes back once, and the amounts "
+        "agree with Stripe's."
+    ),
+    "I7": "Records of what happened are only added to: they are never changed and never deleted.",
+    "I8": "A unit that left the building, went missing or was quarantined is never in stock again.",
+    "I9": "No address is readable outside the vault, and none is readable after its shred date.",
+    "I10": "Nothing is silent: whatever is under way moves within its time, or has an open case.",
+    "I11": "Every published number can be computed again from appended records as of its date.",
+    "I12": "Every stored webhook takes effect exactly once, in any order and however often it arrives.",
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +42,7 @@ class Violation:
 
 @dataclass(frozen=True)
 class Check:
-    """One look at one invariant.
+    """One check of one invariant.
 
     `run` returns how many things it looked at and the violations among them.
     """

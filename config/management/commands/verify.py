@@ -1,4 +1,4 @@
-"""`manage.py verify`: whether every invariant of DESIGN.md § 3 holds, with the ids where not."""
+"""`manage.py verify`: check every invariant of docs/invariants.md and list the ids of violations."""
 
 from typing import Any
 
@@ -17,16 +17,18 @@ class Command(KeydeskCommand):
 
     def show(self, document: dict[str, Any]) -> None:
         for invariant, looked_at in document["checked"].items():
-            self.stdout.write(f"{invariant:<4} {looked_at:>10,} checked")
+            self.stdout.write(f"{invariant:<4} {looked_at:>10,} checked  {invariants.INVARIANTS[invariant]}")
         for violation in document["violations"]:
             self.stdout.write(
                 f"{violation['invariant']} broken: {violation['message']} ({', '.join(violation['ids'])})"
             )
-        self.stdout.write("Everything holds." if document["ok"] else "Not everything holds.")
+        self.stdout.write(
+            "No violations." if document["ok"] else "Violations found; docs/invariants.md says what to do."
+        )
 
 
 def as_document(verdict: invariants.VerifyResult) -> dict[str, Any]:
-    """The JSON document of CONTRACT.md."""
+    """The JSON document, as docs/api.md describes it."""
     return {
         "ok": verdict.ok,
         "checked": verdict.checked,
