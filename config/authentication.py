@@ -80,7 +80,7 @@ class IndexAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allaut
 
     def on_authentication_error(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         messages.error(
-            request, gettext("Signing in through the index did not work. Try again, or use a code by mail.")
+            request, gettext("Signing in through the index did not work. Try again, or use a code by email.")
         )
         raise ImmediateHttpResponse(redirect(settings.LOGIN_URL))
 

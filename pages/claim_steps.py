@@ -20,10 +20,10 @@ class ClaimStep(StrEnum):
 
 
 _TITLES: dict[ClaimStep, Any] = {
-    ClaimStep.START: _("Where you stand"),
+    ClaimStep.START: _("Your eligibility"),
     ClaimStep.KEYS: _("Your keys"),
     ClaimStep.ADDRESS: _("Where to"),
-    ClaimStep.REVIEW: _("Look it over"),
+    ClaimStep.REVIEW: _("Check your answers"),
 }
 
 

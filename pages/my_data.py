@@ -133,9 +133,9 @@ def phrase(request: HttpRequest) -> HttpResponse:
     except BadRequest as error:
         return _show(request, account, typed=typed, error=error.errors[0].message, status=422)
     if chosen:
-        messages.success(request, _("From now on every mail from us shows your phrase."))
+        messages.success(request, _("From now on every email from us shows your phrase."))
     else:
-        messages.success(request, _("Our mails show no phrase any more."))
+        messages.success(request, _("Our emails show no phrase any more."))
     return redirect("my_data:page")
 
 

@@ -291,5 +291,5 @@ def where(request: HttpRequest) -> HttpResponse:
     except BadRequest:
         form.add_error("time_zone", _("Choose a time zone like Europe/Berlin."))
         return _show(request, account, where=form, status=422)
-    messages.success(request, _("Noted. Mail reaches you in working hours there."))
+    messages.success(request, _("Noted. Email reaches you in working hours there."))
     return redirect("standing:page")

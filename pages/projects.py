@@ -72,7 +72,7 @@ def _event_told(event: ProjectEvent) -> dict[str, Any]:
     said = {
         ProjectEvent.Kind.DELETED: _("It vanished from the index. It is still critical."),
         ProjectEvent.Kind.RECREATED: _(
-            "It was made anew under the same name, and is as critical as before. Claims of its new "
+            "It was recreated under the same name, and is as critical as before. Claims of its new "
             "maintainers are looked at by a person for a while."
         ),
         ProjectEvent.Kind.RENAMED: _("It got another name. Both names are critical."),

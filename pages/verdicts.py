@@ -29,7 +29,7 @@ TITLES = {
     "wave_invited": _("Invitation"),
     "role_age": _("Time in your role"),
     "project_not_recreated": _("Unbroken project"),
-    "email_age": _("Mail address"),
+    "email_age": _("Email address"),
     "address_not_shared": _("Postal address"),
 }
 _STATES = {
@@ -142,7 +142,7 @@ def _open(params: Mapping[str, Any]) -> str:
 
 def _roster_age(params: Mapping[str, Any]) -> str:
     return text(
-        "What we know of projects and accounts is at most %(hours)s hours old. If it is older, nobody is "
+        "What we know of projects and accounts is at most %(hours)s hours old. If it is older, no one is "
         "turned away for good: we ask you to come back."
     ) % {"hours": params["max_age_hours"]}
 
@@ -163,8 +163,8 @@ def _role_age(params: Mapping[str, Any]) -> str:
 def _email_age(params: Mapping[str, Any]) -> str:
     days: int = params["min_days"]
     return ngettext(
-        "Your account’s mail address has not changed for %(days)d day.",
-        "Your account’s mail address has not changed for %(days)d days.",
+        "Your account’s email address has not changed for %(days)d day.",
+        "Your account’s email address has not changed for %(days)d days.",
         days,
     ) % {"days": days}
 
@@ -196,5 +196,5 @@ _PLAIN = {
     "not_organization_account": _("Your account is a person’s. An organisation names the people behind it."),
     "stock_available": _("There are keys left."),
     "wave_invited": _("Your invitation has gone out: they go out in turns."),
-    "project_not_recreated": _("Your project was not deleted and made anew lately."),
+    "project_not_recreated": _("Your project was not deleted and recreated lately."),
 }

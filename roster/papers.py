@@ -24,7 +24,7 @@ class ProjectEvent(models.Model):
 
     class Kind(models.TextChoices):
         DELETED = "deleted", _("vanished from the index")
-        RECREATED = "recreated", _("made anew under the same name")
+        RECREATED = "recreated", _("recreated under the same name")
         RENAMED = "renamed", _("got another name")
         TRANSFERRED = "transferred", _("changed all its owners")
 

@@ -41,7 +41,7 @@ _BYTES = """
 performance.getEntriesByType("navigation").concat(performance.getEntriesByType("resource"))
     .reduce((sum, entry) => sum + entry.decodedBodySize, 0)
 """
-# Keeps every jump of the layout, from before the first paint on, until somebody opens or presses something:
+# Keeps every jump of the layout, from before the first paint on, until someone opens or presses something:
 # what moves then is meant to, and on a slow machine later than the browser itself would put it down to that.
 # A row of links that arrives in two pieces moves by less than a hundredth, which is not counted.
 _WATCH_JUMPS = """
@@ -87,7 +87,7 @@ def launched() -> Iterator[Browser]:
 
 
 class Visitor:
-    """Somebody who looks at the site: one window of one size and colour scheme.
+    """Someone who looks at the site: one window of one size and colour scheme.
 
     Whatever the page complains about (scripts, the content security policy, addresses elsewhere) is
     collected in `complaints`. `also` is another address that pages may lead to: a vendor's stand-in.

@@ -74,12 +74,12 @@ _MISSING = {
 _SAID = {
     "too_long": _("At most %(most)d characters fit."),
     "bad_character": _("This holds a character that cannot be printed; type it by hand."),
-    "not_latin": _("Write this in Latin letters."),
-    "latin_required": _("Carriers read Latin letters only. Write this in Latin letters too."),
+    "not_latin": _("Enter this in Latin letters."),
+    "latin_required": _("Carriers read Latin letters only. Enter this in Latin letters too."),
     "po_box": _("Carriers cannot deliver to a PO box in this country. Give a street address."),
     "required": _("Addresses in this country need it."),
     "which_part": _("Keys do not go to every part of this country. Choose which one it is."),
-    "invalid_phone": _("This does not look like a phone number; write it as you would dial it."),
+    "invalid_phone": _("This does not look like a phone number; enter it as you would dial it."),
     "invalid": _("This does not look like one in the chosen country."),
 }
 
@@ -177,7 +177,7 @@ class AddressForm(forms.Form):
         if name == "phone":
             return _("For the carrier only, who needs it to find you.")
         if name == "tax_id":
-            return _("For customs only. It is kept like your address, and destroyed with it.")
+            return _("For customs only. It is kept like your address, and deleted with it.")
         return ""
 
     def _area_choices(self) -> list[tuple[str, str]]:

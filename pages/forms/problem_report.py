@@ -17,7 +17,7 @@ class TroubleForm(forms.Form):
             (Trouble.SEAL_BROKEN.value, _("The seal is broken, or its number differs from the slip’s")),
         ],
         error_messages={
-            "required": _("Say what is wrong."),
+            "required": _("Enter what is wrong."),
             "invalid_choice": _("Choose one of these."),
         },
     )

@@ -73,7 +73,7 @@ def carrier_word(status: str) -> Any:
 _PARTS = {
     "database": _("This site"),
     "migrations": _("Updates of this site"),
-    "worker": _("Mails and parcels in the background"),
+    "worker": _("Emails and parcels in the background"),
     "roster": _("The list of maintainers"),
     "buying_labels": _("Postage for parcels"),
     "webhook_endpoint": _("News from the carrier"),

@@ -30,12 +30,12 @@ FACTS: Mapping[str, Text] = {
     "roles": Text("which roles you have on which projects", ASK),
     "critical": Text("whether the projects you have a role on are critical", ASK),
     "since": Text("since when you have had your role on a critical project", ASK),
-    "recreated": Text("whether your critical projects were ever deleted and made anew", ASK),
+    "recreated": Text("whether your critical projects were ever deleted and recreated", ASK),
     "has_totp": Text("whether your account has an authenticator app (TOTP)", ASK),
     "has_webauthn": Text("whether your account has a security key or passkey (WebAuthn)", ASK),
     "is_organization": Text("whether your account belongs to a person or to an organisation", ASK),
     "opted_out": Text("whether you have asked to be left out of the programme", ASK),
-    "email_changed_at": Text("since when your account has had its e-mail address", ASK),
+    "email_changed_at": Text("since when your account has had its email address", ASK),
     "roster_taken_at": Text("how recent the list of projects and roles is", ASK),
     "keys_available": Text("how many keys are left", "Please try again later."),
     "live_claims": Text("whether you have made a claim already", "Please try again later."),
@@ -52,7 +52,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         "pass": Text("There are keys left: {keys_available}."),
         "out_of_stock": Text(
             "All keys have been claimed at the moment.",
-            "Look again later: keys that come back are offered again.",
+            "Check again later: keys that come back are offered again.",
         ),
     },
     "on_critical_roster": {
@@ -75,7 +75,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         ),
         "has_none": Text(
             "Your account has no two-factor authentication; this programme is for accounts {allowed}.",
-            "Turn on two-factor authentication in your account's settings, then look again.",
+            "Turn on two-factor authentication in your account's settings, then check again.",
         ),
     },
     "one_claim": {
@@ -93,11 +93,11 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         ),
         "waitlist": Text(
             "Keys cannot be sent to {country} yet: {why}",
-            "Choose {country} under “Where you are” on My standing, and you will be told when it opens.",
+            "Choose {country} under “Where you are” on My roles, and you will be told when it opens.",
         ),
         "paused": Text(
             "Sending keys to {country} is paused: {why}",
-            "Look again later, or use an address in another country.",
+            "Check again later, or use an address in another country.",
         ),
         "blocked": Text(
             "Keys cannot be sent to {country}: {why}", "If you have an address in another country, use that."
@@ -135,7 +135,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         "pass": Text("Your invitation has gone out."),
         "not_yet": Text(
             "Invitations go out in waves, and yours has not gone out yet.",
-            "Wait for your invitation by e-mail.",
+            "Wait for your invitation by email.",
         ),
     },
     "not_opted_out": {
@@ -153,7 +153,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         ),
         "too_new": Text(
             "Your role on {project} dates from {since}; roles count from {min_days} days on.",
-            "Wait until your role is {min_days} days old, then look again.",
+            "Wait until your role is {min_days} days old, then check again.",
         ),
     },
     "project_not_recreated": {
@@ -163,15 +163,15 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
             "If you help to maintain a critical project, ask its owners to add your account to it.",
         ),
         "too_new": Text(
-            "{project} was deleted and made anew on {recreated_on}, less than {min_days} days ago.",
+            "{project} was deleted and recreated on {recreated_on}, less than {min_days} days ago.",
             "It stays critical all the same. A person looks at who maintains it now; "
             "tell the programme's staff what happened.",
         ),
     },
     "email_age": {
-        "pass": Text("Your account has had its e-mail address long enough, since {email_changed_at}."),
+        "pass": Text("Your account has had its email address long enough, since {email_changed_at}."),
         "too_new": Text(
-            "Your account's e-mail address changed on {email_changed_at}; "
+            "Your account's email address changed on {email_changed_at}; "
             "for your protection it must have been the same for {min_days} days.",
             "If you changed it yourself, wait until {min_days} days have passed. "
             "If you did not, secure your account now.",
@@ -189,7 +189,7 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         "pass": Text("Your account is a person's."),
         "organization": Text(
             "Your account belongs to an organisation; keys go to the people behind it.",
-            "Name the people behind the projects on My standing, so that each can have keys.",
+            "Name the people behind the projects on My roles, so that each can have keys.",
         ),
     },
 }

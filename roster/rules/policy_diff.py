@@ -18,8 +18,8 @@ TITLES: Mapping[str, str] = {
     "wave_invited": "an invitation",
     "not_opted_out": "not having opted out",
     "role_age": "the age of the role",
-    "project_not_recreated": "no project made anew lately",
-    "email_age": "the age of the mail address",
+    "project_not_recreated": "no project recreated lately",
+    "email_age": "the age of the email address",
     "address_not_shared": "an address not shared with other claims",
     "not_organization_account": "an account that is a person's",
 }

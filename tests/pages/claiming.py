@@ -14,7 +14,7 @@ PAIR = {"keys_KD-A-NFC": "1", "keys_KD-C-NFC": "1"}
 
 @dataclass
 class Claimant:
-    """Somebody signed in, who goes step by step; each method answers as the page does."""
+    """Someone signed in, who goes step by step; each method answers as the page does."""
 
     client: Client
     address: PostalAddress

@@ -1,4 +1,4 @@
-"""The pages that anybody may see."""
+"""The pages that anyone may see."""
 
 PUBLIC_PAGES = (
     *(

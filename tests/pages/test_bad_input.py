@@ -189,7 +189,7 @@ def test_what_only_some_countries_ask_for(name: str, owner: Claimant) -> None:
 
 @pytest.mark.parametrize("name", ["draft", "agreed", "when_short"])
 def test_what_the_last_form_carries_along(name: str, owner: Claimant) -> None:
-    """Nobody types these; whoever does makes no claim on other terms than were shown."""
+    """No one types these; whoever does makes no claim on other terms than were shown."""
     form = owner.prepare()
     for what in each_undone():
         answer = owner.client.post("/claim/review/", form | {name: NASTY[what]})

@@ -67,7 +67,7 @@ def now_module() -> datetime:
 
 @pytest.fixture
 def _asked_carrier(carrier: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Addresses are looked at by the stand-in; elsewhere in these tests nobody answers."""
+    """Addresses are looked at by the stand-in; elsewhere in these tests no one answers."""
     asked = EasyPostGateway(api_key="EZTKtests", api_base=carrier.easypost_url, mode="test", timeout_s=5)
     monkeypatch.setattr(gateways, "address_verifier", lambda: asked)
     yield
@@ -121,7 +121,7 @@ def fill_address(page: Page, street: str = "417 Montgomery Street") -> None:
 
 
 def go_on(page: Page) -> None:
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
 
 
 def to_keys(visitor: Visitor, email: str) -> Page:
@@ -141,7 +141,7 @@ def to_review(visitor: Visitor, email: str) -> Page:
     page.get_by_role("heading", name="Where to?").wait_for()
     fill_address(page)
     go_on(page)
-    page.get_by_role("heading", name="Look it over").wait_for()
+    page.get_by_role("heading", name="Check your answers").wait_for()
     return page
 
 
@@ -187,7 +187,7 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     visitor.look_both("claim-3-address")
     go_on(page)
 
-    page.get_by_role("heading", name="Look it over").wait_for()
+    page.get_by_role("heading", name="Check your answers").wait_for()
     visitor.look_both("claim-4-review")
     assert not Claim.objects.exists()
     page.get_by_role("button", name="Claim these keys").click()
@@ -265,7 +265,7 @@ def campaign_closed(owner: Account, now: datetime) -> Iterator[None]:
     Campaign.objects.update(closes_at=closes_at)
 
 
-# What becomes of somebody who could claim: the reason they then read, and what can be done about it.
+# What becomes of someone who could claim: the reason they then read, and what can be done about it.
 BECOMES = {
     "stale-roster": (roster_of_three_days_ago, "too long ago to decide by", "Please try again tomorrow"),
     "no-longer": (no_longer_maintaining, "not Owner or Maintainer", "ask its owners to add your account"),
@@ -280,7 +280,7 @@ def is_refused(visitor: Visitor, name: str, reason: str, remedy: str) -> None:
     refusal = page.locator(".verdict-fail").filter(has_text=reason)
     expect(refusal).to_be_visible()
     expect(refusal).to_contain_text(remedy)
-    expect(page.get_by_role("button", name="Go on")).to_have_count(0)
+    expect(page.get_by_role("button", name="Continue")).to_have_count(0)
     expect(page.get_by_role("link", name="Ask for another look")).to_be_visible()
     visitor.look_both(f"refused-{name}")
 
@@ -369,7 +369,7 @@ def test_one_now_one_later(visit: Visit, width: int, scheme: Scheme, javascript:
     go_on(page)
     fill_address(page)
     go_on(page)
-    page.get_by_role("heading", name="Look it over").wait_for()
+    page.get_by_role("heading", name="Check your answers").wait_for()
     expect(page.get_by_label("In two parcels: 1 now, 1 as soon as there is stock")).to_be_checked()
     visitor.look_both("claim-4-review-short")
     page.get_by_role("button", name="Claim these keys").click()
@@ -391,7 +391,7 @@ def test_refused_appealed_and_admitted(
     page = visitor.go("/claim/")
     sign_in(visitor, "guarded@example.org")
     page.get_by_role("link", name="Ask for another look").click()
-    page.get_by_role("heading", name="My standing").wait_for()
+    page.get_by_role("heading", name="My roles").wait_for()
     page.get_by_role("button", name="Ask for another look").click()
     page.get_by_text("Tell us in a few words what we should know.").first.wait_for()
     visitor.look_both("standing-error")
@@ -494,7 +494,7 @@ def test_a_latin_version_is_asked_for_where_the_label_needs_it(
     page.get_by_label("Full name, in Latin letters").fill("Hanako Yamada")
     page.get_by_label("Street and number, in Latin letters").fill("1-1 Chiyoda")
     go_on(page)
-    page.get_by_role("heading", name="Look it over").wait_for()
+    page.get_by_role("heading", name="Check your answers").wait_for()
     expect(page.get_by_text("千代田 1-1")).to_be_visible()
 
 
@@ -532,7 +532,7 @@ def test_the_public_pages_are_in_order(visit: Visit, now: datetime) -> None:
     page = visitor.go(f"/me/no-thanks/{token}/")
     visitor.look_all("no-thanks")
     page.get_by_role("button", name="No thanks, leave me out").click()
-    page.get_by_role("heading", name="You hear nothing more from us").wait_for()
+    page.get_by_role("heading", name="You will not hear from us again").wait_for()
     visitor.look_all("no-thanks-done")
     Campaign.objects.all().delete()
     for path, name in {"/": "home", "/questions/": "questions", "/eligibility/": "eligibility"}.items():
@@ -584,7 +584,7 @@ def test_the_other_pages_of_somebody_signed_in_are_in_order(visit: Visit) -> Non
     page.get_by_role("alert").wait_for()
     visitor.look_all("standing-where-error")
 
-    # Somebody of the staff, who has nothing to claim.
+    # Someone of the staff, who has nothing to claim.
     client = Client()
     client.force_login(User.objects.create(username="robin", is_staff=True))
     cookie = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": visitor.site}
@@ -685,13 +685,13 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     typed("Code", mailed_code(), "You may claim, m-owner")
     # Past the open countries' other U: typing chooses.
     typed("Country the keys go to", "United States")
-    pressed("Go on", "Which keys?")
-    pressed("Go on", "Where to?")
+    pressed("Continue", "Which keys?")
+    pressed("Continue", "Where to?")
     typed("Full name", "Robin Example")
     typed("Street and number", "417 Montgomery Street")
     typed("Town or city", "San Francisco")
     typed("State", "California")
-    typed("ZIP code", "94104", "Look it over")
+    typed("ZIP code", "94104", "Check your answers")
     pressed("Claim these keys", "Your keys are reserved")
     pressed("See your claim", "Your claim")
     pressed("Cancel this claim", "Cancel this claim?")

@@ -1,4 +1,4 @@
-"""Every page of the claimant's asks the database at most 15 times, for somebody with little and with much."""
+"""Every page of the claimant's asks the database at most 15 times, for someone with little and with much."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ PUBLIC = (*PUBLIC_PAGES, "/status/", "/no-such-page/")
 OF_STRANGERS = ("/sign-in/login/code/", "/sign-in/login/")
 OF_EVERYBODY = ("/me/data/", "/me/data/erase/", "/me/standing/", "/messages/", "/sign-in/logout/")
 STEPS = ("/claim/", "/claim/keys/", "/claim/keys/?port=usb_c", "/claim/address/", "/claim/review/")
-# How much somebody with much has of everything that a page lists.
+# How much someone with much has of everything that a page lists.
 MUCH = 20
 
 

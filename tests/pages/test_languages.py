@@ -34,7 +34,7 @@ UNSPOKEN = {"code", "pre", "script", "style", "option"}
 # Names and what people typed are the same in every language; so is what staff wrote by hand.
 NAMES = re.compile(
     r"m-[a-z]+|keystone-lib|quiet-lib|Keys for maintainers 2022|Example Foundation|Keydesk|USPS|NFC|USB-[AC]"
-    r"|Robin Example|417 Montgomery Street|San Francisco|Owner|Maintainer|[A-Z]-[0-9A-Z]{12}|Nobody's\."
+    r"|Robin Example|417 Montgomery Street|San Francisco|Owner|Maintainer|[A-Z]-[0-9A-Z]{12}|No one's\."
     r"|none-such|T-ABCD1234|https?://\S+|Export Administration Regulations|OFAC|EU|UTC|API|JSON|My only key broke\."
 )
 # Words that another language spells alike.
@@ -122,7 +122,7 @@ def _states(make_claim: MakeClaim, now: datetime) -> Iterator[Claim]:
     yield claim
     reviewed = make_claim("m-org")
     yield reviewed
-    review_claim(code=reviewed.code, approve=False, note="Nobody's.", reviewer="staff:1", now=now)
+    review_claim(code=reviewed.code, approve=False, note="No one's.", reviewer="staff:1", now=now)
     yield reviewed
     cancelled = make_claim("m-second")
     cancel_claim(code=cancelled.code, actor="maintainer:1", now=now)
@@ -154,7 +154,7 @@ def test_my_data_and_my_standing(
     project = Project.objects.get(name="keystone-lib")
     for state in ("open", "declined"):
         answered = (
-            {} if state == "open" else {"answer": "Nobody's.", "answered_at": now, "answered_by": "staff:1"}
+            {} if state == "open" else {"answer": "No one's.", "answered_at": now, "answered_by": "staff:1"}
         )
         Appeal.objects.create(
             account=account,

@@ -1,4 +1,4 @@
-"""My data: everything held is shown and handed out, what may go goes, and nobody learns about anybody else."""
+"""My data: everything held is shown and handed out, what may go goes, and no one learns about anyone else."""
 
 import html
 import json
@@ -65,7 +65,7 @@ class TestThePage:
     def test_the_access_log_lists_each_opening(
         self, claim: Claim, signed_in: SignedIn, now: datetime
     ) -> None:
-        assert "Nobody has opened it." in signed_in("m-owner").get("/me/data/").content.decode()
+        assert "No one has opened it." in signed_in("m-owner").get("/me/data/").content.decode()
         for number, (purpose, actor) in enumerate(
             [("label", "system:shipping"), ("support", "staff:ops"), ("packing", "token:5")]
         ):
@@ -168,7 +168,7 @@ def test_the_public_page_on_privacy_goes_by_the_same_list(client: Client, langua
 
 
 def test_every_table_with_a_way_to_a_person_is_shown_or_says_why_not() -> None:
-    """A new personal table that nobody thought about fails here."""
+    """A new personal table that no one thought about fails here."""
     shown = {table.model for section in SECTIONS for table in section.tables}
     known = shown | set(NOT_SHOWN)
     reached: set[type[models.Model]] = {Account}
@@ -289,7 +289,7 @@ class TestNoThanks:
         client.post("/me/data/contact/", {"wanted": "no"})
         assert Account.objects.get(username="m-owner").opted_out_at == now
         assert "Take part again" in client.get("/me/data/").content.decode()
-        # Nothing but the word of the button brings somebody back.
+        # Nothing but the word of the button brings someone back.
         client.post("/me/data/contact/", {"wanted": "maybe"})
         assert Account.objects.get(username="m-owner").opted_out_at == now
         client.post("/me/data/contact/", {"wanted": "yes"})
@@ -312,7 +312,7 @@ class TestNoThanks:
         )
         link = f"/me/no-thanks/{link_token(account.pk)}/"
         client = Client(enforce_csrf_checks=True)
-        assert "Hear nothing more from us?" in client.get(link).content.decode()
+        assert "Stop all messages from us?" in client.get(link).content.decode()
         assert Account.objects.get(pk=account.pk).opted_out_at is None
         # As mail programs do it (RFC 8058).
         assert client.post(link, {"List-Unsubscribe": "One-Click"}).status_code == 200

@@ -1,4 +1,4 @@
-"""My standing and the projects' pages: what people can say, what comes of it, and what nobody else learns."""
+"""My roles and the projects' pages: what people can say, what comes of it, and what no one else learns."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -195,7 +195,7 @@ def test_flags_show_on_the_projects_page(
     import_roles(path=back, actor="ops", now=now + timedelta(days=3))
     rename_project(name="keystone-lib", new_name="keystone-two", note="", actor="staff:1", now=now)
     page = text(client, "/projects/keystone-lib/")
-    assert "made anew under the same name" in page
+    assert "recreated under the same name" in page
     assert 'href="/projects/keystone-two/"' in page
     assert "Renamed from keystone-lib" in text(client, "/projects/keystone-two/")
 

@@ -42,7 +42,7 @@ def owner(signed_in: SignedIn, address: PostalAddress) -> Claimant:
 
 @pytest.fixture
 def _no_usb_a(roster: Roster, campaign: Campaign, stock: None, now: datetime) -> None:
-    """Of ten keys of this model, somebody holds all."""
+    """Of ten keys of this model, someone holds all."""
     model = KeyModel.objects.get(sku=USB_A).pk
     with transaction.atomic():
         reserve(holder="elsewhere", wanted=[Wanted(model, 10)], actor="staff", now=now)
@@ -64,7 +64,7 @@ def claims() -> tuple[Claim, Claim]:
 
 
 def all_is_sound() -> bool:
-    """Whether nothing is wrong but what these tests take away: units held by somebody without a claim."""
+    """Whether nothing is wrong but what these tests take away: units held by someone without a claim."""
     taken = {("elsewhere",), ("others",)}
     return all(tuple(violation.ids) in taken for violation in verify_all().violations)
 

@@ -41,7 +41,7 @@ def vendors() -> Iterator[Sandbox]:
 def desk(
     vendors: Sandbox, live_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Desk]:
-    """The programme is open; extra keys and express are sold, and nobody sponsors the United States."""
+    """The programme is open; extra keys and express are sold, and no one sponsors the United States."""
     cache.clear()
     vendors.control.reset(now=START)
     import_roster(tmp_path, now=START)
@@ -83,7 +83,7 @@ def sign_in(visitor: Visitor, email: str) -> None:
 
 
 def go_on(page: Page) -> None:
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
 
 
 def fill_address(page: Page) -> None:
@@ -95,7 +95,7 @@ def fill_address(page: Page) -> None:
 
 
 def claim_dearly(visitor: Visitor) -> Page:
-    """Sign in and claim an extra key, by express, to a region nobody sponsors."""
+    """Sign in and claim an extra key, by express, to a region no one sponsors."""
     page = visitor.go("/claim/")
     sign_in(visitor, "owner@example.org")
     page.get_by_role("heading", name="You may claim, m-owner").wait_for()
@@ -118,7 +118,7 @@ def _through_the_steps(visitor: Visitor) -> None:
     page.get_by_role("heading", name="Where to?").wait_for()
     fill_address(page)
     go_on(page)
-    page.get_by_role("heading", name="Look it over").wait_for()
+    page.get_by_role("heading", name="Check your answers").wait_for()
     page.get_by_text("$54.00 in all").wait_for()
     visitor.look_all("pay-2-review")
     assert not Claim.objects.exists()
@@ -145,7 +145,7 @@ def test_declined_then_paid_accepted_and_shipped(visitor: Visitor, desk: Desk) -
     page.get_by_role("button", name="Pay USD 54.00").click()
     page.get_by_role("heading", name="Paid. Your keys are reserved.").wait_for()
     visitor.look_all("pay-6-paid")
-    # Nobody had to wait for a webhook, and back again changes nothing.
+    # No one had to wait for a webhook, and back again changes nothing.
     page.reload()
     page.get_by_role("heading", name="Paid. Your keys are reserved.").wait_for()
     claim = Claim.objects.get()

@@ -1,4 +1,4 @@
-"""My return label: on my claim's page, to be printed, and nobody else's."""
+"""My return label: on my claim's page, to be printed, and no one else's."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -29,7 +29,7 @@ def _the_desk_wants_a_key(transactional_db: None, settings: LazySettings) -> Non
 
 @pytest.fixture
 def staff(now: datetime) -> User:
-    # Without a password, as everybody here: with one, the library would ask for that.
+    # Without a password, as everyone here: with one, the library would ask for that.
     user = User.objects.create_user(username="robin", email="robin@example.org", is_staff=True)
     user.set_unusable_password()
     user.save(update_fields=["password"])
@@ -67,7 +67,7 @@ def plug_in(page: Page) -> tuple[Any, str]:
 
 
 def sign_in_by_code(visitor: Visitor) -> None:
-    """Sign in with a code by mail, from wherever the visitor was sent to sign in."""
+    """Sign in with a code by email, from wherever the visitor was sent to sign in."""
     page = visitor.page
     page.get_by_label("Email").fill("robin@example.org")
     page.get_by_role("button", name="Send me a code").click()
@@ -77,7 +77,7 @@ def sign_in_by_code(visitor: Visitor) -> None:
 
 
 def enrol(visitor: Visitor) -> None:
-    """The first sign-in at the desk: a code by mail lets nobody in, it only lets them add a key."""
+    """The first sign-in at the desk: a code by email lets no one in, it only lets them add a key."""
     page = visitor.go("/desk/")
     sign_in_by_code(visitor)
     page.wait_for_url("**/webauthn/add/**")
@@ -119,7 +119,7 @@ def test_the_mailbox_alone_opens_no_desk(visitor: Visitor, staff: User) -> None:
     devtools, key = plug_in(page)
     enrol(visitor)
 
-    # Somebody with the mailbox and without the key.
+    # Someone with the mailbox and without the key.
     page.context.clear_cookies()
     devtools.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": key})
     cache.clear()

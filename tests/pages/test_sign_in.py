@@ -1,4 +1,4 @@
-"""Signing in: a code of six digits, or the index's word; nobody learns from it who is on the roster."""
+"""Signing in: a code of six digits, or the index's word; no one learns from it who is on the roster."""
 
 import json
 import re
@@ -180,7 +180,7 @@ class TestNobodyLearnsWhoIsOnTheRoster:
             getattr(Client(), method)(path.format(username=username), content_type="application/json")
             if method != "get"
             else Client().get(path.format(username=username))
-            for username in ("m-owner", "nobody-of-this-name")
+            for username in ("m-owner", "no one-of-this-name")
         ]
         assert {answer.status_code for answer in answers} <= {401, 404, 405}
         assert answers[0].status_code == answers[1].status_code
@@ -311,7 +311,7 @@ class TestThroughTheIndex:
         self.come_back(client)
         assert User.objects.count() == 1
 
-    @pytest.mark.parametrize("username", ["nobody-of-this-name", "", None, "m-owner\x00"])
+    @pytest.mark.parametrize("username", ["no one-of-this-name", "", None, "m-owner\x00"])
     def test_who_is_not_on_the_roster_is_sent_back(
         self, client: Client, roster: Roster, username: str | None
     ) -> None:

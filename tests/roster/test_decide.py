@@ -276,7 +276,7 @@ NEEDED: dict[str, tuple[dict[str, Any], str]] = {
     "wave_invited": ({}, "your invitation"),
     "not_opted_out": ({}, "left out"),
     "role_age": ({"min_days": 1}, "which roles"),
-    "email_age": ({"min_days": 1}, "e-mail address"),
+    "email_age": ({"min_days": 1}, "email address"),
     "address_not_shared": ({"max_claims": 1}, "same address"),
     "not_organization_account": ({}, "organisation"),
 }
@@ -343,7 +343,7 @@ RECREATED = RoleFact(
     [
         ((OWNER,), "review", "not known whether your critical projects were ever"),
         ((replace(OWNER, recreated=False),), "pass", "long enough"),
-        ((RECREATED,), "review", "made anew on 2022-07-01"),
+        ((RECREATED,), "review", "recreated on 2022-07-01"),
         ((RECREATED, replace(OWNER, project="beta", recreated=False)), "pass", "beta"),
         ((replace(RECREATED, recreated_on=date(2022, 6, 11)),), "pass", "long enough"),
         ((), "review", "no role"),

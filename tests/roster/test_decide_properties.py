@@ -197,11 +197,11 @@ def test_the_order_in_which_facts_come_changes_nothing(
 @patient
 @given(st.lists(facts_of_all_kinds, max_size=6), policies(), moments)
 def test_many_judged_at_once_are_judged_as_one_by_one(
-    everybody: list[Facts], document: dict[str, Any], now: datetime
+    everyone: list[Facts], document: dict[str, Any], now: datetime
 ) -> None:
     policy = parse_policy(document)
     judge = Judge(policy, now)
-    for facts in [*everybody, *everybody]:
+    for facts in [*everyone, *everyone]:
         decision = decide(facts, policy, now)
         found = judge.outcomes(facts)
         assert found == [(v.rule, v.outcome) for v in decision.verdicts if v.outcome != "pass"]
@@ -251,10 +251,10 @@ def sorted_params(params: Any) -> Any:
 @patient
 @given(st.lists(facts_of_all_kinds, max_size=8), policies(), policies(), moments)
 def test_a_preview_is_deciding_one_by_one(
-    everybody: list[Facts], before: dict[str, Any], after: dict[str, Any], now: datetime
+    everyone: list[Facts], before: dict[str, Any], after: dict[str, Any], now: datetime
 ) -> None:
     old, new = parse_policy(before), parse_policy(after)
-    named = [replace(facts, username=f"m-{number}") for number, facts in enumerate(everybody)]
+    named = [replace(facts, username=f"m-{number}") for number, facts in enumerate(everyone)]
     found = preview_policies(named, current=old, proposed=new, now=now)
     expected: dict[str, list[str]] = {"gained": [], "lost": [], "unchanged": []}
     for facts in named:

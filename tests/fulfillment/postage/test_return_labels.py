@@ -1,4 +1,4 @@
-"""Return labels: bought by the protocol of any label, given to the maintainer, refunded when nobody posts them."""
+"""Return labels: bought by the protocol of any label, given to the maintainer, refunded when no one posts them."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -217,7 +217,7 @@ def test_posted_it_is_on_its_way_back_and_scanned_in_it_is_in_quarantine(
     says(given, "in_transit", days=6)
     claim = fresh(arrived).shipment.claim
     assert (fresh(arrived).shipment.state, claim.state) == (ShipmentState.RETURNING, "returned")
-    # It was asked for: nothing was taken back, and nobody is told of a problem.
+    # It was asked for: nothing was taken back, and no one is told of a problem.
     assert cases_of(arrived) == ["seal_broken"]
     assert not Notice.objects.filter(template="problem").exists()
     (label,) = return_labels.return_labels_of(claim)
@@ -225,7 +225,7 @@ def test_posted_it_is_on_its_way_back_and_scanned_in_it_is_in_quarantine(
     with pytest.raises(NoReturnLabel):
         return_labels.print_return(claim=claim, parcel=label.parcel, actor="account:1", now=now)
     assert verify_all().violations == []
-    # At our door by the carrier's word: somebody has to find it.
+    # At our door by the carrier's word: someone has to find it.
     says(given, "delivered", days=9)
     assert cases_of(arrived) == ["returned", "seal_broken"]
     keys = serials(arrived.shipment)
@@ -294,7 +294,7 @@ def test_nobody_posted_it_so_the_money_is_asked_back_in_time(
     assert refund_unused(gateway=gateway, now=in_time - timedelta(seconds=1)) == 0
     assert refund_unused(gateway=gateway, now=in_time) == 1
     assert fresh(given).state == PurchaseState.REFUND_REQUESTED
-    # Nobody can print what is being given back.
+    # No one can print what is being given back.
     assert return_labels.return_labels_of(arrived.shipment.claim) == []
     assert cases_of(arrived) == ["no_return", "seal_broken"]
     vendor.advance(2 * 86_400)
