@@ -1,4 +1,4 @@
-"""Nothing tells whether someone is on the roster, or claimed: not a page, not a badge, not the API.
+"""Nothing tells whether somebody is on the roster, or claimed: not a page, not a badge, not the API.
 
 What strangers see is taken down as a whole, twice: without a person, and with that person an owner of a critical
 project who has claimed. Both must be the same to the letter.
@@ -100,10 +100,10 @@ def ask_for_a_code(email: str) -> tuple[list[Any], set[str]]:
 
 @pytest.mark.parametrize("known", ["owner@example.org", "OWNER@example.org", "bystander@example.org"])
 def test_asking_for_a_code_answers_everybody_alike(roster: Roster, known: str) -> None:
-    no one = ask_for_a_code("no one@example.org")
-    assert ask_for_a_code(known) == no one
+    nobody = ask_for_a_code("nobody@example.org")
+    assert ask_for_a_code(known) == nobody
     # And a second time, when the first has made the sign-in.
-    assert ask_for_a_code(known) == no one
+    assert ask_for_a_code(known) == nobody
     send_notices(now=clock.now())
     assert {address for message in mail.outbox for address in message.to} == {known.lower()}
 
@@ -113,7 +113,7 @@ def test_a_code_of_somebody_else_is_a_wrong_code(roster: Roster) -> None:
     Client().post("/sign-in/login/code/", {"email": "owner@example.org"})
     code = mailed_code()
     elsewhere = Client()
-    elsewhere.post("/sign-in/login/code/", {"email": "no one@example.org"})
+    elsewhere.post("/sign-in/login/code/", {"email": "nobody@example.org"})
     elsewhere.post("/sign-in/login/code/confirm/", {"code": code})
     assert elsewhere.get("/me/data/").status_code == 302
 
@@ -142,7 +142,7 @@ def test_a_claim_of_somebody_else_reads_as_none(
 def test_a_signed_in_stranger_learns_nothing_of_others(
     signed_in: Callable[[str], Client], roster: Roster, make_claim: MakeClaim, tmp_path: Path, now: datetime
 ) -> None:
-    """Who has no say over a project is answered alike about everyone, and sees pages about no one."""
+    """Who has no say over a project is answered alike about everybody, and sees pages about nobody."""
     client = signed_in("m-bystander")
     paths = (
         "/",
