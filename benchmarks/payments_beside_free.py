@@ -75,7 +75,7 @@ def _measure(options: argparse.Namespace) -> int:
 
 
 def _programme(people: int) -> Any:
-    from fulfillment.claims.campaigns.price_lists import publish_prices
+    from fulfillment.claims.campaigns.price_publishing import publish_prices
     from fulfillment.claims.models import Campaign
     from tests.conftest import import_roster, open_campaign, receive
 

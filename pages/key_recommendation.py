@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from fulfillment.claims.models import Campaign, Claim
-from fulfillment.claims.selectors import models_for
+from fulfillment.claims.region_lookup import models_for
 from inventory.models import Connector, Unit
 
 # Nobody asks for more at once, so no more are counted.

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_POST, require_safe
 from common import clock
 from common.errors import BadRequest
 from config.models import User
-from fulfillment.claims.selectors import current_campaign, explain
+from fulfillment.claims.eligibility import explain
+from fulfillment.claims.selectors import current_campaign
 from pages.forms.country import named
 from pages.forms.free_text import printable_text
 from pages.verdicts import title_of

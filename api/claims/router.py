@@ -16,19 +16,18 @@ from api.responses import ClaimCode, answers, needs
 from api.schemas import AddressIn, ClaimIn, ClaimListOut, ClaimOut, ReviewIn
 from common import clock
 from common.errors import BadRequest, FieldError
-from fulfillment.claims.campaigns.regions import check_address
 from fulfillment.claims.errors import UnknownCampaign, UnknownClaim
-from fulfillment.claims.models import Campaign, Claim, Region
-from fulfillment.claims.pricing import most_keys
-from fulfillment.claims.rules import check_items
-from fulfillment.claims.selectors import ClaimTerms, campaign_by_slug, offered_models, region_of
+from fulfillment.claims.models import Campaign, Claim
+from fulfillment.claims.region_lookup import offered_models
+from fulfillment.claims.requests import ClaimTerms, item_problems, read_address
+from fulfillment.claims.selectors import campaign_by_slug
 from fulfillment.claims.services.amendments_and_reviews import (
     cancel_claim,
     change_address,
     review_claim,
 )
 from fulfillment.claims.services.submission import submit_claim
-from fulfillment.vault.addresses import PostalAddress, parse_address
+from fulfillment.vault.addresses import PostalAddress
 from roster.selectors import account_named
 
 router = Router(tags=["claims"])
@@ -80,30 +79,17 @@ def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress, C
         )
     address, region, of_the_address, offered = None, None, [], {}
     try:
-        address, region = _address(claim.shipping_address, now=now)
+        address, region = read_address(claim.shipping_address, now=now)
     except BadRequest as error:
         of_the_address = error.errors
     if campaign and "items" not in bad:
         offered = offered_models(campaign, country=address.country if address else "", now=now)
         wanted = [item.as_wanted() for item in claim.items]
-        most = most_keys(campaign, wanted, now)
-        problems += check_items(wanted, per_claim=most, offered_skus=sorted(offered))
+        problems += item_problems(wanted, campaign=campaign, offered=offered, now=now)
     problems += of_the_address
     if problems or campaign is None or address is None:
         raise BadRequest(problems)
     return campaign, address, ClaimTerms(region, offered)
-
-
-def _address(given: object, *, now: datetime) -> tuple[PostalAddress, Region | None]:
-    """The address and its row of the region table.
-
-    Raises: BadRequest: unusable, or lacks what its region asks for.
-    """
-    address = parse_address(given)
-    region = region_of(address, now=now)
-    if problems := check_address(address, region=region):
-        raise BadRequest(problems)
-    return address, region
 
 
 @router.get(
@@ -172,7 +158,7 @@ def put_shipping_address(
     """The body is the address. It must stay in the same country; allowed until the label is bought."""
     now = clock.now()
     claim = _existing(code)
-    address, _ = _address(shipping_address, now=now)
+    address, _ = read_address(shipping_address, now=now)
     if address.country != claim.country:
         raise BadRequest(
             [

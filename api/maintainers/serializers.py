@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from fulfillment.claims.eligibility import explain
 from fulfillment.claims.errors import UnknownCampaign
-from fulfillment.claims.selectors import campaign_by_slug, current_campaign, explain
+from fulfillment.claims.selectors import campaign_by_slug, current_campaign
 from roster.models import Account
 
 

@@ -13,7 +13,7 @@ from common import clock
 from fulfillment.claims.countries import is_country
 from fulfillment.claims.errors import ClaimsError
 from fulfillment.claims.models import Region
-from fulfillment.claims.selectors import closed_parts, region_for
+from fulfillment.claims.region_lookup import closed_parts, region_for
 
 router = Router(tags=["regions"])
 

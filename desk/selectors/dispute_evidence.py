@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimQuote
-from fulfillment.claims.quotes import QuoteLine
+from fulfillment.claims.rules.quotes import QuoteLine
 from fulfillment.payments.models import Dispute, Payment, Refund
 from fulfillment.shipments.models import Case, LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipments.rules.cases import CaseReason

@@ -7,7 +7,7 @@ from procrastinate.contrib.django import app
 from common import clock
 from config.jobs import BACK_OFF
 from fulfillment.casework.services import cancellation, stalled_work
-from fulfillment.claims.services.payment_callbacks import STOP_PARCELS
+from fulfillment.claims.deferred_jobs import STOP_PARCELS
 from fulfillment.insurance import services as insurance
 from fulfillment.postage import gateways
 from fulfillment.postage.gateways.insurers import insurers_of

@@ -2,7 +2,7 @@
 
 from common.errors import KeydeskError
 from fulfillment.claims.money import format_money
-from fulfillment.claims.quotes import Quote
+from fulfillment.claims.rules.quotes import Quote
 from roster.rules import Decision
 
 

@@ -5,9 +5,9 @@ import logging
 from procrastinate.contrib.django import app
 
 from common import clock
-from fulfillment.claims.campaigns import invitations
+from fulfillment.claims.campaigns import invitations, reevaluation, reminders
 from fulfillment.claims.models import Campaign
-from fulfillment.claims.services import expiry, recalls, reevaluation, reminders, retention, waitlist
+from fulfillment.claims.services import expiry, recalls, retention, waitlist
 from inventory.services.recalls import HOLDERS_ARE_SHORT
 from inventory.services.reservations import STOCK_CAME_FREE
 

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from common.errors import BadRequest
 from fulfillment.claims.models import Campaign, Claim, ClaimQuote, PriceList, Region
-from fulfillment.claims.quotes import FREE, NotSold, Prices, Quote, parse_prices, quote_lines
+from fulfillment.claims.region_lookup import region_for
 from fulfillment.claims.rules import WantedItem
-from fulfillment.claims.selectors import region_for
+from fulfillment.claims.rules.price_documents import parse_prices
+from fulfillment.claims.rules.quotes import FREE, NotSold, Prices, Quote, quote_lines
 
 
 def prices_in_force(campaign: Campaign, now: datetime) -> Prices | None:

@@ -1,29 +1,17 @@
-"""Reads that span the roster, the stock and the claims."""
+"""Campaigns and claims: the current campaign, a maintainer's live claim, the waitlist, related claims."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
-from django.utils.translation import gettext_noop as _
 
-from common.errors import BadRequest, FieldError
 from common.prepared_queries import prepared
 from fulfillment.claims.errors import UnknownCampaign
-from fulfillment.claims.models import Campaign, Claim, Invitation, Region, ReplacedUnit
+from fulfillment.claims.models import Campaign, Claim, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
-from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.households import household_of, lock_household, subjects_sharing
-from fulfillment.vault.subdivisions import subdivision_of
-from inventory.models import KeyModel
-from inventory.selectors import available_count
-from roster import selectors as roster_selectors
 from roster.models import Account
-from roster.rules import CampaignFact, Decision, Facts, RegionFact, decide, parse_policy
-
-# More than any claim holds.
-ENOUGH_KEYS = 100
 
 
 def campaign_by_slug(slug: str) -> Campaign:
@@ -48,81 +36,6 @@ def current_campaign(now: datetime, *, among: QuerySet[Campaign] | None = None) 
     return by_opening.filter(opens_at__lte=now, closes_at__gt=now).first() or by_opening.first()
 
 
-def region_for(*, country: str, now: datetime) -> Region | None:
-    """The row in force for the whole of a country; where an address is known, ask `region_of`."""
-    return _by_part(country, now).get("")
-
-
-def _by_part(country: str, now: datetime) -> dict[str, Region]:
-    """A country's rows in force by the part they are about, empty for the whole."""
-    return {row.subdivision: row for row in _regions(country=country, now=now)}
-
-
-@prepared
-def _regions(*, country: str, now: datetime) -> QuerySet[Region]:
-    rows = Region.objects.in_force(now).filter(country=country, key_model__isnull=True)
-    return rows.order_by("valid_from")
-
-
-def region_of(address: PostalAddress, *, now: datetime) -> Region | None:
-    """The row in force where an address is: of its part of the country, before the whole country's.
-
-    Raises: BadRequest: parts of the country differ, and the address does not say in which one it is.
-    """
-    by_part = _by_part(address.country, now)
-    whole = by_part.get("")
-    if whole is None or len(by_part) == 1:
-        return whole
-    part = subdivision_of(address)
-    if not part:
-        raise BadRequest([FieldError("shipping_address.state", "which_part", _WHICH_PART)])
-    return by_part.get(part, whole)
-
-
-_WHICH_PART = "Keys do not go to every part of this country: say which it is, as in the country's own list."
-
-
-def closed_parts(countries: Collection[str], *, now: datetime) -> dict[str, list[Region]]:
-    """By country, the parts of it that keys do not go to even where they go to the country."""
-    rows = Region.objects.in_force(now).filter(country__in=countries, key_model__isnull=True)
-    found: dict[str, list[Region]] = {}
-    for row in rows.exclude(subdivision="").exclude(status=Region.Status.OPEN).order_by("subdivision"):
-        found.setdefault(row.country, []).append(row)
-    return found
-
-
-def models_for(campaign: Campaign, *, country: str, now: datetime) -> QuerySet[KeyModel]:
-    """The key models the campaign gives out there; the region table may close a country to one of them."""
-    closed = Region.objects.in_force(now).filter(country=country, key_model__isnull=False)
-    closed = closed.exclude(status=Region.Status.OPEN)
-    given_out = KeyModel.objects.filter(campaigns=campaign, is_active=True)
-    return given_out.exclude(pk__in=closed.values("key_model"))
-
-
-def offered_models(campaign: Campaign, *, country: str, now: datetime) -> dict[str, int]:
-    """`models_for`, by SKU."""
-    return dict(_offered(campaign=campaign, country=country, now=now))
-
-
-@prepared
-def _offered(*, campaign: Campaign, country: str, now: datetime) -> QuerySet[KeyModel, tuple[str, int]]:
-    return models_for(campaign, country=country, now=now).values_list("sku", "id")
-
-
-@dataclass(frozen=True)
-class ClaimTerms:
-    """On what terms a campaign sends keys to an address now: its region row and the key models, by SKU."""
-
-    region: Region | None
-    offered: Mapping[str, int]
-
-
-def claim_terms(campaign: Campaign, *, address: PostalAddress, now: datetime) -> ClaimTerms:
-    """Raises: BadRequest: as `region_of`."""
-    region = region_of(address, now=now)
-    return ClaimTerms(region, offered_models(campaign, country=address.country, now=now))
-
-
 def live_claim(*, campaign: Campaign, account: Account) -> Claim | None:
     """The one claim that a maintainer may have in a campaign."""
     return next(iter(_live_claims(campaign=campaign, account=account)), None)
@@ -131,106 +44,6 @@ def live_claim(*, campaign: Campaign, account: Account) -> Claim | None:
 @prepared
 def _live_claims(*, campaign: Campaign, account: Account) -> QuerySet[Claim]:
     return Claim.objects.live().filter(campaign=campaign, account=account).order_by("pk")[:1]
-
-
-def facts_for(
-    *,
-    account: Account,
-    campaign: Campaign,
-    country: str | None,
-    now: datetime,
-    region: Region | None = None,
-    address: PostalAddress | None = None,
-    live_claims: int | None = None,
-    snapshots: roster_selectors.CurrentSnapshots | None = None,
-) -> Facts:
-    """All a policy may ask about one maintainer in one campaign, in a fixed number of queries.
-
-    Args: region: the country's row in force, where the caller has it already.
-          address: where the keys would go, once that is known.
-          live_claims, snapshots: how many there are and what the roster stands on, likewise.
-    """
-    if region is None and country:
-        region = region_for(country=country, now=now)
-    return replace(
-        roster_selectors.facts_about(account=account, now=now, snapshots=snapshots),
-        # Whether there are any is all a policy asks; a million units are not counted for it.
-        keys_available=available_count(at_most=ENOUGH_KEYS),
-        live_claims=Claim.objects.live().filter(campaign=campaign, account=account).count()
-        if live_claims is None
-        else live_claims,
-        invited_in_wave=bool(Invitation.objects.accounts_invited(campaign, [account.pk], now))
-        if _asks_for(campaign, "wave_invited")
-        else None,
-        address_claims=_claims_sharing(address, account=account, campaign=campaign, now=now),
-        country=country,
-        region=_region_fact(region) if country else None,
-        campaign=CampaignFact(opens_at=campaign.opens_at, closes_at=campaign.closes_at),
-    )
-
-
-def _claims_sharing(
-    address: PostalAddress | None, *, account: Account, campaign: Campaign, now: datetime
-) -> int | None:
-    """How many live claims of others go to the same household; None while the address is not known.
-
-    Only asked where the policy has the rule, for it costs queries that no other rule needs.
-    Locks: the household, until the transaction ends.
-    """
-    if address is None or not _asks_for(campaign, "address_not_shared"):
-        return None
-    household = household_of(scope=campaign.slug, address=address, now=now)
-    if household is None:
-        return None
-    lock_household(household)
-    sharing = subjects_sharing(household)
-    return Claim.objects.live().filter(campaign=campaign, code__in=sharing).exclude(account=account).count()
-
-
-def _asks_for(campaign: Campaign, rule: str) -> bool:
-    return any(asked["rule"] == rule for asked in campaign.policy.document["rules"])
-
-
-def _region_fact(region: Region | None) -> RegionFact:
-    if region is None:
-        return RegionFact(status="blocked", reason=_("We have no way to send keys there yet."), source="")
-    return RegionFact(status=region.status, reason=region.reason, source=region.source)
-
-
-@dataclass(frozen=True)
-class Explained:
-    """A decision and the facts it was made from."""
-
-    decision: Decision
-    facts: Facts
-
-
-def explain(
-    *,
-    account: Account,
-    campaign: Campaign,
-    country: str | None,
-    now: datetime,
-    region: Region | None = None,
-    address: PostalAddress | None = None,
-    live_claims: int | None = None,
-    snapshots: roster_selectors.CurrentSnapshots | None = None,
-) -> Explained:
-    """Whether this maintainer may claim now, with every rule's verdict. Stores nothing.
-
-    Args: as `facts_for`.
-    """
-    facts = facts_for(
-        account=account,
-        campaign=campaign,
-        country=country,
-        now=now,
-        region=region,
-        address=address,
-        live_claims=live_claims,
-        snapshots=snapshots,
-    )
-    return Explained(decide(facts, parse_policy(campaign.policy.document), now), facts)
 
 
 def are_in_line_for(models: Collection[int | None], *, campaign_id: int) -> bool:
@@ -318,11 +131,3 @@ def _kind(other: Any) -> Literal["rest", "replacement"]:
 
 def _kind_of_first(first: Any) -> Literal["first", "replaced"]:
     return "replaced" if first.replaces_some else "first"
-
-
-def open_regions(now: datetime) -> Sequence[Region]:
-    """Where keys can be sent now, by country."""
-    rows = Region.objects.in_force(now).filter(
-        status=Region.Status.OPEN, key_model__isnull=True, subdivision=""
-    )
-    return list(rows.order_by("country"))

@@ -7,7 +7,7 @@ from procrastinate.contrib.django import app
 
 from common import clock
 from config.jobs import BACK_OFF
-from fulfillment.claims.services.payment_callbacks import REFUND_UNDELIVERABLE, SETTLE_CLAIM
+from fulfillment.claims.deferred_jobs import REFUND_UNDELIVERABLE, SETTLE_CLAIM
 from fulfillment.payments import gateways
 from fulfillment.payments.gateways.events import WORK_WEBHOOKS
 from fulfillment.payments.services import (

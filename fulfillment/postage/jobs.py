@@ -7,7 +7,7 @@ from procrastinate.contrib.django import app
 
 from common import clock
 from config.jobs import BACK_OFF
-from fulfillment.claims.services.submission import SHIP_CLAIM
+from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.postage import gateways
 from fulfillment.postage.services import (
     label_files,

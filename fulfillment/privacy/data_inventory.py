@@ -11,8 +11,7 @@ from django.utils.functional import Promise
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from fulfillment.claims.services.drafts import KEEP_DRAFT_FOR
-from fulfillment.claims.services.shipment_callbacks import KEEP_ADDRESS_FOR
+from fulfillment.claims.rules.retention import KEEP_ADDRESS_FOR, KEEP_DRAFT_FOR
 from fulfillment.vault.services import LONGEST_KEPT
 
 

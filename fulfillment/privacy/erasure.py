@@ -11,9 +11,9 @@ from config.models import User
 from fulfillment.claims.errors import TooLate
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import HOLDING_STATES, ClaimState
+from fulfillment.claims.rules.retention import KEEP_ADDRESS_FOR
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.drafts import drop_drafts
-from fulfillment.claims.services.shipment_callbacks import KEEP_ADDRESS_FOR
 from fulfillment.notices.models import Recipient
 from fulfillment.notices.services import forget_messages
 from fulfillment.privacy.data_inventory import ALL_SECTIONS, DataSection

@@ -9,7 +9,7 @@ from django.db.models import Sum
 
 from common.errors import BadRequest
 from fulfillment.claims.models import Claim, Region
-from fulfillment.claims.selectors import region_for, region_of
+from fulfillment.claims.region_lookup import region_for, region_of
 from fulfillment.shipments.models import Case, InsuranceClaim, LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipments.rules.cases import CaseSubject
 from fulfillment.shipments.rules.states import LABEL_STATES, PurchaseState

@@ -12,10 +12,10 @@ from django.utils.translation import gettext as text
 from django.utils.translation import gettext_lazy as _
 
 from common.errors import BadRequest, FieldError
-from fulfillment.claims.campaigns.regions import check_address, fitted
 from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.models import Region
-from fulfillment.claims.selectors import region_of
+from fulfillment.claims.region_lookup import region_of
+from fulfillment.claims.requests import address_problems, fit_to_region
 from fulfillment.vault.addresses import LABEL_PARTS, LATIN, MAX_LENGTH, PostalAddress, is_latin, parse_address
 
 # What the address library calls a part → our parts, in the order they are asked.
@@ -85,7 +85,7 @@ _SAID = {
 
 
 class AddressForm(forms.Form):
-    """After `is_valid`, `address` is what the services take: fitted to the region, no more than it needs."""
+    """After `is_valid`, `address` is what the services take: no more than it needs."""
 
     def __init__(
         self,
@@ -212,9 +212,9 @@ class AddressForm(forms.Form):
         except BadRequest as error:
             problems = error.errors
         else:
-            problems = [*self._which_part, *check_address(address, region=self.region)]
+            problems = [*self._which_part, *address_problems(address, region=self.region)]
             if not problems and not self.errors:
-                self.address = fitted(address, region=self.region)
+                self.address = fit_to_region(address, region=self.region)
         for problem in problems:
             self._say(problem)
         return cleaned

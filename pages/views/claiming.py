@@ -18,13 +18,15 @@ from django.views.decorators.http import require_http_methods
 
 from common import clock
 from common.errors import BadRequest
+from fulfillment.claims.eligibility import explain
 from fulfillment.claims.errors import AlreadyClaimed, Ineligible, PriceChanged
 from fulfillment.claims.models import Campaign, Claim, Draft, Region
 from fulfillment.claims.pricing import prices_in_force, quote_for
-from fulfillment.claims.quotes import ANYWHERE, Prices, Quote
-from fulfillment.claims.selectors import current_campaign, explain, open_regions, region_for, region_of
+from fulfillment.claims.region_lookup import open_regions, region_for, region_of
+from fulfillment.claims.rules.quotes import ANYWHERE, Prices, Quote
+from fulfillment.claims.rules.retention import KEEP_ADDRESS_FOR, KEEP_DRAFT_FOR
+from fulfillment.claims.selectors import current_campaign
 from fulfillment.claims.services import drafts
-from fulfillment.claims.services.shipment_callbacks import KEEP_ADDRESS_FOR
 from fulfillment.vault.addresses import PostalAddress
 from pages import key_recommendation, verdicts
 from pages.claim_steps import ClaimStep, next_claim_step, waypoints
@@ -64,7 +66,7 @@ class Visit:
             "draft": self.draft,
             "waypoints": waypoints(self.draft, step),
             "address_kept_days": KEEP_ADDRESS_FOR.days,
-            "draft_kept_days": drafts.KEEP_DRAFT_FOR.days,
+            "draft_kept_days": KEEP_DRAFT_FOR.days,
         }
         return render(self.request, template, shared | context, status=status)
 

@@ -17,8 +17,9 @@ from fulfillment.claims import timeline
 from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.errors import NoOffer, NotSent, TooLate
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimQuote, Region
+from fulfillment.claims.region_lookup import region_for
 from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, ClaimState
-from fulfillment.claims.selectors import kin_of, place_in_line, region_for
+from fulfillment.claims.selectors import kin_of, place_in_line
 from fulfillment.claims.services.amendments_and_reviews import (
     cancel_claim,
     change_address,

@@ -17,8 +17,9 @@ from config import health
 from fulfillment.claims.campaigns.regions import models_closed
 from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.models import Claim, Region
-from fulfillment.claims.selectors import closed_parts, current_campaign, open_regions, region_for
-from fulfillment.claims.services.shipment_callbacks import KEEP_ADDRESS_FOR
+from fulfillment.claims.region_lookup import closed_parts, open_regions, region_for
+from fulfillment.claims.rules.retention import KEEP_ADDRESS_FOR
+from fulfillment.claims.selectors import current_campaign
 from fulfillment.notices.models import Notice
 from fulfillment.privacy.data_inventory import ALL_SECTIONS
 from pages import verdicts

@@ -16,7 +16,7 @@ from common.base_command import Steps
 from config.management.commands.verify import as_document
 from fulfillment.casework.jobs import periodic_chores
 from fulfillment.claims.campaigns.policy_preview import preview_draft
-from fulfillment.claims.campaigns.price_lists import publish_prices
+from fulfillment.claims.campaigns.price_publishing import publish_prices
 from fulfillment.claims.campaigns.regions import load_regions, shipped_document
 from fulfillment.claims.errors import Ineligible
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from desk.roles import Role
 from fulfillment.claims.models import Claim
 from fulfillment.claims.pricing import freeze
-from fulfillment.claims.quotes import LineKind, Quote, QuoteLine
+from fulfillment.claims.rules.quotes import LineKind, Quote, QuoteLine
 from fulfillment.payments.models import Dispute, Fulfilment, Payment, PaymentCase, Refund
 from fulfillment.payments.rules.states import PaymentCaseReason
 from fulfillment.payments.services.cases import open_payment_case

@@ -8,8 +8,8 @@ import pytest
 from common import clock
 from desk.models import AuditEntry
 from desk.roles import Role
+from fulfillment.claims.eligibility import explain
 from fulfillment.claims.models import Campaign
-from fulfillment.claims.selectors import explain
 from roster.models import Account, Designation, Project
 from roster.papers import AccountEvent, PolicyException
 from tests.conftest import Roster

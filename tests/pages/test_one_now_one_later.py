@@ -9,7 +9,7 @@ from django.test import Client
 
 from common.errors import BadRequest
 from common.invariants import verify_all
-from fulfillment.claims.campaigns.price_lists import publish_prices
+from fulfillment.claims.campaigns.price_publishing import publish_prices
 from fulfillment.claims.errors import AlreadyClaimed
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.rules import WantedItem

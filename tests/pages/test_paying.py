@@ -11,7 +11,7 @@ from django.db import transaction
 from playwright.sync_api import Browser, Page
 
 from common import clock
-from fulfillment.claims.campaigns.price_lists import publish_prices
+from fulfillment.claims.campaigns.price_publishing import publish_prices
 from fulfillment.claims.models import Campaign, Claim, Region
 from fulfillment.payments import gateways
 from fulfillment.payments.models import Payment, Refund

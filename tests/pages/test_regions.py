@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from common.errors import InputErrors
 from fulfillment.claims.campaigns.regions import load_regions, shipped_document
 from fulfillment.claims.models import Campaign, Region
-from fulfillment.claims.selectors import region_for
+from fulfillment.claims.region_lookup import region_for
 from tests.conftest import Roster
 
 pytestmark = pytest.mark.django_db

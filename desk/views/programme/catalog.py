@@ -19,10 +19,11 @@ from desk.forms.problems import name_problems
 from desk.layout import desk_page
 from desk.permissions import allowed, staff_actor
 from desk.roles import Action
-from fulfillment.claims.campaigns.price_lists import publish_prices
+from fulfillment.claims.campaigns.price_publishing import publish_prices
 from fulfillment.claims.models import Campaign, PriceList
 from fulfillment.claims.money import CURRENCIES
-from fulfillment.claims.quotes import ANYWHERE, MOST_EXTRA_KEYS, TAX_BEHAVIORS
+from fulfillment.claims.rules.price_documents import MOST_EXTRA_KEYS, TAX_BEHAVIORS
+from fulfillment.claims.rules.quotes import ANYWHERE
 from inventory.models import KeyModel
 from inventory.services.key_models import CHANGEABLE, add_key_model, change_key_model, plain
 

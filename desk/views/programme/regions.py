@@ -19,7 +19,7 @@ from desk.forms.problems import name_problems
 from desk.layout import desk_page
 from desk.permissions import allowed, staff_actor
 from desk.roles import Action
-from fulfillment.claims.campaigns.region_tables import export_regions
+from fulfillment.claims.campaigns.region_csv import export_regions
 from fulfillment.claims.campaigns.regions import (
     FIELDS,
     MODEL_STATUSES,

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import transaction
 
 from config.jobs import defer
-from fulfillment.claims.services.payment_callbacks import SETTLE_CLAIM
+from fulfillment.claims.deferred_jobs import SETTLE_CLAIM
 from fulfillment.payments.errors import BadMoneyData, NotOffered, PaymentCaseTaken, UnknownPaymentCase
 from fulfillment.payments.models import Payment, PaymentCase, Refund
 from fulfillment.payments.rules.cases import MoneyAction, MoneyOutcome, payment_playbook

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from config.jobs import defer
+from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.claims.errors import NothingToReplace, TooLate
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim, readdress
 from fulfillment.claims.services.payment_callbacks import cannot_deliver
 from fulfillment.claims.services.replacements import grant_replacement
 from fulfillment.claims.services.shipment_callbacks import report_problem
-from fulfillment.claims.services.submission import SHIP_CLAIM
 from fulfillment.postage.rules.customs import is_filing_number
 from fulfillment.postage.services.label_refunds import write_label_off
 from fulfillment.postage.services.shipment_planning import plan_again, plan_return

@@ -8,10 +8,9 @@ from django.db.models import Exists, OuterRef, Q
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from config.jobs import defer
+from fulfillment.claims.deferred_jobs import SHIP_CLAIM, STOP_PARCELS
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.services.payment_callbacks import STOP_PARCELS
-from fulfillment.claims.services.submission import SHIP_CLAIM
 from fulfillment.postage.services.circuit_breaker import paused_until
 from fulfillment.postage.services.purchase_transitions import FETCH_LABEL
 from fulfillment.postage.services.shipment_planning import BUY_LABEL, drop_parcel, plan_again

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from django.db import connection, transaction
 from common.errors import BadRequest, FieldError, InputErrors, Problem
 from fulfillment.claims.countries import is_country
 from fulfillment.claims.models import Region
-from fulfillment.vault.addresses import LATIN, PostalAddress, is_po_box
 from fulfillment.vault.subdivisions import is_subdivision
 from inventory.models import KeyModel
 
@@ -31,52 +29,6 @@ FIELDS = {
     "ceiling_cents": int,
 }
 _REQUIRED = {"country", "status", "source", "promised_days", "ceiling_cents"}
-
-
-def check_address(address: PostalAddress, *, region: Region | None) -> list[FieldError]:
-    """What the region and the label need and the address lacks; empty when nothing.
-
-    Args: region: of the address's part of the country. That the whole country is closed is the decision's
-          to say.
-    """
-    problems = [
-        FieldError(f"shipping_address.{LATIN}{part}", "latin_required", _LATIN_NEEDED)
-        for part in address.parts_to_latinise
-        if not getattr(address, LATIN + part)
-    ]
-    if region is None:
-        return problems
-    if region.subdivision and region.status != Region.Status.OPEN:
-        problems.append(FieldError("shipping_address.state", "closed_part", region.reason))
-    if region.phone_required and not address.phone:
-        problems.append(FieldError("shipping_address.phone", "required", _PHONE_NEEDED))
-    if region.tax_id_required and not address.tax_id:
-        problems.append(FieldError("shipping_address.tax_id", "required", _TAX_ID_NEEDED))
-    if is_po_box(address) and not region.po_box_allowed:
-        problems.append(FieldError("shipping_address.street1", "po_box", _NO_PO_BOX))
-    return problems
-
-
-_LATIN_NEEDED = "Carriers read Latin letters only. Write this in Latin letters too."
-_PHONE_NEEDED = "Carriers need a phone number for parcels to this country."
-_TAX_ID_NEEDED = "Customs in this country ask for the receiver’s tax or personal number."
-_NO_PO_BOX = "Carriers cannot deliver to a PO box in this country. Give a street address."
-
-
-def fitted(address: PostalAddress, *, region: Region | None) -> PostalAddress:
-    """The address with no more than the region asks for: what nobody needs is not kept.
-
-    Raises: BadRequest: naming what the region or the label needs and the address lacks.
-    """
-    if problems := check_address(address, region=region):
-        raise BadRequest(problems)
-    if region is None:
-        return address
-    return replace(
-        address,
-        phone=address.phone if region.phone_required else "",
-        tax_id=address.tax_id if region.tax_id_required else "",
-    )
 
 
 def region_in_force(*, country: str, subdivision: str, now: datetime, lock: bool = False) -> Region | None:

@@ -5,7 +5,7 @@ from django.db.models import Q
 
 from common.triggers import append_only
 from fulfillment.claims.models.claims import Claim
-from fulfillment.claims.quotes import Quote, lines_from_json
+from fulfillment.claims.rules.quotes import Quote, lines_from_json
 
 
 class ClaimQuote(models.Model):

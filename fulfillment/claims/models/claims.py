@@ -11,7 +11,7 @@ from common.prepared_queries import IsAnyOf
 from common.public_ids import new_code
 from common.triggers import append_only
 from fulfillment.claims.models.campaigns import Campaign
-from fulfillment.claims.rules import CANCELLABLE_STATES, LIVE_STATES, TRANSITIONS, ClaimState
+from fulfillment.claims.rules.states import CANCELLABLE_STATES, LIVE_STATES, TRANSITIONS, ClaimState
 
 _new_claim_code = partial(new_code, "C")
 

@@ -6,19 +6,16 @@ from datetime import datetime
 from django.db import transaction
 
 from config.jobs import defer
-from fulfillment.claims.campaigns.regions import fitted
+from fulfillment.claims.deferred_jobs import SETTLE_CLAIM
 from fulfillment.claims.errors import NotInReview, NotSent, TooLate, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.claims.region_lookup import offered_models, region_of
+from fulfillment.claims.requests import fit_to_region
 from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, HOLDING_STATES, ClaimState
-from fulfillment.claims.selectors import offered_models, region_of
+from fulfillment.claims.services.announcements import announce_claim
 from fulfillment.claims.services.backorders import rests_of, wait_for_rest
-from fulfillment.claims.services.payment_callbacks import SETTLE_CLAIM, is_free, payment_due_at
-from fulfillment.claims.services.submission import (
-    announce_claim,
-    reserve_or_wait,
-    reserve_part_or_wait,
-    wanted_by,
-)
+from fulfillment.claims.services.payment_terms import is_free, payment_due_at
+from fulfillment.claims.services.stock_reservation import reserve_or_wait, reserve_some_or_wait, wanted_by
 from fulfillment.claims.services.transitions import record_transition, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
@@ -89,7 +86,7 @@ def readdress(*, code: str, address: PostalAddress, actor: str, now: datetime) -
         raise TooLate(code)
     if address.country != claim.country:
         raise TooLate(code)
-    address = fitted(address, region=region_of(address, now=now))
+    address = fit_to_region(address, region=region_of(address, now=now))
     seal_address(subject=code, address=address, now=now, scope=claim.campaign.slug)
     _note_address(claim, actor=actor, now=now)
     for rest in rests_of(claim).select_for_update(no_key=True):
@@ -144,7 +141,7 @@ def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
     rest: Sequence[Wanted] = ()
     among = offered_models(claim.campaign, country=claim.country, now=now).values()
     if claim.in_part:
-        wanted, rest, state = reserve_part_or_wait(
+        wanted, rest, state = reserve_some_or_wait(
             code=claim.code,
             campaign_id=claim.campaign_id,
             wanted=wanted,

@@ -1,7 +1,6 @@
 """One now, one later: what is in stock goes out, and the rest waits in line as a claim of its own."""
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -9,49 +8,10 @@ from django.db.models import QuerySet
 from common.public_ids import new_code
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.selectors import are_in_line_for
 from fulfillment.claims.services.transitions import record_transition
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import seal_address
 from inventory.rules import Wanted
-from inventory.services.reservations import lock_shortage, reserve_in_part
-
-
-def reserve_what_there_is(
-    *,
-    code: str,
-    campaign_id: int,
-    wanted: Sequence[Wanted],
-    among: Collection[int],
-    actor: str,
-    now: datetime,
-) -> tuple[list[Wanted], list[Wanted]]:
-    """Hold for a claim what nobody else waits for and is in stock. Returns: what is held, and the rest.
-
-    Locks: units; and when there is a rest the stock-shortage lock until the transaction ends, as
-           `submission.reserve_or_wait` does.
-    """
-    free = _nobody_waits_for(wanted, campaign_id=campaign_id)
-    if len(free) < len(wanted):
-        # Whoever serves the line holds this: either they are done now, or they will find this claim in it.
-        lock_shortage()
-        free = _nobody_waits_for(wanted, campaign_id=campaign_id)
-    left = Counter({item.key_model_id: item.quantity for item in wanted})
-    if free:
-        _, missing = reserve_in_part(holder=code, wanted=free, among=among, actor=actor, now=now)
-        short = Counter({item.key_model_id: item.quantity for item in missing})
-        left -= Counter({item.key_model_id: item.quantity for item in free})
-        left += short
-    held = Counter({item.key_model_id: item.quantity for item in wanted}) - left
-    return _as_wanted(held), _as_wanted(left)
-
-
-def _nobody_waits_for(wanted: Sequence[Wanted], *, campaign_id: int) -> list[Wanted]:
-    return [item for item in wanted if not are_in_line_for({item.key_model_id}, campaign_id=campaign_id)]
-
-
-def _as_wanted(quantities: "Counter[int | None]") -> list[Wanted]:
-    return [Wanted(model, quantity) for model, quantity in quantities.items()]
 
 
 def wait_for_rest(

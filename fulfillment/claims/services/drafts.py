@@ -1,22 +1,21 @@
 """A claim in the making: kept step by step, so that it can be finished later, and made into a claim once."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
 from common.public_ids import new_code
 from fulfillment.claims.models import Campaign, Claim, Draft
-from fulfillment.claims.quotes import Quote
 from fulfillment.claims.rules import WantedItem
+from fulfillment.claims.rules.quotes import Quote
+from fulfillment.claims.rules.retention import KEEP_DRAFT_FOR
 from fulfillment.claims.services.submission import submit_claim
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address, schedule_shredding, seal_address, shred
 from roster.models import Account
 
-# An address somebody typed and never sent is destroyed after this long.
-KEEP_DRAFT_FOR = timedelta(days=14)
 ANY = "*"
 
 

@@ -4,13 +4,15 @@ The room that takes the money stands above this one and calls down; all of these
 transaction, which has locked the claim.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from config.jobs import defer
+from fulfillment.claims.deferred_jobs import REFUND_UNDELIVERABLE, SHIP_CLAIM, STOP_PARCELS
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ClaimQuote
+from fulfillment.claims.region_lookup import models_for
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.selectors import models_for
+from fulfillment.claims.rules.retention import KEEP_UNPAID_ADDRESS_FOR
 from fulfillment.claims.services.transitions import record_transition, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
@@ -21,45 +23,6 @@ from inventory.rules import Reason, Wanted
 from inventory.services.reservations import lock_shortage, release, reserve
 
 ACTOR = "system:payments"
-# The job that brings the money of a claim in line with its state stands in the room above this one.
-SETTLE_CLAIM = "payments.settle_claim"
-SHIP_CLAIM = "shipping.ship_claim"
-STOP_PARCELS = "shipping.stop_parcels"
-REFUND_UNDELIVERABLE = "payments.refund_undeliverable"
-# Checkout takes a payment for up to a day, so keys are held that long.
-PAY_WITHIN = timedelta(hours=23)
-# The address of a claim that ran out while a payment was under way: should the money come, so do the keys.
-KEEP_ADDRESS_FOR = timedelta(days=30)
-
-
-def state_once_reserved(*, is_free: bool) -> ClaimState:
-    """What a claim is as soon as its keys are held."""
-    return ClaimState.ACCEPTED if is_free else ClaimState.AWAITING_PAYMENT
-
-
-def payment_due_at(state: ClaimState, now: datetime) -> datetime | None:
-    """Until when the keys are held for a claim that comes to this state now."""
-    return now + PAY_WITHIN if state == ClaimState.AWAITING_PAYMENT else None
-
-
-def is_free(claim: Claim) -> bool:
-    """Whether nothing is to be paid for it (any more). A claim in review or in line has its quote already.
-
-    One that was paid and then lost its keys to a recall is in line again, and is not paid twice.
-    """
-    if not ClaimQuote.objects.filter(claim=claim).exists():
-        return True
-    return ClaimEvent.objects.filter(claim=claim, name=ClaimEvent.Name.PAID).exists()
-
-
-def payment_due_context(claim: Claim) -> dict[str, Any]:
-    """What the mail about a claim to be paid needs."""
-    assert claim.payment_due_at is not None, "a claim to be paid has a deadline"
-    quote = ClaimQuote.objects.get(claim=claim)
-    return {
-        "total": {"amount": quote.total, "currency": quote.currency},
-        "until": claim.payment_due_at.isoformat(),
-    }
 
 
 def accept_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
@@ -153,7 +116,7 @@ def lapse_unpaid(claim: Claim, *, money_may_come: bool, now: datetime) -> bool:
         return False
     release(holder=claim.code, actor=ACTOR, now=now, reason=Reason.EXPIRED)
     if money_may_come:
-        schedule_shredding(subject=claim.code, shred_after=now + KEEP_ADDRESS_FOR)
+        schedule_shredding(subject=claim.code, shred_after=now + KEEP_UNPAID_ADDRESS_FOR)
     else:
         shred(subject=claim.code, now=now)
     queue_notice(

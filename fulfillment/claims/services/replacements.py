@@ -8,11 +8,12 @@ from django.db import transaction
 
 from common.public_ids import new_code
 from config.jobs import defer
+from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.claims.errors import NothingToReplace, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
+from fulfillment.claims.region_lookup import offered_models
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.selectors import offered_models
-from fulfillment.claims.services.submission import SHIP_CLAIM, reserve_or_wait
+from fulfillment.claims.services.stock_reservation import reserve_or_wait
 from fulfillment.claims.services.transitions import record_transition
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice

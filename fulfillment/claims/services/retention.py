@@ -3,12 +3,9 @@
 from datetime import datetime, timedelta
 
 from fulfillment.claims.models import Campaign
-from fulfillment.claims.services.shipment_callbacks import KEEP_ADDRESS_FOR
+from fulfillment.claims.rules.retention import KEEP_ADDRESS_FOR, KEEP_HOUSEHOLDS_FOR
 from fulfillment.vault import services as vault
 from fulfillment.vault.households import shred_households
-
-# Appeals and returns of a campaign are over by then, and nobody need be told from their neighbours.
-KEEP_HOUSEHOLDS_FOR = timedelta(days=90)
 
 
 def shred_due_addresses(*, now: datetime, older_than: timedelta | None = None) -> int:

@@ -1,19 +1,18 @@
 """What the shipping room tells a claim: the label, the carrier, the door."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from config.jobs import defer
+from fulfillment.claims.deferred_jobs import SETTLE_CLAIM
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.services.payment_callbacks import SETTLE_CLAIM
+from fulfillment.claims.rules.retention import KEEP_ADDRESS_FOR
 from fulfillment.claims.services.transitions import record_transition, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.services import schedule_shredding
 
-# An address is kept this long after delivery, for a parcel that is not there after all.
-KEEP_ADDRESS_FOR = timedelta(days=90)
 ACTOR = "system:shipping"
 
 _SENDING = {ClaimState.ACCEPTED, ClaimState.SHIPPED, ClaimState.DELIVERED, ClaimState.RETURNED}

@@ -1,44 +1,29 @@
 """A maintainer claims their keys: lock, decide, reserve, seal the address, tell them, ask for the parcel."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
-from common.errors import BadRequest, FieldError
 from common.public_ids import new_code
-from config.jobs import defer
-from fulfillment.claims import selectors
-from fulfillment.claims.campaigns.regions import fitted
-from fulfillment.claims.errors import AlreadyClaimed, Ineligible, PriceChanged, UnknownMaintainer
+from fulfillment.claims import eligibility, selectors
+from fulfillment.claims.errors import AlreadyClaimed, Ineligible, UnknownMaintainer
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimItem
-from fulfillment.claims.pricing import freeze, most_keys, quote_for
-from fulfillment.claims.quotes import Quote
-from fulfillment.claims.rules import ClaimState, WantedItem, check_items
-from fulfillment.claims.services.backorders import reserve_what_there_is, wait_for_rest
-from fulfillment.claims.services.payment_callbacks import (
-    payment_due_at,
-    payment_due_context,
-    state_once_reserved,
-)
+from fulfillment.claims.pricing import freeze
+from fulfillment.claims.requests import ClaimRequest, ClaimTerms, validate_request
+from fulfillment.claims.rules import ClaimState, WantedItem
+from fulfillment.claims.rules.quotes import Quote
+from fulfillment.claims.services.announcements import announce_claim
+from fulfillment.claims.services.backorders import wait_for_rest
+from fulfillment.claims.services.payment_terms import payment_due_at
+from fulfillment.claims.services.stock_reservation import reserve_or_wait, reserve_some_or_wait
 from fulfillment.claims.services.transitions import record_transition
-from fulfillment.notices.models import Notice
-from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import seal_address
-from inventory.errors import InsufficientStock
 from inventory.rules import Wanted
-from inventory.services.reservations import lock_shortage, reserve
 from roster.models import Decision as StoredDecision
 from roster.selectors import current_snapshots, lock_account_named
 from roster.services.decisions import record_decision
-
-_NOT_IN_PART = FieldError(
-    "in_part", "to_be_paid", "A claim that is to be paid is sent whole. Leave the paid extras out, or wait."
-)
-# The job that makes a parcel of an accepted claim stands in the room above this one.
-SHIP_CLAIM = "shipping.ship_claim"
 
 
 def submit_claim(
@@ -51,7 +36,7 @@ def submit_claim(
     now: datetime,
     service: str = "standard",
     agreed: Quote | None = None,
-    terms: selectors.ClaimTerms | None = None,
+    terms: ClaimTerms | None = None,
     in_part: bool = False,
 ) -> Claim:
     """Claim keys for a maintainer: accepted, in review, or on the waitlist when stock is short.
@@ -73,22 +58,16 @@ def submit_claim(
     Locks:   the maintainer's roster row, so that two claims of one person queue up; then units.
     After commit: the notice is mailed, and an accepted claim becomes a parcel.
     """
-    wanted = list(items) or [WantedItem(sku=None, quantity=campaign.per_claim)]
-    terms = terms or selectors.claim_terms(campaign, address=address, now=now)
-    region, offered = terms.region, terms.offered
-    if problems := check_items(
-        wanted, per_claim=most_keys(campaign, wanted, now), offered_skus=sorted(offered)
-    ):
-        raise BadRequest(problems)
-    # Before the price: nothing is sold to where nothing goes.
-    address = fitted(address, region=region)
-    quote = quote_for(
-        campaign=campaign, items=wanted, country=address.country, service=service, now=now, region=region
+    request = validate_request(
+        campaign=campaign,
+        items=items,
+        address=address,
+        service=service,
+        agreed=agreed,
+        terms=terms,
+        in_part=in_part,
+        now=now,
     )
-    if agreed is not None and (agreed.total, agreed.currency) != (quote.total, quote.currency):
-        raise PriceChanged(quote)
-    if in_part and not quote.is_free:
-        raise BadRequest([_NOT_IN_PART])
     with transaction.atomic(durable=True):
         account = lock_account_named(username)
         if account is None:
@@ -97,13 +76,13 @@ def submit_claim(
         if live is not None:
             raise AlreadyClaimed(live.code)
         snapshots = current_snapshots()
-        explained = selectors.explain(
+        explained = eligibility.explain(
             account=account,
             campaign=campaign,
-            country=address.country,
+            country=request.address.country,
             now=now,
-            region=region,
-            address=address,
+            region=request.terms.region,
+            address=request.address,
             live_claims=0,
             snapshots=snapshots,
         )
@@ -117,153 +96,61 @@ def submit_claim(
             snapshots=snapshots,
         )
         if explained.decision.outcome != "ineligible":
-            return _create(
-                campaign=campaign,
-                decision=decision,
-                wanted=[Wanted(offered.get(item.sku or ""), item.quantity) for item in wanted],
-                among=offered.values(),
-                address=address,
-                service=service,
-                quote=quote,
-                in_part=in_part,
-                actor=actor,
-                now=now,
-            )
+            return _create(request, decision=decision, actor=actor, now=now)
     # The refusal is raised outside the transaction, for the decision must stay.
     raise Ineligible(explained.decision)
 
 
-def _create(
-    *,
-    campaign: Campaign,
-    decision: StoredDecision,
-    wanted: Sequence[Wanted],
-    among: Collection[int],
-    address: PostalAddress,
-    service: str,
-    quote: Quote,
-    in_part: bool,
-    actor: str,
-    now: datetime,
-) -> Claim:
+def _create(request: ClaimRequest, *, decision: StoredDecision, actor: str, now: datetime) -> Claim:
     code = new_code("C")
+    offered = request.terms.offered
+    wanted: Sequence[Wanted] = [Wanted(offered.get(item.sku or ""), item.quantity) for item in request.items]
     rest: Sequence[Wanted] = ()
     if decision.outcome == StoredDecision.Outcome.REVIEW:
         state = ClaimState.IN_REVIEW
-    elif in_part:
-        wanted, rest, state = reserve_part_or_wait(
-            code=code, campaign_id=campaign.pk, wanted=wanted, among=among, actor=actor, now=now
+    elif request.in_part:
+        wanted, rest, state = reserve_some_or_wait(
+            code=code,
+            campaign_id=request.campaign.pk,
+            wanted=wanted,
+            among=offered.values(),
+            actor=actor,
+            now=now,
         )
     else:
         state = reserve_or_wait(
             code=code,
-            campaign_id=campaign.pk,
+            campaign_id=request.campaign.pk,
             wanted=wanted,
-            among=among,
-            is_free=quote.is_free,
+            among=offered.values(),
+            is_free=request.quote.is_free,
             actor=actor,
             now=now,
         )
     claim = Claim.objects.create(
         code=code,
-        campaign=campaign,
+        campaign=request.campaign,
         account_id=decision.account_id,
         decision=decision,
         state=state,
-        in_part=in_part,
-        country=address.country,
-        service=service,
+        in_part=request.in_part,
+        country=request.address.country,
+        service=request.service,
         created_at=now,
         updated_at=now,
         waitlisted_at=now if state == ClaimState.WAITLISTED else None,
         payment_due_at=payment_due_at(state, now),
     )
-    if not quote.is_free:
-        freeze(quote, claim=claim, now=now)
+    if not request.quote.is_free:
+        freeze(request.quote, claim=claim, now=now)
     ClaimItem.objects.bulk_create(ClaimItem(claim=claim, **item._asdict()) for item in wanted)
-    seal_address(subject=code, address=address, now=now, scope=campaign.slug)
+    seal_address(subject=code, address=request.address, now=now, scope=request.campaign.slug)
     record_transition(claim, ClaimEvent.Name(state), actor=actor, now=now)
     if rest:
-        wait_for_rest(claim, rest, address=address, actor=actor, now=now)
+        wait_for_rest(claim, rest, address=request.address, actor=actor, now=now)
     announce_claim(claim, quantity=_keys(wanted), later=_keys(rest), now=now)
     return claim
 
 
 def _keys(wanted: Sequence[Wanted]) -> int:
     return sum(item.quantity for item in wanted)
-
-
-def reserve_part_or_wait(
-    *,
-    code: str,
-    campaign_id: int,
-    wanted: Sequence[Wanted],
-    among: Collection[int],
-    actor: str,
-    now: datetime,
-) -> tuple[Sequence[Wanted], Sequence[Wanted], ClaimState]:
-    """Hold what there is for a free claim. Returns: what it is for now, what is to come later, its state."""
-    held, rest = reserve_what_there_is(
-        code=code, campaign_id=campaign_id, wanted=wanted, among=among, actor=actor, now=now
-    )
-    # With nothing in stock there are not two parcels to come: the claim itself waits.
-    return (held, rest, ClaimState.ACCEPTED) if held else (wanted, (), ClaimState.WAITLISTED)
-
-
-def reserve_or_wait(
-    *,
-    code: str,
-    campaign_id: int,
-    wanted: Sequence[Wanted],
-    among: Collection[int],
-    is_free: bool,
-    actor: str,
-    now: datetime,
-) -> ClaimState:
-    """Hold the units for a claim and call it accepted, or awaiting payment, or else waitlisted.
-
-    Who comes while others of the campaign wait for the same keys waits behind them, even if some have just
-    come free: those are for the first in line.
-
-    Args:  among: the key models that "any" may become: those the campaign gives out.
-    Locks: units; and on a shortage the stock-shortage lock until the transaction ends, so that units which
-           come free meanwhile find this claim already in line.
-    """
-    models = {item.key_model_id for item in wanted}
-    if selectors.are_in_line_for(models, campaign_id=campaign_id):
-        # Whoever serves the line holds this: either they are done now, or they will find this claim in it.
-        lock_shortage()
-        if selectors.are_in_line_for(models, campaign_id=campaign_id):
-            return ClaimState.WAITLISTED
-    try:
-        reserve(holder=code, wanted=wanted, among=among, actor=actor, now=now)
-    except InsufficientStock:
-        return ClaimState.WAITLISTED
-    return state_once_reserved(is_free=is_free)
-
-
-def announce_claim(claim: Claim, *, quantity: int, now: datetime, later: int = 0) -> None:
-    """Tell the maintainer where the claim stands, and ask for the parcel once it is accepted.
-
-    Args: later: keys that follow in another parcel, as soon as there are any.
-    """
-    context: dict[str, Any] = {}
-    if claim.state == ClaimState.ACCEPTED:
-        template, context = Notice.Template.CONFIRMED, {"quantity": quantity}
-        if later:
-            context["later"] = later
-        defer(SHIP_CLAIM, claim_id=claim.pk)
-    elif claim.state == ClaimState.WAITLISTED:
-        template, context = Notice.Template.WAITLISTED, {"place": selectors.place_in_line(claim)}
-    elif claim.state == ClaimState.AWAITING_PAYMENT:
-        template, context = Notice.Template.PAYMENT_DUE, payment_due_context(claim)
-    else:
-        template = Notice.Template.IN_REVIEW
-    queue_notice(
-        account_id=claim.account_id, template=template, claim_code=claim.code, context=context, now=now
-    )
-
-
-def wanted_by(claim: Claim) -> list[Wanted]:
-    """What the claim asks for."""
-    return [Wanted(item.key_model_id, item.quantity) for item in claim.items.all()]

@@ -10,12 +10,14 @@ from django.db import transaction
 from django.db.models import Min
 
 from config.jobs import defer
+from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.claims.errors import NoOffer
 from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.claims.region_lookup import offered_models
 from fulfillment.claims.rules import ClaimState, competes
-from fulfillment.claims.selectors import offered_models
-from fulfillment.claims.services.payment_callbacks import is_free, payment_due_at, state_once_reserved
-from fulfillment.claims.services.submission import SHIP_CLAIM, announce_claim, wanted_by
+from fulfillment.claims.services.announcements import announce_claim
+from fulfillment.claims.services.payment_terms import is_free, payment_due_at
+from fulfillment.claims.services.stock_reservation import state_once_reserved, wanted_by
 from fulfillment.claims.services.transitions import record_transition, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice

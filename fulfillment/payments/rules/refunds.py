@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from fulfillment.claims.quotes import LineKind, Quote
+from fulfillment.claims.rules.quotes import LineKind, Quote
 from fulfillment.payments.rules.states import REFUND_TRANSITIONS, RefundState
 
 _R = RefundState

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_noop as _
 
 from config.jobs import defer
-from fulfillment.claims.services.payment_callbacks import STOP_PARCELS
+from fulfillment.claims.deferred_jobs import STOP_PARCELS
 from fulfillment.claims.services.shipment_callbacks import record_label_bought, report_problem
 from fulfillment.shipments.carrier import CarrierGateway
 from fulfillment.shipments.carrier_values import BoughtLabel

@@ -8,11 +8,11 @@ from django.db import transaction
 from django.db.models import Max
 
 from config.jobs import defer
+from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.claims.models import Claim, Region
-from fulfillment.claims.quotes import LineKind
 from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.rules.quotes import LineKind
 from fulfillment.claims.services.shipment_callbacks import abandon_label, start_label
-from fulfillment.claims.services.submission import SHIP_CLAIM
 from fulfillment.postage.rules.packaging import split
 from fulfillment.postage.rules.rates import UNPROMISED_DAYS, RateTerms, rate_terms
 from fulfillment.postage.services.express import paid_express

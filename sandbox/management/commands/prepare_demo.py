@@ -12,7 +12,7 @@ from common.base_command import KeydeskCommand
 from config.models import User
 from desk.roles import Role
 from desk.services.appointments import add_staff, appoint
-from fulfillment.claims import selectors
+from fulfillment.claims import eligibility, selectors
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.payments import gateways as payments
@@ -70,7 +70,7 @@ def _who_may_claim() -> Account:
     campaign = selectors.current_campaign(now)
     assert campaign is not None, "a rehearsal leaves a campaign"
     for account in Account.objects.filter(claims__isnull=True, has_webauthn=False).order_by("username")[:500]:
-        explained = selectors.explain(account=account, campaign=campaign, country="US", now=now)
+        explained = eligibility.explain(account=account, campaign=campaign, country="US", now=now)
         if explained.decision.outcome == "eligible":
             return account
     raise CommandError("Nobody on the rehearsed roster may still claim.", returncode=1)

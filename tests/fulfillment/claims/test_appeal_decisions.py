@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from fulfillment.claims.campaigns.invitations import Cohort, invite_due_waves, plan_wave
+from fulfillment.claims.campaigns.reminders import LAST_CALL, REMIND_AFTER, remind_invited
 from fulfillment.claims.models import Campaign
 from fulfillment.claims.services import appeal_decisions
-from fulfillment.claims.services.reminders import LAST_CALL, REMIND_AFTER, remind_invited
 from fulfillment.notices.models import Notice
 from fulfillment.notices.rendering import compose
 from fulfillment.notices.services import send_notices

@@ -10,6 +10,7 @@ from common.invariants import verify_all
 from fulfillment.claims.errors import Ineligible
 from fulfillment.claims.models import Campaign, Claim, Draft
 from fulfillment.claims.rules import WantedItem
+from fulfillment.claims.rules.retention import KEEP_DRAFT_FOR
 from fulfillment.claims.services import drafts
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import DataKey, SealedDocument
@@ -81,8 +82,8 @@ def test_a_refusal_leaves_it_as_it_was(
 
 
 def test_what_is_not_finished_is_destroyed_in_time(draft: Draft, now: datetime) -> None:
-    assert shred_due(now=now + drafts.KEEP_DRAFT_FOR - timedelta(seconds=1)) == 0
-    assert shred_due(now=now + drafts.KEEP_DRAFT_FOR) == 1
+    assert shred_due(now=now + KEEP_DRAFT_FOR - timedelta(seconds=1)) == 0
+    assert shred_due(now=now + KEEP_DRAFT_FOR) == 1
     assert drafts.draft_address(draft, actor="maintainer:1", now=now) is None
 
 

@@ -12,11 +12,11 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from common.errors import BadRequest
 from fulfillment.claims.campaigns.invitations import invite_by_mail
 from fulfillment.claims.campaigns.policy_preview import preview_draft, preview_over_the_roster
+from fulfillment.claims.campaigns.reevaluation import REEVALUATE, adopt_policy, reevaluate
 from fulfillment.claims.campaigns.regions import load_regions
+from fulfillment.claims.eligibility import explain, facts_for
 from fulfillment.claims.models import Campaign, PolicyAdoption, Standing
 from fulfillment.claims.roster_facts import facts_of_everybody
-from fulfillment.claims.selectors import explain, facts_for
-from fulfillment.claims.services.reevaluation import REEVALUATE, adopt_policy, reevaluate
 from fulfillment.notices.models import Notice
 from roster.models import Account
 from roster.policies import shipped_policy

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import BadRequest, InputErrors
-from fulfillment.claims.campaigns.price_lists import publish_prices
+from fulfillment.claims.campaigns.price_publishing import publish_prices
 from fulfillment.claims.errors import PriceChanged
 from fulfillment.claims.models import Campaign, Claim, ClaimQuote, PriceList, Region
 from fulfillment.claims.money import CURRENCIES, format_money
 from fulfillment.claims.pricing import prices_in_force, quote_for
-from fulfillment.claims.quotes import FREE, NotSold, Prices, Quote, QuoteLine, parse_prices, quote_lines
 from fulfillment.claims.rules import WantedItem
+from fulfillment.claims.rules.price_documents import parse_prices
+from fulfillment.claims.rules.quotes import FREE, NotSold, Prices, Quote, QuoteLine, quote_lines
 from fulfillment.notices.models import Notice
 from fulfillment.notices.rendering import compose
 from fulfillment.vault.addresses import PostalAddress

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import InputErrors
-from fulfillment.claims.campaigns.region_tables import export_regions, import_regions
+from fulfillment.claims.campaigns.region_csv import export_regions, import_regions
 from fulfillment.claims.models import Campaign, Region
 
 pytestmark = pytest.mark.django_db

@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from common import clock
 from fulfillment.claims import jobs
 from fulfillment.claims.models import Claim
+from fulfillment.claims.rules.retention import KEEP_ADDRESS_FOR
 from fulfillment.claims.services.shipment_callbacks import (
-    KEEP_ADDRESS_FOR,
     record_delivered,
     record_returning,
     record_shipped,

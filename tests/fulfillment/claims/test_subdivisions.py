@@ -8,7 +8,7 @@ from django.test import Client
 from common.errors import BadRequest, InputErrors
 from fulfillment.claims.campaigns.regions import load_regions
 from fulfillment.claims.models import Claim, Region
-from fulfillment.claims.selectors import region_of
+from fulfillment.claims.region_lookup import region_of
 from fulfillment.claims.services.amendments_and_reviews import change_address
 from fulfillment.shipments.selectors import is_served
 from fulfillment.vault.addresses import PostalAddress

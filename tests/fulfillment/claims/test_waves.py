@@ -8,9 +8,9 @@ from django.db import IntegrityError, transaction
 
 from common.errors import BadRequest
 from fulfillment.claims.campaigns.invitations import Cohort, cancel_wave, invite_due_waves, plan_wave
+from fulfillment.claims.eligibility import explain
 from fulfillment.claims.errors import UnknownWave
 from fulfillment.claims.models import Campaign, Invitation, Wave
-from fulfillment.claims.selectors import explain
 from fulfillment.notices.models import Notice
 from roster.models import Account, Project
 from roster.papers import Disclaimer

@@ -10,7 +10,7 @@ from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from common import clock
-from fulfillment.claims.campaigns.price_lists import publish_prices
+from fulfillment.claims.campaigns.price_publishing import publish_prices
 from fulfillment.claims.models import Campaign, Claim, PriceList, Region
 from fulfillment.claims.rules import WantedItem
 from fulfillment.payments.gateways.stripe import StripeGateway

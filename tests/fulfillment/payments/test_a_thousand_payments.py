@@ -21,7 +21,7 @@ from django.db.models import Sum
 
 from common import clock
 from common.invariants import verify_all
-from fulfillment.claims.campaigns.price_lists import publish_prices
+from fulfillment.claims.campaigns.price_publishing import publish_prices
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.rules import WantedItem
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from fulfillment.claims import selectors
+from fulfillment.claims import eligibility
 from fulfillment.claims.models import Campaign, Claim
+from fulfillment.claims.rules.retention import KEEP_HOUSEHOLDS_FOR
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim, change_address
-from fulfillment.claims.services.retention import KEEP_HOUSEHOLDS_FOR, shred_due_households
+from fulfillment.claims.services.retention import shred_due_households
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.households import (
     Household,
@@ -139,7 +140,7 @@ def test_two_claims_of_one_household_at_once_do_not_overlook_each_other(
 ) -> None:
     """Without the lock both find no other and pass; with it the second waits, and is reviewed."""
     both_decided = threading.Barrier(2, timeout=1.5)
-    explain = selectors.explain
+    explain = eligibility.explain
 
     def explain_and_wait(**given: Any) -> Any:
         explained = explain(**given)
@@ -149,9 +150,9 @@ def test_two_claims_of_one_household_at_once_do_not_overlook_each_other(
             pass
         return explained
 
-    monkeypatch.setattr(selectors, "explain", explain_and_wait)
+    monkeypatch.setattr(eligibility, "explain", explain_and_wait)
     if not is_guarded:
-        monkeypatch.setattr(selectors, "lock_household", lambda household: None)
+        monkeypatch.setattr(eligibility, "lock_household", lambda household: None)
     # The campaign's key is there before, as it is for every claim but the first.
     household_of(scope=strict.slug, address=HOME, now=NOW)
 

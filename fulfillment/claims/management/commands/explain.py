@@ -7,8 +7,9 @@ from django.core.management.base import CommandError, CommandParser
 from common import clock
 from common.base_command import KeydeskCommand
 from fulfillment.claims.countries import is_country
+from fulfillment.claims.eligibility import explain
 from fulfillment.claims.errors import UnknownCampaign, UnknownMaintainer
-from fulfillment.claims.selectors import campaign_by_slug, current_campaign, explain
+from fulfillment.claims.selectors import campaign_by_slug, current_campaign
 from roster.models import Account
 
 _SIGNS = {"pass": "yes", "fail": "NO", "review": "review"}

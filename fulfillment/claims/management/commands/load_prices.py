@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from common import clock
 from common.base_command import KeydeskCommand
 from common.errors import InputError
-from fulfillment.claims.campaigns.price_lists import publish_prices
+from fulfillment.claims.campaigns.price_publishing import publish_prices
 from fulfillment.claims.selectors import campaign_by_slug
 
 LARGEST_FILE = 1_000_000

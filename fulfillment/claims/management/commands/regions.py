@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 
 from common import clock
 from common.base_command import KeydeskCommand
-from fulfillment.claims.campaigns.region_tables import export_regions, import_regions
+from fulfillment.claims.campaigns.region_csv import export_regions, import_regions
 
 
 class Command(KeydeskCommand):

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from common.errors import InputError, InputErrors
 from fulfillment.claims.models import Campaign, PriceList
-from fulfillment.claims.quotes import parse_prices
+from fulfillment.claims.rules.price_documents import parse_prices
 
 
 def publish_prices(

@@ -1,10 +1,8 @@
-"""The pure decisions about claims: which state may follow which, and what a claim may ask for."""
+"""States of a claim, which may follow which, and the groups of states that rules ask about."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from common.choices import Choices
-from common.errors import FieldError
 from common.translatable import gettext_noop as _
 
 
@@ -59,55 +57,3 @@ ARRIVING_STATES = frozenset({_S.SHIPPED, _S.DELIVERED})
 CANCELLABLE_STATES = frozenset({_S.WAITLISTED, _S.IN_REVIEW, _S.AWAITING_PAYMENT, _S.ACCEPTED})
 # These end by themselves when their time is over.
 EXPIRING_STATES = frozenset(state for state, after in TRANSITIONS.items() if _S.EXPIRED in after)
-
-
-def competes(wanted: Collection[int | None], others: Collection[int | None]) -> bool:
-    """Whether two requests want the same keys, by the key models they name; None is any model."""
-    if None in wanted or None in others:
-        return bool(wanted) and bool(others)
-    return not set(wanted).isdisjoint(others)
-
-
-@dataclass(frozen=True)
-class WantedItem:
-    """So many keys of one model; `sku` None means any model in stock."""
-
-    sku: str | None
-    quantity: int
-
-
-def check_items(
-    items: Sequence[WantedItem], *, per_claim: int, offered_skus: Sequence[str]
-) -> list[FieldError]:
-    """What is wrong with the keys a claim asks for; empty when nothing is.
-
-    Args: per_claim: the most keys a claim may hold. offered_skus: what the campaign gives out there.
-    """
-    problems = []
-    for number, item in enumerate(items):
-        if item.sku is not None and item.sku not in offered_skus:
-            problems.append(
-                FieldError(
-                    f"items.{number}.sku",
-                    "unknown_sku",
-                    f"Key model {item.sku!r} is not given out, or not to this country. "
-                    f"Choose of {', '.join(offered_skus)}.",
-                )
-            )
-        if item.quantity < 1:
-            problems.append(
-                FieldError(
-                    f"items.{number}.quantity", "too_small", "Ask for at least one key, or leave it out."
-                )
-            )
-    total = sum(item.quantity for item in items if item.quantity > 0)
-    if total > per_claim:
-        problems.append(
-            FieldError(
-                "items", "too_many", f"A claim holds up to {per_claim} keys; this one asks for {total}."
-            )
-        )
-    skus = [item.sku for item in items]
-    if len(set(skus)) != len(skus):
-        problems.append(FieldError("items", "repeated_sku", "Name each key model once, with its quantity."))
-    return problems

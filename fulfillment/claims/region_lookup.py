@@ -1,0 +1,82 @@
+"""Look up the region table: where keys can be sent now, on what terms, and which key models."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from common.errors import BadRequest, FieldError
+from common.prepared_queries import prepared
+from fulfillment.claims.models import Campaign, Region
+from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vault.subdivisions import subdivision_of
+from inventory.models import KeyModel
+
+
+def region_for(*, country: str, now: datetime) -> Region | None:
+    """The row in force for the whole of a country; where an address is known, ask `region_of`."""
+    return _by_part(country, now).get("")
+
+
+def _by_part(country: str, now: datetime) -> dict[str, Region]:
+    """A country's rows in force by the part they are about, empty for the whole."""
+    return {row.subdivision: row for row in _regions(country=country, now=now)}
+
+
+@prepared
+def _regions(*, country: str, now: datetime) -> QuerySet[Region]:
+    rows = Region.objects.in_force(now).filter(country=country, key_model__isnull=True)
+    return rows.order_by("valid_from")
+
+
+def region_of(address: PostalAddress, *, now: datetime) -> Region | None:
+    """The row in force where an address is: of its part of the country, before the whole country's.
+
+    Raises: BadRequest: parts of the country differ, and the address does not say in which one it is.
+    """
+    by_part = _by_part(address.country, now)
+    whole = by_part.get("")
+    if whole is None or len(by_part) == 1:
+        return whole
+    part = subdivision_of(address)
+    if not part:
+        raise BadRequest([FieldError("shipping_address.state", "which_part", _WHICH_PART)])
+    return by_part.get(part, whole)
+
+
+_WHICH_PART = "Keys do not go to every part of this country: say which it is, as in the country's own list."
+
+
+def closed_parts(countries: Collection[str], *, now: datetime) -> dict[str, list[Region]]:
+    """By country, the parts of it that keys do not go to even where they go to the country."""
+    rows = Region.objects.in_force(now).filter(country__in=countries, key_model__isnull=True)
+    found: dict[str, list[Region]] = {}
+    for row in rows.exclude(subdivision="").exclude(status=Region.Status.OPEN).order_by("subdivision"):
+        found.setdefault(row.country, []).append(row)
+    return found
+
+
+def models_for(campaign: Campaign, *, country: str, now: datetime) -> QuerySet[KeyModel]:
+    """The key models the campaign gives out there; the region table may close a country to one of them."""
+    closed = Region.objects.in_force(now).filter(country=country, key_model__isnull=False)
+    closed = closed.exclude(status=Region.Status.OPEN)
+    given_out = KeyModel.objects.filter(campaigns=campaign, is_active=True)
+    return given_out.exclude(pk__in=closed.values("key_model"))
+
+
+def offered_models(campaign: Campaign, *, country: str, now: datetime) -> dict[str, int]:
+    """`models_for`, by SKU."""
+    return dict(_offered(campaign=campaign, country=country, now=now))
+
+
+@prepared
+def _offered(*, campaign: Campaign, country: str, now: datetime) -> QuerySet[KeyModel, tuple[str, int]]:
+    return models_for(campaign, country=country, now=now).values_list("sku", "id")
+
+
+def open_regions(now: datetime) -> Sequence[Region]:
+    """Where keys can be sent now, by country."""
+    rows = Region.objects.in_force(now).filter(
+        status=Region.Status.OPEN, key_model__isnull=True, subdivision=""
+    )
+    return list(rows.order_by("country"))

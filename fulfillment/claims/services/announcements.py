@@ -1,0 +1,35 @@
+"""Notices and jobs that follow from the state a claim has come to."""
+
+from datetime import datetime
+from typing import Any
+
+from config.jobs import defer
+from fulfillment.claims.deferred_jobs import SHIP_CLAIM
+from fulfillment.claims.models import Claim
+from fulfillment.claims.rules import ClaimState
+from fulfillment.claims.selectors import place_in_line
+from fulfillment.claims.services.payment_terms import payment_due_context
+from fulfillment.notices.models import Notice
+from fulfillment.notices.services import queue_notice
+
+
+def announce_claim(claim: Claim, *, quantity: int, now: datetime, later: int = 0) -> None:
+    """Tell the maintainer where the claim stands, and ask for the parcel once it is accepted.
+
+    Args: later: keys that follow in another parcel, as soon as there are any.
+    """
+    context: dict[str, Any] = {}
+    if claim.state == ClaimState.ACCEPTED:
+        template, context = Notice.Template.CONFIRMED, {"quantity": quantity}
+        if later:
+            context["later"] = later
+        defer(SHIP_CLAIM, claim_id=claim.pk)
+    elif claim.state == ClaimState.WAITLISTED:
+        template, context = Notice.Template.WAITLISTED, {"place": place_in_line(claim)}
+    elif claim.state == ClaimState.AWAITING_PAYMENT:
+        template, context = Notice.Template.PAYMENT_DUE, payment_due_context(claim)
+    else:
+        template = Notice.Template.IN_REVIEW
+    queue_notice(
+        account_id=claim.account_id, template=template, claim_code=claim.code, context=context, now=now
+    )

@@ -1,0 +1,110 @@
+"""Reserve keys for a claim, or have it wait in line: all of them, or those there are."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from fulfillment.claims import selectors
+from fulfillment.claims.models import Claim
+from fulfillment.claims.rules import ClaimState
+from inventory.errors import InsufficientStock
+from inventory.rules import Wanted
+from inventory.services.reservations import lock_shortage, reserve, reserve_in_part
+
+
+def wanted_by(claim: Claim) -> list[Wanted]:
+    """What the claim asks for."""
+    return [Wanted(item.key_model_id, item.quantity) for item in claim.items.all()]
+
+
+def state_once_reserved(*, is_free: bool) -> ClaimState:
+    """What a claim is as soon as its keys are held."""
+    return ClaimState.ACCEPTED if is_free else ClaimState.AWAITING_PAYMENT
+
+
+def reserve_some_or_wait(
+    *,
+    code: str,
+    campaign_id: int,
+    wanted: Sequence[Wanted],
+    among: Collection[int],
+    actor: str,
+    now: datetime,
+) -> tuple[Sequence[Wanted], Sequence[Wanted], ClaimState]:
+    """Hold what there is for a free claim. Returns: what it is for now, what is to come later, its state."""
+    held, rest = reserve_available(
+        code=code, campaign_id=campaign_id, wanted=wanted, among=among, actor=actor, now=now
+    )
+    # With nothing in stock there are not two parcels to come: the claim itself waits.
+    return (held, rest, ClaimState.ACCEPTED) if held else (wanted, (), ClaimState.WAITLISTED)
+
+
+def reserve_or_wait(
+    *,
+    code: str,
+    campaign_id: int,
+    wanted: Sequence[Wanted],
+    among: Collection[int],
+    is_free: bool,
+    actor: str,
+    now: datetime,
+) -> ClaimState:
+    """Hold the units for a claim and call it accepted, or awaiting payment, or else waitlisted.
+
+    Who comes while others of the campaign wait for the same keys waits behind them, even if some have just
+    come free: those are for the first in line.
+
+    Args:  among: the key models that "any" may become: those the campaign gives out.
+    Locks: units; and on a shortage the stock-shortage lock until the transaction ends, so that units which
+           come free meanwhile find this claim already in line.
+    """
+    models = {item.key_model_id for item in wanted}
+    if selectors.are_in_line_for(models, campaign_id=campaign_id):
+        # Whoever serves the line holds this: either they are done now, or they will find this claim in it.
+        lock_shortage()
+        if selectors.are_in_line_for(models, campaign_id=campaign_id):
+            return ClaimState.WAITLISTED
+    try:
+        reserve(holder=code, wanted=wanted, among=among, actor=actor, now=now)
+    except InsufficientStock:
+        return ClaimState.WAITLISTED
+    return state_once_reserved(is_free=is_free)
+
+
+def reserve_available(
+    *,
+    code: str,
+    campaign_id: int,
+    wanted: Sequence[Wanted],
+    among: Collection[int],
+    actor: str,
+    now: datetime,
+) -> tuple[list[Wanted], list[Wanted]]:
+    """Hold for a claim what nobody else waits for and is in stock. Returns: what is held, and the rest.
+
+    Locks: units; and when there is a rest the stock-shortage lock until the transaction ends, as
+           `reserve_or_wait` does.
+    """
+    free = _nobody_waits_for(wanted, campaign_id=campaign_id)
+    if len(free) < len(wanted):
+        # Whoever serves the line holds this: either they are done now, or they will find this claim in it.
+        lock_shortage()
+        free = _nobody_waits_for(wanted, campaign_id=campaign_id)
+    left = Counter({item.key_model_id: item.quantity for item in wanted})
+    if free:
+        _, missing = reserve_in_part(holder=code, wanted=free, among=among, actor=actor, now=now)
+        short = Counter({item.key_model_id: item.quantity for item in missing})
+        left -= Counter({item.key_model_id: item.quantity for item in free})
+        left += short
+    held = Counter({item.key_model_id: item.quantity for item in wanted}) - left
+    return _as_wanted(held), _as_wanted(left)
+
+
+def _nobody_waits_for(wanted: Sequence[Wanted], *, campaign_id: int) -> list[Wanted]:
+    return [
+        item for item in wanted if not selectors.are_in_line_for({item.key_model_id}, campaign_id=campaign_id)
+    ]
+
+
+def _as_wanted(quantities: "Counter[int | None]") -> list[Wanted]:
+    return [Wanted(model, quantity) for model, quantity in quantities.items()]
