@@ -17,17 +17,14 @@ from datetime import datetime
 import pandas as pd
 
 from reports.database import one_snapshot
-from reports.frames.claims import campaigns, claim_events, claim_frame, invitations
-from reports.frames.parcels import case_frame, charges, labels, tracking
+from reports.frames.claims import campaigns, claim_events, invitations
+from reports.frames.claims import claims
+from reports.frames.parcels import charges, labels, tracking
+from reports.frames.parcels import cases
 from reports.frames.payments import book_entries
-from reports.frames.roster import (
-    appeals,
-    critical_projects,
-    decisions,
-    exception_frame,
-    roles,
-    two_factor_frame,
-)
+from reports.frames.roster import appeals, critical_projects, decisions, roles
+from reports.frames.roster import two_factor
+from reports.frames.roster import exceptions
 from reports.frames.stock import movements
 
 
@@ -59,18 +56,18 @@ def read_frames(as_of: datetime) -> Frames:
         return Frames(
             movements=movements(as_of),
             campaigns=campaigns(as_of),
-            claims=claim_frame(as_of),
+            claims=claims(as_of),
             claim_events=claim_events(as_of),
             labels=labels(as_of),
             charges=charges(as_of),
             tracking=tracking(as_of),
-            cases=case_frame(as_of),
+            cases=cases(as_of),
             decisions=decisions(as_of),
-            two_factor=two_factor_frame(as_of),
+            two_factor=two_factor(as_of),
             critical_projects=critical_projects(as_of),
             roles=roles(as_of),
             invitations=invitations(as_of),
-            exceptions=exception_frame(as_of),
+            exceptions=exceptions(as_of),
             appeals=appeals(as_of),
             book_entries=book_entries(as_of),
         )
@@ -81,18 +78,18 @@ __all__ = [
     "appeals",
     "book_entries",
     "campaigns",
-    "case_frame",
+    "cases",
     "charges",
     "claim_events",
-    "claim_frame",
+    "claims",
     "critical_projects",
     "decisions",
-    "exception_frame",
+    "exceptions",
     "invitations",
     "labels",
     "movements",
     "read_frames",
     "roles",
     "tracking",
-    "two_factor_frame",
+    "two_factor",
 ]

@@ -47,7 +47,7 @@ def invitations(as_of: datetime) -> pd.DataFrame:
     )
 
 
-def claim_frame(as_of: datetime) -> pd.DataFrame:
+def claims(as_of: datetime) -> pd.DataFrame:
     """The claims made until then, with what never changes about them.
 
     One row: one claim.

@@ -93,7 +93,7 @@ def tracking(as_of: datetime) -> pd.DataFrame:
     )
 
 
-def case_frame(as_of: datetime) -> pd.DataFrame:
+def cases(as_of: datetime) -> pd.DataFrame:
     """Cases opened until then, and how they had ended by then.
 
     One row: one case.

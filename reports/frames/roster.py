@@ -40,7 +40,7 @@ def decisions(as_of: datetime) -> pd.DataFrame:
     )
 
 
-def two_factor_frame(as_of: datetime) -> pd.DataFrame:
+def two_factor(as_of: datetime) -> pd.DataFrame:
     """What was seen of accounts' two-factor authentication, by account and then in order.
 
     One row: one account as first seen, or after a change.
@@ -96,7 +96,7 @@ def roles(as_of: datetime) -> pd.DataFrame:
     )
 
 
-def exception_frame(as_of: datetime) -> pd.DataFrame:
+def exceptions(as_of: datetime) -> pd.DataFrame:
     """Rules lifted for one account, asked for until then.
 
     One row: one request.

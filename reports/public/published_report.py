@@ -13,7 +13,8 @@ import pandas as pd
 from inventory.rules import Account
 from reports.as_of import day_of_release, moment_in_words, week_of_release
 from reports.database import one_snapshot
-from reports.frames import Frames, claim_frame, movements, read_frames
+from reports.frames import Frames, movements, read_frames
+from reports.frames import claims
 from reports.metrics import roster
 from reports.metrics.arithmetic import rounded
 from reports.metrics.keys import of_campaign
@@ -98,7 +99,7 @@ def published_keys(*, campaign_slug: str, as_of: datetime, smallest_group: int) 
     """The keys claimed and redeemed of the headline alone, from two queries; None for too few to show."""
     day = day_of_release(as_of)
     with one_snapshot():
-        made, moved = claim_frame(day), movements(day)
+        made, moved = claims(day), movements(day)
     # Neither costs nor enrolments are asked for: no labels, no observations.
     people = people_steps(of_campaign(made, campaign_slug), moved, _NO_LABELS, _NO_OBSERVATIONS)
     gate = Gate(people, smallest_group)

@@ -5,7 +5,8 @@ from datetime import datetime
 import pandas as pd
 
 from reports.database import one_snapshot
-from reports.frames import claim_frame, labels, movements
+from reports.frames import labels, movements
+from reports.frames import claims
 from reports.frames.logs import key_values
 from reports.metrics.parcels import UNKNOWN_CARRIER
 from reports.statements.builder import build_statement
@@ -15,7 +16,7 @@ from reports.tables import Report, count_column, money_column, table, text_colum
 def carrier_statement(as_of: datetime) -> Report:
     """Labels by month and carrier; keys handed over and their value by country, as customs was told."""
     with one_snapshot():
-        bought, made, moves, values = labels(as_of), claim_frame(as_of), movements(as_of), key_values(as_of)
+        bought, made, moves, values = labels(as_of), claims(as_of), movements(as_of), key_values(as_of)
     bought["month"] = bought["at"].dt.strftime("%Y-%m")
     bought["carrier"] = bought["carrier"].astype(str).replace("", UNKNOWN_CARRIER)
     bought["currency"] = bought["currency"].astype(str)

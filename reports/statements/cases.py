@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from reports.frames import case_frame
+from reports.frames import cases
 from reports.metrics.arithmetic import rounded
 from reports.metrics.parcels import case_numbers as counted
 from reports.statements.builder import build_statement
@@ -14,7 +14,7 @@ from reports.tables import Report, count_column, permille, seconds, table, text_
 
 def case_service(as_of: datetime) -> Report:
     """Cases by month of opening and by reason: how many were closed by their due time, and how fast."""
-    rows = case_frame(as_of)
+    rows = cases(as_of)
     moment = pd.Timestamp(as_of)
     month = rows["opened_at"].dt.strftime("%Y-%m")
     of_months = [(str(name), counted(ours, moment)) for name, ours in rows.groupby(month)]

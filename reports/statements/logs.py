@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from reports.database import one_snapshot
-from reports.frames import two_factor_frame
+from reports.frames import two_factor
 from reports.frames.logs import openings, receipts, roster_days
 from reports.statements.builder import build_statement
 from reports.tables import Column, Kind, Report, count_column, day_column, table, text_column
@@ -16,7 +16,7 @@ from reports.tables import Column, Kind, Report, count_column, day_column, table
 def roster_changes(as_of: datetime) -> Report:
     """Lists received, and what they changed, by day."""
     with one_snapshot():
-        lists, days, seen = receipts(as_of), roster_days(as_of), two_factor_frame(as_of)
+        lists, days, seen = receipts(as_of), roster_days(as_of), two_factor(as_of)
     changes: dict[str, dict[str, int]] = {}
     for row in days.to_dict("records"):
         changes.setdefault(row["day"].date().isoformat(), {})[str(row["change"])] = int(row["count"])

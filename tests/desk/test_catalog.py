@@ -85,7 +85,7 @@ class TestPrices:
         answer = client.post(
             self.URL, mine | self.NEW | {"version": "mine", "valid_from": "2022-10-01T00:00"}
         )
-        assert (answer.status_code, "meanwhile" in answer.content.decode()) == (409, True)
+        assert (answer.status_code, "since you opened" in answer.content.decode()) == (409, True)
         assert PriceList.objects.count() == 1
 
 
@@ -201,7 +201,7 @@ class TestOneKeyModelInACountry:
         mine = form_at(client, self.URL, form=2)
         assert self.close(staff_with(Role.MANAGER, username="kim")).status_code == 302
         answer = client.post(f"{self.URL}key-models/", mine | self.CLOSED | {"status": "paused"})
-        assert (answer.status_code, "meanwhile" in answer.content.decode()) == (409, True)
+        assert (answer.status_code, "since you opened" in answer.content.decode()) == (409, True)
         assert Region.objects.get(key_model__isnull=False).status == "blocked"
         assert client.post("/desk/programme/regions/XX/key-models/", mine).status_code == 404
 

@@ -110,7 +110,7 @@ def test_what_cannot_be_asked_is_named(wrong: dict[str, str], client: Client, ma
     assert answer.status_code == 422
     assert "field-bad" in answer.content.decode()
     if "country" in wrong:
-        assert "Write the country&#x27;s two letters, such as DE." in answer.content.decode()
+        assert "Enter the country&#x27;s two-letter code, such as DE." in answer.content.decode()
     assert not answer.context["page"].rows
 
 

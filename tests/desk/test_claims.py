@@ -50,7 +50,7 @@ class TestReview:
             f"/desk/claims/{held_claim.code}/review/", {"verdict": "reject", "note": "Too new."}
         )
         assert answer.status_code == 409
-        assert "Somebody decided this claim meanwhile" in answer.content.decode()
+        assert "Someone else has decided this claim" in answer.content.decode()
         held_claim.refresh_from_db()
         assert held_claim.state == "accepted"
         assert AuditEntry.objects.count() == 1
@@ -60,7 +60,7 @@ class TestReview:
             f"/desk/claims/{held_claim.code}/review/", {"verdict": "reject", "note": "  "}
         )
         assert answer.status_code == 422
-        assert "Say why" in answer.content.decode()
+        assert "Enter a reason." in answer.content.decode()
 
     @pytest.mark.parametrize("role", sorted(set(Role) - ALLOWED[Action.REVIEW_CLAIM]))
     def test_other_roles_do_not_decide(self, role: Role, held_claim: Claim, staff_with: StaffWith) -> None:
@@ -158,7 +158,7 @@ class TestSearch:
 
     def test_a_role_finds_only_what_it_may_see(self, make_claim: MakeClaim, staff_with: StaffWith) -> None:
         claim = make_claim()
-        assert "Nothing is called" in self.found(staff_with(Role.VIEWER), claim.code)
+        assert "No results for" in self.found(staff_with(Role.VIEWER), claim.code)
 
 
 def test_lists_page_by_cursor_with_the_same_queries_however_many_there_are(

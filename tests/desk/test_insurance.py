@@ -100,7 +100,7 @@ def test_what_is_no_picture_is_refused_in_plain_words(
     client = staff_with(Role.REVIEWER)
     url = f"/desk/cases/{lost.code}/work/"
     bad = {
-        "no PDF, PNG or JPEG": SimpleUploadedFile("mail.pdf", b"<html>"),
+        "not a PDF, PNG or JPEG": SimpleUploadedFile("mail.pdf", b"<html>"),
         "is empty": SimpleUploadedFile("mail.pdf", b""),
         "larger than 3 MB": SimpleUploadedFile("mail.pdf", PDF + b"0" * 3_000_000),
         "at most 8 MB": SimpleUploadedFile("mail.pdf", PDF + b"0" * 9_000_000),

@@ -86,7 +86,7 @@ def test_refused_all_stays_and_it_can_be_reported_again(
 def test_nobody_is_both_names_and_nobody_their_own(
     robin: User, first: User, second: User, now: datetime
 ) -> None:
-    with pytest.raises(LostKeyRefused, match="their own"):
+    with pytest.raises(LostKeyRefused, match="your own"):
         report_lost_key(user=robin, reason="It is me.", by=robin, now=now)
     with pytest.raises(LostKeyRefused, match="how you know"):
         report_lost_key(user=robin, reason="  ", by=first, now=now)
@@ -105,7 +105,7 @@ def test_nobody_is_both_names_and_nobody_their_own(
 def test_it_is_settled_once_and_stays(robin: User, first: User, second: User, now: datetime) -> None:
     lost = report(robin, first, now)
     settle_lost_key(lost_id=lost.pk, takes_off=False, by=second, now=now)
-    with pytest.raises(LostKeyRefused, match="Somebody else has settled it"):
+    with pytest.raises(LostKeyRefused, match="already been dealt with"):
         settle_lost_key(lost_id=lost.pk, takes_off=True, by=second, now=now)
     for change in (
         lambda: LostKey.objects.update(settled_at=None, settled_by=None),
@@ -137,7 +137,7 @@ def test_the_page_asks_two_administrators(robin: User, staff_with: StaffWith) ->
     assert Authenticator.objects.filter(user=robin).count() == 2
     assert "Remove the keys" in second.get("/desk/staff/").content.decode()
     done = second.post(f"/desk/staff/lost-keys/{lost.pk}/", {"verdict": "take_off"}, follow=True)
-    assert "robin signs in by a code now, and adds a new key" in done.content.decode()
+    assert "robin can now sign in with a code and add a new key" in done.content.decode()
     assert not Authenticator.objects.exists()
     again = second.post(f"/desk/staff/lost-keys/{lost.pk}/", {"verdict": "take_off"})
     assert again.status_code == 409

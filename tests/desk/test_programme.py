@@ -147,7 +147,7 @@ class TestThePolicyAsAForm:
         assert kim.post(self.URL, form | {"note": "Kim's."}).status_code == 302
         # Robin's form was opened when there was no draft of this name.
         answer = self.robin.post(self.URL, form | {"note": "Robin's."})
-        assert (answer.status_code, "meanwhile" in answer.content.decode()) == (409, True)
+        assert (answer.status_code, "since you opened" in answer.content.decode()) == (409, True)
         opened = form_at(self.robin, self.URL, form=2)
         assert (
             kim.post(self.URL, form_at(kim, self.URL, form=2) | {"note": "Kim's second."}).status_code == 302

@@ -219,8 +219,8 @@ class TestAppointments:
         assert (user.is_staff, user.is_superuser, user.has_usable_password()) == (True, False, False)
         assert live_roles(user_id=user.pk) == {Role.PACKER}
         for name, address, said in (
-            ("robin", "other@example.org", "is there already"),
-            ("alex", "ROBIN@example.org", "is there already"),
+            ("robin", "other@example.org", "already exists"),
+            ("alex", "ROBIN@example.org", "already exists"),
             ("alex", "nonsense", "no mail address"),
         ):
             with pytest.raises(CommandError, match=said):

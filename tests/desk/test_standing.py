@@ -72,7 +72,7 @@ def test_an_exception_goes_from_the_persons_page_to_the_decision_and_the_trail(
 @pytest.mark.parametrize(
     ("changed", "status", "said"),
     [
-        ({"reason": ""}, 422, "the person reads it"),
+        ({"reason": ""}, 422, "The person sees it"),
         ({"rule": "one_claim"}, 422, "Select a valid choice"),
         ({"days": "0"}, 422, "greater than or equal to 1"),
         ({"days": "9" * 30}, 422, "less than or equal to 365"),

@@ -76,7 +76,7 @@ def test_the_custody_page_tells_the_whole_story_in_order(
     places_in_text = [shown.index(title) for title in STORY]
     assert places_in_text == sorted(places_in_text)
     assert [entry.title for entry in unit_story(SERIAL).entries] == STORY
-    assert "All 10 movements match the ledger; 0 of them are in a seal" in shown
+    assert "All 10 movements match the ledger; 0 of them are sealed" in shown
     for part in ("LOT-9", "Maker", "PO-7", "firmware 5.7", "destroyed", "C-1", "staff:bo"):
         assert part in shown
 
@@ -104,7 +104,7 @@ def test_a_movement_changed_past_the_guards_is_marked(
     story = unit_story(SERIAL)
     assert [(entry.title, entry.proof) for entry in story.broken] == [("Packed", Proof.BROKEN)]
     shown = text_of(staff_with(Role.VIEWER).get(f"/desk/units/{SERIAL}/"))
-    assert "This story does not add up" in shown
+    assert "This history does not match the ledger" in shown
     assert "Do not give the key out" in shown
 
 

@@ -172,7 +172,7 @@ class TestPack:
         kim.scan(one.code)
         robin.scan(serials(one)[0])
         kim.refused(serials(one)[1], "parcel_taken")
-        assert "staff:robin began" in kim.scan("/ASIDE")["panel"] + kim.scan(one.code)["panel"]
+        assert "staff:robin started" in kim.scan("/ASIDE")["panel"] + kim.scan(one.code)["panel"]
         kim.scan("/TAKE-OVER")
         assert kim.scan(serials(one)[1])["is_good"]
 
@@ -222,7 +222,7 @@ class TestPick:
         table.refused("/NEW", "nothing_to_pick")
         PickList.objects.update(picker=ROBIN, taken_at=clock.now())
         table.scan(PickList.objects.get().code)
-        assert "go onto the next list" in table.scan("/CLOSE")["panel"]
+        assert "move to the next list" in table.scan("/CLOSE")["panel"]
         assert "You have list" in table.scan("/NEW")["panel"]
 
 
@@ -563,7 +563,7 @@ class TestTakingBack:
         for text, why in (
             (parcels[1].code, "refund it instead"),
             ("NOT-A-LABEL-OF-OURS", "No parcel has the label"),
-            ("/DONE", "No parcel is in hand"),
+            ("/DONE", "There is no current parcel"),
         ):
             assert not table.scan(text)["is_good"]
             assert why in table.lately()["text"]

@@ -156,7 +156,7 @@ def test_a_mail_server_that_refuses_is_said_so(client: Client, monkeypatch: pyte
 
     monkeypatch.setattr("django.core.mail.EmailMultiAlternatives.send", refuse)
     answer = client.post("/desk/programme/mails/shipped/try/", {"language": "en"}, follow=True)
-    assert "The mail server did not take it" in answer.content.decode()
+    assert "The mail server did not accept the email" in answer.content.decode()
     assert not AuditEntry.objects.exists()
 
 

@@ -80,7 +80,7 @@ class TestBulk:
         answer = self.decide(client, [*seen, "C-NONE=x"])
         assert answer.status_code == 409
         page = answer.content.decode()
-        assert f"{held.code}: it changed meanwhile" in page
+        assert f"{held.code}: it has changed and is now" in page
         assert "C-NONE: there is no such claim" in page
         assert told() == []
 
@@ -141,7 +141,7 @@ class TestCases:
         robin, kim = staff_with(Role.REVIEWER), staff_with(Role.MANAGER, username="kim")
         self.work(robin, lost, "take")
         stale = self.work(kim, lost, "close", outcome="no_fault")
-        assert (stale.status_code, "meanwhile" in stale.content.decode()) == (409, True)
+        assert (stale.status_code, "since you opened" in stale.content.decode()) == (409, True)
         taken = self.work(kim, lost, "close", 1, outcome="no_fault")
         assert (taken.status_code, "staff:robin works case" in taken.content.decode()) == (409, True)
         assert self.work(kim, lost, "take", 1, take_over="on").status_code == 302
@@ -169,7 +169,7 @@ class TestSecondNames:
     ) -> None:
         robin, kim = staff_with(Role.MANAGER), staff_with(Role.MANAGER, username="kim")
         url = f"/desk/exceptions/{asked.pk}/"
-        assert "somebody else grants it" in robin.get("/desk/second-names/").content.decode()
+        assert "another member of staff must approve it" in robin.get("/desk/second-names/").content.decode()
         assert robin.post(url, {"verdict": "grant"}).status_code == 409
         assert kim.post(url, {"verdict": "grant"}).status_code == 302
         asked.refresh_from_db()

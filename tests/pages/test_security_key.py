@@ -102,7 +102,7 @@ def test_staff_enrol_a_key_and_sign_in_with_it(visitor: Visitor, staff: User) ->
     enrol(visitor)
     page.get_by_role("link", name="Go to the desk").click()
     touch(visitor)
-    page.get_by_role("heading", name="Today").wait_for()
+    page.get_by_role("heading", name="Dashboard").wait_for()
     assert Authenticator.objects.get().user == staff
     assert len(devtools.send("WebAuthn.getCredentials", {"authenticatorId": key})["credentials"]) == 1
 
@@ -111,7 +111,7 @@ def test_staff_enrol_a_key_and_sign_in_with_it(visitor: Visitor, staff: User) ->
     visitor.go("/sign-in/login/?next=/desk/")
     visitor.look_all("sign-in-key")
     page.get_by_role("button", name="Use a security key").click()
-    page.get_by_role("heading", name="Today").wait_for()
+    page.get_by_role("heading", name="Dashboard").wait_for()
 
 
 def test_the_mailbox_alone_opens_no_desk(visitor: Visitor, staff: User) -> None:
@@ -128,7 +128,7 @@ def test_the_mailbox_alone_opens_no_desk(visitor: Visitor, staff: User) -> None:
     page.wait_for_url("**/2fa/authenticate/**")
     for path in ("/desk/", "/sign-in/2fa/webauthn/add/"):
         visitor.go(path)
-        assert page.get_by_role("heading", name="Today").count() == 0
+        assert page.get_by_role("heading", name="Dashboard").count() == 0
         # Nor can they enrol a key of their own to get in by.
         assert page.get_by_role("button", name="Add").count() == 0
     assert Authenticator.objects.count() == 1
@@ -153,7 +153,7 @@ def test_who_lost_the_only_key_is_let_in_again_by_two_others(
     enrol(visitor)
     page.get_by_role("link", name="Go to the desk").click()
     touch(visitor)
-    page.get_by_role("heading", name="Today").wait_for()
+    page.get_by_role("heading", name="Dashboard").wait_for()
     assert Authenticator.objects.get().user == staff
 
 

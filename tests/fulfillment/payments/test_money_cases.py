@@ -309,7 +309,7 @@ class TestAtTheDesk:
         robin, kim = staff_with(Role.REVIEWER), staff_with(Role.MANAGER, username="kim")
         assert post(robin, failed, "take").status_code == 302
         stale = post(kim, failed, "close", outcome="no_fault")
-        assert (stale.status_code, "meanwhile" in stale.content.decode()) == (409, True)
+        assert (stale.status_code, "since you opened" in stale.content.decode()) == (409, True)
         taken = post(kim, failed, "close", 1, outcome="no_fault")
         assert (taken.status_code, "staff:robin works case" in taken.content.decode()) == (409, True)
         assert post(kim, failed, "take", 1, take_over="on").status_code == 302
@@ -375,7 +375,9 @@ class TestRefundsByHand:
 
     def test_one_key_short(self, desk: Desk, paid: Payment, staff_with: StaffWith) -> None:
         client = staff_with(Role.MANAGER)
-        assert "$54.00 of it are left" in client.get(f"/desk/claims/{paid.claim.code}/").content.decode()
+        assert (
+            "$54.00 can still be refunded" in client.get(f"/desk/claims/{paid.claim.code}/").content.decode()
+        )
         assert self.send(client, paid).status_code == 302
         # Sent twice by a nervous hand, it goes once.
         assert self.send(client, paid).status_code == 409

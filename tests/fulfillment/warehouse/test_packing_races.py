@@ -95,7 +95,7 @@ def test_of_two_packers_at_one_parcel_one_is_refused(
     parcel: Shipment, both_have_looked: None, now: datetime
 ) -> None:
     results = two_packers(parcel, now=now)
-    assert sorted(type(result).__name__ for result in results) == ["Answer", "ParcelTaken"]
+    assert sorted(type(result).__name__ for result in results) == ["ParcelTaken", "ScanAnswer"]
     assert ParcelUnit.objects.filter(packed_at__isnull=False).count() == 1
     assert any(isinstance(result, ParcelTaken) for result in results)
 
@@ -107,7 +107,7 @@ def test_without_the_parcels_lock_both_would_pack_it(
 
     monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **_: self)
     results = two_packers(parcel, now=now)
-    assert [type(result).__name__ for result in results] == ["Answer", "Answer"]
+    assert [type(result).__name__ for result in results] == ["ScanAnswer", "ScanAnswer"]
     assert set(ParcelUnit.objects.values_list("packed_by", flat=True)) == {PACKER, OTHER}
 
 
