@@ -81,7 +81,7 @@ class TestBulk:
         assert answer.status_code == 409
         page = answer.content.decode()
         assert f"{held.code}: it has changed and is now" in page
-        assert "C-NONE: there is no such claim" in page
+        assert "C-NONE: claim not found" in page
         assert told() == []
 
     def test_a_preview_of_yesterday_decides_nothing(self, held: Claim, staff_with: StaffWith) -> None:
