@@ -7,7 +7,7 @@ from fulfillment.claims.models.claims import Claim
 
 
 class ClaimEvent(models.Model):
-    """One thing that happened to a claim. The claim's state is what its events add up to (decision 9).
+    """One thing that happened to a claim. The claim's state is what its events add up to (decision 0109).
 
     `data` holds codes, counts and carrier facts; never a name, an address or a mail address (I9).
     """
