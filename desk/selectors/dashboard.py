@@ -21,7 +21,7 @@ from fulfillment.webhook_backlog import waiting_webhooks
 from inventory.models import Count as BinCount
 from inventory.models import CountState
 from inventory.selectors import open_alerts, outlook
-from roster.papers import Appeal, PolicyException
+from roster.models import Appeal, PolicyException
 
 # Nobody works differently for the ten thousandth; counting stops here.
 AT_MOST = 999

@@ -18,7 +18,7 @@ from fulfillment.shipments.services.cases import open_case
 from inventory.models import Unit
 from inventory.services.bin_transfers import add_warehouse, put_away
 from inventory.services.counts import count_bin
-from roster.papers import Appeal, PolicyException
+from roster.models import Appeal, PolicyException
 from roster.services.appeals import make_appeal
 from roster.services.exceptions import request_exception
 from tests.conftest import MakeClaim, Roster

@@ -13,8 +13,7 @@ from fulfillment.notices.models import Notice
 from fulfillment.notices.rendering import compose
 from fulfillment.notices.services import send_notices
 from roster.errors import SecondPersonNeeded, UnknownRecord
-from roster.models import Account
-from roster.papers import Appeal
+from roster.models import Account, Appeal
 from roster.services import appeals
 from roster.services.preferences import do_not_contact, opt_out
 from tests.conftest import MakeClaim, Roster
