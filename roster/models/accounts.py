@@ -6,9 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from common.triggers import append_only
-from roster.models.projects import Project
 from roster.models.shared import ACTOR_LENGTH, append_only_rows
-from roster.models.snapshots import Snapshot
 
 
 class AccountQuerySet(models.QuerySet["Account"]):
@@ -76,12 +74,18 @@ class Account(models.Model):
 class TwoFactorObservation(models.Model):
     """What an account's two-factor authentication was: when first seen, and after each change."""
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="two_factor_observations")
+    account = models.ForeignKey(
+        "roster.Account", on_delete=models.PROTECT, related_name="two_factor_observations"
+    )
     has_totp = models.BooleanField()
     has_webauthn = models.BooleanField()
     observed_at = models.DateTimeField()
     snapshot = models.ForeignKey(
-        Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="two_factor_observations"
+        "roster.Snapshot",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="two_factor_observations",
     )
 
     class Meta:
@@ -102,8 +106,8 @@ class ProjectRole(models.Model):
         OWNER = "Owner"
         MAINTAINER = "Maintainer"
 
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="roles")
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="roles")
+    project = models.ForeignKey("roster.Project", on_delete=models.PROTECT, related_name="roles")
+    account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="roles")
     role = models.CharField(max_length=16, choices=Role)
     since = models.DateField(null=True, blank=True)
     first_seen_on = models.DateField(

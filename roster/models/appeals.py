@@ -5,7 +5,6 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_noop as _
 
-from roster.models.exceptions import PolicyException
 from roster.models.shared import ACTOR_LENGTH
 
 LONGEST_TEXT = 2_000
@@ -32,7 +31,7 @@ class Appeal(models.Model):
     answered_by = models.CharField(max_length=ACTOR_LENGTH, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     exception = models.OneToOneField(
-        PolicyException, null=True, blank=True, on_delete=models.PROTECT, related_name="appeal"
+        "roster.PolicyException", null=True, blank=True, on_delete=models.PROTECT, related_name="appeal"
     )
 
     class Meta:

@@ -6,9 +6,7 @@ from django.db.models import F, Q
 from django.db.models.fields.json import KT
 
 from common.triggers import append_only
-from roster.models.accounts import Account
 from roster.models.shared import ACTOR_LENGTH, append_only_rows
-from roster.models.snapshots import Snapshot
 
 
 class PolicyQuerySet(models.QuerySet["Policy"]):
@@ -87,8 +85,8 @@ class Decision(models.Model):
         INELIGIBLE = "ineligible"
         REVIEW = "review"
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="decisions")
-    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="decisions")
+    account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="decisions")
+    policy = models.ForeignKey("roster.Policy", on_delete=models.PROTECT, related_name="decisions")
     campaign = models.CharField(
         max_length=50,
         blank=True,
@@ -102,10 +100,10 @@ class Decision(models.Model):
     facts = models.JSONField()
     decided_at = models.DateTimeField()
     roles_snapshot = models.ForeignKey(
-        Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        "roster.Snapshot", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     accounts_snapshot = models.ForeignKey(
-        Snapshot, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        "roster.Snapshot", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
 
     class Meta:

@@ -65,7 +65,7 @@ class Receipt(models.Model):
     An index that did not change sends the same file every day; the roster is as fresh as its last receipt.
     """
 
-    snapshot = models.ForeignKey(Snapshot, on_delete=models.PROTECT, related_name="receipts")
+    snapshot = models.ForeignKey("roster.Snapshot", on_delete=models.PROTECT, related_name="receipts")
     taken_at = models.DateTimeField()
     imported_by = models.CharField(max_length=150)
 
