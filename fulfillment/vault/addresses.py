@@ -160,7 +160,7 @@ def _clean(value: object) -> tuple[str, tuple[str, str] | None]:
         return "", ("too_long", f"At most {MAX_LENGTH} characters fit.")
     # Control and format characters (right-to-left overrides among them) could make a label say another thing.
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn") for character in text):
-        return "", ("bad_character", "This holds a character that cannot be printed; type it by hand.")
+        return "", ("bad_character", "This contains a character that cannot be printed. Type it by hand.")
     return text, None
 
 
