@@ -1,4 +1,4 @@
-"""What the stock ledger can refuse."""
+"""Errors of the stock ledger."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date

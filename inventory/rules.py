@@ -1,4 +1,4 @@
-"""Where a key may go next, what a serial looks like, and which keys serve a request: pure decisions."""
+"""Rules of the ledger: allowed movements, the form of serials, allocation of units. Pure."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Papers as PDF (or pictures of their pages), set by Typst with the fonts that it carries."""
+"""Parcel documents as PDF (or pictures of their pages), set by Typst with the fonts that it carries."""
 
 import json
 import re

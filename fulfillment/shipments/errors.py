@@ -1,4 +1,4 @@
-"""What the shipping room can refuse."""
+"""Errors of shipping: shipments, postage, packing, tracking and insurance."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the packing table shows: lists to walk, parcels on the table, what waits to leave. Reads only."""
+"""Reads for the packing table: pick lists, parcels to pack, parcels to hand over."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

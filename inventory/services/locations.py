@@ -1,4 +1,4 @@
-"""Keep warehouses and bins as a list says, however often it is applied."""
+"""Sync of warehouses and bins with a list; safe to repeat."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Whether cases were worked in time."""
+"""Statement of cases: how many were closed in time."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""One cell of a row: what it means, or why it means nothing."""
+"""Parsers of single cells."""
 
 import re
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""Rows of a CSV, JSON, JSON Lines or Parquet file, each with the line it stands on."""
+"""Rows of a CSV, JSON, JSON Lines or Parquet file, each with its line number."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""What becomes of projects on the index: deleted, made anew, renamed, handed over. All stay critical."""
+"""Events of projects on the index: deleted, recreated, renamed, handed over. All stay critical."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""How EasyPost writes times and money, and how it reads what clients send."""
+"""EasyPost's formats of times and money."""
 
 from __future__ import annotations
 

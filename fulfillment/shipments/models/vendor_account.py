@@ -1,4 +1,4 @@
-"""What stands between us and the vendor: pauses in buying, labels nobody claims, and what checks found."""
+"""The vendor account: pauses in buying, labels no purchase claims, and results of checks."""
 
 from django.db import models
 from django.db.models import Q
