@@ -145,7 +145,7 @@ def _stop(purchase: LabelPurchase, rows: Sequence[ParcelUnit]) -> str:
     if shipment.state != ShipmentState.LABELLED:
         return f"The parcel is {ShipmentState(shipment.state).label}."
     if purchase.state != "bought":
-        return "The money of its label is being asked back. Take it out of the pile."
+        return "A refund has been requested for its label. Remove it from the pile."
     if any(row.unit.held_for != shipment.claim.code for row in rows):
         return "One of its keys was recalled. Scan the keys again; another takes its place if there is one."
     return ""

@@ -23,7 +23,7 @@ class Case(models.Model):
     reason = models.CharField(max_length=30, choices=CaseReason.choices())
     cause = models.CharField(max_length=40, choices=Cause.choices(), default=Cause.UNKNOWN)
     detail = models.CharField(max_length=200, blank=True, help_text="Codes and amounts; no personal data.")
-    owner = models.CharField(max_length=72, blank=True, help_text="Who works it; empty: nobody yet.")
+    owner = models.CharField(max_length=72, blank=True, help_text="Who works on it; empty: unassigned.")
     opened_at = models.DateTimeField()
     due_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
