@@ -9,7 +9,7 @@ from roster.services.projects import designate_by_hand
 
 
 class Command(KeydeskCommand):
-    help = "Designate one project as critical, permanently; its reason is public. It may be new to the roster."
+    help = "Designate one project as critical for good; the reason is public. It may be new to the roster."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
