@@ -8,8 +8,6 @@ from typing import Any
 
 from sandbox.easypost.errors import EasyPostError
 
-Json = dict[str, Any]
-
 
 def stamp(at: datetime) -> str:
     """`2025-03-07T16:46:20Z`, as on most objects."""

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.core.management import get_commands, load_command_class
 from django.urls import resolve
 
-from api.main import api
 from api.problems import CODES
 from api.tokens import SCOPES
+from api.urls import api
 from fulfillment.claims.rules import ClaimState
 from fulfillment.shipments.rules.manifests import ManifestState
 from fulfillment.shipments.rules.states import ShipmentState
