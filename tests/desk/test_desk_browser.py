@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from desk.roles import Role
 from fulfillment.claims.models import Claim
-from fulfillment.claims.pricing import freeze
+from fulfillment.claims.pricing import store_quote
 from fulfillment.claims.rules.quotes import LineKind, Quote, QuoteLine
 from fulfillment.payments.models import Dispute, Fulfilment, Payment, PaymentCase, Refund
 from fulfillment.payments.rules.states import PaymentCaseReason
@@ -44,7 +44,9 @@ def browser() -> Iterator[Browser]:
 def disputed(claim: Claim, now: datetime) -> PaymentCase:
     """What was paid for a claim is disputed, and a refund of part of it came back; the dispute's case."""
     lines = (QuoteLine(LineKind.EXTRA_KEYS, 1, 2900), QuoteLine(LineKind.EXPRESS, 1, 2500))
-    freeze(Quote(lines, currency="USD", tax_behavior="inclusive", prices="2022-07"), claim=claim, now=now)
+    store_quote(
+        Quote(lines, currency="USD", tax_behavior="inclusive", prices="2022-07"), claim=claim, now=now
+    )
     common: dict[str, Any] = {"created_at": now, "updated_at": now}
     money: dict[str, Any] = {"amount": 5400, "currency": "USD"}
     payment = Payment.objects.create(

@@ -9,7 +9,7 @@ from django.db import transaction
 from fulfillment.claims.errors import NotSent, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ARRIVING_STATES
-from fulfillment.claims.services.transitions import record_transition
+from fulfillment.claims.services.transitions import record_claim_event
 from fulfillment.shipments.models import Shipment
 from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import ShipmentState
@@ -50,7 +50,7 @@ def report_trouble(*, claim_code: str, trouble: Trouble, actor: str, now: dateti
             shipment=shipment, reason=_CASES[trouble], detail="reported by the maintainer", now=now
         ):
             return False
-        record_transition(
+        record_claim_event(
             claim,
             ClaimEvent.Name.PROBLEM,
             actor=actor,
