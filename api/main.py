@@ -25,6 +25,7 @@ from api.roster import router as roster
 from api.shipments import router as shipments
 from api.validation_errors import field_errors
 from common.errors import BadRequest, FieldError, KeydeskError
+from fulfillment.cases.errors import CaseError
 from fulfillment.claims.errors import AlreadyClaimed, ClaimsError, Ineligible
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.errors import ShippingError
@@ -37,6 +38,7 @@ logger = logging.getLogger("keydesk.api")
 # What a refusal means when its own code is not in `problems.CODES`: one status for each room.
 ROOM_STATUS: Mapping[type[KeydeskError], int] = {
     ClaimsError: 409,
+    CaseError: 409,
     InventoryError: 409,
     RosterError: 409,
     ShippingError: 409,

@@ -26,8 +26,8 @@ _T = TypeVar("_T")
 _LAST_ROWS = """
     SELECT (SELECT max(id) FROM inventory_movement), (SELECT max(id) FROM claims_claimevent),
            (SELECT max(id) FROM roster_decision), (SELECT max(id) FROM roster_twofactorobservation),
-           (SELECT max(id) FROM shipping_trackingupdate), (SELECT max(id) FROM shipping_case),
-           (SELECT max(closed_at) FROM shipping_case), (SELECT max(id) FROM roster_receipt),
+           (SELECT max(id) FROM shipping_trackingupdate), (SELECT max(id) FROM cases_case),
+           (SELECT max(closed_at) FROM cases_case), (SELECT max(id) FROM roster_receipt),
            (SELECT max(id) FROM payments_bookentry), (SELECT max(invited_at) FROM claims_invitation),
            (SELECT max(id) FROM roster_policyexception), (SELECT max(granted_at) FROM roster_policyexception),
            (SELECT max(id) FROM roster_appeal), (SELECT max(answered_at) FROM roster_appeal)

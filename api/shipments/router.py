@@ -16,11 +16,12 @@ from api.responses import answers, needs
 from api.schemas import ManifestIn, ManifestMadeOut, ManifestOut, ShipmentListOut, ShipmentOut
 from common import clock
 from common.errors import BadRequest, FieldError
+from fulfillment.cases.models import Case
 from fulfillment.postage import gateways
 from fulfillment.postage.services.label_refunds import request_refund
 from fulfillment.postage.services.shipment_planning import request_label
 from fulfillment.shipments.errors import UnknownManifest, UnknownShipment
-from fulfillment.shipments.models import Case, LabelPurchase, Manifest, Shipment
+from fulfillment.shipments.models import LabelPurchase, Manifest, Shipment
 from fulfillment.shipments.rules.states import LABEL_STATES, ShipmentState
 from fulfillment.warehouse.services.manifests import make_manifest
 from inventory.models import Warehouse

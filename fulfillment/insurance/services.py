@@ -17,21 +17,19 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from fulfillment.cases.errors import BadCaseData
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.playbooks import CaseAction
+from fulfillment.cases.rules.reasons import CaseReason
+from fulfillment.cases.services import Record, enter, unrecorded, working
 from fulfillment.claims.services.shipment_callbacks import ACTOR
 from fulfillment.documents.statement_of_value import Worth, WorthLine, statement_of_value
 from fulfillment.postage.gateways.insurers import ClaimEvidence, FiledClaim, InsuranceGateway, Loss
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import Failure
-from fulfillment.shipments.errors import (
-    BadCaseData,
-    ClaimedAlready,
-    InsurerRefused,
-    InsurerSilent,
-    NotInsured,
-)
-from fulfillment.shipments.models import Case, InsuranceClaim, LabelPurchase, ParcelCharge
+from fulfillment.shipments.errors import ClaimedAlready, InsurerRefused, InsurerSilent, NotInsured
+from fulfillment.shipments.models import InsuranceClaim, LabelPurchase, ParcelCharge
 from fulfillment.shipments.origin import sender_at
-from fulfillment.shipments.rules.cases import CaseAction, CaseReason
 from fulfillment.shipments.rules.insurance_claims import (
     ASK_AGAIN_AFTER,
     CLOCKS_DIFFER,
@@ -45,7 +43,7 @@ from fulfillment.shipments.rules.insurance_claims import (
     read_word,
 )
 from fulfillment.shipments.rules.states import LABEL_STATES
-from fulfillment.shipments.services.cases import Record, enter, open_case, unrecorded, working
+from fulfillment.shipments.services.cases import open_case
 
 logger = logging.getLogger("keydesk.shipping")
 

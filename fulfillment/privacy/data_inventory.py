@@ -271,7 +271,7 @@ SECTIONS: Sequence[DataSection] = (
                 ("purchase__shipment__code", "status", "status_detail", "said_at", "expected_on"),
             ),
             DataTable(
-                "shipping.Case",
+                "cases.Case",
                 "shipment__claim__account",
                 ("code", "shipment__code", "reason", "opened_at", "closed_at", "outcome"),
             ),
@@ -333,8 +333,6 @@ NOT_SHOWN = {
     "shipping.ParcelCharge": "what a parcel cost us: sums, and who on the staff noted them",
     "shipping.InsuranceClaim": "what was claimed from a parcel's insurer: sums, and by whom",
     "shipping.FloorScan": "what the packer scanned",
-    "shipping.CaseEntry": "how staff worked a parcel's case, which is shown itself",
+    "cases.CaseEntry": "how staff worked a case, which is shown itself",
     "payments.Fulfilment": "that a payment was counted, once",
-    "payments.PaymentCase": "how staff worked a payment, which is shown itself",
-    "payments.PaymentCaseEntry": "how staff worked a payment, which is shown itself",
 }

@@ -13,10 +13,11 @@ from config.health import ROSTER_AGE
 from config.models import User
 from desk.models import Appointment
 from desk.roles import Role
+from fulfillment.cases.models import Case
 from fulfillment.claims.models import Claim
 from fulfillment.models import Webhook
 from fulfillment.shipments.carrier_values import TrackerState
-from fulfillment.shipments.models import Case, LabelPurchase, Shipment, VendorFinding
+from fulfillment.shipments.models import LabelPurchase, Shipment, VendorFinding
 from fulfillment.tracking.services.carrier_events import _apply
 from fulfillment.tracking.services.webhook_monitor import WEBHOOK_ENDPOINT
 from inventory.models import KeyModel

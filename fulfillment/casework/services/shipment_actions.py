@@ -8,9 +8,14 @@ called last in the transaction that acts, so that who keeps a trail of their own
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db.models import Model, QuerySet
 
 from config.jobs import defer
+from fulfillment.cases.errors import BadCaseData
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.playbooks import CaseAction, CaseOutcome
+from fulfillment.cases.rules.reasons import CaseReason
+from fulfillment.cases.services import Record, close_case, enter, unrecorded, working
 from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.claims.errors import NothingToReplace, TooLate
 from fulfillment.claims.models import Claim
@@ -21,21 +26,9 @@ from fulfillment.claims.services.shipment_callbacks import report_problem
 from fulfillment.postage.rules.customs import is_filing_number
 from fulfillment.postage.services.label_refunds import write_label_off
 from fulfillment.postage.services.shipment_planning import plan_again, plan_return
-from fulfillment.shipments.errors import (
-    BadCaseData,
-    ReturnUnderWay,
-)
-from fulfillment.shipments.models import Case, ParcelUnit, Shipment
-from fulfillment.shipments.rules.cases import CaseAction, CaseOutcome, CaseReason
+from fulfillment.shipments.errors import ReturnUnderWay
+from fulfillment.shipments.models import ParcelUnit, Shipment
 from fulfillment.shipments.rules.states import RETURNABLE_STATES, ShipmentState
-from fulfillment.shipments.services.cases import (
-    Record,
-    close,
-    enter,
-    lock_case,
-    unrecorded,
-    working,
-)
 from fulfillment.shipments.services.split_shipments import others_of
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import Purpose, open_address, seal_address
@@ -49,31 +42,7 @@ _A, _O = CaseAction, CaseOutcome
 REDIRECTED_FOR = timedelta(days=7)
 
 
-def take_case(
-    *, code: str, actor: str, now: datetime, take_over: bool = False, record: Record = unrecorded
-) -> Case:
-    """Work a case. One person does at a time; `take_over` takes it from whoever has it."""
-    with transaction.atomic(durable=True):
-        case = lock_case(code, actor=actor, action=_A.TAKE, take_over=take_over)
-        case.owner = actor
-        case.save(update_fields=["owner"])
-        enter(case, _A.TAKE, actor=actor, now=now)
-        record()
-    return case
-
-
-def add_note(*, code: str, note: str, actor: str, now: datetime, record: Record = unrecorded) -> Case:
-    """Write down what was found out; anybody may. Raises: BadCaseData: an empty note."""
-    with transaction.atomic(durable=True):
-        case = lock_case(code, actor=None, action=_A.NOTE)
-        if not note.strip():
-            raise BadCaseData("note", "Say what you found out.")
-        enter(case, _A.NOTE, actor=actor, note=note.strip(), now=now)
-        record()
-    return case
-
-
-def close_case(
+def close_shipment_case(
     *, code: str, outcome: CaseOutcome, actor: str, now: datetime, note: str = "", record: Record = unrecorded
 ) -> Case:
     """Close a case by its outcome. A parcel without a label is then tried again by the sweep.
@@ -85,7 +54,7 @@ def close_case(
     """
     with working(code, _A.CLOSE, actor=actor, record=record) as case:
         _refuse_to_forget(case)
-        close(case, outcome=outcome, actor=actor, note=note, now=now)
+        close_case(case, outcome=outcome, actor=actor, note=note, now=now)
     if outcome == _O.NOT_SENT:
         _give_up(case, actor=actor, now=now)
     return case
@@ -98,10 +67,10 @@ def fix_address(
 
     Raises: TooLate: a label of the claim is bought, or it is closed or would go to another country.
     """
-    with working(code, _A.FIX_ADDRESS, actor=actor, record=record, claim_first=True) as case:
+    with working(code, _A.FIX_ADDRESS, actor=actor, record=record, lock_first=_claim_of(code)) as case:
         readdress(code=case.shipment.claim.code, address=address, actor=actor, now=now)
         enter(case, _A.FIX_ADDRESS, actor=actor, now=now)
-        close(case, outcome=_O.ADDRESS_FIXED, actor=actor, note="", now=now)
+        close_case(case, outcome=_O.ADDRESS_FIXED, actor=actor, now=now)
         _send(case)
     _plan_left(case, now=now)
     return case
@@ -112,7 +81,7 @@ def resend(*, code: str, actor: str, now: datetime, note: str = "", record: Reco
     with working(code, _A.RESEND, actor=actor, record=record) as case:
         _check_here(case)
         enter(case, _A.RESEND, actor=actor, note=note, now=now)
-        close(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
+        close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
         _send(case)
     _plan_left(case, now=now)
     return case
@@ -131,7 +100,7 @@ def approve_postage(
             raise BadCaseData("cents", "Approve between 1 cent and 10,000 dollars.")
         Shipment.objects.filter(pk=case.shipment_id).update(approved_cents=cents)
         enter(case, _A.APPROVE_POSTAGE, actor=actor, note=note, now=now, cents=cents)
-        close(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
+        close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
         _send(case)
     _plan_left(case, now=now)
     return case
@@ -166,7 +135,7 @@ def give_customs_data(
         given = [name for name, value in (("filing", filing), ("tax_id", tax_id)) if value]
         enter(case, _A.GIVE_CUSTOMS_DATA, actor=actor, note=note, now=now, given=given)
         if case.shipment.state == ShipmentState.PLANNED:
-            close(case, outcome=_O.CUSTOMS_GIVEN, actor=actor, note=note, now=now)
+            close_case(case, outcome=_O.CUSTOMS_GIVEN, actor=actor, note=note, now=now)
             _send(case)
     _plan_left(case, now=now)
     return case
@@ -194,7 +163,7 @@ def give_return_label(
             raise ReturnUnderWay(shipment.code)
         enter(case, _A.RETURN_LABEL, actor=actor, note=note, now=now, **({"cents": cents} if cents else {}))
         if case.reason == CaseReason.NO_RETURN:
-            close(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
+            close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
     return case
 
 
@@ -260,7 +229,7 @@ def replace_keys(
             same_model=False,
         )
         enter(case, _A.REPLACE, actor=actor, note=note, now=now, claim=granted.code)
-        close(case, outcome=_O.REPLACED, actor=actor, note=note, now=now)
+        close_case(case, outcome=_O.REPLACED, actor=actor, note=note, now=now)
     return case, granted
 
 
@@ -284,7 +253,7 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: R
         if shipment.state != ShipmentState.DELIVERED and not _others_arrive(shipment):
             cannot_deliver(shipment.claim)
         enter(case, _A.WRITE_OFF, actor=actor, note=note, now=now)
-        close(case, outcome=_O.WRITTEN_OFF, actor=actor, note=note, now=now)
+        close_case(case, outcome=_O.WRITTEN_OFF, actor=actor, note=note, now=now)
     return case
 
 
@@ -297,11 +266,11 @@ def give_up_label(
     After commit: a claim that is held back is looked at, for a lost dispute only waits for this and ends it;
                   any other gets a new label.
     """
-    with working(code, _A.GIVE_UP_LABEL, actor=actor, record=record, claim_first=True) as case:
+    with working(code, _A.GIVE_UP_LABEL, actor=actor, record=record, lock_first=_claim_of(code)) as case:
         claim = case.shipment.claim
         lost = write_label_off(claim=claim, shipment_id=case.shipment_id, now=now)
         enter(case, _A.GIVE_UP_LABEL, actor=actor, note=note, now=now, cents=lost.cost_cents or 0)
-        close(case, outcome=_O.LABEL_LOST, actor=actor, note=note, now=now)
+        close_case(case, outcome=_O.LABEL_LOST, actor=actor, note=note, now=now)
         if claim.held_at is None:
             _send(case)
     return case
@@ -325,6 +294,11 @@ def _give_up(case: Case, *, actor: str, now: datetime) -> None:
         cancel_claim(code=case.shipment.claim.code, actor=actor, now=now)
     except TooLate:
         pass  # Something of it is under way, or it was given up before.
+
+
+def _claim_of(code: str) -> QuerySet[Model]:
+    """The claim of a case's shipment; who changes a claim and then its cases locks it first."""
+    return Claim.objects.filter(pk__in=Case.objects.filter(code=code).values("shipment__claim"))
 
 
 def _others_arrive(shipment: Shipment) -> bool:

@@ -7,6 +7,8 @@ import pytest
 from django.db import transaction
 
 from common import invariants
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.playbooks import CaseOutcome
 from fulfillment.casework.services import shipment_actions
 from fulfillment.casework.services.cancellation import stop_parcels
 from fulfillment.casework.services.stalled_work import sweep
@@ -20,8 +22,7 @@ from fulfillment.postage.services.purchasing import buy_label
 from fulfillment.postage.services.recovery import resolve_purchase
 from fulfillment.postage.services.shipment_planning import plan_again, ship_claim
 from fulfillment.shipments import errors
-from fulfillment.shipments.models import Case, LabelPurchase, Manifest, ParcelCharge, Shipment
-from fulfillment.shipments.rules.cases import CaseOutcome
+from fulfillment.shipments.models import LabelPurchase, Manifest, ParcelCharge, Shipment
 from fulfillment.tracking.services.overdue import open_silent_cases
 from fulfillment.warehouse.services import packing
 from fulfillment.warehouse.services.manifests import hand_over_manifest, make_manifest
@@ -320,14 +321,16 @@ class TestALabelThatIsWrittenOff:
         self, refused: Case, now: datetime
     ) -> None:
         with pytest.raises(errors.BadCaseData, match="Destroy the label first"):
-            shipment_actions.close_case(
+            shipment_actions.close_shipment_case(
                 code=refused.code, outcome=CaseOutcome.NO_FAULT, actor=PACKER, now=now
             )
         refused.refresh_from_db()
         assert refused.closed_at is None
         with transaction.atomic():
             let_go_on(Claim.objects.get(), now=now)
-        shipment_actions.close_case(code=refused.code, outcome=CaseOutcome.NO_FAULT, actor=PACKER, now=now)
+        shipment_actions.close_shipment_case(
+            code=refused.code, outcome=CaseOutcome.NO_FAULT, actor=PACKER, now=now
+        )
 
     def test_what_has_left_keeps_its_label(self, refused: Case, bought: LabelPurchase, now: datetime) -> None:
         Shipment.objects.update(state="in_transit")

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 
 from common.invariants import verify_all
+from fulfillment.cases.models import Case, CaseEntry
+from fulfillment.cases.rules.playbooks import CaseAction, CaseOutcome, playbook
+from fulfillment.cases.rules.reasons import CaseReason, Cause, cause_of, due_in_region
+from fulfillment.cases.services import add_note, take_case
 from fulfillment.casework.services import shipment_actions
 from fulfillment.claims.errors import NothingToReplace, TooLate
 from fulfillment.claims.models import Claim
@@ -17,16 +21,7 @@ from fulfillment.postage.services import purchase_transitions
 from fulfillment.postage.services.shipment_planning import ship_claim
 from fulfillment.shipments import errors
 from fulfillment.shipments.carrier_values import TrackerState
-from fulfillment.shipments.models import Case, CaseEntry, LabelPurchase, Shipment
-from fulfillment.shipments.rules.cases import (
-    CaseAction,
-    CaseOutcome,
-    CaseReason,
-    Cause,
-    cause_of,
-    due_in_region,
-    playbook,
-)
+from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.tracking.invariants import nothing_is_silent
 from fulfillment.tracking.services.carrier_events import _apply
@@ -124,14 +119,14 @@ def test_the_maintainer_is_told_at_once_and_once(parcel: Shipment, now: datetime
 def test_one_person_works_a_case(parcel: Shipment, now: datetime) -> None:
     open_case(shipment=parcel, reason=CaseReason.SILENT, now=now)
     code = case_of(parcel, CaseReason.SILENT).code
-    shipment_actions.take_case(code=code, actor=PACKER, now=now)
+    take_case(code=code, actor=PACKER, now=now)
     with pytest.raises(errors.CaseTaken, match=PACKER):
-        shipment_actions.take_case(code=code, actor=OTHER, now=now)
+        take_case(code=code, actor=OTHER, now=now)
     with pytest.raises(errors.CaseTaken, match=PACKER):
-        shipment_actions.close_case(code=code, outcome=CaseOutcome.NO_FAULT, actor=OTHER, now=now)
-    shipment_actions.add_note(code=code, note="Asked the carrier.", actor=OTHER, now=now)
-    shipment_actions.take_case(code=code, actor=OTHER, now=now, take_over=True)
-    shipment_actions.close_case(
+        shipment_actions.close_shipment_case(code=code, outcome=CaseOutcome.NO_FAULT, actor=OTHER, now=now)
+    add_note(code=code, note="Asked the carrier.", actor=OTHER, now=now)
+    take_case(code=code, actor=OTHER, now=now, take_over=True)
+    shipment_actions.close_shipment_case(
         code=code, outcome=CaseOutcome.NO_FAULT, actor=OTHER, now=now, note="It moved."
     )
     case = case_of(parcel, CaseReason.SILENT)
@@ -140,7 +135,7 @@ def test_one_person_works_a_case(parcel: Shipment, now: datetime) -> None:
         "take", "note", "take", "close",
     ]  # fmt: skip
     with pytest.raises(errors.UnknownCase):
-        shipment_actions.add_note(code=code, note="More", actor=OTHER, now=now)
+        add_note(code=code, note="More", actor=OTHER, now=now)
 
 
 def test_what_the_playbook_has_not_is_refused(parcel: Shipment, now: datetime) -> None:
@@ -192,7 +187,7 @@ def test_an_address_of_a_case_that_somebody_else_works_stays(
     claim: Claim, address: PostalAddress, now: datetime
 ) -> None:
     case = refused(claim, reason=CaseReason.ADDRESS, now=now)
-    shipment_actions.take_case(code=case.code, actor="staff:kim", now=now)
+    take_case(code=case.code, actor="staff:kim", now=now)
     corrected = replace(address, street1="418 Montgomery Street")
     with pytest.raises(errors.CaseTaken):
         shipment_actions.fix_address(code=case.code, address=corrected, actor=PACKER, now=now)
@@ -291,7 +286,7 @@ def test_a_quiet_parcel_becomes_a_case(
     assert open_silent_cases(now=now + timedelta(days=loud + 1)) == 0
     case = case_of(parcel, CaseReason.SILENT)
     # Closed without a sign of life, it gets its time anew, and then another case.
-    shipment_actions.close_case(
+    shipment_actions.close_shipment_case(
         code=case.code, outcome=CaseOutcome.NO_FAULT, actor=PACKER, now=now + timedelta(days=loud)
     )
     assert open_silent_cases(now=now + timedelta(days=loud + 1)) == 0

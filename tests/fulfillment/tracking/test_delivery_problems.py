@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from common.invariants import verify_all
+from fulfillment.cases.models import Case
 from fulfillment.claims.errors import NotSent, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.services.shipment_callbacks import record_shipped
-from fulfillment.shipments.models import Case, Shipment
+from fulfillment.shipments.models import Shipment
 from fulfillment.tracking.services.delivery_problems import Trouble, report_trouble
 from tests.conftest import MakeClaim
 
