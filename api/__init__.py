@@ -1,1 +1,1 @@
-"""THE DOOR for machines: tokens, idempotency, limits, problem documents and the routers behind them."""
+"""The JSON API: a package for each noun, and what they share (tokens, idempotency, rate limits, problems)."""

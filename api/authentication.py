@@ -1,9 +1,9 @@
-"""Who comes in: token or session, scope, rate, and the Idempotency-Key, in this order.
+"""Authentication of API calls: token or session, scope, rate limit and Idempotency-Key, in this order.
 
-Each class is what django-ninja calls before an operation; whatever it refuses, it raises.
+django-ninja calls an instance of these classes before each operation; a refused call raises an error.
 """
 
-from typing import Any, cast
+from typing import cast
 
 from django.http import HttpRequest
 from ninja.security.base import AuthBase
@@ -11,6 +11,7 @@ from ninja.utils import check_csrf
 
 from api import idempotency, rate_limiting, tokens
 from api.errors import CsrfFailed, MissingScope, NotAMaintainer, Unauthenticated
+from api.idempotency import KeyedRequest
 from api.models import ApiToken
 from common import clock
 from config.models import User
@@ -18,7 +19,7 @@ from roster.models import Account
 
 
 class Token(AuthBase):
-    """`Authorization: Bearer kd_…` with one scope."""
+    """A token with the given scope: `Authorization: Bearer kd_…`."""
 
     openapi_type = "http"
     openapi_scheme = "bearer"
@@ -38,34 +39,33 @@ class Token(AuthBase):
         rate_limiting.count_call(caller=caller, limit=rate_limiting.PER_TOKEN, now=now)
         if self.scope not in token.scopes:
             raise MissingScope(self.scope)
-        _take_key(request, caller)
+        _claim_key(request, caller)
         return token
 
 
-class SessionCaller(AuthBase):
-    """The signed-in maintainer of the site; changes need the site's CSRF token."""
+class Session(AuthBase):
+    """A maintainer signed in to the site. Changes need the site's CSRF token."""
 
     openapi_type = "apiKey"
     openapi_in = "cookie"
     openapi_name = "sessionid"
 
     def __call__(self, request: HttpRequest) -> Account:
-        user = cast(Any, request.user)
-        if not user.is_authenticated:
+        user = request.user
+        if not isinstance(user, User):
             raise Unauthenticated("Sign in on the site first.")
         if check_csrf(request) is not None:
             raise CsrfFailed
         caller = f"user:{user.pk}"
         rate_limiting.count_call(caller=caller, limit=rate_limiting.PER_PERSON, now=clock.now())
-        account = cast(User, user).account
-        if account is None:
+        if user.account is None:
             raise NotAMaintainer
-        _take_key(request, caller)
-        return account
+        _claim_key(request, caller)
+        return user.account
 
 
 class Anyone:
-    """Public calls: nobody is asked who they are, but calls of one network address are counted."""
+    """Public access, with a rate limit for each network address."""
 
     def __call__(self, request: HttpRequest) -> str:
         caller = rate_limiting.anonymous_caller(request)
@@ -73,21 +73,21 @@ class Anyone:
         return caller
 
 
-def _take_key(request: HttpRequest, caller: str) -> None:
-    """Only POSTs repeat dangerously: the other methods here are idempotent by themselves."""
+def _claim_key(request: HttpRequest, caller: str) -> None:
+    """Claim the Idempotency-Key of a POST; the other methods used here are idempotent anyway."""
     if request.method == "POST":
-        cast(Any, request).ticket = idempotency.begin(request, caller=caller, now=clock.now())
+        cast(KeyedRequest, request).ticket = idempotency.begin(request, caller=caller, now=clock.now())
 
 
 def bearer_token(request: HttpRequest) -> ApiToken:
-    """The token that `Token` let in."""
-    token = cast(Any, request).auth
+    """The token that `Token` authenticated."""
+    token = getattr(request, "auth", None)
     assert isinstance(token, ApiToken)
     return token
 
 
 def caller_account(request: HttpRequest) -> Account:
-    """The maintainer that `Session` let in."""
-    account = cast(Any, request).auth
+    """The maintainer that `Session` authenticated."""
+    account = getattr(request, "auth", None)
     assert isinstance(account, Account)
     return account

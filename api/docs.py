@@ -1,30 +1,112 @@
-"""The OpenAPI document completed, and its page: ours, for the stock one loads from elsewhere."""
+"""The OpenAPI document, completed, and our page of it. The stock page loads scripts from elsewhere."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TypedDict
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from ninja import NinjaAPI
 from ninja.openapi.docs import DocsBase
+from ninja.openapi.schema import OpenAPISchema
 
 from api.idempotency import HEADER
 from api.problems import CODES, CONTENT_TYPE
 from api.tokens import SCOPES
 
 METHODS = ("get", "post", "put", "patch", "delete")
-IDEMPOTENCY_PARAMETER = {
+
+# The parts of an OpenAPI document that this module reads or adds.
+_Schema = TypedDict(
+    "_Schema",
+    {
+        "$ref": str,
+        "anyOf": list["_Schema"],
+        "enum": list[object],
+        "type": str,
+        "format": str,
+        "items": "_Schema",
+        "properties": dict[str, "_Schema"],
+        "required": list[str],
+        "description": str,
+        "minLength": int,
+        "maxLength": int,
+    },
+    total=False,
+)
+
+
+class _MediaType(TypedDict):
+    schema: _Schema
+
+
+class _Content(TypedDict, total=False):
+    content: dict[str, _MediaType]
+
+
+_Parameter = TypedDict(
+    "_Parameter",
+    {"name": str, "in": str, "required": bool, "schema": _Schema, "description": str},
+    total=False,
+)
+_Operation = TypedDict(
+    "_Operation",
+    {
+        "operationId": str,
+        "summary": str,
+        "description": str,
+        "tags": list[str],
+        "x-scope": str,
+        "parameters": list[_Parameter],
+        "requestBody": _Content,
+        "responses": dict[str | int, _Content],
+        "security": list[dict[str, list[str]]],
+    },
+    total=False,
+)
+
+IDEMPOTENCY_PARAMETER: _Parameter = {
     "in": "header",
     "name": HEADER,
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-    "description": "The same key and body within 24 hours give the first answer again.",
+    "description": "A request repeated with the same key and body within 24 hours gets the first response.",
 }
 
 
-def complete_openapi(document: dict[str, Any]) -> dict[str, Any]:
-    """Add what django-ninja does not know: media type of problems, scopes, the Idempotency-Key."""
-    for method, operation in _operations(document):
+class FieldEntry(TypedDict):
+    """A field or parameter on the documentation page. `where`: path, query, header or body."""
+
+    name: str
+    where: str
+    kind: str
+    required: bool
+    about: str
+
+
+class ResponseEntry(TypedDict):
+    """A response of an operation on the documentation page."""
+
+    status: str | int
+    kind: str
+
+
+class OperationEntry(TypedDict):
+    """An operation on the documentation page."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    about: str
+    scope: str
+    parameters: list[FieldEntry]
+    body: str
+    answers: list[ResponseEntry]
+
+
+def complete_openapi(document: OpenAPISchema) -> OpenAPISchema:
+    """Add what django-ninja leaves out: media type of problems, scopes, the Idempotency-Key."""
+    for _, method, operation in _operations(document):
         for status, response in operation["responses"].items():
             if str(status) >= "400" and "application/json" in response.get("content", {}):
                 response["content"] = {CONTENT_TYPE: response["content"]["application/json"]}
@@ -40,17 +122,17 @@ def complete_openapi(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path_item in document["paths"].values():
+def _operations(document: OpenAPISchema) -> Iterator[tuple[str, str, _Operation]]:
+    for path, path_item in document["paths"].items():
         for method in METHODS:
             if method in path_item:
-                yield method, path_item[method]
+                yield path, method, path_item[method]
 
 
 class Docs(DocsBase):
-    """A page that lists every operation, its scope and its documents, from the OpenAPI document itself."""
+    """The documentation page: every operation with its scope, every schema, every error code."""
 
-    def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: Any) -> HttpResponse:
+    def render_page(self, request: HttpRequest, api: NinjaAPI, **kwargs: object) -> HttpResponse:
         document = api.get_openapi_schema(path_params=kwargs)
         return render(
             request,
@@ -72,49 +154,53 @@ class Docs(DocsBase):
         )
 
 
-def _groups(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for path, path_item in document["paths"].items():
-        for method in METHODS:
-            if method in path_item:
-                operation = path_item[method]
-                groups.setdefault(operation["tags"][0], []).append(_operation(method, path, operation))
+def _groups(document: OpenAPISchema) -> dict[str, list[OperationEntry]]:
+    groups: dict[str, list[OperationEntry]] = {}
+    for path, method, operation in _operations(document):
+        groups.setdefault(operation["tags"][0], []).append(_operation(method, path, operation))
     return groups
 
 
-def _operation(method: str, path: str, operation: dict[str, Any]) -> dict[str, Any]:
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+def _operation(method: str, path: str, operation: _Operation) -> OperationEntry:
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    responses = sorted(operation["responses"].items(), key=lambda item: str(item[0]))
     return {
         "id": operation["operationId"],
         "method": method.upper(),
         "path": path,
         "summary": operation["summary"],
-        "about": operation.get("description", "").replace("`", ""),
+        "about": _plain(operation.get("description", "")),
         "scope": operation.get("x-scope", "public"),
-        "parameters": [
-            {
-                "name": parameter["name"],
-                "where": parameter["in"],
-                "kind": _kind(parameter["schema"]),
-                "about": (parameter.get("description") or parameter["schema"].get("description", "")).replace(
-                    "`", ""
-                ),
-            }
-            for parameter in operation.get("parameters", [])
-        ],
-        "body": _kind(body) if body else "",
+        "parameters": [_parameter(parameter) for parameter in operation.get("parameters", [])],
+        "body": _kind(body["schema"]) if body else "",
         "answers": [
             {"status": status, "kind": _kind(next(iter(response["content"].values()))["schema"])}
-            for status, response in sorted(operation["responses"].items(), key=lambda item: str(item[0]))
+            for status, response in responses
             if response.get("content")
         ],
     }
 
 
-def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
+def _parameter(parameter: _Parameter) -> FieldEntry:
+    about = parameter.get("description") or parameter["schema"].get("description", "")
+    return {
+        "name": parameter["name"],
+        "where": parameter["in"],
+        "kind": _kind(parameter["schema"]),
+        "required": parameter["required"],
+        "about": _plain(about),
+    }
+
+
+def _plain(text: str) -> str:
+    return text.replace("`", "")
+
+
+def _fields(schema: _Schema) -> list[FieldEntry]:
     return [
         {
             "name": name,
+            "where": "body",
             "kind": _kind(field),
             "required": name in schema.get("required", ()),
             "about": field.get("description", ""),
@@ -123,16 +209,18 @@ def _fields(schema: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _kind(schema: dict[str, Any]) -> str:
-    """A type in a few words: `ClaimOut`, `list of ItemOut`, `text or null`."""
+def _kind(schema: _Schema) -> str:
+    """A type in a few words: `ClaimOut`, `list of ClaimItemOut`, `text or null`."""
     if "$ref" in schema:
-        return str(schema["$ref"]).rpartition("/")[2]
+        return schema["$ref"].rpartition("/")[2]
     if "anyOf" in schema:
         return " or ".join(_kind(part) for part in schema["anyOf"])
     if "enum" in schema:
         return " | ".join(str(value) for value in schema["enum"])
-    if schema.get("type") == "array":
+    kind = schema.get("type", "any")
+    if kind == "array":
         return f"list of {_kind(schema.get('items', {}))}"
+    if schema.get("format") == "date-time":
+        return "time"
     names = {"string": "text", "integer": "whole number", "boolean": "true or false", "object": "object"}
-    kind = names.get(schema.get("type", ""), schema.get("type", "any"))
-    return "time" if schema.get("format") == "date-time" else kind
+    return names.get(kind, kind)

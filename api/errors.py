@@ -1,4 +1,4 @@
-"""What the door can refuse before any room is asked."""
+"""Errors of authentication, rate limits, idempotency and request size."""
 
 from common.errors import KeydeskError
 
@@ -8,7 +8,7 @@ class ApiRequestError(KeydeskError):
 
 
 class Unauthenticated(ApiRequestError):
-    """No token, or one that does not count (any more)."""
+    """No token, or an unknown, expired or revoked one."""
 
     code = "unauthenticated"
 
@@ -17,7 +17,7 @@ class CsrfFailed(ApiRequestError):
     code = "csrf_failed"
 
     def __init__(self) -> None:
-        super().__init__("Send the site's CSRF token in the header X-CSRFToken.")
+        super().__init__("Send the site's CSRF token in the X-CSRFToken header.")
 
 
 class MissingScope(ApiRequestError):
@@ -25,16 +25,16 @@ class MissingScope(ApiRequestError):
 
     def __init__(self, scope: str) -> None:
         self.scope = scope
-        super().__init__(f"This token lacks the scope {scope}.")
+        super().__init__(f"This token does not have the scope {scope}.")
 
 
 class NotAMaintainer(ApiRequestError):
-    """Somebody signed in who has no account on the roster."""
+    """A signed-in user without an account on the roster."""
 
     code = "not_a_maintainer"
 
     def __init__(self) -> None:
-        super().__init__("This sign-in has no account on the roster.")
+        super().__init__("The signed-in user has no account on the roster.")
 
 
 class TooManyRequests(ApiRequestError):
@@ -42,14 +42,14 @@ class TooManyRequests(ApiRequestError):
 
     def __init__(self, *, retry_after_s: int, limit: int) -> None:
         self.retry_after_s = retry_after_s
-        super().__init__(f"More than {limit} calls in a minute. Call again in {retry_after_s} seconds.")
+        super().__init__(f"More than {limit} calls in a minute. Try again in {retry_after_s} seconds.")
 
 
 class BadIdempotencyKey(ApiRequestError):
     code = "bad_idempotency_key"
 
     def __init__(self) -> None:
-        super().__init__("An Idempotency-Key has 1 to 255 printable ASCII characters.")
+        super().__init__("An Idempotency-Key must have 1 to 255 printable ASCII characters.")
 
 
 class IdempotencyKeyReused(ApiRequestError):
@@ -57,7 +57,7 @@ class IdempotencyKeyReused(ApiRequestError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This Idempotency-Key came with another request before. Use a new key for a new request."
+            "This Idempotency-Key was used for another request. Use a new key for each new request."
         )
 
 
@@ -66,7 +66,7 @@ class IdempotencyInProgress(ApiRequestError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The first request with this Idempotency-Key is still being worked. Ask again shortly."
+            "The first request with this Idempotency-Key is still being processed. Try again shortly."
         )
 
 
@@ -74,4 +74,4 @@ class BodyTooLarge(ApiRequestError):
     code = "body_too_large"
 
     def __init__(self, limit_bytes: int) -> None:
-        super().__init__(f"A request body holds up to {limit_bytes:,} bytes.")
+        super().__init__(f"A request body may have up to {limit_bytes:,} bytes.")

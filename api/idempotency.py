@@ -1,8 +1,8 @@
-"""The same POST twice is one POST: the first answer is kept for a day and given again.
+"""Idempotency-Key: the first response to a POST is stored for a day and returned to repeats.
 
-A key is taken by inserting its row before the work begins; the unique constraint lets one of two
-simultaneous requests through. The row says `finished` only with the answer in it. Work that failed
-with a 5xx gives the key back; a process that died leaves a row that may be taken over after LEASE.
+A key is claimed by inserting its row before the work begins; the unique constraint lets one of two
+simultaneous requests through. The row is marked finished only together with the response. A 5xx response
+releases the key; a row left by a process that died may be taken over after LEASE.
 """
 
 from dataclasses import dataclass
@@ -26,15 +26,21 @@ REPEATED_HEADERS = ("Content-Type", "Location")
 
 @dataclass(frozen=True)
 class Ticket:
-    """The right to work a request; another one is issued when a request is taken over."""
+    """The right to process a request; a new one is issued when a request is taken over."""
 
     row_id: int
     started_at: datetime
 
 
+class KeyedRequest(HttpRequest):
+    """A request whose Idempotency-Key has been claimed, if it has one."""
+
+    ticket: Ticket | None
+
+
 @dataclass
 class Replay(Exception):
-    """This request was answered before; here is the answer."""
+    """The stored response to a repeated request."""
 
     status: int
     headers: dict[str, str]
@@ -42,10 +48,10 @@ class Replay(Exception):
 
 
 def begin(request: HttpRequest, *, caller: str, now: datetime) -> Ticket | None:
-    """Take the request's key; returns the ticket to `finish`, or None for a request without a key.
+    """Claim the request's key; returns the ticket to `finish`, or None for a request without a key.
 
     Raises: BadIdempotencyKey, IdempotencyKeyReused, IdempotencyInProgress.
-            Replay: answered before.
+            Replay: the request was answered before.
     """
     key = request.headers.get(HEADER)
     if key is None:
@@ -54,13 +60,17 @@ def begin(request: HttpRequest, *, caller: str, now: datetime) -> Ticket | None:
         raise BadIdempotencyKey
     fingerprint = _fingerprint(request)
     taken = _insert(caller=caller, key=key, fingerprint=fingerprint, now=now)
-    return taken if taken is not None else _meet(caller=caller, key=key, fingerprint=fingerprint, now=now)
+    return (
+        taken
+        if taken is not None
+        else _repeat_or_take_over(caller=caller, key=key, fingerprint=fingerprint, now=now)
+    )
 
 
 def store_answer(ticket: Ticket, response: HttpResponse, *, now: datetime) -> None:
-    """Keep the answer, or give the key back when the work failed on our side."""
+    """Store the response, or release the key if it is a 5xx."""
     if response.status_code >= 500:
-        give_back(ticket)
+        release_key(ticket)
         return
     _held_by(ticket).update(
         finished_at=now,
@@ -70,7 +80,7 @@ def store_answer(ticket: Ticket, response: HttpResponse, *, now: datetime) -> No
     )
 
 
-def give_back(ticket: Ticket) -> None:
+def release_key(ticket: Ticket) -> None:
     _held_by(ticket).delete()
 
 
@@ -80,8 +90,8 @@ def _held_by(ticket: Ticket) -> QuerySet[IdempotentRequest]:
     )
 
 
-def forget_old(*, now: datetime) -> int:
-    """Delete what is past its day; how many rows that were."""
+def delete_expired(*, now: datetime) -> int:
+    """Delete rows older than a day; returns how many."""
     return IdempotentRequest.objects.filter(started_at__lt=now - KEPT_FOR).delete()[0]
 
 
@@ -101,14 +111,14 @@ def _insert(*, caller: str, key: str, fingerprint: str, now: datetime) -> Ticket
     return Ticket(row.pk, now)
 
 
-def _meet(*, caller: str, key: str, fingerprint: str, now: datetime) -> Ticket:
-    """The key was used before: repeat, refuse, or take over what has run out."""
+def _repeat_or_take_over(*, caller: str, key: str, fingerprint: str, now: datetime) -> Ticket:
+    """The key was used before: replay the response, refuse, or take over an expired row."""
     row = IdempotentRequest.objects.filter(caller=caller, key=key).first()
     if row is None:
-        # Given back between our insert and this look: the next try will find it free.
+        # Released between our insert and this query: a retry will find the key free.
         raise IdempotencyInProgress
-    run_out = Q(finished_at__isnull=True, started_at__lt=now - LEASE) | Q(started_at__lt=now - KEPT_FOR)
-    mine = IdempotentRequest.objects.filter(run_out, pk=row.pk, started_at=row.started_at)
+    expired = Q(finished_at__isnull=True, started_at__lt=now - LEASE) | Q(started_at__lt=now - KEPT_FOR)
+    mine = IdempotentRequest.objects.filter(expired, pk=row.pk, started_at=row.started_at)
     if mine.update(
         fingerprint=fingerprint, started_at=now, finished_at=None, status=None, headers={}, body=""
     ):

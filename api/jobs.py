@@ -1,4 +1,4 @@
-"""What the door leaves to the workers."""
+"""Background jobs of the API."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from common import clock
 @app.periodic(cron="7 * * * *")
 @app.task(name="api.forget_old")
 def forget_old(timestamp: int) -> None:
-    """Every hour: answers past their day, and callers who stayed away."""
+    """Every hour: delete stored responses older than a day and call counts older than an hour."""
     now = clock.now()
-    idempotency.forget_old(now=now)
+    idempotency.delete_expired(now=now)
     CallCount.objects.filter(window_start__lt=now - timedelta(hours=1)).delete()

@@ -1,29 +1,32 @@
-"""The API itself: routers mounted, every error of every room mapped to a problem document."""
+"""The API: its routers, and the problem document for each error."""
 
 import logging
 import traceback
 from collections.abc import Mapping
-from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 
-from api import errors as door
-from api.campaigns import router
-from api.claims import router as claims
+from api.campaigns.router import router as campaigns
+from api.claims.router import router as claims
 from api.docs import Docs, complete_openapi
+from api.errors import TooManyRequests, Unauthenticated
 from api.idempotency import REPLAYED, Replay
-from api.inventory import router as inventory
-from api.maintainers import router as maintainers
-from api.me import router as me
-from api.policies import router as policies
+from api.inventory.router import router as inventory
+from api.maintainers.router import router as maintainers
+from api.me.router import router as me
+from api.policies.router import router as policies
 from api.problems import CODES, problem
-from api.regions import router as regions
-from api.reports import router as reports
-from api.roster import router as roster
-from api.shipments import router as shipments
-from api.validation_errors import field_errors
+from api.regions.router import router as regions
+from api.reports.router import router as reports
+from api.reports.router import stats
+from api.roster.router import router as roster
+from api.shipments.router import manifests
+from api.shipments.router import router as shipments
+from api.validation_errors import field_error
 from common.errors import BadRequest, FieldError, KeydeskError
 from fulfillment.cases.errors import CaseError
 from fulfillment.claims.errors import AlreadyClaimed, ClaimsError, Ineligible
@@ -35,8 +38,8 @@ from roster.errors import RosterError
 
 logger = logging.getLogger("keydesk.api")
 
-# What a refusal means when its own code is not in `problems.CODES`: one status for each room.
-ROOM_STATUS: Mapping[type[KeydeskError], int] = {
+# Status of an error whose own code is not in `problems.CODES`, by its base class.
+BASE_CLASS_STATUS: Mapping[type[KeydeskError], int] = {
     ClaimsError: 409,
     CaseError: 409,
     InventoryError: 409,
@@ -49,42 +52,54 @@ ROOM_STATUS: Mapping[type[KeydeskError], int] = {
 
 
 class KeydeskAPI(NinjaAPI):
-    """django-ninja's API with what it leaves out of the OpenAPI document."""
+    """django-ninja's API with a complete OpenAPI document."""
 
-    def get_openapi_schema(self, **kwargs: Any) -> Any:
-        return complete_openapi(super().get_openapi_schema(**kwargs))
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, object] | None = None
+    ) -> OpenAPISchema:
+        document = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        return complete_openapi(document)
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """`api_routers_claims_cancel`, from the package and the name of the URL.
+
+        Generated clients name their functions by it, so it must not change when our functions and modules do.
+        """
+        noun = operation.view_func.__module__.split(".")[1]
+        name = getattr(operation, "url_name", operation.view_func.__name__)
+        return f"api_routers_{noun}_{name}"
 
 
 api = KeydeskAPI(
     title="Keydesk",
     version="1",
-    description="Claims for hardware security keys, where the keys are, and what became of them.",
+    description="Claims for hardware security keys, their stock and shipments, and reports on their use.",
     urls_namespace="api-v1",
     docs=Docs(),
 )
-api.add_router("/campaigns", router.router)
-api.add_router("/regions", regions.router)
-api.add_router("/claims", claims.router)
-api.add_router("/maintainers", maintainers.router)
-api.add_router("/me", me.router)
-api.add_router("/inventory", inventory.router)
-api.add_router("/shipments", shipments.router)
-api.add_router("/manifests", shipments.manifests)
-api.add_router("/roster", roster.router)
-api.add_router("/policies", policies.router)
-api.add_router("/stats", reports.stats)
-api.add_router("/reports", reports.router)
+api.add_router("/campaigns", campaigns)
+api.add_router("/regions", regions)
+api.add_router("/claims", claims)
+api.add_router("/maintainers", maintainers)
+api.add_router("/me", me)
+api.add_router("/inventory", inventory)
+api.add_router("/shipments", shipments)
+api.add_router("/manifests", manifests)
+api.add_router("/roster", roster)
+api.add_router("/policies", policies)
+api.add_router("/stats", stats)
+api.add_router("/reports", reports)
 
 
-def _refused(request: HttpRequest, error: KeydeskError) -> HttpResponse:
+def _keydesk_error(request: HttpRequest, error: KeydeskError) -> HttpResponse:
     status = None
     if error.code not in CODES:
-        status = next(status for room, status in ROOM_STATUS.items() if isinstance(error, room))
+        status = next(status for base, status in BASE_CLASS_STATUS.items() if isinstance(error, base))
     return problem(error.code, str(error), status=status)
 
 
 def _bad_request(request: HttpRequest, error: BadRequest) -> HttpResponse:
-    return problem("invalid", "Nothing was changed; `errors` names every bad field.", errors=error.errors)
+    return problem("invalid", "Nothing was changed. `errors` lists every invalid field.", errors=error.errors)
 
 
 def _ineligible(request: HttpRequest, error: Ineligible) -> HttpResponse:
@@ -95,27 +110,28 @@ def _already_claimed(request: HttpRequest, error: AlreadyClaimed) -> HttpRespons
     return problem(error.code, str(error), claim=error.claim_code)
 
 
-def _unauthenticated(request: HttpRequest, error: door.Unauthenticated) -> HttpResponse:
+def _unauthenticated(request: HttpRequest, error: Unauthenticated) -> HttpResponse:
     return problem(error.code, str(error), headers={"WWW-Authenticate": 'Bearer realm="keydesk"'})
 
 
-def _too_many(request: HttpRequest, error: door.TooManyRequests) -> HttpResponse:
+def _too_many_requests(request: HttpRequest, error: TooManyRequests) -> HttpResponse:
     return problem(error.code, str(error), headers={"Retry-After": str(error.retry_after_s)})
 
 
-def _unknown_in_path(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Fields that cannot be read; a path that cannot name anything names nothing."""
+def _invalid_request(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Invalid parameters or fields. An invalid path parameter means 404, as nothing has such a name."""
     if any(found["loc"][0] == "path" for found in error.errors):
         return not_found_problem(request)
-    listed = []
-    for found in error.errors:
-        # ("body", argument, field, …), but ("query", field, …).
-        listed += field_errors([found], skip=2 if found["loc"][0] == "body" else 1)
-    return _bad_request(request, BadRequest(listed))
+    # Locations are ("body", argument, field, …), but ("query", field, …).
+    errors = [
+        field_error(found["loc"][2 if found["loc"][0] == "body" else 1 :], found["type"], found["msg"])
+        for found in error.errors
+    ]
+    return _bad_request(request, BadRequest(errors))
 
 
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
-    assert error.status_code == 400, "the only one left to django-ninja is an unreadable body"
+    assert error.status_code == 400, "django-ninja itself raises only 400, for an unreadable body"
     return _bad_request(
         request, BadRequest([FieldError("body", "not_json", "The body must be a JSON document.")])
     )
@@ -126,16 +142,16 @@ def _replay(request: HttpRequest, answer: Replay) -> HttpResponse:
 
 
 def not_found_problem(request: HttpRequest, error: Exception | None = None) -> HttpResponse:
-    return problem("not_found", "There is nothing at this address.")
+    return problem("not_found", "Nothing exists at this address.")
 
 
 def failed(request: HttpRequest, error: Exception) -> HttpResponse:
-    """What nobody foresaw. Logged by type and place only: messages of exceptions may quote what was sent."""
+    """An unexpected error. Only its type and place are logged: its message may quote personal data."""
     place = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
     logger.error("%s %s failed: %s\n%s", request.method, _route(request), type(error).__qualname__, place)
     return problem(
         "internal_error",
-        "It was recorded and will be looked at. Send it again with the same Idempotency-Key.",
+        "The error was logged. Send the request again with the same Idempotency-Key.",
     )
 
 
@@ -144,13 +160,13 @@ def _route(request: HttpRequest) -> str:
 
 
 for kind, handler in (
-    (KeydeskError, _refused),
+    (KeydeskError, _keydesk_error),
     (BadRequest, _bad_request),
     (Ineligible, _ineligible),
     (AlreadyClaimed, _already_claimed),
-    (door.Unauthenticated, _unauthenticated),
-    (door.TooManyRequests, _too_many),
-    (ValidationError, _unknown_in_path),
+    (Unauthenticated, _unauthenticated),
+    (TooManyRequests, _too_many_requests),
+    (ValidationError, _invalid_request),
     (HttpError, _http_error),
     (Replay, _replay),
     (Http404, not_found_problem),

@@ -1,4 +1,4 @@
-"""What the door keeps: tokens (hashed), answers to repeat, and how often somebody called."""
+"""Tables of the API: tokens (hashed), responses to replay, call counts."""
 
 from datetime import datetime
 
@@ -13,9 +13,9 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
 
 
 class ApiToken(models.Model):
-    """A secret that lets a program in. The secret is shown once; only its digest is kept."""
+    """An API token. The secret is shown once; only its digest is stored."""
 
-    # The name is part of the actor of ledger rows, which outlive every erasure: a role, never a person.
+    # The name is the actor in ledger rows, which are never erased: it names a role, never a person.
     name = models.CharField(max_length=58, unique=True)
     digest = models.CharField(max_length=64, unique=True)
     scopes = ArrayField(models.CharField(max_length=40))
@@ -43,15 +43,15 @@ class ApiToken(models.Model):
 
     @property
     def actor(self) -> str:
-        """How the ledger and the events name this caller."""
+        """The caller's name in the ledger and in events."""
         return f"token:{self.name}"
 
 
 class IdempotentRequest(models.Model):
-    """A POST that came with an Idempotency-Key, and what it was answered.
+    """A POST with an Idempotency-Key, and its response.
 
-    `fingerprint` is a keyed hash of method, path and body: bodies hold addresses, so neither they nor
-    a plain hash of them may stand here. The answers repeated from here never hold an address.
+    `fingerprint` is a keyed hash of method, path and body. Bodies contain addresses, so neither they nor a
+    plain hash of them may be stored here. The stored responses never contain an address.
     """
 
     caller = models.CharField(max_length=40)
@@ -76,10 +76,9 @@ class IdempotentRequest(models.Model):
 
 
 class CallCount(models.Model):
-    """How often one caller came in the current window; one row a caller.
+    """Calls of one caller in the current window.
 
-    The table is unlogged (migration 0001): losing these counts in a crash costs nothing, and writing
-    them on every call must cost next to nothing.
+    The table is unlogged (migration 0001): it is written on every call, and losing it in a crash is harmless.
     """
 
     caller = models.CharField(max_length=40, primary_key=True)

@@ -1,11 +1,11 @@
-"""Lists in pages: an opaque cursor that says where the last one ended."""
+"""Cursor pagination: an opaque cursor encodes where the previous page ended."""
 
 import binascii
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from ninja import Query
 
@@ -13,18 +13,18 @@ from common.errors import BadRequest, FieldError
 
 LARGEST = 200
 DEFAULT = 50
-Limit = Annotated[int, Query(DEFAULT, ge=1, le=LARGEST, description=f"At most {LARGEST}.")]
-Cursor = Annotated[str | None, Query(None, max_length=400, description="The `next` of the page before.")]
+Limit = Annotated[int, Query(DEFAULT, ge=1, le=LARGEST, description=f"Page size, at most {LARGEST}.")]
+Cursor = Annotated[str | None, Query(None, max_length=400, description="The `next` of the previous page.")]
 Row = TypeVar("Row")
 
 
 def encode_cursor(*place: str) -> str:
-    """Opaque by intent: callers hand it back and read nothing into it."""
+    """Encode a position. The result is opaque to callers."""
     return urlsafe_b64encode(json.dumps(place, ensure_ascii=True).encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, *, parts: int) -> list[str]:
-    """Raises: BadRequest: not a cursor that a list of this kind gave out."""
+    """Decode a position. Raises: BadRequest: not a cursor of this kind of list."""
     try:
         place = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error, RecursionError):
@@ -35,7 +35,7 @@ def decode_cursor(cursor: str, *, parts: int) -> list[str]:
 
 
 def decode_time(text: str) -> datetime:
-    """The time in a cursor. Raises: BadRequest."""
+    """Decode the time in a cursor. Raises: BadRequest."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -48,14 +48,14 @@ def decode_time(text: str) -> datetime:
 def paginate(
     rows: Sequence[Row], *, limit: int, cursor_of: Callable[[Row], Sequence[str]]
 ) -> tuple[Sequence[Row], str | None]:
-    """Split what was read (one more than the limit) into a page and the next one's cursor."""
+    """Split rows (read up to one more than the limit) into a page and the cursor of the next."""
     shown = rows[:limit]
     return shown, encode_cursor(*cursor_of(shown[-1])) if len(rows) > limit else None
 
 
-def _usable(part: Any) -> bool:
+def _usable(part: object) -> bool:
     return isinstance(part, str) and part.isascii() and part.isprintable()
 
 
 def _bad_cursor() -> BadRequest:
-    return BadRequest([FieldError("cursor", "bad_cursor", "Take the cursor from the page before.")])
+    return BadRequest([FieldError("cursor", "bad_cursor", "Use the `next` of the previous page as cursor.")])

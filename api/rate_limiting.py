@@ -1,4 +1,4 @@
-"""How often one caller may call, counted in the database so that it holds across machines."""
+"""Rate limits for each caller, counted in the database so that they hold across machines."""
 
 from datetime import UTC, datetime
 from math import ceil
@@ -11,8 +11,8 @@ from django.utils.crypto import salted_hmac
 from api.errors import TooManyRequests
 
 WINDOW_S = 60
-# A minute's calls. An index that pushes a wave of thousands of claims stays under the first; a person
-# behind a shared address who reloads a page all the time stays under the second.
+# Calls a minute. An index that creates thousands of claims in a batch stays under the first; a person behind
+# a shared address who keeps reloading a page stays under the second.
 PER_TOKEN = 6_000
 PER_PERSON = 600
 PER_ADDRESS = 600
@@ -38,9 +38,9 @@ def count_call(*, caller: str, limit: int, now: datetime) -> None:
 
 
 def anonymous_caller(request: HttpRequest) -> str:
-    """A caller without a token, by network address; kept as a keyed hash, for addresses are personal data."""
+    """A caller without a token, as a keyed hash of the network address, which is personal data."""
     address = request.META.get("REMOTE_ADDR", "")
     if settings.SECURE_PROXY_SSL_HEADER:
-        # Behind the deployment's own proxy, which appends the address it saw; what stands before is hearsay.
+        # The deployment's own proxy appends the address it saw; earlier entries can be forged.
         address = request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()
     return "net:" + salted_hmac("api.rate_limiting", address, algorithm="sha256").hexdigest()[:32]

@@ -1,43 +1,55 @@
-"""What the routers share."""
+"""Arguments shared by operations: path and query parameters, access, responses."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, TypedDict
 
+from django.http import HttpRequest
 from ninja import Path, Query
 
-from api.authentication import Anyone, SessionCaller, Token
-from api.schemas import ProblemOut
+from api.authentication import Anyone, Session, Token
+from api.schemas import Out, ProblemOut
 
-# What every call may be refused with besides its own refusals.
+# Statuses that any operation may answer with a problem document.
 _PROBLEMS = frozenset({401, 403, 404, 409, 422, 429})
 
 ClaimCode = Annotated[str, Path(pattern=r"^C-[0-9A-Z]{12}$")]
-Country = Annotated[str, Path(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")]
+Country = Annotated[str, Path(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2 code.")]
 CountryQuery = Annotated[
-    str | None, Query(None, pattern=r"^[A-Z]{2}$", description="Where the keys would go; ISO 3166-1 alpha-2.")
+    str | None,
+    Query(None, pattern=r"^[A-Z]{2}$", description="Destination country, as an ISO 3166-1 alpha-2 code."),
 ]
 CampaignQuery = Annotated[
     str | None,
-    Query(None, pattern=r"^[-a-zA-Z0-9_]{1,50}$", description="A slug; left out: the current one."),
+    Query(
+        None, pattern=r"^[-a-zA-Z0-9_]{1,50}$", description="Slug of a campaign; the current one if left out."
+    ),
 ]
-# Names of the index are short; what cannot be one must not reach the database.
+# Usernames on the index are short. The database rejects some control characters.
 Username = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f/]{1,150}$")]
 
 
-def needs(scope: str) -> dict[str, Any]:
-    """Arguments of an operation that needs a token with this scope."""
+class Access(TypedDict):
+    """Who may call an operation, as arguments of its route."""
+
+    auth: Callable[[HttpRequest], object]
+    openapi_extra: dict[str, object]
+
+
+def needs(scope: str) -> Access:
+    """Require a token with this scope."""
     return {"auth": Token(scope), "openapi_extra": {"x-scope": scope}}
 
 
-def for_maintainers() -> dict[str, Any]:
-    """Arguments of an operation of the signed-in maintainer."""
-    return {"auth": SessionCaller(), "openapi_extra": {"x-scope": "session"}}
+def for_maintainers() -> Access:
+    """Require a signed-in maintainer."""
+    return {"auth": Session(), "openapi_extra": {"x-scope": "session"}}
 
 
-def for_anyone() -> dict[str, Any]:
-    """Arguments of a public operation."""
+def for_anyone() -> Access:
+    """Allow anyone."""
     return {"auth": Anyone(), "openapi_extra": {"x-scope": "public"}}
 
 
-def answers(schema: Any, *, status: int = 200) -> dict[Any, Any]:
-    """The answer of an operation, and the problem documents it may give instead."""
+def answers(schema: type[Out | dict[str, object]], *, status: int = 200) -> dict[int | frozenset[int], type]:
+    """Responses of an operation: the schema on success, otherwise a problem document."""
     return {status: schema, _PROBLEMS: ProblemOut}

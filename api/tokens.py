@@ -1,4 +1,4 @@
-"""Tokens: made once, shown once, kept as a digest, checked on every call."""
+"""API tokens: shown once on creation, stored as a digest, checked on every call."""
 
 import hashlib
 import re
@@ -14,50 +14,56 @@ from common.errors import BadRequest, FieldError
 from common.prepared_queries import prepared
 
 PREFIX = "kd_"
-# What a token may be allowed, and what that means; the documentation page lists these.
+# Scopes and what they allow; the documentation page lists these.
 SCOPES = {
-    "claims:read": "See claims and whether a maintainer may claim",
-    "claims:write": "Make, change, review and cancel claims",
-    "reports:read": "Read the published reports, of any date",
-    "reports:exact": "Read the exact reports, in which small groups can single people out",
-    "shipping:read": "See parcels, their labels and manifests",
-    "shipping:write": "Have labels bought and refunded, and parcels handed over",
-    "inventory:read": "See the stock and the custody of a unit",
-    "inventory:write": "Receive, place, count, quarantine, destroy and recall keys, in the token's own name",
-    "roster:read": "See which projects are critical, and why",
-    "roster:write": "Push accounts and lists, as an index does",
-    "policies:write": "Draft, preview and publish policies, in the token's own name",
+    "claims:read": "Read claims and the eligibility of maintainers",
+    "claims:write": "Create, change, review and cancel claims",
+    "reports:read": "Read published reports of any date",
+    "reports:exact": "Read exact reports, in which small groups may identify people",
+    "shipping:read": "Read shipments, labels and manifests",
+    "shipping:write": "Buy and refund labels, hand shipments over",
+    "inventory:read": "Read stock and the custody of units",
+    "inventory:write": "Receive, put away, count, quarantine, destroy and recall keys, as the token",
+    "roster:read": "Read the critical projects and their reasons",
+    "roster:write": "Push accounts and lists from a package index",
+    "policies:write": "Draft, preview and publish policies, with the token as actor",
 }
 LONGEST_DAYS = 730
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,58}", re.ASCII)
-# Writing the time of every call would make a hot row of every token; to the hour tells what is asked of it.
+# Recording every call would make each token a hot row; once an hour is precise enough.
 USE_IS_NOTED_EVERY = timedelta(hours=1)
 
 
 def create_token(*, name: str, scopes: Collection[str], days: int, now: datetime) -> tuple[ApiToken, str]:
-    """Make a token; the second part is the secret, which cannot be had again.
+    """Create a token; returns it with its secret, which cannot be retrieved later.
 
-    Raises: BadRequest: a name that is taken or cannot be an actor, an unknown scope, a bad number of days.
+    Raises: BadRequest: a name that is taken or cannot be an actor, an unknown scope, days out of range.
     """
     problems = []
     if not _NAME.fullmatch(name):
-        problems.append(FieldError("name", "bad_name", "A name has up to 58 letters, digits and _ . -"))
+        problems.append(
+            FieldError(
+                "name", "bad_name", "A name may have up to 58 letters, digits and the characters _ . -"
+            )
+        )
     elif ApiToken.objects.filter(name=name).exists():
         problems.append(
-            FieldError("name", "taken", f"There is a token {name} already; names are never reused.")
+            FieldError("name", "taken", f"A token named {name} already exists; names are never reused.")
         )
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
-        wrong = f"There is no scope {', '.join(unknown)}. " if unknown else "A token needs a scope. "
-        problems.append(FieldError("scope", "unknown_scope", wrong + f"Scopes are {', '.join(SCOPES)}."))
+        wrong = f"Unknown scope: {', '.join(unknown)}. " if unknown else "A token needs at least one scope. "
+        problems.append(FieldError("scope", "unknown_scope", wrong + f"Scopes: {', '.join(SCOPES)}."))
     if not 1 <= days <= LONGEST_DAYS:
-        problems.append(FieldError("days", "out_of_range", f"A token lasts 1 to {LONGEST_DAYS} days."))
+        problems.append(
+            FieldError("days", "out_of_range", f"A token can be valid for 1 to {LONGEST_DAYS} days.")
+        )
     if problems:
         raise BadRequest(problems)
     secret = PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         name=name,
-        digest=digest_of(secret),
+        digest=token_digest(secret),
         scopes=sorted(set(scopes)),
         created_at=now,
         expires_at=now + timedelta(days=days),
@@ -65,16 +71,16 @@ def create_token(*, name: str, scopes: Collection[str], days: int, now: datetime
     return token, secret
 
 
-def digest_of(secret: str) -> str:
-    """SHA-256 without salt or stretching suffices: the secret is 256 random bits, not a password."""
+def token_digest(secret: str) -> str:
+    """SHA-256 of a secret. No salt or stretching: a secret is 256 random bits, not a password."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def authenticate(secret: str, *, now: datetime) -> ApiToken:
-    """The token with this secret. Raises: Unauthenticated: unknown, expired or revoked; which is not said."""
-    token = next(iter(_valid(digest=digest_of(secret), now=now)), None)
+    """The token with this secret. Raises: Unauthenticated, without saying whether it expired."""
+    token = next(iter(_valid(digest=token_digest(secret), now=now)), None)
     if token is None:
-        raise Unauthenticated("This token is not known here, has expired or was revoked.")
+        raise Unauthenticated("This token is unknown, has expired or was revoked.")
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USE_IS_NOTED_EVERY)
     if token.last_used_at is None or token.last_used_at < now - USE_IS_NOTED_EVERY:
         ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)

@@ -1,12 +1,11 @@
-"""Where the API stands, and the guard round all of it."""
+"""URLs of the API, each behind a guard."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
-from django.urls import URLPattern, include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from api import idempotency
 from api.errors import BodyTooLarge
@@ -18,16 +17,16 @@ View = Callable[..., HttpResponse]
 
 
 def guard(view: View) -> View:
-    """Bound the body, keep the answer of a POST with a key, and let nothing out but problem documents."""
+    """Limit the body size, store responses by Idempotency-Key, turn every error into a problem document."""
 
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         try:
-            request.body  # noqa: B018 - read here, so that a body over the limit is refused before anything else
+            request.body  # noqa: B018 - read first, so that a body over the limit is refused before anything else
         except RequestDataTooBig:
             limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             return problem(BodyTooLarge.code, str(BodyTooLarge(limit)))
         except UnreadablePostError:
-            return problem("invalid", "The body broke off.")
+            return problem("invalid", "The request body ended early.")
         try:
             response = view(request, *args, **kwargs)
         except Http404:
@@ -36,28 +35,33 @@ def guard(view: View) -> View:
             response = failed(request, error)
         if isinstance(response, HttpResponseNotAllowed):
             allowed = response.headers["Allow"]
-            response = problem("method_not_allowed", f"Allowed here: {allowed}.", headers={"Allow": allowed})
-        ticket = cast(Any, getattr(request, "ticket", None))
+            response = problem(
+                "method_not_allowed", f"Allowed methods: {allowed}.", headers={"Allow": allowed}
+            )
+        ticket = getattr(request, "ticket", None)
         if ticket is not None:
             idempotency.store_answer(ticket, response, now=clock.now())
         return response
 
-    guarded.csrf_exempt = True  # type: ignore[attr-defined]  # tokens need none; `door.Session` checks it itself
+    guarded.csrf_exempt = True  # type: ignore[attr-defined]  # tokens need no CSRF token; `Session` checks it itself
     return guarded
 
 
-def _guarded(patterns: list[Any]) -> list[URLPattern]:
-    return [
-        URLPattern(pattern.pattern, guard(pattern.callback), pattern.default_args, pattern.name)
-        for pattern in patterns
-    ]
+def _guarded(patterns: Iterable[URLPattern | URLResolver]) -> list[URLPattern]:
+    guarded = []
+    for pattern in patterns:
+        assert isinstance(pattern, URLPattern), "django-ninja lists its operations flat"
+        guarded.append(
+            URLPattern(pattern.pattern, guard(pattern.callback), pattern.default_args, pattern.name)
+        )
+    return guarded
 
 
 _patterns, _app_name, _namespace = api.urls
 
 urlpatterns = [
     path("", include((_guarded(_patterns), _app_name), namespace=_namespace)),
-    # Vendors sign what they send; neither tokens nor limits apply to them.
+    # Vendors sign their webhooks; neither tokens nor rate limits apply.
     path("webhooks/", include("fulfillment.tracking.urls")),
     re_path(r"", guard(not_found_problem)),
 ]

@@ -1,17 +1,17 @@
-"""From what pydantic found wrong to what a caller is told: field, code, sentence."""
+"""Validation errors of pydantic as field errors: field, code and message."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from common.errors import FieldError
 
-_SAYINGS: Mapping[str, tuple[str, str]] = {
-    "missing": ("required", "This field is needed."),
-    "extra_forbidden": ("unknown_field", "There is no such field."),
+_MESSAGES: Mapping[str, tuple[str, str]] = {
+    "missing": ("required", "This field is required."),
+    "extra_forbidden": ("unknown_field", "Unknown field."),
     "string_type": ("wrong_type", "This must be text."),
     "int_type": ("wrong_type", "This must be a whole number."),
     "int_parsing": ("wrong_type", "This must be a whole number."),
@@ -19,26 +19,26 @@ _SAYINGS: Mapping[str, tuple[str, str]] = {
     "dict_type": ("wrong_type", "This must be an object."),
     "model_type": ("wrong_type", "This must be an object."),
     "model_attributes_type": ("wrong_type", "This must be an object."),
-    "datetime_parsing": ("bad_time", "This must be a time as in RFC 3339, such as 2022-07-11T12:00:00Z."),
+    "datetime_parsing": ("bad_time", "This must be an RFC 3339 time, such as 2022-07-11T12:00:00Z."),
     "datetime_from_date_parsing": (
         "bad_time",
-        "This must be a time as in RFC 3339, such as 2022-07-11T12:00:00Z.",
+        "This must be an RFC 3339 time, such as 2022-07-11T12:00:00Z.",
     ),
-    "datetime_type": ("bad_time", "This must be a time as in RFC 3339, such as 2022-07-11T12:00:00Z."),
-    "timezone_aware": ("bad_time", "This time needs its zone, such as Z for UTC."),
-    "string_unicode": ("bad_character", "This holds a character that cannot be printed."),
-    "literal_error": ("unknown_value", "This is none of the values it can have."),
+    "datetime_type": ("bad_time", "This must be an RFC 3339 time, such as 2022-07-11T12:00:00Z."),
+    "timezone_aware": ("bad_time", "This time needs a time zone, such as Z for UTC."),
+    "string_unicode": ("bad_character", "This contains a character that cannot be printed."),
+    "literal_error": ("unknown_value", "Not one of the accepted values."),
     "string_too_short": ("required", "This must not be empty."),
 }
 
 
 def _printable(value: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
-        raise PydanticCustomError("bad_character", "This holds a character that cannot be printed.")
+        raise PydanticCustomError("bad_character", "This contains a character that cannot be printed.")
     return value
 
 
-# Text that the database can hold: PostgreSQL takes neither NUL nor half a surrogate pair.
+# Text that PostgreSQL can store: no NUL and no unpaired surrogate.
 Text = Annotated[
     str,
     StringConstraints(strict=True, min_length=1, max_length=200, strip_whitespace=True),
@@ -51,15 +51,12 @@ LongText = Annotated[
 ]
 
 
-def field_errors(found: Iterable[Mapping[str, Any]], *, skip: int = 0) -> list[FieldError]:
-    """What pydantic found, with field paths such as `items.0.quantity`.
-
-    Args: skip: how many parts of each place name the container (body, argument) and not the field.
-    """
-    return [_field_error(error, skip) for error in found]
+def field_errors(found: Iterable[ErrorDetails]) -> list[FieldError]:
+    """Errors of a pydantic model, with field paths such as `items.0.quantity`."""
+    return [field_error(error["loc"], error["type"], error["msg"]) for error in found]
 
 
-def _field_error(error: Mapping[str, Any], skip: int) -> FieldError:
-    field = ".".join(str(part) for part in error["loc"][skip:]) or "body"
-    code, sentence = _SAYINGS.get(error["type"], (error["type"], error["msg"]))
-    return FieldError(field, code, sentence)
+def field_error(location: Sequence[int | str], kind: str, message: str) -> FieldError:
+    """One error of pydantic as code and message of ours, where we have them."""
+    field = ".".join(str(part) for part in location) or "body"
+    return FieldError(field, *_MESSAGES.get(kind, (kind, message)))

@@ -137,7 +137,8 @@ def previewing() -> None:
     """In one pass over the roster, so that what else the machine does falls on both alike."""
     from fulfillment.claims.roster_facts import facts_of_everybody
     from roster.policies import shipped_policy
-    from roster.rules import Facts, decide, parse_policy, preview_policies
+    from roster.rules import Facts, decide, parse_policy
+    from roster.rules.preview import preview_policies
 
     first, second = (parse_policy(shipped_policy(version)) for version in ("2022-06-21", "2022-08-25"))
     bare = 0.0

@@ -1,4 +1,4 @@
-"""The face all commands share: --json, readable messages, and the exit status of CONTRACT.md."""
+"""Base of all management commands: --json, readable messages, and the exit status of docs/api.md."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Public ids: random, so that no address on the site counts anything (decision 11)."""
+"""Public ids: random, so that no address on the site counts anything (decision 0111)."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""Sign-in by a code to the roster's mail address (decision 13).
+"""Sign-in by a code to the roster's mail address (decision 0113).
 
 A maintainer's sign-in is made when they first ask for a code, so that nobody who never comes has one.
 The answer is the same for an address nobody knows.

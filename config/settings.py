@@ -159,7 +159,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 
-# Sign-in: a code by mail to the address on the roster; staff use a security key (decision 13).
+# Sign-in: a code by mail to the address on the roster; staff use a security key (decision 0113).
 AUTHENTICATION_BACKENDS = ["config.authentication.Backend"]
 ACCOUNT_ADAPTER = "config.authentication.AccountAdapter"
 ACCOUNT_FORMS = {"request_login_code": "config.authentication.RequestCodeForm"}

@@ -1,7 +1,7 @@
 """Who may do what at the desk: one table, read by every page and tested whole.
 
-A person holds any number of roles. Where DESIGN.md asks for two names, the service that applies the change
-refuses the second when it is the first; holding every role is no way round that.
+A person holds any number of roles. Where an action takes two people (docs/glossary.md, "two people"), the
+service refuses the second when it is the first: holding every role is no way round that.
 """
 
 from collections.abc import Mapping

@@ -27,7 +27,7 @@ from fulfillment.notices.recipients import (
     is_unreachable,
 )
 from fulfillment.notices.secrets import account_of_link
-from fulfillment.notices.services import withdraw_unasked
+from fulfillment.notices.services import withdraw_unsolicited
 from fulfillment.privacy import erasure
 from fulfillment.privacy.data_inventory import ALL_SECTIONS
 from fulfillment.privacy.export import access_log, claim_codes, everything_about, held_addresses
@@ -160,7 +160,7 @@ def _leave_out(account: Account) -> None:
     now, actor = clock.now(), f"maintainer:{account.pk}"
     opt_out(account=account, actor=actor, now=now)
     do_not_contact(account=account, actor=actor, now=now)
-    withdraw_unasked(account_id=account.pk, now=now)
+    withdraw_unsolicited(account_id=account.pk, now=now)
 
 
 # The signed link is the permission: mail programs post to it without a cookie (RFC 8058).

@@ -23,8 +23,7 @@ from pages.forms.country import named
 from pages.forms.free_text import printable_text
 from pages.verdicts import title_of
 from roster.errors import AlreadyAsked, DelegationRefused, RosterError, UnknownRecord
-from roster.models import Account
-from roster.papers import LONGEST_TEXT, Appeal, Disclaimer
+from roster.models import LONGEST_TEXT, Account, Appeal, Disclaimer
 from roster.rules import COUNTRIES, NEVER_LIFTED
 from roster.selectors import RosterStanding, standing_of
 from roster.services.appeals import make_appeal, withdraw_appeal

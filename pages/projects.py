@@ -10,8 +10,7 @@ from django.views.decorators.http import require_safe
 from common import clock
 from roster.files.names import is_project_name, normalized
 from roster.localization import why_critical
-from roster.models import Designation, Project
-from roster.papers import ProjectEvent
+from roster.models import Designation, Project, ProjectEvent
 from roster.selectors import designation_reason, project_story
 
 FOUND_AT_MOST = 50

@@ -10,7 +10,7 @@ import altair as alt
 import pandas as pd
 import vl_convert
 
-from reports.steps import STEPS
+from reports.metrics import STEPS
 
 WIDTH, HEIGHT = 560, 320
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"

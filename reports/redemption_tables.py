@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reports.exports.terminal import percent
-from reports.steps import STEPS
+from reports.metrics import STEPS
 from reports.tables import (
     Column,
     Kind,

@@ -28,8 +28,8 @@ from reports.catalogue import STATEMENTS
 from reports.chart_registry import pictures_of
 from reports.exports import FORMATS
 from reports.exports.terminal import money_text, percent
+from reports.metrics import STEPS, UNKNOWN_COUNTRY
 from reports.presenters import choices, downloads, sections_of
-from reports.steps import STEPS, UNKNOWN_COUNTRY
 from reports.tables import Report
 
 # Drawn from numbers and without scripts; its own policy, for it is opened by itself, too.

@@ -10,7 +10,7 @@ from babel.lists import format_list
 from babel.numbers import format_decimal
 from django.utils.translation import get_language, gettext
 
-from roster.rules import Verdict
+from roster.rules.decision import Verdict
 from roster.rules.messages import Countries, Country, Listing, Phrase
 
 ALWAYS = "the package index itself depends on it"

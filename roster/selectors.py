@@ -10,8 +10,20 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextFie
 from common.prepared_queries import IsAnyOf, prepared, prepared_cursor
 from roster.files.names import normalized
 from roster.localization import ALWAYS
-from roster.models import Account, Designation, Policy, Project, ProjectRole, TwoFactorObservation
-from roster.papers import DELEGATES_PER_PROJECT, Appeal, Delegation, Disclaimer, PolicyException, ProjectEvent
+from roster.models import (
+    DELEGATES_PER_PROJECT,
+    Account,
+    Appeal,
+    Delegation,
+    Designation,
+    Disclaimer,
+    Policy,
+    PolicyException,
+    Project,
+    ProjectEvent,
+    ProjectRole,
+    TwoFactorObservation,
+)
 from roster.rules import ExceptionFact, Facts, RoleFact
 
 

@@ -1,26 +1,26 @@
-"""What a campaign is and how many keys are left: public."""
+"""Campaigns and their key counts. Public."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Path, Router
 
-from api.documents import campaign_document
+from api.campaigns.schemas import CampaignOut
+from api.campaigns.serializers import serialize_campaign
 from api.responses import answers, for_anyone
-from api.schemas import CampaignOut
 from common import clock
 from fulfillment.claims.selectors import campaign_by_slug
 
 router = Router(tags=["campaigns"])
 
 
-@router.get("/{slug}", response=answers(CampaignOut), summary="A campaign and its keys", **for_anyone())
+@router.get("/{slug}", response=answers(CampaignOut), summary="Get a campaign", **for_anyone())
 def get_campaign(
     request: HttpRequest, slug: Annotated[str, Path(pattern=r"^[-a-zA-Z0-9_]{1,50}$")]
-) -> dict[str, Any]:
-    """`redeemed`: the carrier has the keys for an eligible maintainer and they have not come back.
+) -> CampaignOut:
+    """A campaign with its key counts as of the start of the day.
 
-    Numbers are of the start of the day; those claimed and redeemed are of whole groups of people, so that
-    none moves with a single claim.
+    `redeemed` counts keys handed to a carrier for an eligible maintainer and not returned. `claimed` and
+    `redeemed` count whole groups of people, so that no single claim shows.
     """
-    return campaign_document(campaign_by_slug(slug), now=clock.now())
+    return serialize_campaign(campaign_by_slug(slug), now=clock.now())

@@ -1,7 +1,7 @@
-"""Claims, as an index or a staff program makes, reads and changes them."""
+"""Claims, created, read and changed by a package index or by staff software."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -10,10 +10,10 @@ from ninja.responses import Status
 from pydantic import AwareDatetime
 
 from api.authentication import bearer_token
-from api.documents import claim_document, claim_documents, updated_after, with_parts
+from api.claims.schemas import AddressIn, ClaimIn, ClaimListOut, ClaimOut, ClaimReviewIn
+from api.claims.serializers import select_claims, serialize_claim, serialize_claims, updated_after
 from api.paging import Cursor, Limit, decode_cursor, decode_time, paginate
 from api.responses import ClaimCode, answers, needs
-from api.schemas import AddressIn, ClaimIn, ClaimListOut, ClaimOut, ReviewIn
 from common import clock
 from common.errors import BadRequest, FieldError
 from fulfillment.claims.errors import UnknownCampaign, UnknownClaim
@@ -33,14 +33,14 @@ from roster.selectors import account_named
 router = Router(tags=["claims"])
 
 
-@router.post("", response=answers(ClaimOut, status=201), summary="Make a claim", **needs("claims:write"))
-def create_claim(request: HttpRequest, response: HttpResponse, claim: ClaimIn) -> Status[dict[str, Any]]:
-    """Claim keys for a maintainer. Out of stock gives a place on the waitlist, not an error.
+@router.post("", response=answers(ClaimOut, status=201), summary="Create a claim", **needs("claims:write"))
+def create_claim(request: HttpRequest, response: HttpResponse, claim: ClaimIn) -> Status[ClaimOut]:
+    """Claims keys for a maintainer. If stock has run out, the claim is waitlisted; this is not an error.
 
-    403 `ineligible` carries the decision, 409 `already_claimed` the code of the claim there is.
+    403 `ineligible` includes the decision, 409 `already_claimed` the code of the existing claim.
     """
     now = clock.now()
-    campaign, address, terms = _check(claim, now=now)
+    campaign, address, terms = _validate(claim, now=now)
     made = submit_claim(
         campaign=campaign,
         username=claim.maintainer,
@@ -52,18 +52,18 @@ def create_claim(request: HttpRequest, response: HttpResponse, claim: ClaimIn) -
         now=now,
     )
     response.headers["Location"] = reverse("api-v1:get_claim", args=[made.code])
-    return Status(201, claim_document(made.code))
+    return Status(201, serialize_claim(made.code))
 
 
-def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress, ClaimTerms]:
-    """Find everything that is wrong with a claim before saying any of it.
+def _validate(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress, ClaimTerms]:
+    """Validate a claim completely, so that all of its errors are reported together.
 
     Raises: BadRequest.
     """
     problems = list(claim.problems)
     bad = {problem.field.partition(".")[0] for problem in problems}
     problems += [
-        FieldError(field, "required", "This field is needed.")
+        FieldError(field, "required", "This field is required.")
         for field in ("campaign", "maintainer")
         if field not in bad and not getattr(claim, field)
     ]
@@ -75,35 +75,39 @@ def _check(claim: ClaimIn, *, now: datetime) -> tuple[Campaign, PostalAddress, C
             problems.append(FieldError("campaign", error.code, str(error)))
     if claim.maintainer and account_named(claim.maintainer) is None:
         problems.append(
-            FieldError("maintainer", "unknown_maintainer", "There is no such account on the roster.")
+            FieldError("maintainer", "unknown_maintainer", "No account on the roster has this username.")
         )
-    address, region, of_the_address, offered = None, None, [], {}
+    address, region, address_errors, offered = None, None, [], {}
     try:
         address, region = read_address(claim.shipping_address, now=now)
     except BadRequest as error:
-        of_the_address = error.errors
+        address_errors = error.errors
     if campaign and "items" not in bad:
         offered = offered_models(campaign, country=address.country if address else "", now=now)
         wanted = [item.as_wanted() for item in claim.items]
         problems += item_problems(wanted, campaign=campaign, offered=offered, now=now)
-    problems += of_the_address
+    problems += address_errors
     if problems or campaign is None or address is None:
         raise BadRequest(problems)
     return campaign, address, ClaimTerms(region, offered)
 
 
 @router.get(
-    "", response=answers(ClaimListOut), summary="Claims, in the order they changed", **needs("claims:read")
+    "",
+    response=answers(ClaimListOut),
+    summary="List claims, in order of last change",
+    url_name="list_claims",
+    **needs("claims:read"),
 )
 def get_claims(
     request: HttpRequest,
     limit: Limit,
     cursor: Cursor,
     updated_since: Annotated[
-        AwareDatetime | None, Query(None, description="Only claims that changed then or later.")
+        AwareDatetime | None, Query(None, description="Only claims changed then or later.")
     ],
-) -> dict[str, Any]:
-    """Keep the newest `updated_at` you have seen and ask again with it: a claim that changes comes again."""
+) -> ClaimListOut:
+    """To follow changes, pass the newest `updated_at` seen so far; a changed claim is listed again."""
     claims = Claim.objects.order_by("updated_at", "code")
     if updated_since:
         claims = claims.filter(updated_at__gte=updated_since)
@@ -111,29 +115,40 @@ def get_claims(
         moment, code = decode_cursor(cursor, parts=2)
         claims = updated_after(claims, decode_time(moment), code)
     shown, following = paginate(
-        list(with_parts(claims)[: limit + 1]),
+        list(select_claims(claims)[: limit + 1]),
         limit=limit,
         cursor_of=lambda claim: (claim["updated_at"].isoformat(), claim["code"]),
     )
-    return {"items": claim_documents(shown), "next": following}
+    return ClaimListOut(items=serialize_claims(shown), next=following)
 
 
-@router.get("/{code}", response=answers(ClaimOut), summary="One claim", **needs("claims:read"))
-def get_claim(request: HttpRequest, code: ClaimCode) -> dict[str, Any]:
-    return claim_document(_existing(code).code)
-
-
-@router.post("/{code}/cancel", response=answers(ClaimOut), summary="Cancel a claim", **needs("claims:write"))
-def cancel_claim_call(request: HttpRequest, code: ClaimCode) -> dict[str, Any]:
-    """Allowed until the label is bought, else 409 `too_late`. The keys go to the next in line."""
-    cancel_claim(code=code, actor=bearer_token(request).actor, now=clock.now())
-    return claim_document(code)
+@router.get("/{code}", response=answers(ClaimOut), summary="Get a claim", **needs("claims:read"))
+def get_claim(request: HttpRequest, code: ClaimCode) -> ClaimOut:
+    return serialize_claim(_existing(code).code)
 
 
 @router.post(
-    "/{code}/review", response=answers(ClaimOut), summary="Decide a claim in review", **needs("claims:write")
+    "/{code}/cancel",
+    response=answers(ClaimOut),
+    summary="Cancel a claim",
+    url_name="cancel",
+    **needs("claims:write"),
 )
-def review_claim_call(request: HttpRequest, code: ClaimCode, review: ReviewIn) -> dict[str, Any]:
+def post_claim_cancellation(request: HttpRequest, code: ClaimCode) -> ClaimOut:
+    """Possible until the label is bought, otherwise 409 `too_late`. The keys go to the next claim in line."""
+    cancel_claim(code=code, actor=bearer_token(request).actor, now=clock.now())
+    return serialize_claim(code)
+
+
+@router.post(
+    "/{code}/review",
+    response=answers(ClaimOut),
+    summary="Review a claim",
+    url_name="review",
+    **needs("claims:write"),
+)
+def post_claim_review(request: HttpRequest, code: ClaimCode, review: ClaimReviewIn) -> ClaimOut:
+    """Approve or reject a claim in review, with a note."""
     review_claim(
         code=code,
         approve=review.outcome == "approve",
@@ -141,21 +156,21 @@ def review_claim_call(request: HttpRequest, code: ClaimCode, review: ReviewIn) -
         reviewer=bearer_token(request).actor,
         now=clock.now(),
     )
-    return claim_document(code)
+    return serialize_claim(code)
 
 
 @router.put(
     "/{code}/shipping-address",
     response=answers(ClaimOut),
-    summary="Send the keys elsewhere",
+    summary="Change the shipping address",
     **needs("claims:write"),
 )
 def put_shipping_address(
     request: HttpRequest,
     code: ClaimCode,
     shipping_address: Body[AddressIn],
-) -> dict[str, Any]:
-    """The body is the address. It must stay in the same country; allowed until the label is bought."""
+) -> ClaimOut:
+    """The body is the new address, in the same country. Possible until the label is bought."""
     now = clock.now()
     claim = _existing(code)
     address, _ = read_address(shipping_address, now=now)
@@ -165,12 +180,12 @@ def put_shipping_address(
                 FieldError(
                     "shipping_address.country",
                     "other_country",
-                    f"This claim was decided for {claim.country}. Cancel it and make another claim.",
+                    f"This claim was approved for {claim.country}. Cancel it and create a new claim.",
                 )
             ]
         )
     change_address(code=code, address=address, actor=bearer_token(request).actor, now=now)
-    return claim_document(code)
+    return serialize_claim(code)
 
 
 def _existing(code: str) -> Claim:

@@ -1,35 +1,47 @@
-"""Where the keys stand, and what is done to them.
+"""Stock: units, deliveries, counts, adjustments, recalls.
 
-Every change is made in the name of the token: two names are two tokens.
+The actor of a change is the token, so a step that needs two people needs two tokens.
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, TypedDict
 
 from django.http import HttpRequest
 from ninja import Path, Router
 from ninja.responses import Status
 
 from api.authentication import bearer_token
-from api.documents import unit_document
-from api.responses import answers, needs
-from api.schemas import (
+from api.inventory.schemas import (
     AdjustmentIn,
     AdjustmentOut,
     CountIn,
     CountOut,
-    GrantedOut,
+    DeliveryIn,
     LocationIn,
     LocationListOut,
     LocationOut,
-    LotIn,
     LotOut,
     RecallIn,
     RecallOut,
+    ReplacementsOut,
     StockAlertListOut,
     StockListOut,
     UnitOut,
 )
+from api.inventory.serializers import (
+    serialize_adjustment,
+    serialize_alerts,
+    serialize_count,
+    serialize_location,
+    serialize_locations,
+    serialize_lot,
+    serialize_recall,
+    serialize_stock,
+    serialize_unit,
+    serialize_unreceived_lot,
+)
+from api.responses import answers, needs
 from common import clock
 from common.errors import BadRequest, FieldError
 from fulfillment.claims.services.recalls import grant_replacements
@@ -43,16 +55,12 @@ from inventory.errors import (
     UnknownSku,
 )
 from inventory.ledger.custody_export import custody_document
-from inventory.models import Count, Recall, Unit
+from inventory.models import Recall, Unit
 from inventory.rules import Criteria, SerialProblem
 from inventory.selectors import (
-    bins_by_serial,
     custody,
-    locations,
     lot_balances,
     newest_alerts,
-    recall_reach,
-    stock_by_model_and_account,
 )
 from inventory.services import bin_transfers, counts, quarantine, recalls
 from inventory.services.locations import keep_location, read_location
@@ -68,63 +76,47 @@ router = Router(tags=["inventory"])
     summary="Units by key model and account",
     **needs("inventory:read"),
 )
-def get_stock(request: HttpRequest) -> dict[str, Any]:
-    return {
-        "items": [
-            {"sku": sku, "accounts": accounts} for sku, accounts in stock_by_model_and_account().items()
-        ]
-    }
+def get_stock(request: HttpRequest) -> StockListOut:
+    """Units by key model and ledger account, as of now."""
+    return serialize_stock()
 
 
 @router.get(
-    "/units/{serial}", response=answers(UnitOut), summary="The custody of one unit", **needs("inventory:read")
+    "/units/{serial}", response=answers(UnitOut), summary="Custody of one unit", **needs("inventory:read")
 )
-def get_unit(
-    request: HttpRequest, serial: Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{4,64}$")]
-) -> dict[str, Any]:
-    """Every movement of the unit, from the supplier to where it stands now."""
+def get_unit(request: HttpRequest, serial: Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{4,64}$")]) -> UnitOut:
+    """Every movement of the unit, from the supplier to its current account."""
     unit = Unit.objects.select_related("key_model", "lot").filter(serial=serial.upper()).first()
     if unit is None:
         raise UnknownSerial(serial)
-    return unit_document(unit, custody(unit.serial))
+    return serialize_unit(unit, custody(unit.serial))
 
 
 @router.get(
     "/units/{serial}/custody",
-    response=dict[str, Any],
-    summary="The custody of one unit, with proofs",
+    response=dict[str, object],
+    summary="Custody of one unit, with proofs",
     **needs("inventory:read"),
 )
 def get_custody(
     request: HttpRequest, serial: Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{4,64}$")]
-) -> dict[str, Any]:
-    """The file that `check_custody.py` checks without us."""
+) -> dict[str, object]:
+    """The file that `check_custody.py` verifies independently of us."""
     return custody_document(serial=serial, now=clock.now())
 
 
 @router.get(
     "/alerts",
     response=answers(StockAlertListOut),
-    summary="Events of stock running low",
+    summary="Low-stock events",
     **needs("inventory:read"),
 )
-def list_alerts(request: HttpRequest, only_open: bool = False) -> dict[str, Any]:
-    """`stock.low`, newest first: a key model lasts less than the threshold at the rate it is reserved."""
-    return {
-        "items": [
-            {
-                "event": "stock.low",
-                "sku": alert.key_model.sku,
-                "raised_at": alert.raised_at,
-                "cleared_at": alert.cleared_at,
-                "available": alert.available,
-                "per_day": alert.per_day,
-                "days_left": alert.days_left,
-                "threshold_days": alert.threshold_days,
-            }
-            for alert in newest_alerts(only_open=only_open)
-        ]
-    }
+def list_alerts(request: HttpRequest, only_open: bool = False) -> StockAlertListOut:
+    """`stock.low` events, newest first.
+
+    Raised when stock of a key model lasts less than the threshold at the current rate of reservations.
+    """
+    return serialize_alerts(newest_alerts(only_open=only_open))
 
 
 @router.get(
@@ -133,40 +125,40 @@ def list_alerts(request: HttpRequest, only_open: bool = False) -> dict[str, Any]
     summary="Warehouses and their bins",
     **needs("inventory:read"),
 )
-def list_locations(request: HttpRequest) -> dict[str, Any]:
-    return {"items": locations()}
+def list_locations(request: HttpRequest) -> LocationListOut:
+    """Every warehouse with its address and bins."""
+    return serialize_locations()
 
 
 @router.post(
     "/locations",
     response=answers(LocationOut, status=201),
-    summary="Keep a warehouse and its bins",
+    summary="Create or update a warehouse",
     **needs("inventory:write"),
 )
-def put_location(request: HttpRequest, location: LocationIn) -> Status[dict[str, Any]]:
-    """Create it, or bring it up to date; bins are added and never taken away. Do it as often as you like."""
+def put_location(request: HttpRequest, location: LocationIn) -> Status[LocationOut]:
+    """Safe to repeat. Bins are added and never removed."""
     try:
         kept = keep_location(read_location(location.model_dump()))
     except BadLocation as refusal:
         raise BadRequest(
             [FieldError(name, refusal.code, problem) for name, problem in refusal.problems]
         ) from None
-    (found,) = (one for one in locations() if one["code"] == kept.warehouse.code)
-    return Status(201, found)
+    return Status(201, serialize_location(kept.warehouse.code))
 
 
 @router.post(
     "/lots", response=answers(LotOut, status=201), summary="Receive a delivery", **needs("inventory:write")
 )
-def receive_lot(request: HttpRequest, delivery: LotIn) -> Status[dict[str, Any]]:
-    """All of it or nothing. A serial seen before, in any state, is refused, and every bad one is named."""
+def receive_lot(request: HttpRequest, delivery: DeliveryIn) -> Status[LotOut]:
+    """Receives all of the delivery or nothing. Serials seen before are refused; `errors` lists every one."""
     if delivery.dry_run and delivery.serials is not None:
         if found := check_receipt(
             serials=delivery.serials, lot_reference=delivery.lot, resume=delivery.resume
         ):
             raise _bad_serials(found)
         known = lot_balances(reference=delivery.lot)
-        return Status(201, _lot(delivery.lot) if known else _no_lot_yet(delivery))
+        return Status(201, serialize_lot(delivery.lot) if known else serialize_unreceived_lot(delivery))
     try:
         receive_stock(
             sku=delivery.sku,
@@ -191,7 +183,7 @@ def receive_lot(request: HttpRequest, delivery: LotIn) -> Status[dict[str, Any]]
         raise BadRequest([FieldError("sku", refusal.code, str(refusal))]) from None
     except BadReceipt as refusal:
         raise BadRequest([FieldError("lot", refusal.code, str(refusal))]) from None
-    return Status(201, _lot(delivery.lot))
+    return Status(201, serialize_lot(delivery.lot))
 
 
 def _bad_serials(problems: Iterable[SerialProblem]) -> BadRequest:
@@ -203,80 +195,46 @@ def _bad_serials(problems: Iterable[SerialProblem]) -> BadRequest:
     )
 
 
-def _lot(reference: str) -> dict[str, Any]:
-    (balance,) = lot_balances(reference=reference)
-    return {**vars(balance), "discrepancy": balance.discrepancy}
-
-
-def _no_lot_yet(delivery: LotIn) -> dict[str, Any]:
-    """What a dry run says of a lot that does not exist."""
-    return {
-        "reference": delivery.lot,
-        "sku": delivery.sku,
-        "supplier": delivery.supplier or "",
-        "purchase_order": delivery.purchase_order or "",
-        "firmware": delivery.firmware or "",
-        "expected": delivery.expected,
-        "received": 0,
-        "discrepancy": None if delivery.expected is None else -delivery.expected,
-    }
-
-
 @router.post(
-    "/counts", response=answers(CountOut, status=201), summary="Count a bin", **needs("inventory:write")
+    "/counts",
+    response=answers(CountOut, status=201),
+    summary="Count a bin",
+    url_name="count_bin",
+    **needs("inventory:write"),
 )
-def post_count(request: HttpRequest, counted: CountIn) -> Status[dict[str, Any]]:
-    """A blind count: send all that is there, get what differs. Another token approves it (`/adjustments`)."""
+def post_count(request: HttpRequest, counted: CountIn) -> Status[CountOut]:
+    """A blind count: send every serial found, get the differences.
+
+    A second token approves it (`/adjustments`).
+    """
     count = counts.count_bin(
         bin_label=counted.bin, serials=counted.serials, actor=bearer_token(request).actor, now=clock.now()
     )
-    return Status(201, _count(count))
-
-
-def _count(count: Count) -> dict[str, Any]:
-    return {
-        "code": count.code,
-        "bin": str(count.bin),
-        "state": count.state,
-        "counted_by": count.counted_by,
-        "differences": list(count.differences.order_by("serial").values("serial", "kind")),
-    }
+    return Status(201, serialize_count(count))
 
 
 @router.post(
     "/adjustments",
     response=answers(AdjustmentOut, status=201),
-    summary="Change stock by hand",
+    summary="Adjust stock manually",
     **needs("inventory:write"),
 )
-def adjust(request: HttpRequest, change: AdjustmentIn) -> Status[dict[str, Any]]:
-    """Put keys into a bin, swap at packing, settle a count, quarantine, and destroy with two tokens."""
+def adjust(request: HttpRequest, change: AdjustmentIn) -> Status[AdjustmentOut]:
+    """Put keys away, swap at packing, settle a count, quarantine or destroy. Destroying needs two tokens."""
     if problems := change.problems():
         raise BadRequest(problems)
     code, serials = _adjust(change, actor=bearer_token(request).actor)
-    units = Unit.objects.filter(serial__in=serials).order_by("serial")
-    lies_in = bins_by_serial(serials)
-    return Status(
-        201,
-        {
-            "action": change.action,
-            "code": code,
-            "units": [
-                {
-                    "serial": unit.serial,
-                    "account": unit.account,
-                    "held_for": unit.held_for,
-                    "bin": lies_in.get(unit.serial),
-                }
-                for unit in units
-            ],
-        },
-    )
+    return Status(201, serialize_adjustment(action=change.action, code=code, serials=serials))
+
+
+class _By(TypedDict):
+    actor: str
+    now: datetime
 
 
 def _adjust(change: AdjustmentIn, *, actor: str) -> tuple[str | None, list[str]]:
-    """Do it; the paper, if there is one, and the serials it was about."""
-    by: dict[str, Any] = {"actor": actor, "now": clock.now()}
+    """Make the change; returns the code of its count or write-off, if any, and the serials concerned."""
+    by: _By = {"actor": actor, "now": clock.now()}
     code, asked = change.code or "", [serial.strip().upper() for serial in change.serials]
     match change.action:
         case "put_away":
@@ -305,10 +263,14 @@ def _adjust(change: AdjustmentIn, *, actor: str) -> tuple[str | None, list[str]]
 
 
 @router.post(
-    "/recalls", response=answers(RecallOut, status=201), summary="Recall keys", **needs("inventory:write")
+    "/recalls",
+    response=answers(RecallOut, status=201),
+    summary="Recall keys",
+    url_name="open_recall",
+    **needs("inventory:write"),
 )
-def post_recall(request: HttpRequest, recall: RecallIn) -> Status[dict[str, Any]]:
-    """Stock is held before the next pick, and keys that come in later as they come in."""
+def post_recall(request: HttpRequest, recall: RecallIn) -> Status[RecallOut]:
+    """Affected stock is held before the next pick; affected keys received later are held on receipt."""
     given = recall.criteria
     criteria = Criteria(
         sku=given.sku or "",
@@ -323,7 +285,7 @@ def post_recall(request: HttpRequest, recall: RecallIn) -> Status[dict[str, Any]
     held = recalls.open_recall(
         criteria=criteria, why=recall.why, actor=bearer_token(request).actor, now=clock.now()
     )
-    return Status(201, _recall(held.recall))
+    return Status(201, serialize_recall(held.recall))
 
 
 RecallCode = Annotated[str, Path(pattern=r"^R-[0-9A-Z]{12}$")]
@@ -332,45 +294,47 @@ RecallCode = Annotated[str, Path(pattern=r"^R-[0-9A-Z]{12}$")]
 @router.get(
     "/recalls/{code}",
     response=answers(RecallOut),
-    summary="How far a recall reaches",
+    summary="Reach of a recall",
     **needs("inventory:read"),
 )
-def get_recall(request: HttpRequest, code: RecallCode) -> dict[str, Any]:
+def get_recall(request: HttpRequest, code: RecallCode) -> RecallOut:
+    """Affected keys by account, their holders, and who needs a replacement."""
     recall = Recall.objects.filter(code=code).first()
     if recall is None:
         raise UnknownDocument("recall", code)
-    return _recall(recall)
+    return serialize_recall(recall)
 
 
 @router.post(
     "/recalls/{code}/lift",
     response=answers(RecallOut),
-    summary="Lift a recall, as somebody else",
+    summary="Lift a recall (second token)",
+    url_name="lift_recall",
     **needs("inventory:write"),
 )
-def delete_recall(request: HttpRequest, code: RecallCode) -> dict[str, Any]:
-    """What is held for this recall alone is available again."""
+def post_recall_lift(request: HttpRequest, code: RecallCode) -> RecallOut:
+    """Keys held for this recall only become available again."""
     recalls.lift_recall(code=code, actor=bearer_token(request).actor, now=clock.now())
-    return _recall(Recall.objects.get(code=code))
+    return serialize_recall(Recall.objects.get(code=code))
 
 
 @router.post(
     "/recalls/{code}/replacements",
-    response=answers(GrantedOut, status=201),
-    summary="Replace every recalled key that has left the building",
+    response=answers(ReplacementsOut, status=201),
+    summary="Replace recalled keys that have left the warehouse",
     **needs("inventory:write"),
 )
-def grant_recall(request: HttpRequest, code: RecallCode) -> Status[dict[str, Any]]:
-    """One claim for each holder, for as many keys as are affected. Each key is replaced once."""
+def grant_recall(request: HttpRequest, code: RecallCode) -> Status[ReplacementsOut]:
+    """Creates one claim for each holder, for the number of affected keys. Each key is replaced once."""
     granted = grant_replacements(recall_code=code, actor=bearer_token(request).actor, now=clock.now())
-    return Status(201, vars(granted))
-
-
-def _recall(recall: Recall) -> dict[str, Any]:
-    return {
-        "code": recall.code,
-        "why": recall.why,
-        "opened_at": recall.opened_at,
-        "lifted_at": recall.lifted_at,
-        **vars(recall_reach(recall)),
-    }
+    return Status(
+        201,
+        ReplacementsOut(
+            recall=granted.recall,
+            granted=granted.granted,
+            replaced_before=granted.replaced_before,
+            without_address=granted.without_address,
+            back_in_line=granted.back_in_line,
+            packed=granted.packed,
+        ),
+    )

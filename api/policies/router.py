@@ -1,7 +1,7 @@
-"""Policies: drafted, previewed over the whole roster, published by another. Two names are two tokens."""
+"""Policies: drafted, previewed on the whole roster, published by a second token."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.http import HttpRequest
 from ninja import Body, Path, Router
@@ -9,8 +9,8 @@ from ninja.responses import Status
 
 from api.authentication import bearer_token
 from api.paging import Cursor, Limit, decode_cursor, paginate
+from api.policies.schemas import PolicyListOut, PolicyOut, PolicyPreviewOut, PolicyPublicationIn
 from api.responses import CampaignQuery, answers, needs
-from api.roster.schemas import PolicyListOut, PolicyOut, PreviewOut, PublishIn
 from common import clock
 from common.errors import BadRequest, FieldError
 from fulfillment.claims.campaigns.policy_preview import preview_draft
@@ -23,8 +23,8 @@ router = Router(tags=["policies"])
 Version = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
-@router.get("", response=answers(PolicyListOut), summary="All versions", **needs("policies:write"))
-def list_policies(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[str, Any]:
+@router.get("", response=answers(PolicyListOut), summary="List policy versions", **needs("policies:write"))
+def list_policies(request: HttpRequest, limit: Limit, cursor: Cursor) -> PolicyListOut:
     rows = Policy.objects.order_by("version")
     if cursor:
         (after,) = decode_cursor(cursor, parts=1)
@@ -32,21 +32,21 @@ def list_policies(request: HttpRequest, limit: Limit, cursor: Cursor) -> dict[st
     shown, following = paginate(
         list(rows[: limit + 1]), limit=limit, cursor_of=lambda policy: (policy.version,)
     )
-    return {"items": shown, "next": following}
+    return PolicyListOut(items=[PolicyOut.model_validate(policy) for policy in shown], next=following)
 
 
 @router.post(
-    "", response=answers(PolicyOut, status=201), summary="Draft a version", **needs("policies:write")
+    "", response=answers(PolicyOut, status=201), summary="Draft a policy version", **needs("policies:write")
 )
-def create_policy(request: HttpRequest, policy: Body[dict[str, Any]]) -> Status[Policy]:
-    """The body is the policy. Drafting a version again writes over its draft."""
+def create_policy(request: HttpRequest, policy: Body[dict[str, object]]) -> Status[Policy]:
+    """The body is the policy document. Drafting a version again replaces its draft."""
     try:
         made = draft_policy(document=policy, actor=bearer_token(request).actor, now=clock.now())
     except PolicyError as error:
         raise BadRequest(
             [
                 FieldError(
-                    # Places are written with dots here: rules.0.allow.1
+                    # Field paths use dots in the API: rules.0.allow.1
                     re.sub(r"\[(\d+)\]", r".\1", problem.field or "body"),
                     "invalid",
                     " ".join(part for part in (problem.problem, problem.remedy) if part),
@@ -59,12 +59,16 @@ def create_policy(request: HttpRequest, policy: Body[dict[str, Any]]) -> Status[
 
 @router.post(
     "/{version}/preview",
-    response=answers(PreviewOut),
-    summary="Who would gain and who would lose",
+    response=answers(PolicyPreviewOut),
+    summary="Preview a draft",
+    url_name="preview",
     **needs("policies:write"),
 )
-def preview_policy_draft(request: HttpRequest, version: Version, campaign: CampaignQuery) -> dict[str, Any]:
-    """Decides everybody under the campaign's policy and this draft, which is published only as previewed."""
+def post_policy_preview(request: HttpRequest, version: Version, campaign: CampaignQuery) -> PolicyPreviewOut:
+    """Decides every maintainer under the campaign's policy and under this draft.
+
+    A draft can only be published as it was previewed.
+    """
     now = clock.now()
     found, _ = preview_draft(
         version=version,
@@ -72,17 +76,20 @@ def preview_policy_draft(request: HttpRequest, version: Version, campaign: Campa
         actor=bearer_token(request).actor,
         now=now,
     )
-    return found.as_document()
+    return PolicyPreviewOut.model_validate(found.as_document())
 
 
 @router.post(
     "/{version}/publish",
     response=answers(PolicyOut),
-    summary="Put a draft in force",
+    summary="Publish a draft",
+    url_name="publish",
     **needs("policies:write"),
 )
-def publish_policy_draft(request: HttpRequest, version: Version, publication: PublishIn) -> Policy:
-    """By another token than drafted it; for good."""
+def post_policy_publication(
+    request: HttpRequest, version: Version, publication: PolicyPublicationIn
+) -> Policy:
+    """Needs a different token than drafting did. A published policy never changes."""
     return publish_draft(
         version=version,
         actor=bearer_token(request).actor,

@@ -1,7 +1,7 @@
-"""The published statistics, for anybody; the reports as files, for tokens."""
+"""Published statistics (public) and the redemption report as a file (with a token)."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -9,8 +9,8 @@ from ninja import Path, Query, Router
 
 from api.authentication import bearer_token
 from api.errors import MissingScope
+from api.reports.schemas import StatsOut
 from api.responses import CampaignQuery, answers, for_anyone, needs
-from api.schemas import StatsOut
 from common import clock
 from common.errors import BadRequest, FieldError, InputError
 from fulfillment.claims.errors import UnknownCampaign
@@ -27,19 +27,23 @@ stats = Router(tags=["reports"])
 
 FormatQuery = Annotated[
     Literal["json", "csv", "xlsx", "parquet", "html", "pdf", "csv.zip", "parquet.zip"],
-    Query("json", alias="format", description="csv.zip and parquet.zip have a file for each table."),
+    Query("json", alias="format", description="csv.zip and parquet.zip contain one file for each table."),
 ]
 MomentQuery = Annotated[
-    str, Query("", max_length=64, description="A date and time with its zone, RFC 3339; left out: now.")
+    str, Query("", max_length=64, description="An RFC 3339 date and time with time zone; now if left out.")
 ]
 
 
-@stats.get("/{slug}", response=answers(StatsOut), summary="What became of the keys", **for_anyone())
+@stats.get(
+    "/{slug}", response=answers(StatsOut), summary="Published statistics of a campaign", **for_anyone()
+)
 def get_stats(
     request: HttpRequest, slug: Annotated[str, Path(pattern=r"^[-a-zA-Z0-9_]{1,50}$")]
-) -> dict[str, Any]:
-    """The numbers that are out: people in whole groups of `smallest_group`, as of fixed dates. `method` says
-    how; null is "too few to show". Asked more often they stay the same."""
+) -> dict[str, object]:
+    """People are counted in whole groups of `smallest_group`, as of fixed dates.
+
+    Repeated requests therefore reveal nothing more. `method` describes how. Null means too few to publish.
+    """
     return public_report(campaign_by_slug(slug).slug, now=clock.now())
 
 
@@ -49,9 +53,9 @@ def get_redemption(
     campaign: CampaignQuery,
     as_of: MomentQuery,
     form: FormatQuery,
-    exact: Annotated[bool, Query(False, description="Needs the scope reports:exact.")],
+    exact: Annotated[bool, Query(False, description="Requires the scope reports:exact.")],
 ) -> HttpResponse:
-    """As published at a moment; with `exact=true` to the unit and the cent, small groups included."""
+    """As published at a given time; with `exact=true`, exact to the unit and cent, including small groups."""
     moment = _moment(as_of, campaign)
     if exact:
         if "reports:exact" not in bearer_token(request).scopes:

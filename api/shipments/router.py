@@ -1,9 +1,10 @@
-"""Parcels and hand-overs, for a warehouse's own programs."""
+"""Shipments and manifests, for a warehouse's own software."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
+from uuid import UUID
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from ninja import Path, Query, Router
@@ -13,16 +14,24 @@ from pydantic import AwareDatetime
 from api.authentication import bearer_token
 from api.paging import Cursor, Limit, decode_cursor, decode_time, paginate
 from api.responses import answers, needs
-from api.schemas import ManifestIn, ManifestMadeOut, ManifestOut, ShipmentListOut, ShipmentOut
+from api.shipments.schemas import ManifestCreatedOut, ManifestIn, ManifestOut, ShipmentListOut, ShipmentOut
+from api.shipments.serializers import (
+    current_label,
+    find_manifest,
+    find_shipment,
+    select_shipments,
+    serialize_created_manifest,
+    serialize_manifest,
+    serialize_shipment,
+)
 from common import clock
 from common.errors import BadRequest, FieldError
-from fulfillment.cases.models import Case
 from fulfillment.postage import gateways
 from fulfillment.postage.services.label_refunds import request_refund
 from fulfillment.postage.services.shipment_planning import request_label
-from fulfillment.shipments.errors import UnknownManifest, UnknownShipment
-from fulfillment.shipments.models import LabelPurchase, Manifest, Shipment
-from fulfillment.shipments.rules.states import LABEL_STATES, ShipmentState
+from fulfillment.shipments.errors import UnknownShipment
+from fulfillment.shipments.models import Shipment
+from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.warehouse.services.manifests import make_manifest
 from inventory.models import Warehouse
 
@@ -36,7 +45,8 @@ ManifestCode = Annotated[str, Path(pattern=r"^M-[0-9A-Z]{12}$")]
 @router.get(
     "",
     response=answers(ShipmentListOut),
-    summary="Parcels, in the order they changed",
+    summary="List shipments, in order of last change",
+    url_name="list_shipments",
     **needs("shipping:read"),
 )
 def get_shipments(  # noqa: PLR0917 - django-ninja reads them by name
@@ -44,81 +54,91 @@ def get_shipments(  # noqa: PLR0917 - django-ninja reads them by name
     limit: Limit,
     cursor: Cursor,
     updated_since: Annotated[
-        AwareDatetime | None, Query(None, description="Only parcels that changed then or later.")
+        AwareDatetime | None, Query(None, description="Only shipments changed then or later.")
     ],
-    state: Annotated[ShipmentState | None, Query(None, description="Only parcels in this state.")],
-    claim: Annotated[str | None, Query(None, pattern=r"^C-[0-9A-Z]{12}$", description="Of this claim only.")],
-) -> dict[str, Any]:
-    """Keep the newest `updated_at` you have seen and ask again with it: a parcel that changes comes again."""
-    parcels = Shipment.objects.order_by("updated_at", "code")
+    state: Annotated[ShipmentState | None, Query(None, description="Only shipments in this state.")],
+    claim: Annotated[
+        str | None, Query(None, pattern=r"^C-[0-9A-Z]{12}$", description="Only shipments of this claim.")
+    ],
+) -> ShipmentListOut:
+    """To follow changes, pass the newest `updated_at` seen so far; a changed shipment is listed again."""
+    shipments = Shipment.objects.order_by("updated_at", "code")
     if updated_since:
-        parcels = parcels.filter(updated_at__gte=updated_since)
+        shipments = shipments.filter(updated_at__gte=updated_since)
     if state:
-        parcels = parcels.filter(state=state)
+        shipments = shipments.filter(state=state)
     if claim:
-        parcels = parcels.filter(claim__code=claim)
+        shipments = shipments.filter(claim__code=claim)
     if cursor:
         moment, code = decode_cursor(cursor, parts=2)
-        parcels = _behind(parcels, decode_time(moment), code)
+        shipments = _after_cursor(shipments, decode_time(moment), code)
     shown, following = paginate(
-        list(_with_parts(parcels)[: limit + 1]),
+        list(select_shipments(shipments)[: limit + 1]),
         limit=limit,
-        cursor_of=lambda parcel: (parcel.updated_at.isoformat(), parcel.code),
+        cursor_of=lambda shipment: (shipment.updated_at.isoformat(), shipment.code),
     )
-    return {"items": [_document(parcel) for parcel in shown], "next": following}
+    return ShipmentListOut(items=[serialize_shipment(shipment) for shipment in shown], next=following)
 
 
-@router.get("/{code}", response=answers(ShipmentOut), summary="One parcel", **needs("shipping:read"))
-def get_shipment(request: HttpRequest, code: ShipmentCode) -> dict[str, Any]:
-    return _document(_existing(code))
+@router.get("/{code}", response=answers(ShipmentOut), summary="Get a shipment", **needs("shipping:read"))
+def get_shipment(request: HttpRequest, code: ShipmentCode) -> ShipmentOut:
+    return serialize_shipment(find_shipment(code))
 
 
 @router.post(
-    "/{code}/buy", response=answers(ShipmentOut), summary="Buy a parcel's label", **needs("shipping:write")
+    "/{code}/buy",
+    response=answers(ShipmentOut),
+    summary="Buy a shipment's label",
+    url_name="buy",
+    **needs("shipping:write"),
 )
-def buy_shipment_label(request: HttpRequest, code: ShipmentCode) -> dict[str, Any]:
-    """Has the label bought by a worker, within seconds; ask for the parcel to see it.
+def post_label_purchase(request: HttpRequest, code: ShipmentCode) -> ShipmentOut:
+    """A worker buys the label within seconds; get the shipment to see it.
 
-    Labels are bought without this. It is for one whose case is settled. A parcel that has its label stays as
-    it is; one that is cancelled or whose claim is: 409 `not_to_label`.
+    Labels are normally bought without this call; use it after a case is settled. A shipment with a label
+    stays as it is. If the shipment or its claim is cancelled: 409 `not_to_label`.
     """
-    _existing(code)
+    find_shipment(code)
     request_label(code=code, now=clock.now())
-    return _document(_existing(code))
+    return serialize_shipment(find_shipment(code))
 
 
 @router.post(
     "/{code}/refund",
     response=answers(ShipmentOut),
-    summary="Ask for the money of a label back",
+    summary="Refund a label",
+    url_name="refund",
     **needs("shipping:write"),
 )
-def refund_shipment_label(request: HttpRequest, code: ShipmentCode) -> dict[str, Any]:
-    """Allowed until the carrier has the parcel, else 409 `not_refundable`. Carriers take weeks to answer."""
-    parcel = _existing(code)
-    purchase = _label_of(parcel)
-    if purchase is not None and purchase.state == "refund_requested":
-        return _document(parcel)
+def post_label_refund(request: HttpRequest, code: ShipmentCode) -> ShipmentOut:
+    """Possible until the carrier has the shipment, otherwise 409 `not_refundable`.
+
+    Carriers take weeks to decide.
+    """
+    shipment = find_shipment(code)
+    purchase = current_label(shipment)
+    if purchase is not None and purchase.state == PurchaseState.REFUND_REQUESTED:
+        return serialize_shipment(shipment)
     request_refund(
-        purchase_id=purchase.pk if purchase else _newest_of(parcel),
+        purchase_id=purchase.pk if purchase else _newest_purchase_id(shipment),
         gateway=gateways.carrier_gateway(),
         now=clock.now(),
     )
-    return _document(_existing(code))
+    return serialize_shipment(find_shipment(code))
 
 
 @manifests.post(
     "",
-    response=answers(ManifestMadeOut, status=201),
-    summary="Hand sealed parcels over to a carrier",
+    response=answers(ManifestCreatedOut, status=201),
+    summary="Hand sealed shipments over to a carrier",
     **needs("shipping:write"),
 )
 def create_manifest(
     request: HttpRequest, response: HttpResponse, manifest: ManifestIn
-) -> Status[dict[str, Any]]:
-    """Parcels that cannot be on it are named in `left_out`; if none can, 409 `nothing_to_hand_over`.
+) -> Status[ManifestCreatedOut]:
+    """Shipments that cannot be included are listed in `left_out`; if none can, 409 `nothing_to_hand_over`.
 
-    Where the carrier makes a form of it, the manifest is `planned` and soon `ready`.
+    If the carrier makes a scan form, the manifest starts as `planned` and soon becomes `ready`.
     """
     made = make_manifest(
         carrier=manifest.carrier,
@@ -129,91 +149,24 @@ def create_manifest(
         now=clock.now(),
     )
     response.headers["Location"] = reverse("api-v1:get_manifest", args=[made.manifest.code])
-    document = _manifest_document(_manifest(made.manifest.code))
-    document["left_out"] = [
-        {"shipment": one.parcel, "code": one.code, "why": one.why} for one in made.left_out
-    ]
-    return Status(201, document)
+    return Status(201, serialize_created_manifest(find_manifest(made.manifest.code), made.left_out))
 
 
-@manifests.get("/{code}", response=answers(ManifestOut), summary="One manifest", **needs("shipping:read"))
-def get_manifest(request: HttpRequest, code: ManifestCode) -> dict[str, Any]:
-    return _manifest_document(_manifest(code))
+@manifests.get("/{code}", response=answers(ManifestOut), summary="Get a manifest", **needs("shipping:read"))
+def get_manifest(request: HttpRequest, code: ManifestCode) -> ManifestOut:
+    return serialize_manifest(find_manifest(code))
 
 
-def _behind(parcels: QuerySet[Shipment], moment: datetime, code: str) -> QuerySet[Shipment]:
-    """The parcels behind a place in the order of change."""
-    return parcels.filter(updated_at__gte=moment).exclude(updated_at=moment, code__lte=code)
+def _after_cursor(shipments: QuerySet[Shipment], moment: datetime, code: str) -> QuerySet[Shipment]:
+    """The shipments after a cursor, in order of last change."""
+    return shipments.filter(updated_at__gte=moment).exclude(updated_at=moment, code__lte=code)
 
 
-def _with_parts(parcels: QuerySet[Shipment]) -> QuerySet[Shipment]:
-    """Read all that the documents of these parcels need, in a fixed number of queries."""
-    return (
-        parcels.select_related("claim", "manifest", "warehouse")
-        .defer("manifest__form")
-        .annotate(keys=Count("contents"))
-        .prefetch_related(
-            Prefetch(
-                "purchases",
-                queryset=LabelPurchase.objects.outbound().filter(state__in=sorted(LABEL_STATES)),
-                to_attr="labels",
-            ),
-            Prefetch(
-                "cases",
-                queryset=Case.objects.filter(closed_at=None).order_by("opened_at"),
-                to_attr="open_cases",
-            ),
-        )
-    )
-
-
-def _existing(code: str) -> Any:
-    found = _with_parts(Shipment.objects.filter(code=code)).first()
-    if found is None:
-        raise UnknownShipment(code)
-    return found
-
-
-def _document(parcel: Any) -> dict[str, Any]:
-    label = parcel.labels[0] if parcel.labels else None
-    return {
-        "code": parcel.code,
-        "claim": parcel.claim.code,
-        "number": parcel.number,
-        "state": parcel.state,
-        "keys": parcel.keys,
-        "country": parcel.claim.country,
-        "warehouse": parcel.warehouse.code if parcel.warehouse else None,
-        "label": None
-        if label is None
-        else {
-            "carrier": label.carrier,
-            "service": label.service,
-            "tracking_code": label.tracking_code,
-            "cost": {"amount": label.cost_cents, "currency": label.currency},
-            "bought_at": label.bought_at,
-            "refund": "requested" if label.state == "refund_requested" else None,
-        },
-        "sealed_at": parcel.sealed_at,
-        "manifest": parcel.manifest.code if parcel.manifest else None,
-        "handed_over_at": parcel.handed_over_at,
-        "open_cases": [
-            {"code": case.code, "reason": case.reason, "due_at": case.due_at} for case in parcel.open_cases
-        ],
-        "created_at": parcel.created_at,
-        "updated_at": parcel.updated_at,
-    }
-
-
-def _label_of(parcel: Any) -> LabelPurchase | None:
-    return parcel.labels[0] if parcel.labels else None
-
-
-def _newest_of(parcel: Shipment) -> Any:
-    """Any purchase will do for the refusal; a parcel without one is refused here."""
-    newest = parcel.purchases.outbound().order_by("-generation").values_list("pk", flat=True).first()
+def _newest_purchase_id(shipment: Shipment) -> UUID:
+    """The purchase to refuse a refund for. Raises: UnknownShipment: there is none."""
+    newest = shipment.purchases.outbound().order_by("-generation").values_list("pk", flat=True).first()
     if newest is None:
-        raise UnknownShipment(parcel.code)
+        raise UnknownShipment(shipment.code)
     return newest
 
 
@@ -222,33 +175,5 @@ def _warehouse(code: str | None) -> Warehouse | None:
         return None
     found = Warehouse.objects.filter(code=code).first()
     if found is None:
-        raise BadRequest([FieldError("warehouse", "unknown_warehouse", "There is no such warehouse.")])
+        raise BadRequest([FieldError("warehouse", "unknown_warehouse", "No warehouse has this code.")])
     return found
-
-
-def _manifest(code: str) -> Any:
-    found = (
-        Manifest.objects.filter(Q(code=code))
-        .select_related("warehouse")
-        .defer("form")
-        .prefetch_related(
-            Prefetch("shipments", queryset=Shipment.objects.only("code", "manifest").order_by("pk"))
-        )
-        .first()
-    )
-    if found is None:
-        raise UnknownManifest(code)
-    return found
-
-
-def _manifest_document(manifest: Any) -> dict[str, Any]:
-    return {
-        "code": manifest.code,
-        "carrier": manifest.carrier,
-        "warehouse": manifest.warehouse.code if manifest.warehouse else None,
-        "state": manifest.state,
-        "has_form": manifest.has_form,
-        "shipments": [parcel.code for parcel in manifest.shipments.all()],
-        "created_at": manifest.created_at,
-        "handed_over_at": manifest.handed_over_at,
-    }

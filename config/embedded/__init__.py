@@ -1,1 +1,1 @@
-"""The PostgreSQL that starts by itself when no DATABASE_URL is given (decision 2)."""
+"""The PostgreSQL that starts by itself when no DATABASE_URL is given (decision 0102)."""

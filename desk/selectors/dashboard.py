@@ -22,7 +22,7 @@ from fulfillment.webhook_backlog import waiting_webhooks
 from inventory.models import Count as BinCount
 from inventory.models import CountState
 from inventory.selectors import open_alerts, outlook
-from roster.papers import Appeal, PolicyException
+from roster.models import Appeal, PolicyException
 
 # Nobody works differently for the ten thousandth; counting stops here.
 AT_MOST = 999
@@ -131,7 +131,7 @@ def _late(now: datetime) -> list[_Asked]:
         _Asked("Overdue cases", overdue.of_kind(CaseKind.SHIPMENT), "cases", "late=1", is_wrong=True),
         _Asked(
             "Overdue payment cases",
-            overdue.of_kind(CaseKind.PAYMENT),
+            payments,
             "payment_cases",
             "late=1",
             is_wrong=True,

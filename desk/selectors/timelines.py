@@ -10,8 +10,16 @@ from fulfillment.payments.models import Payment, Refund
 from fulfillment.payments.rules.states import LIVE_REFUND_STATES, CheckoutOutcome, PaymentState
 from fulfillment.shipments.models import Shipment
 from fulfillment.vault.models import Opening
-from roster.models import Account, Decision, ProjectRole, TwoFactorObservation
-from roster.papers import AccountEvent, Appeal, Delegation, PolicyException
+from roster.models import (
+    Account,
+    AccountEvent,
+    Appeal,
+    Decision,
+    Delegation,
+    PolicyException,
+    ProjectRole,
+    TwoFactorObservation,
+)
 
 # Nobody has more; a page that would grow without end stops there.
 AT_MOST = 200

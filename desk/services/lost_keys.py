@@ -56,7 +56,7 @@ def settle_lost_key(*, lost_id: int, takes_off: bool, by: User, now: datetime) -
         if lost is None:
             raise LostKeyRefused("This report has already been dealt with.")
         if by.pk in (lost.user_id, lost.reported_by_id):
-            raise LostKeyRefused("You cannot confirm your own report. Ask another administrator.")
+            raise LostKeyRefused("You cannot confirm this report. Ask another administrator.")
         lost.keys_taken_off = _shut_out(lost.user) if takes_off else None
         lost.settled_by, lost.settled_at = by, now
         lost.save(update_fields=["keys_taken_off", "settled_by", "settled_at"])

@@ -20,7 +20,7 @@ from fulfillment.claims.services import appeal_decisions
 from inventory.models import Count, CountState
 from inventory.rules import COUNT_REASONS
 from inventory.services.counts import approve_count
-from roster.papers import Appeal, PolicyException
+from roster.models import Appeal, PolicyException
 from roster.services import appeals
 
 AT_MOST = 100

@@ -42,6 +42,7 @@ from fulfillment.shipments.rules.insurance_claims import (
     likely_kind,
 )
 from fulfillment.shipments.selectors import insurance_of, subject_of
+from fulfillment.shipments.services.cases import shipment_of
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 
@@ -152,7 +153,7 @@ class CaseForm(forms.Form):
         action: CaseAction,
         case_kind: CaseKind,
         data: QueryDict | None = None,
-        files: MultiValueDict[str, UploadedFile] | None = None,
+        files: MultiValueDict[str, "UploadedFile[bytes]"] | None = None,
         *,
         initial: dict[str, object] | None = None,
     ) -> None:
@@ -257,9 +258,8 @@ def _do(found: Case, action: CaseAction, form: CaseForm, given: WorkArguments, *
     if action is CaseAction.TAKE:
         take_case(**given, take_over=take_over)
     elif action is CaseAction.FIX_ADDRESS:
-        assert found.shipment is not None
         address = PostalAddress(
-            country=found.shipment.claim.country, **{name: done[name] for name in _ADDRESS}
+            country=shipment_of(found).claim.country, **{name: done[name] for name in _ADDRESS}
         )
         shipment_actions.fix_address(**given, address=address)
     elif action is CaseAction.CLOSE:
@@ -318,13 +318,13 @@ class CaseContext:
 
 
 def _about_shipment(found: Case) -> CaseContext:
-    assert found.shipment is not None
-    claimed = insurance_of(found.shipment)
+    shipment = shipment_of(found)
+    claimed = insurance_of(shipment)
     shown = [
         (one, dollars(one.requested_cents), one.approved_cents and dollars(one.approved_cents))
         for one in claimed
     ]
-    about = subject_of(found.shipment) if found.closed_at is None else None
+    about = subject_of(shipment) if found.closed_at is None else None
     return CaseContext({"claimed": shown}, about, claimed)
 
 

@@ -16,8 +16,7 @@ from desk.roles import Action
 from desk.views.people import DesignationForm, ExceptionForm, RenameForm, person_page, project_page
 from fulfillment.claims.services import appeal_decisions
 from roster.errors import UnknownProject
-from roster.models import Account, Project
-from roster.papers import PolicyException
+from roster.models import Account, PolicyException, Project
 from roster.services.exceptions import request_exception
 from roster.services.projects import designate_by_hand, rename_project
 

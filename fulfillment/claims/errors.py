@@ -3,7 +3,7 @@
 from common.errors import KeydeskError
 from fulfillment.claims.money import format_money
 from fulfillment.claims.rules.quotes import Quote
-from roster.rules import Decision
+from roster.rules.decision import Decision
 
 
 class ClaimsError(KeydeskError):

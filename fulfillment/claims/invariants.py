@@ -89,7 +89,7 @@ def units_belong_to_claims() -> tuple[int, Iterable[Violation]]:
     ]
 
 
-# The claim's state is what its events add up to (decision 9).
+# The claim's state is what its events add up to (decision 0109).
 _STATE_WITHOUT_EVENT = """
 SELECT claim.code, claim.state, event.state_after
 FROM claims_claim AS claim

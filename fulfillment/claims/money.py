@@ -1,4 +1,4 @@
-"""Money as integers of a currency's minor unit (decision 10), and the currencies prices can be in.
+"""Money as integers of a currency's minor unit (decision 0110), and the currencies prices can be in.
 
 How many minor units make one is the currency's own: 500 yen are `500`, and a dinar has a thousand.
 """

@@ -11,7 +11,7 @@ from inventory.rules import Account
 
 @dataclass(frozen=True)
 class Keys:
-    """Keys of a campaign: received, free to be claimed, held for its claims, redeemed (DESIGN § 8)."""
+    """Keys of a campaign: received, free to be claimed, held for its claims, redeemed (docs/glossary.md)."""
 
     total: int
     available: int

@@ -1,4 +1,4 @@
-"""Listens to the mail provider once the app is ready."""
+"""Start to listen for the email provider's reports once the app is ready."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""What the mail provider reports back: bounces, rejections, complaints."""
+"""Record bounces, rejections and complaints that the email provider reports."""
 
 from datetime import datetime
 
@@ -10,17 +10,17 @@ from fulfillment.notices.recipients import mark_unreachable
 
 @transaction.atomic
 def record_bounce(*, provider_id: str, kind: str, event_id: str, now: datetime) -> bool:
-    """Note that a mail came back, once however often it is reported; whether that is news.
+    """Record that an email bounced, once however often it is reported; return whether it is new.
 
-    The address is marked, and nothing more is mailed there; the claimant sees it on their pages.
+    Nothing more is sent to the address; the claimant sees that on their pages.
     """
     notice = Notice.objects.select_related("account").filter(provider_id=provider_id).first()
     if notice is None:
         return False
-    _, is_news = Bounce.objects.get_or_create(
+    _, is_new = Bounce.objects.get_or_create(
         notice=notice, kind=kind, event_id=event_id[:200], defaults={"reported_at": now}
     )
-    if not is_news:
+    if not is_new:
         return False
     mark_unreachable(account_id=notice.account_id, email=notice.account.email, now=now)
     return True

@@ -1,28 +1,30 @@
-"""One notice of every kind as its sender gives it: to show staff what maintainers read, and for tests."""
-
-from typing import Any
+"""Example notices, one per template, for staff to preview emails and for tests."""
 
 from fulfillment.notices import secrets
+from fulfillment.notices.contexts import AmountContext, NoticeContext
 from fulfillment.notices.models import Notice
 from roster.models import Account
 
 T = Notice.Template
-_CLOSES = {"closes_at": "2022-10-03T00:00:00+00:00"}
-_PROJECTS = {"projects": ["keystone-lib", "archway", "voussoir", "spandrel", "impost"]}
-_MONEY = {"amount": 2900, "currency": "USD"}
+_CLOSES: NoticeContext = {"closes_at": "2022-10-03T00:00:00+00:00"}
+_PROJECTS: NoticeContext = {"projects": ["keystone-lib", "archway", "voussoir", "spandrel", "impost"]}
+_MONEY: AmountContext = {"amount": 2900, "currency": "USD"}
 CODE = "123456"
 CLAIM_CODE = "C-0123456789AB"
 
-CONTEXTS: dict[Notice.Template, dict[str, Any]] = {
+CONTEXTS: dict[Notice.Template, NoticeContext] = {
     T.INVITATION: {**_PROJECTS, **_CLOSES, "quantity": 2, "sponsor": "Example Foundation"},
     T.REMINDER: {**_PROJECTS, **_CLOSES},
     T.NOW_ELIGIBLE: {**_CLOSES, "sponsor": "Example Foundation"},
-    T.APPEAL_ANSWERED: {"granted": False, "answer": "The role is of last week; ask again in May."},
+    T.APPEAL_ANSWERED: {
+        "granted": False,
+        "answer": "Your role is only a week old. You can appeal in May.",
+    },
     T.CONFIRMED: {"quantity": 1, "later": 1},
     T.WAITLISTED: {"place": 3},
     T.IN_REVIEW: {},
     T.PROMOTED: {"quantity": 1, "until": "2022-07-14T12:00:00+00:00"},
-    T.REJECTED: {"note": "Nobody's account."},
+    T.REJECTED: {"note": "The account is shared by several people."},
     T.CANCELLED: {},
     T.EXPIRED: {},
     T.RECALLED: {"place": 1},
@@ -39,13 +41,13 @@ CONTEXTS: dict[Notice.Template, dict[str, Any]] = {
 }
 
 
-def example(template: Notice.Template, *, email: str = "maintainer@example.org") -> Notice:
-    """A notice that nobody is ever sent: of nobody on the roster, kept nowhere."""
+def example_notice(template: Notice.Template, *, email: str = "maintainer@example.org") -> Notice:
+    """An unsaved notice, to an account that does not exist."""
     return Notice(
         account=Account(pk=0, username="example", email=email),
         template=template,
         claim_code=CLAIM_CODE,
         context=CONTEXTS.get(template, {}),
         key=f"example:{template}",
-        secret=secrets.seal_secret(CODE) if template == T.CODE else None,
+        secret=secrets.encrypt_secret(CODE) if template == T.CODE else None,
     )

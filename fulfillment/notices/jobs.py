@@ -1,4 +1,4 @@
-"""Mail leaves from here."""
+"""The job that emails notices."""
 
 from procrastinate.contrib.django import app
 
@@ -9,5 +9,5 @@ from fulfillment.notices import services
 @app.periodic(cron="* * * * *")
 @app.task(name=services.SEND_NOTICES, queueing_lock=services.SEND_NOTICES)
 def send_notices(timestamp: int) -> None:
-    """Woken by every new notice, and every minute for those that are to be tried again."""
+    """Email due notices: woken by every new one, and every minute for those to be retried."""
     services.send_notices(now=clock.now())

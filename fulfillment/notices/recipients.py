@@ -1,4 +1,4 @@
-"""What maintainers tell us about writing to them: a phrase against forgeries, their language."""
+"""Email preferences of maintainers, a phrase against forgeries and a language, and addresses that bounce."""
 
 import hashlib
 import unicodedata
@@ -15,9 +15,9 @@ SHORTEST_PHRASE = 8
 
 
 def choose_phrase(*, account_id: int, phrase: str) -> str:
-    """Have every mail from now on show this phrase; returns it as it will be shown. Empty chooses none.
+    """Show this phrase in every email from now on; return it as it will be shown. Empty removes the phrase.
 
-    Raises: BadRequest: too short to tell a forgery by, too long, or not printable.
+    Raises: BadRequest: too short to recognise a forgery by, too long, or not printable.
     """
     text = " ".join(unicodedata.normalize("NFC", phrase).split())
     if problem := _problem_with(text):
@@ -32,16 +32,16 @@ def _problem_with(text: str) -> tuple[str, str] | None:
             number=SHORTEST_PHRASE
         )
     if len(text) > LONGEST_PHRASE:
-        return "too_long", _("At most {number} characters fit.").format(number=LONGEST_PHRASE)
+        return "too_long", _("Use {number} characters or fewer.").format(number=LONGEST_PHRASE)
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn") for character in text):
-        return "bad_character", _("This holds a character that cannot be printed; type it by hand.")
+        return "bad_character", _("This contains a character that cannot be printed. Type it by hand.")
     return None
 
 
 def choose_language(*, account_id: int, language: str, only_first: bool = False) -> None:
-    """Write to somebody in this language from now on.
+    """Write to a maintainer in this language from now on.
 
-    Args: only_first: leave a choice made before as it is.
+    Args: only_first: keep an earlier choice.
     """
     chosen = Recipient.objects.filter(account_id=account_id).values_list("language", flat=True).first()
     if chosen != language and not (only_first and chosen):
@@ -49,18 +49,18 @@ def choose_language(*, account_id: int, language: str, only_first: bool = False)
 
 
 def mark_unreachable(*, account_id: int, email: str, now: datetime) -> None:
-    """Mails to this address come back: none is sent there until the roster has another."""
-    _remember(account_id, unreachable_at=now, unreachable_address=fingerprint(email))
+    """Send nothing more to an address that bounces, until the roster has another one."""
+    _remember(account_id, unreachable_at=now, unreachable_address=address_fingerprint(email))
 
 
 def is_unreachable(recipient: Recipient | None, email: str) -> bool:
-    return recipient is not None and recipient.unreachable_address == fingerprint(email)
+    return recipient is not None and recipient.unreachable_address == address_fingerprint(email)
 
 
-def fingerprint(email: str) -> str:
+def address_fingerprint(email: str) -> str:
     return hashlib.sha256(email.strip().lower().encode()).hexdigest()
 
 
 @transaction.atomic
-def _remember(account_id: int, **told: object) -> None:
-    Recipient.objects.update_or_create(account_id=account_id, defaults=told)
+def _remember(account_id: int, **values: object) -> None:
+    Recipient.objects.update_or_create(account_id=account_id, defaults=values)

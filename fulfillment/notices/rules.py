@@ -1,4 +1,4 @@
-"""When a mail may arrive: nobody is written to at night, nor about good news on a Friday evening."""
+"""Send times: no email arrives at night, and none that starts a conversation on a Friday evening."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
@@ -8,18 +8,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import get_global
 
-# Local time in which mails that can wait arrive.
+# Local times between which emails that can wait arrive.
 MORNING, EVENING = time(8), time(20)
 OFFICE_OPENS, OFFICE_CLOSES = time(9), time(17)
 FRIDAY = 4
 
 
-class Manner(Enum):
-    """How soon a message is mailed."""
+class Urgency(Enum):
+    """How soon a message is emailed."""
 
-    AT_ONCE = "at_once"  # the person is waiting for it, or has just done what it confirms
+    AT_ONCE = "at_once"  # the recipient is waiting for it, or has just done what it confirms
     BY_DAY = "by_day"  # not at night
-    WORKING_DAY = "working_day"  # we begin the conversation: Monday to Thursday, in office hours
+    WORKING_DAY = "working_day"  # we start the conversation: Monday to Thursday, in office hours
 
 
 @cache
@@ -32,7 +32,7 @@ def _zones() -> Mapping[str, list[str]]:
 
 
 def zone_of(country: str, at: datetime) -> ZoneInfo:
-    """A time zone that stands for a country: the middle one of those it has; UTC where none is known.
+    """A representative time zone of a country: the middle one of those it has; UTC where none is known.
 
     Args: country: ISO 3166-1 alpha-2, or empty.
     """
@@ -42,7 +42,7 @@ def zone_of(country: str, at: datetime) -> ZoneInfo:
     return zones[len(zones) // 2] if zones else ZoneInfo("UTC")
 
 
-# A name that is not known is looked for in many places, each time.
+# Cached because an unknown name is looked for in many places, each time.
 @cache
 def _zones_of(country: str) -> Sequence[ZoneInfo]:
     zones = []
@@ -54,21 +54,21 @@ def _zones_of(country: str) -> Sequence[ZoneInfo]:
     return zones
 
 
-def polite_moment(now: datetime, *, country: str, manner: Manner, time_zone: str = "") -> datetime:
-    """The first moment from now on at which a message of this manner may arrive.
+def earliest_send_time(now: datetime, *, country: str, urgency: Urgency, time_zone: str = "") -> datetime:
+    """The first moment from now on at which a message of this urgency may arrive.
 
     Args: now: aware. country: where the recipient is, as far as known.
-          time_zone: the recipient's own, by its name; it goes before the country's.
+          time_zone: the name of the zone the recipient chose; it takes precedence over the country's.
     """
-    if manner == Manner.AT_ONCE:
+    if urgency == Urgency.AT_ONCE:
         return now
-    opens, closes = (OFFICE_OPENS, OFFICE_CLOSES) if manner == Manner.WORKING_DAY else (MORNING, EVENING)
+    opens, closes = (OFFICE_OPENS, OFFICE_CLOSES) if urgency == Urgency.WORKING_DAY else (MORNING, EVENING)
     local = now.astimezone(_named(time_zone) or zone_of(country, now))
     if local.timetz().replace(tzinfo=None) >= closes:
         local = _morning_of(local + timedelta(days=1), opens)
     elif local.timetz().replace(tzinfo=None) < opens:
         local = _morning_of(local, opens)
-    while manner == Manner.WORKING_DAY and local.weekday() >= FRIDAY:
+    while urgency == Urgency.WORKING_DAY and local.weekday() >= FRIDAY:
         local = _morning_of(local + timedelta(days=1), opens)
     return max(now, local.astimezone(now.tzinfo))
 

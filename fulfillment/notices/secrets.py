@@ -1,4 +1,4 @@
-"""What a mail carries and nobody keeps, such as a sign-in code, and links that say who without saying it."""
+"""Encrypt secrets that are emailed and never kept, such as sign-in codes, and make tokens for links."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import cache
@@ -17,25 +17,26 @@ def _key(purpose: bytes) -> bytes:
     return derived.derive(settings.SECRET_KEY.encode())
 
 
-def seal_secret(text: str) -> bytes:
+def encrypt_secret(text: str) -> bytes:
+    """Encrypt a secret until its email is sent."""
     return Fernet(urlsafe_b64encode(_key(b"keydesk notices: codes"))).encrypt(text.encode())
 
 
-def unseal_secret(sealed: bytes) -> str:
-    """Raises: cryptography.fernet.InvalidToken: altered, or sealed under another SECRET_KEY."""
-    return Fernet(urlsafe_b64encode(_key(b"keydesk notices: codes"))).decrypt(sealed).decode()
+def decrypt_secret(encrypted: bytes) -> str:
+    """Raises: cryptography.fernet.InvalidToken: altered, or encrypted under another SECRET_KEY."""
+    return Fernet(urlsafe_b64encode(_key(b"keydesk notices: codes"))).decrypt(encrypted).decode()
 
 
 def link_token(account_id: int) -> str:
-    """The same for the same account, always; from it nobody learns a number, nor makes another's."""
-    sealed = AESSIV(_key(b"keydesk notices: links")).encrypt(account_id.to_bytes(8), None)
-    return urlsafe_b64encode(sealed).decode()
+    """A token for an account: always the same, reveals nothing about the account and cannot be forged."""
+    encrypted = AESSIV(_key(b"keydesk notices: links")).encrypt(account_id.to_bytes(8), None)
+    return urlsafe_b64encode(encrypted).decode()
 
 
 def account_of_link(token: str) -> int | None:
-    """The account a token was made for; None for one that we did not make."""
+    """The account of a token; None for a token that we did not make."""
     try:
-        opened = AESSIV(_key(b"keydesk notices: links")).decrypt(urlsafe_b64decode(token), None)
+        account_id = AESSIV(_key(b"keydesk notices: links")).decrypt(urlsafe_b64decode(token), None)
     except (InvalidTag, ValueError):
         return None
-    return int.from_bytes(opened)
+    return int.from_bytes(account_id)

@@ -1,16 +1,14 @@
-"""Where the mail provider's reports come in, after django-anymail has verified them.
+"""Receive the email provider's reports, after django-anymail has verified them.
 
-The one place where a Django signal is listened to: it is how django-anymail hands over what it was told.
+The only place that listens to a Django signal: django-anymail hands over reports in no other way.
 """
 
-from typing import Any
-
-from anymail.signals import EventType, tracking
+from anymail.signals import AnymailTrackingEvent, EventType, tracking
 
 from common import clock
 from fulfillment.notices.bounces import record_bounce
 
-# The provider gave up, or the person called it spam. A deferral is only late, and is no news.
+# The provider gave up, or the recipient called it spam. A deferral is only a delay.
 REPORTED = frozenset({EventType.BOUNCED, EventType.REJECTED, EventType.COMPLAINED})
 
 
@@ -18,7 +16,7 @@ def listen_for_bounces() -> None:
     tracking.connect(_reported, dispatch_uid="notices.bounces")
 
 
-def _reported(sender: Any, event: Any, esp_name: str, **ignored: Any) -> None:
+def _reported(sender: object, event: AnymailTrackingEvent, esp_name: str, **ignored: object) -> None:
     if event.event_type in REPORTED and event.message_id:
         record_bounce(
             provider_id=event.message_id,

@@ -1,6 +1,6 @@
 """What is to be paid and was, what went back, what is disputed, and the vendor's books of it.
 
-Amounts are integers in the minor unit of their currency (decision 10).
+Amounts are integers in the minor unit of their currency (decision 0110).
 """
 
 from functools import partial

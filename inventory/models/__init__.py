@@ -1,4 +1,4 @@
-"""The tables of the inventory room. guards.py has the triggers that keep them."""
+"""The tables of the inventory room. `inventory/ledger/triggers.py` has the triggers that keep them."""
 
 from inventory.models.counts import Count, CountState, Difference, DifferenceKind, Scan
 from inventory.models.ledger import Connector, KeyModel, Lot, Movement, Seal, Unit, UnitQuerySet

@@ -4,8 +4,6 @@ from django.db import models
 from django.db.models import F, Q
 
 from inventory.ledger.triggers import COUNT_GUARDS, DIFFERENCE_GUARDS, SCAN_GUARDS
-from inventory.models.ledger import Unit
-from inventory.models.locations import Bin
 
 
 class CountState(models.TextChoices):
@@ -19,7 +17,7 @@ class Count(models.Model):
     """One count of one bin by one person, approved by another. The counter is not told what to expect."""
 
     code = models.CharField(max_length=20)
-    bin = models.ForeignKey(Bin, on_delete=models.PROTECT, related_name="counts")
+    bin = models.ForeignKey("inventory.Bin", on_delete=models.PROTECT, related_name="counts")
     state = models.CharField(max_length=10, choices=CountState.choices, default=CountState.COUNTING)
     counted_by = models.CharField(max_length=72)
     started_at = models.DateTimeField()
@@ -76,11 +74,11 @@ class Difference(models.Model):
 
     count = models.ForeignKey(Count, on_delete=models.PROTECT, related_name="differences")
     serial = models.CharField(max_length=64)
-    unit = models.ForeignKey(Unit, null=True, on_delete=models.PROTECT, related_name="+")
+    unit = models.ForeignKey("inventory.Unit", null=True, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=10, choices=DifferenceKind.choices)
     # What the approver decides on must still be so: these tell whether the key has moved since.
     movement_count = models.IntegerField(null=True)
-    booked_bin = models.ForeignKey(Bin, null=True, on_delete=models.PROTECT, related_name="+")
+    booked_bin = models.ForeignKey("inventory.Bin", null=True, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=12, blank=True, help_text="Given by the approver")
 
     class Meta:

@@ -7,7 +7,6 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from inventory.ledger.triggers import TRANSFER_GUARDS
-from inventory.models.ledger import Unit
 from inventory.rules import ACTOR_PATTERN, REFERENCE_PATTERN
 
 
@@ -79,7 +78,9 @@ class TransferQuerySet(models.QuerySet["Transfer"]):
 class Transfer(models.Model):
     """A unit changed bins. Append-only; the last one of a unit says where it lies, null being nowhere."""
 
-    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="transfers", db_index=False)
+    unit = models.ForeignKey(
+        "inventory.Unit", on_delete=models.PROTECT, related_name="transfers", db_index=False
+    )
     sequence = models.IntegerField(db_default=0)
     from_bin = models.ForeignKey(Bin, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     to_bin = models.ForeignKey(Bin, null=True, on_delete=models.PROTECT, related_name="transfers_in")

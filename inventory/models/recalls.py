@@ -56,7 +56,7 @@ class RecalledUnit(models.Model):
     """A unit that a recall is of, and where it stood when the recall found it. Append-only."""
 
     recall = models.ForeignKey(Recall, on_delete=models.PROTECT, related_name="units")
-    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="recalls")
+    unit = models.ForeignKey("inventory.Unit", on_delete=models.PROTECT, related_name="recalls")
     account = models.CharField(max_length=12)
     held_for = models.CharField(max_length=80, null=True)  # noqa: DJ001 - null is nobody
     replaced_by = models.ForeignKey(

@@ -3,8 +3,6 @@
 from django.db import models
 from django.db.models import Q
 
-from inventory.models.ledger import KeyModel
-
 
 class Expiry(models.Model):
     """When the reservation of a holder ends by itself, unless something is done about it before."""
@@ -22,7 +20,7 @@ class Expiry(models.Model):
 class StockAlert(models.Model):
     """At this moment, a key model would last less than `threshold_days` at the current rate."""
 
-    key_model = models.ForeignKey(KeyModel, on_delete=models.PROTECT, related_name="alerts")
+    key_model = models.ForeignKey("inventory.KeyModel", on_delete=models.PROTECT, related_name="alerts")
     raised_at = models.DateTimeField()
     available = models.PositiveIntegerField()
     per_day = models.FloatField(help_text="Units reserved a day, over the window")

@@ -4,7 +4,6 @@ from django.db import models
 from django.db.models import F, Q
 
 from inventory.ledger.triggers import WRITE_OFF_GUARDS, WRITE_OFF_UNIT_GUARDS
-from inventory.models.ledger import Unit
 from inventory.rules import ACTOR_PATTERN
 
 
@@ -41,7 +40,7 @@ class WriteOffUnit(models.Model):
     """One unit of a write-off."""
 
     write_off = models.ForeignKey(WriteOff, on_delete=models.PROTECT, related_name="lines")
-    unit = models.ForeignKey(Unit, on_delete=models.PROTECT, related_name="+")
+    unit = models.ForeignKey("inventory.Unit", on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         constraints = [

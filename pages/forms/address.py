@@ -73,7 +73,7 @@ _MISSING = {
 # What the parser and the region say, by its code; with its own words where we have none.
 _SAID = {
     "too_long": _("At most %(most)d characters fit."),
-    "bad_character": _("This holds a character that cannot be printed; type it by hand."),
+    "bad_character": _("This contains a character that cannot be printed. Type it by hand."),
     "not_latin": _("Enter this in Latin letters."),
     "latin_required": _("Carriers read Latin letters only. Enter this in Latin letters too."),
     "po_box": _("Carriers cannot deliver to a PO box in this country. Give a street address."),

@@ -21,5 +21,5 @@ def printable_text(text: str) -> None:
         if letter not in _LINE_BREAKS + _JOINERS
     ):
         raise ValidationError(
-            _("This holds a character that cannot be printed; type it by hand."), "bad_character"
+            _("This contains a character that cannot be printed. Type it by hand."), "bad_character"
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reports.steps import STEPS
+from reports.metrics import STEPS
 from reports.tables import Report, Table, column_in_words
 
 _BAR_WIDTH = 22

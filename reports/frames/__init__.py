@@ -17,14 +17,10 @@ from datetime import datetime
 import pandas as pd
 
 from reports.database import one_snapshot
-from reports.frames.claims import campaigns, claim_events, invitations
-from reports.frames.claims import claims
-from reports.frames.parcels import charges, labels, tracking
-from reports.frames.parcels import cases
+from reports.frames.claims import campaigns, claim_events, claims, invitations
+from reports.frames.parcels import cases, charges, labels, tracking
 from reports.frames.payments import book_entries
-from reports.frames.roster import appeals, critical_projects, decisions, roles
-from reports.frames.roster import two_factor
-from reports.frames.roster import exceptions
+from reports.frames.roster import appeals, critical_projects, decisions, exceptions, roles, two_factor
 from reports.frames.stock import movements
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from inventory.rules import Account
-from reports.steps import STEPS, UNKNOWN_COUNTRY
+from reports.metrics import STEPS, UNKNOWN_COUNTRY
 
 _PROMISED = (Account.RESERVED, Account.PACKED)
 _SENT = (Account.IN_TRANSIT, Account.DELIVERED, Account.LOST, Account.RETURNED)

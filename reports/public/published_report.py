@@ -13,8 +13,7 @@ import pandas as pd
 from inventory.rules import Account
 from reports.as_of import day_of_release, moment_in_words, week_of_release
 from reports.database import one_snapshot
-from reports.frames import Frames, movements, read_frames
-from reports.frames import claims
+from reports.frames import Frames, claims, movements, read_frames
 from reports.metrics import roster
 from reports.metrics.arithmetic import rounded
 from reports.metrics.keys import of_campaign

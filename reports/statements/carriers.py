@@ -5,8 +5,7 @@ from datetime import datetime
 import pandas as pd
 
 from reports.database import one_snapshot
-from reports.frames import labels, movements
-from reports.frames import claims
+from reports.frames import claims, labels, movements
 from reports.frames.logs import key_values
 from reports.metrics.parcels import UNKNOWN_CARRIER
 from reports.statements.builder import build_statement

@@ -18,7 +18,6 @@ from roster.rules.facts import (
 )
 from roster.rules.policy import PolicyDocument, PolicyRule, parse_policy
 from roster.rules.policy_diff import policy_differences
-from roster.rules.preview import Preview, preview_policies
 
 __all__ = [
     "COUNTRIES",
@@ -34,7 +33,6 @@ __all__ = [
     "Judge",
     "PolicyDocument",
     "PolicyRule",
-    "Preview",
     "RegionFact",
     "RoleFact",
     "Verdict",
@@ -43,5 +41,4 @@ __all__ = [
     "parse_facts",
     "parse_policy",
     "policy_differences",
-    "preview_policies",
 ]

@@ -13,8 +13,7 @@ from roster.models import Account, Snapshot, TwoFactorObservation
 from roster.services.events import record_event
 from roster.services.import_approvals import hold_list
 from roster.services.snapshots import Imported, lock_imports, receive_file
-from roster.services.staging import apply_change, rows_of, stage, unstage
-from roster.services.statistics import analyse
+from roster.services.staging import analyse, apply_change, rows_of, stage, unstage
 
 # What a list says about an account; the rest of the row is ours.
 LISTED = {

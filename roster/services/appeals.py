@@ -6,8 +6,7 @@ from django.db import IntegrityError, transaction
 
 from common.errors import BadRequest, FieldError
 from roster.errors import AlreadyAsked, UnknownRecord
-from roster.models import Account, Decision
-from roster.papers import LONGEST_TEXT, Appeal
+from roster.models import LONGEST_TEXT, Account, Appeal, Decision
 from roster.rules import NEVER_LIFTED, RULES
 from roster.services.events import record_event
 from roster.services.exceptions import request_exception

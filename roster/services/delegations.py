@@ -7,8 +7,14 @@ from django.db.models import Q
 
 from roster.errors import DelegationRefused, UnknownRecord
 from roster.files.names import normalized
-from roster.models import Account, Project, ProjectRole, ProjectRoleQuerySet
-from roster.papers import DELEGATES_PER_PROJECT, Delegation
+from roster.models import (
+    DELEGATES_PER_PROJECT,
+    Account,
+    Delegation,
+    Project,
+    ProjectRole,
+    ProjectRoleQuerySet,
+)
 from roster.services.events import record_event
 
 

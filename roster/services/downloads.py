@@ -1,4 +1,4 @@
-"""Import a download list."""
+"""Import download lists: one file, or the ranking of a window of daily files."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
@@ -7,8 +7,10 @@ from pathlib import Path
 from django.db import transaction
 
 from common.errors import InputError
-from roster.files.downloads import read_downloads
-from roster.files.source import SourceFile, read_source
+from roster.files.download_tables import as_parquet
+from roster.files.downloads import KEPT_ROWS, KEPT_SHARE, read_downloads
+from roster.files.source import Digested, SourceFile, read_source
+from roster.files.windows import DailyWindow, Ranking, rank_window
 from roster.models import Snapshot
 from roster.services.snapshots import Imported, SnapshotWindow, lock_imports, receive_file
 
@@ -70,3 +72,30 @@ def _window(path: Path, start: date | None, end: date | None, now: datetime) -> 
 def is_yet_to_come(day: date, now: datetime) -> bool:
     """Whether a day has begun nowhere on earth."""
     return day > now.date() + timedelta(days=1)
+
+
+def import_window(
+    *, directory: Path, window: DailyWindow, actor: str, now: datetime
+) -> tuple[Imported, Ranking]:
+    """Sum a window of daily files and keep its upper part as a download list, like any other.
+
+    Locks:  imports of download lists.
+    Raises: InputErrors: days that are missing or cannot be read.
+    """
+    ranking = rank_window(directory=directory, window=window, keep_rows=KEPT_ROWS)
+    if ranking.projects // KEPT_SHARE > KEPT_ROWS:
+        ranking = rank_window(directory=directory, window=window, keep_rows=ranking.projects // KEPT_SHARE)
+    source = Digested(name=f"{directory.name}/{window.start}..{window.end}"[:255], sha256=ranking.sha256)
+    with transaction.atomic(durable=True):
+        lock_imports(Snapshot.Kind.DOWNLOADS)
+        snapshot, is_new = receive_file(
+            kind=Snapshot.Kind.DOWNLOADS,
+            source=source,
+            rows=ranking.projects,
+            actor=actor,
+            now=now,
+            window=SnapshotWindow(window.start, window.end),
+            content=as_parquet(ranking.table),
+        )
+    added, unchanged = (ranking.projects, 0) if is_new else (0, ranking.projects)
+    return Imported(snapshot, is_new, added=added, unchanged=unchanged), ranking

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from roster.papers import AccountEvent
+from roster.models import AccountEvent
 
 
 def record_event(account_id: int, name: str, *, actor: str, now: datetime, **data: object) -> None:

@@ -6,8 +6,7 @@ from django.db import IntegrityError, transaction
 
 from common.errors import BadRequest, FieldError
 from roster.errors import AlreadyAsked, SecondPersonNeeded, UnknownRecord
-from roster.models import Account
-from roster.papers import PolicyException
+from roster.models import Account, PolicyException
 from roster.rules import NEVER_LIFTED, RULES
 from roster.services.events import record_event
 

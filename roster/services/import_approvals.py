@@ -7,7 +7,7 @@ from django.db import transaction
 
 from roster.errors import SecondPersonNeeded, UnknownRecord
 from roster.files.source import SourceFile
-from roster.papers import HeldList
+from roster.models import HeldList
 
 # Below this many rows less it is no landslide, whatever the share: a small roster changes by single people.
 ALWAYS_ALLOWED = 10

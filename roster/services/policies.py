@@ -6,8 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from roster.errors import PolicyAlreadyPublished, PolicyNotPreviewed, SecondPersonNeeded, UnknownPolicy
-from roster.models import Policy
-from roster.papers import PolicyPreview
+from roster.models import Policy, PolicyPreview
 from roster.policies import VERSIONS, shipped_policy
 from roster.rules import PolicyDocument, parse_policy
 

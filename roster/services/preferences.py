@@ -8,8 +8,7 @@ from django.db import transaction
 
 from common.errors import BadRequest, FieldError
 from roster.errors import UnknownRecord
-from roster.models import Account, ProjectRole
-from roster.papers import Disclaimer
+from roster.models import Account, Disclaimer, ProjectRole
 from roster.rules import COUNTRIES
 from roster.services.events import record_event
 

@@ -7,8 +7,7 @@ from django.db import transaction
 from common.errors import BadRequest, FieldError
 from roster.errors import UnknownProject
 from roster.files.names import is_project_name, normalized
-from roster.models import Designation, Project
-from roster.papers import ProjectEvent
+from roster.models import Designation, Project, ProjectEvent
 from roster.services.snapshots import lock_new_projects
 from roster.services.staging import apply_change
 

@@ -15,8 +15,7 @@ from roster.models import Project, ProjectRole, Snapshot
 from roster.services.import_approvals import hold_list
 from roster.services.projects import note_what_became_of_projects
 from roster.services.snapshots import Imported, lock_imports, lock_new_projects, receive_file
-from roster.services.staging import apply_change, rows_of, stage, unstage
-from roster.services.statistics import analyse
+from roster.services.staging import analyse, apply_change, rows_of, stage, unstage
 
 
 def import_roles(*, path: Path, actor: str, now: datetime) -> Imported:

@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db import connection
+from django.db import connection, models
+
+# Fewer new rows than this change no plan.
+WORTH_IT = 1_000
 
 
 def stage(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
@@ -42,3 +45,16 @@ def apply_change(query: str, params: Mapping[str, Any] | None = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(query, params)
         return int(cursor.rowcount)
+
+
+def analyse(*tables: type[models.Model], changed: int) -> None:
+    """Have the planner count these tables again, within the transaction that filled them.
+
+    Autovacuum would do it a minute later. Until then the planner may remember a table as empty that holds
+    thousands of rows by now, and reads all of them once for each row of another.
+    """
+    if changed < WORTH_IT:
+        return
+    names = ", ".join(connection.ops.quote_name(table._meta.db_table) for table in tables)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {names}")

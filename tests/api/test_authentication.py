@@ -10,7 +10,7 @@ from django.test import Client
 
 from api import rate_limiting
 from api.models import ApiToken
-from api.tokens import SCOPES, authenticate, create_token, digest_of
+from api.tokens import SCOPES, authenticate, create_token, token_digest
 from common import clock
 from common.errors import BadRequest
 from config.models import User
@@ -26,7 +26,7 @@ def test_a_token_is_kept_as_a_digest_only(now: datetime) -> None:
     assert len(secret) > 40
     row = ApiToken.objects.filter(pk=token.pk).values().get()
     assert secret not in str(row)
-    assert row["digest"] == digest_of(secret)
+    assert row["digest"] == token_digest(secret)
 
 
 def test_the_use_of_a_token_is_noted_to_the_hour(now: datetime) -> None:

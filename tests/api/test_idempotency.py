@@ -107,8 +107,8 @@ class TestOneAfterTheOther:
 
     def test_old_answers_are_forgotten(self, caller: Caller, claim_body: Body, now: datetime) -> None:
         caller.post("/claims", claim_body, key="k-1")
-        assert idempotency.forget_old(now=now + timedelta(hours=23)) == 0
-        assert idempotency.forget_old(now=now + timedelta(hours=25)) == 1
+        assert idempotency.delete_expired(now=now + timedelta(hours=23)) == 0
+        assert idempotency.delete_expired(now=now + timedelta(hours=25)) == 1
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from inventory.models import Unit
 from inventory.rules import Account, Reason
 from inventory.services import movements
 from tests.api.conftest import Caller, assert_problem
+from tests.api.contract import contract
 from tests.conftest import MakeClaim
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +114,9 @@ class TestTheDocument:
         assert document["openapi"] == "3.1.0"
         for schema in document["components"]["schemas"].values():
             Draft202012Validator.check_schema(schema)
+
+    def test_it_keeps_to_its_contract(self, document: dict[str, Any]) -> None:
+        assert contract(document) == (Path(__file__).parent / "contract.txt").read_text()
 
     def test_every_reference_leads_somewhere(self, document: dict[str, Any]) -> None:
         for reference in _references(document):

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from fulfillment.claims.models import Campaign
-from roster.models import Account, ProjectRole, Snapshot, TwoFactorObservation
-from roster.papers import HeldList, PolicyPreview
+from roster.models import Account, HeldList, PolicyPreview, ProjectRole, Snapshot, TwoFactorObservation
 from tests.api.conftest import Caller, assert_problem, bad_fields
 from tests.conftest import Roster
 

@@ -29,7 +29,18 @@ from tests.desk.conftest import StaffWith
 from tests.desk.test_roles import PAGES
 
 HOSTILE = """"'><script>alert(1)</script>{{7*7}}{% x %}\u202e"""
-ROOMS = ("roster", "inventory", "claims", "vault", "notices", "cases", "payments", "shipping", "desk", "config")
+ROOMS = (
+    "roster",
+    "inventory",
+    "claims",
+    "vault",
+    "notices",
+    "cases",
+    "payments",
+    "shipping",
+    "desk",
+    "config",
+)
 # Names that addresses, forms and joins are made of; they are checked where they come in.
 _WIRED = frozenset(
     {"code", "serial", "slug", "version", "sku", "username", "label", "subject", "reference", "claim_code"}

@@ -88,13 +88,13 @@ def test_nobody_is_both_names_and_nobody_their_own(
 ) -> None:
     with pytest.raises(LostKeyRefused, match="your own"):
         report_lost_key(user=robin, reason="It is me.", by=robin, now=now)
-    with pytest.raises(LostKeyRefused, match="how you know"):
+    with pytest.raises(LostKeyRefused, match="how you confirmed"):
         report_lost_key(user=robin, reason="  ", by=first, now=now)
     lost = report(robin, first, now)
-    with pytest.raises(LostKeyRefused, match="reported already"):
+    with pytest.raises(LostKeyRefused, match="already been reported"):
         report(robin, second, now)
     for nobody in (first, robin):
-        with pytest.raises(LostKeyRefused, match="another person's"):
+        with pytest.raises(LostKeyRefused, match="cannot confirm this report"):
             settle_lost_key(lost_id=lost.pk, takes_off=True, by=nobody, now=now)
         # The database has the last word.
         with pytest.raises(IntegrityError, match="a_lost_key_takes_two_others"), transaction.atomic():

@@ -10,8 +10,7 @@ from desk.models import AuditEntry
 from desk.roles import Role
 from fulfillment.claims.eligibility import explain
 from fulfillment.claims.models import Campaign
-from roster.models import Account, Designation, Project
-from roster.papers import AccountEvent, PolicyException
+from roster.models import Account, AccountEvent, Designation, PolicyException, Project
 from tests.conftest import Roster
 from tests.desk.conftest import StaffWith
 from tests.roster.conftest import published_from_a_draft

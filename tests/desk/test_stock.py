@@ -105,7 +105,7 @@ def test_a_movement_changed_past_the_guards_is_marked(
     assert [(entry.title, entry.proof) for entry in story.broken] == [("Packed", Proof.BROKEN)]
     shown = text_of(staff_with(Role.VIEWER).get(f"/desk/units/{SERIAL}/"))
     assert "This history does not match the ledger" in shown
-    assert "Do not give the key out" in shown
+    assert "Do not give this key out" in shown
 
 
 def test_a_movement_recomputed_after_its_day_was_sealed_is_marked(life: datetime) -> None:

@@ -16,9 +16,9 @@ from config.custom_content import PAGE_SLOTS, WrittenText, write_texts
 from desk.models import AuditEntry
 from desk.roles import Role
 from fulfillment.claims.models import Campaign
-from fulfillment.notices.examples import example
+from fulfillment.notices.examples import example_notice
 from fulfillment.notices.models import Notice, Recipient
-from fulfillment.notices.rendering import compose
+from fulfillment.notices.rendering import compose_email
 from tests.desk.conftest import StaffWith
 
 
@@ -120,9 +120,9 @@ def test_a_mail_says_what_staff_add_and_leads_nowhere_else(client: Client) -> No
     assert put(client, "mail.shipped", en="See https://elsewhere.example/x").status_code == 422
     assert put(client, "mail.shipped", en="Customs are slow this week.").status_code == 302
     for language in ("en", "de"):
-        letter = compose(example(Notice.Template.SHIPPED), Recipient(language=language)).letter
+        letter = compose_email(example_notice(Notice.Template.SHIPPED), Recipient(language=language)).message
         assert letter.paragraphs[-1] == "Customs are slow this week."
-    other = compose(example(Notice.Template.DELIVERED), Recipient(language="en")).letter
+    other = compose_email(example_notice(Notice.Template.DELIVERED), Recipient(language="en")).message
     assert "Customs are slow this week." not in other.paragraphs
 
 
@@ -130,7 +130,7 @@ def test_a_mail_says_what_staff_add_and_leads_nowhere_else(client: Client) -> No
 def test_every_mail_is_looked_at_in_every_language(template: Notice.Template, client: Client) -> None:
     page = client.get(f"/desk/programme/mails/{template}/").content.decode()
     for language in ("en", "de", "fr", "es", "ja"):
-        subject = compose(example(template), Recipient(language=language)).mail.subject
+        subject = compose_email(example_notice(template), Recipient(language=language)).email.subject
         assert html.escape(str(subject)) in page
     alone = client.get(f"/desk/programme/mails/{template}/de/")
     assert 'lang="de"' in alone.content.decode()

@@ -19,7 +19,7 @@ from fulfillment.shipments.services.cases import open_case
 from inventory.models import Unit
 from inventory.services.bin_transfers import add_warehouse, put_away
 from inventory.services.counts import count_bin
-from roster.papers import Appeal, PolicyException
+from roster.models import Appeal, PolicyException
 from roster.services.appeals import make_appeal
 from roster.services.exceptions import request_exception
 from tests.conftest import MakeClaim, Roster
@@ -82,7 +82,7 @@ class TestBulk:
         assert answer.status_code == 409
         page = answer.content.decode()
         assert f"{held.code}: it has changed and is now" in page
-        assert "C-NONE: there is no such claim" in page
+        assert "C-NONE: claim not found" in page
         assert told() == []
 
     def test_a_preview_of_yesterday_decides_nothing(self, held: Claim, staff_with: StaffWith) -> None:

@@ -30,8 +30,7 @@ from fulfillment.warehouse.services.manifests import make_form
 from fulfillment.warehouse.services.picking import make_pick_list
 from inventory.models import Count, KeyModel, Unit
 from inventory.services.counts import count_bin
-from roster.models import Account, Policy
-from roster.papers import Appeal, PolicyException
+from roster.models import Account, Appeal, Policy, PolicyException
 from roster.services.appeals import make_appeal
 from roster.services.exceptions import request_exception
 from tests.browser import WIDTHS, Scheme, Visitor

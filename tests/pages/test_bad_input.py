@@ -22,8 +22,7 @@ from fulfillment.postage import gateways
 from fulfillment.shipments.carrier_values import NOT_ASKED, Verification
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import SealedDocument
-from roster.models import Account
-from roster.papers import AccountEvent, Appeal, Delegation
+from roster.models import Account, AccountEvent, Appeal, Delegation
 from tests.browser import mailed_code
 from tests.conftest import MakeClaim
 from tests.pages.claiming import Claimant

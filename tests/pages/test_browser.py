@@ -25,8 +25,7 @@ from fulfillment.postage import gateways
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from inventory.models import KeyModel
 from inventory.services.reservations import Wanted, release, reserve
-from roster.models import Account, ProjectRole
-from roster.papers import Appeal, Disclaimer
+from roster.models import Account, Appeal, Disclaimer, ProjectRole
 from roster.services.appeals import grant_appeal
 from roster.services.exceptions import grant_exception
 from roster.services.preferences import disclaim_role, opt_in, opt_out, take_back_disclaimer

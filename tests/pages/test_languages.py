@@ -19,8 +19,7 @@ from fulfillment.claims.services.shipment_callbacks import record_delivered
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import KeyModel
 from inventory.services.reservations import Wanted, reserve
-from roster.models import Project
-from roster.papers import Appeal, Disclaimer, ProjectEvent
+from roster.models import Appeal, Disclaimer, Project, ProjectEvent
 from roster.rules import COUNTRIES
 from tests.conftest import USB_A, MakeClaim, Roster
 from tests.pages.claiming import Claimant

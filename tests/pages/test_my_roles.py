@@ -9,8 +9,7 @@ import pytest
 from django.test import Client
 
 from fulfillment.claims.models import Campaign
-from roster.models import Account, Project
-from roster.papers import AccountEvent, Appeal, Delegation, Disclaimer
+from roster.models import Account, AccountEvent, Appeal, Delegation, Disclaimer, Project
 from roster.services.appeals import decline_appeal, grant_appeal
 from roster.services.exceptions import grant_exception
 from roster.services.projects import rename_project

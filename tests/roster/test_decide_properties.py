@@ -27,9 +27,9 @@ from roster.rules import (
     parse_facts,
     parse_policy,
     policy_differences,
-    preview_policies,
 )
 from roster.rules.facts import in_json
+from roster.rules.preview import preview_policies
 
 # A shared machine may be slow for a moment; that is no finding.
 patient = settings(deadline=None)

@@ -5,8 +5,7 @@ from django.core.management import CommandError, call_command
 
 from common.errors import BadRequest
 from roster.errors import ListHeld, SecondPersonNeeded, UnknownProject, UnknownRecord
-from roster.models import Account, Project, ProjectRole, Snapshot
-from roster.papers import HeldList
+from roster.models import Account, HeldList, Project, ProjectRole, Snapshot
 from roster.rules import decide, parse_policy
 from roster.selectors import facts_about, project_story, two_factor_at
 from roster.services.accounts import import_accounts

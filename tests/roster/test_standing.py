@@ -9,8 +9,16 @@ from django.db import IntegrityError, connection, transaction
 
 from common.errors import BadRequest
 from roster.errors import AlreadyAsked, DelegationRefused, SecondPersonNeeded, UnknownRecord
-from roster.models import Account, Project
-from roster.papers import DELEGATES_PER_PROJECT, AccountEvent, Appeal, Delegation, Disclaimer, PolicyException
+from roster.models import (
+    DELEGATES_PER_PROJECT,
+    Account,
+    AccountEvent,
+    Appeal,
+    Delegation,
+    Disclaimer,
+    PolicyException,
+    Project,
+)
 from roster.rules import decide, parse_policy
 from roster.selectors import facts_about
 from roster.services import appeals, delegations, exceptions, preferences

@@ -14,7 +14,7 @@ from common.errors import InputErrors
 from roster.files.windows import STATE, DailyWindow, Ranking, rank_window
 from roster.models import Designation, Snapshot
 from roster.services.designations import designate_critical
-from roster.services.windows import import_window
+from roster.services.downloads import import_window
 from tests.roster.conftest import LATER, NOW
 
 FIRST = date(2022, 1, 1)

@@ -1,4 +1,4 @@
-"""`manage.py create_token`: let a program in; its secret is printed once."""
+"""`manage.py create_token`: create an API token and print its secret once."""
 
 from typing import Any
 
@@ -11,21 +11,21 @@ from common.errors import BadRequest, InputErrors, Problem
 
 
 class Command(KeydeskCommand):
-    help = "Make a token for the API and print it; it cannot be shown again."
+    help = "Create an API token and print it. It cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
-            "--name", required=True, help="what calls with it, such as index-sync; never reused"
+            "--name", required=True, help="the program that uses it, such as index-sync; never reused"
         )
         parser.add_argument(
             "--scope",
             action="append",
             required=True,
             metavar="SCOPE",
-            help=f"may be repeated: {', '.join(SCOPES)}",
+            help=f"repeatable; one of {', '.join(SCOPES)}",
         )
-        parser.add_argument("--days", type=int, default=90, help="how long it lasts (default 90)")
+        parser.add_argument("--days", type=int, default=90, help="days until it expires (default: 90)")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -45,6 +45,6 @@ class Command(KeydeskCommand):
     def show(self, document: dict[str, Any]) -> None:
         self.stdout.write(document["token"])
         self.say(
-            f"Token {document['name']} for {', '.join(document['scopes'])}, until {document['expires_at']}. "
-            "It is shown this once; keep it where you keep secrets."
+            f"Token {document['name']} with {', '.join(document['scopes'])}, until {document['expires_at']}. "
+            "It is shown only once. Store it as a secret."
         )

@@ -21,9 +21,9 @@ from desk.forms.edit_conflicts import SeenField, sign_values
 from desk.layout import desk_page
 from desk.permissions import allowed, staff_actor
 from desk.roles import Action
-from fulfillment.notices.examples import example
+from fulfillment.notices.examples import example_notice
 from fulfillment.notices.models import Notice, Recipient
-from fulfillment.notices.rendering import Composed, compose
+from fulfillment.notices.rendering import ComposedEmail, compose_email
 from fulfillment.notices.services import REFUSALS
 
 LANGUAGES = tuple(settings.LANGUAGES)
@@ -138,7 +138,7 @@ def notice(request: HttpRequest, template: str) -> HttpResponse:
     """A mail as a maintainer reads it, with made-up particulars, in each language."""
     kind = _kind(template)
     composed = {code: _composed(kind, code) for code, _ in LANGUAGES}
-    mails = [(code, name, composed[code].mail) for code, name in LANGUAGES]
+    mails = [(code, name, composed[code].email) for code, name in LANGUAGES]
     context = {"kind": kind, "mails": mails, "languages": LANGUAGES, "address": request.user.email}  # type: ignore[union-attr]
     return desk_page(request, "desk/notice.html", context)
 
@@ -167,7 +167,7 @@ def try_notice(request: HttpRequest, template: str) -> HttpResponse:
         messages.error(request, "Choose a language." if address else "Your sign-in has no email address.")
         return back
     language = form.cleaned_data["language"]
-    mail = _composed(kind, language, address=address).mail
+    mail = _composed(kind, language, address=address).email
     mail.subject = f"[Test] {mail.subject}"
     try:
         with get_connection() as outbox:
@@ -196,11 +196,13 @@ def _kind(template: str) -> Notice.Template:
     return Notice.Template(template)
 
 
-def _composed(kind: Notice.Template, language: str, *, address: str = "maintainer@example.org") -> Composed:
+def _composed(
+    kind: Notice.Template, language: str, *, address: str = "maintainer@example.org"
+) -> ComposedEmail:
     # What the desk speaks must not follow from what was composed.
     with translation.override(translation.get_language()):
-        return compose(example(kind, email=address), Recipient(phrase=PHRASE, language=language))
+        return compose_email(example_notice(kind, email=address), Recipient(phrase=PHRASE, language=language))
 
 
-def _html(composed: Composed) -> str:
-    return str(composed.mail.alternatives[0][0])
+def _html(composed: ComposedEmail) -> str:
+    return str(composed.email.alternatives[0][0])

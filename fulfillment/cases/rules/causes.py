@@ -1,4 +1,4 @@
-"""Causes of shipment cases: who or what was responsible."""
+"""Causes of shipment cases: who or what brought them about."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from fulfillment.cases.rules.reasons import CaseReason
 
 
 class Cause(Choices):
-    """The party or event responsible, in terms that several carriers' platforms share."""
+    """The cause of a delivery problem, in terms that carrier integrations share (docs/vendors.md § 3.6)."""
 
     CARRIER_DAMAGED = "carrier_damaged_parcel", "damaged by the carrier"
     CARRIER_LOST = "carrier_parcel_lost", "lost by the carrier"

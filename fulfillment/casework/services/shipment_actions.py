@@ -29,6 +29,7 @@ from fulfillment.postage.services.shipment_planning import plan_again, plan_retu
 from fulfillment.shipments.errors import ReturnUnderWay
 from fulfillment.shipments.models import ParcelUnit, Shipment
 from fulfillment.shipments.rules.states import RETURNABLE_STATES, ShipmentState
+from fulfillment.shipments.services.cases import shipment_of
 from fulfillment.shipments.services.split_shipments import others_of
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import Purpose, open_address, seal_address
@@ -68,7 +69,7 @@ def fix_address(
     Raises: TooLate: a label of the claim is bought, or it is closed or would go to another country.
     """
     with working(code, _A.FIX_ADDRESS, actor=actor, record=record, lock_first=_claim_of(code)) as case:
-        readdress(code=case.shipment.claim.code, address=address, actor=actor, now=now)
+        readdress(code=shipment_of(case).claim.code, address=address, actor=actor, now=now)
         enter(case, _A.FIX_ADDRESS, actor=actor, now=now)
         close_case(case, outcome=_O.ADDRESS_FIXED, actor=actor, now=now)
         _send(case)
@@ -98,7 +99,7 @@ def approve_postage(
         _check_here(case)
         if not 0 < cents <= 1_000_000:
             raise BadCaseData("cents", "Approve between 1 cent and 10,000 dollars.")
-        Shipment.objects.filter(pk=case.shipment_id).update(approved_cents=cents)
+        Shipment.objects.filter(pk=shipment_of(case).pk).update(approved_cents=cents)
         enter(case, _A.APPROVE_POSTAGE, actor=actor, note=note, now=now, cents=cents)
         close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
         _send(case)
@@ -129,12 +130,12 @@ def give_customs_data(
         if not filing and not tax_id and not note:
             raise BadCaseData("filing", "Give a filing number, a tax id, or a note of what customs got.")
         if filing:
-            Shipment.objects.filter(pk=case.shipment_id).update(export_filing=filing)
+            Shipment.objects.filter(pk=shipment_of(case).pk).update(export_filing=filing)
         if tax_id:
-            _keep_tax_id(case.shipment.claim.code, tax_id, actor=actor, now=now)
+            _keep_tax_id(shipment_of(case).claim.code, tax_id, actor=actor, now=now)
         given = [name for name, value in (("filing", filing), ("tax_id", tax_id)) if value]
         enter(case, _A.GIVE_CUSTOMS_DATA, actor=actor, note=note, now=now, given=given)
-        if case.shipment.state == ShipmentState.PLANNED:
+        if shipment_of(case).state == ShipmentState.PLANNED:
             close_case(case, outcome=_O.CUSTOMS_GIVEN, actor=actor, note=note, now=now)
             _send(case)
     _plan_left(case, now=now)
@@ -156,9 +157,9 @@ def give_return_label(
     Raises: TooLate: the parcel has not left, or comes back. ReturnUnderWay: they have one, or soon.
     """
     with working(code, _A.RETURN_LABEL, actor=actor, record=record) as case:
-        shipment = Shipment.objects.select_for_update(no_key=True).get(pk=case.shipment_id)
+        shipment = Shipment.objects.select_for_update(no_key=True).get(pk=shipment_of(case).pk)
         if shipment.state not in RETURNABLE_STATES:
-            raise TooLate(case.shipment.claim.code)
+            raise TooLate(shipment_of(case).claim.code)
         if plan_return(shipment, approved_cents=cents or 0, now=now) is None:
             raise ReturnUnderWay(shipment.code)
         enter(case, _A.RETURN_LABEL, actor=actor, note=note, now=now, **({"cents": cents} if cents else {}))
@@ -178,7 +179,7 @@ def redirect(
         enter(case, _A.REDIRECT, actor=actor, note=note, now=now, reference=reference[:80])
         case.due_at = now + REDIRECTED_FOR
         case.save(update_fields=["due_at"])
-        report_problem(case.shipment.claim, problem="the carrier has been asked to redirect it", now=now)
+        report_problem(shipment_of(case).claim, problem="the carrier has been asked to redirect it", now=now)
     return case
 
 
@@ -217,11 +218,15 @@ def replace_keys(
     Raises:  NothingToReplace: its keys were replaced before, or are still here. Shredded: ask for an address.
     """
     with working(code, _A.REPLACE, actor=actor, record=record) as case:
-        if case.shipment.state in (ShipmentState.PLANNED, ShipmentState.LABELLED, ShipmentState.CANCELLED):
-            raise NothingToReplace(case.shipment.claim.code)
-        rows = ParcelUnit.objects.filter(shipment=case.shipment_id).select_related("unit")
+        if shipment_of(case).state in (
+            ShipmentState.PLANNED,
+            ShipmentState.LABELLED,
+            ShipmentState.CANCELLED,
+        ):
+            raise NothingToReplace(shipment_of(case).claim.code)
+        rows = ParcelUnit.objects.filter(shipment=shipment_of(case).pk).select_related("unit")
         granted = grant_replacement(
-            code=case.shipment.claim.code,
+            code=shipment_of(case).claim.code,
             serials=[row.unit.serial for row in rows],
             why=case.code,
             actor=actor,
@@ -239,7 +244,7 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: R
     Raises: TooLate: it is still here.
     """
     with working(code, _A.WRITE_OFF, actor=actor, record=record) as case:
-        shipment = case.shipment
+        shipment = shipment_of(case)
         if shipment.state in (ShipmentState.PLANNED, ShipmentState.LABELLED, ShipmentState.CANCELLED):
             raise TooLate(shipment.claim.code)
         rows = ParcelUnit.objects.filter(shipment=shipment).select_related("unit")
@@ -267,8 +272,8 @@ def give_up_label(
                   any other gets a new label.
     """
     with working(code, _A.GIVE_UP_LABEL, actor=actor, record=record, lock_first=_claim_of(code)) as case:
-        claim = case.shipment.claim
-        lost = write_label_off(claim=claim, shipment_id=case.shipment_id, now=now)
+        claim = shipment_of(case).claim
+        lost = write_label_off(claim=claim, shipment_id=shipment_of(case).pk, now=now)
         enter(case, _A.GIVE_UP_LABEL, actor=actor, note=note, now=now, cents=lost.cost_cents or 0)
         close_case(case, outcome=_O.LABEL_LOST, actor=actor, note=note, now=now)
         if claim.held_at is None:
@@ -278,7 +283,7 @@ def give_up_label(
 
 def _refuse_to_forget(case: Case) -> None:
     """A label that keeps a held claim from its end is somebody's to destroy until it is, or may be used."""
-    shipment = case.shipment
+    shipment = shipment_of(case)
     if (
         case.reason == CaseReason.REFUND_REFUSED
         and shipment.claim.held_at is not None
@@ -291,7 +296,7 @@ def _refuse_to_forget(case: Case) -> None:
 
 def _give_up(case: Case, *, actor: str, now: datetime) -> None:
     try:
-        cancel_claim(code=case.shipment.claim.code, actor=actor, now=now)
+        cancel_claim(code=shipment_of(case).claim.code, actor=actor, now=now)
     except TooLate:
         pass  # Something of it is under way, or it was given up before.
 
@@ -306,18 +311,18 @@ def _others_arrive(shipment: Shipment) -> bool:
 
 
 def _check_here(case: Case) -> None:
-    if case.shipment.state != ShipmentState.PLANNED:
-        raise TooLate(case.shipment.claim.code)
+    if shipment_of(case).state != ShipmentState.PLANNED:
+        raise TooLate(shipment_of(case).claim.code)
 
 
 def _send(case: Case) -> None:
     """Have the label bought: the job makes parcels of an accepted claim that has none under way."""
-    defer(SHIP_CLAIM, claim_id=case.shipment.claim_id)
+    defer(SHIP_CLAIM, claim_id=shipment_of(case).claim_id)
 
 
 def _plan_left(case: Case, *, now: datetime) -> None:
     """A parcel of a claim whose other parcels are under way is planned by itself."""
-    plan_again(shipment_id=case.shipment_id, now=now)
+    plan_again(shipment_id=shipment_of(case).pk, now=now)
 
 
 def _keep_tax_id(claim_code: str, tax_id: str, *, actor: str, now: datetime) -> None:

@@ -13,6 +13,7 @@ from common.errors import BadRequest, FieldError
 from config.jobs import wake
 from fulfillment.claims.errors import UnknownWave
 from fulfillment.claims.models import Campaign, Invitation, Wave
+from fulfillment.notices.contexts import NoticeContext
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from roster.files.names import normalized
@@ -198,7 +199,7 @@ def invite_by_mail(
     )
 
 
-def invitation_context(campaign: Campaign, projects: Sequence[str]) -> dict[str, Any]:
+def invitation_context(campaign: Campaign, projects: Sequence[str]) -> NoticeContext:
     return {
         "projects": list(projects),
         "quantity": campaign.per_claim,

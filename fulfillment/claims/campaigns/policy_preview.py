@@ -6,9 +6,9 @@ from datetime import datetime
 from fulfillment.claims.errors import ClaimsError
 from fulfillment.claims.models import Campaign
 from fulfillment.claims.roster_facts import facts_of_everybody
-from roster.models import Account
-from roster.papers import PolicyPreview
-from roster.rules import Facts, PolicyDocument, Preview, parse_policy, preview_policies
+from roster.models import Account, PolicyPreview
+from roster.rules import Facts, PolicyDocument, parse_policy
+from roster.rules.preview import Preview, preview_policies
 from roster.selectors import policy_in_force
 from roster.services.policies import policy_of, record_preview
 

@@ -3,11 +3,10 @@
 from django.db import models
 
 from common.triggers import append_only
-from fulfillment.claims.models.claims import Claim
 
 
 class ClaimEvent(models.Model):
-    """One thing that happened to a claim. The claim's state is what its events add up to (decision 9).
+    """One thing that happened to a claim. The claim's state is what its events add up to (decision 0109).
 
     `data` holds codes, counts and carrier facts; never a name, an address or a mail address (I9).
     """
@@ -36,7 +35,7 @@ class ClaimEvent(models.Model):
         RETURNED = "returned", "on its way back"
         CORRECTED = "corrected", "the carrier took back what it said"
 
-    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, related_name="events")
+    claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="events")
     name = models.CharField(max_length=20, choices=Name)
     state_before = models.CharField(max_length=20, blank=True)
     state_after = models.CharField(max_length=20)

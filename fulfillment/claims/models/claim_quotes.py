@@ -4,7 +4,6 @@ from django.db import models
 from django.db.models import Q
 
 from common.triggers import append_only
-from fulfillment.claims.models.claims import Claim
 from fulfillment.claims.rules.quotes import Quote, lines_from_json
 
 
@@ -14,7 +13,7 @@ class ClaimQuote(models.Model):
     Amounts are in minor units of the currency. `lines` is what `quotes.lines_from_json` reads.
     """
 
-    claim = models.OneToOneField(Claim, on_delete=models.PROTECT, related_name="quote")
+    claim = models.OneToOneField("claims.Claim", on_delete=models.PROTECT, related_name="quote")
     prices = models.CharField(max_length=50, help_text="The version of the price list.")
     currency = models.CharField(max_length=3)
     tax_behavior = models.CharField(max_length=12)

@@ -10,7 +10,6 @@ from django.db.models import Q
 from common.prepared_queries import IsAnyOf
 from common.public_ids import new_code
 from common.triggers import append_only
-from fulfillment.claims.models.campaigns import Campaign
 from fulfillment.claims.rules.states import CANCELLABLE_STATES, LIVE_STATES, TRANSITIONS, ClaimState
 
 _new_claim_code = partial(new_code, "C")
@@ -64,7 +63,7 @@ class Claim(models.Model):
     """One maintainer's request for keys in one campaign."""
 
     code = models.CharField(max_length=20, unique=True, default=_new_claim_code)
-    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="claims")
+    campaign = models.ForeignKey("claims.Campaign", on_delete=models.PROTECT, related_name="claims")
     account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="claims")
     decision = models.ForeignKey("roster.Decision", on_delete=models.PROTECT, related_name="claims")
     replaces = models.ForeignKey(
@@ -185,7 +184,7 @@ class Claim(models.Model):
 class ReplacedUnit(models.Model):
     """A key that a replacement stands for. Append-only, and once a key: nobody gets two for one."""
 
-    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, related_name="replaced_units")
+    claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="replaced_units")
     # Without a foreign key in the database, as in the ledger: no unit is ever deleted.
     unit = models.OneToOneField(
         "inventory.Unit", on_delete=models.PROTECT, related_name="+", db_constraint=False
@@ -204,7 +203,7 @@ class ReplacedUnit(models.Model):
 class ClaimItem(models.Model):
     """So many keys of one model that a claim asks for; `key_model` empty means any in stock."""
 
-    claim = models.ForeignKey(Claim, on_delete=models.PROTECT, related_name="items")
+    claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="items")
     key_model = models.ForeignKey("inventory.KeyModel", null=True, on_delete=models.PROTECT)
     quantity = models.PositiveSmallIntegerField()
 

@@ -6,8 +6,6 @@ from django.db import models
 from django.db.models import Q
 
 from common.public_ids import new_code
-from fulfillment.claims.models.campaigns import Campaign
-from fulfillment.claims.models.claims import Claim
 
 _new_draft_code = partial(new_code, "D")
 
@@ -20,7 +18,7 @@ class Draft(models.Model):
     """
 
     code = models.CharField(max_length=20, unique=True, default=_new_draft_code)
-    campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="drafts")
+    campaign = models.ForeignKey("claims.Campaign", on_delete=models.CASCADE, related_name="drafts")
     account = models.ForeignKey("roster.Account", on_delete=models.CASCADE, related_name="drafts")
     country = models.CharField(max_length=2, blank=True)
     wanted = models.JSONField(
@@ -29,7 +27,7 @@ class Draft(models.Model):
     )
     service = models.CharField(max_length=10, default="standard")
     has_address = models.BooleanField(default=False)
-    claim = models.OneToOneField(Claim, null=True, on_delete=models.PROTECT, related_name="draft")
+    claim = models.OneToOneField("claims.Claim", null=True, on_delete=models.PROTECT, related_name="draft")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 

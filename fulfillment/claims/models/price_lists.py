@@ -7,7 +7,6 @@ from django.db import models
 from django.db.models import Q
 
 from common.triggers import fixed
-from fulfillment.claims.models.campaigns import Campaign
 
 
 class PriceListQuerySet(models.QuerySet["PriceList"]):
@@ -21,7 +20,7 @@ class PriceList(models.Model):
     Only their end is set, once: when a list that follows is published.
     """
 
-    campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, related_name="price_lists")
+    campaign = models.ForeignKey("claims.Campaign", on_delete=models.PROTECT, related_name="price_lists")
     version = models.CharField(max_length=50)
     document = models.JSONField(help_text="As `quotes.parse_prices` reads it.")
     valid_from = models.DateTimeField()

@@ -12,7 +12,7 @@ class RegionQuerySet(models.QuerySet["Region"]):
 
 
 class Region(models.Model):
-    """One dated row of the truth table of DESIGN § 6: may keys go to this country, and on what terms.
+    """A dated row of the region table (docs/architecture.md § 4): may keys go there, and on what terms.
 
     `key_model` empty means every model. A country without a row is not served.
     """

@@ -1,7 +1,6 @@
 """Notices and jobs that follow from the state a claim has come to."""
 
 from datetime import datetime
-from typing import Any
 
 from config.jobs import defer
 from fulfillment.claims.deferred_jobs import SHIP_CLAIM
@@ -9,6 +8,7 @@ from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.selectors import place_in_line
 from fulfillment.claims.services.payment_terms import payment_due_context
+from fulfillment.notices.contexts import NoticeContext
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 
@@ -18,7 +18,7 @@ def announce_claim(claim: Claim, *, quantity: int, now: datetime, later: int = 0
 
     Args: later: keys that follow in another parcel, as soon as there are any.
     """
-    context: dict[str, Any] = {}
+    context: NoticeContext = {}
     if claim.state == ClaimState.ACCEPTED:
         template, context = Notice.Template.CONFIRMED, {"quantity": quantity}
         if later:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
-from roster.papers import Appeal, PolicyException
+from roster.models import Appeal, PolicyException
 from roster.services import appeals, exceptions
 
 

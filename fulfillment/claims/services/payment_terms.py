@@ -1,10 +1,10 @@
 """Payment terms of a claim: whether it is free, and until when it is to be paid."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimQuote
 from fulfillment.claims.rules import ClaimState
+from fulfillment.notices.contexts import NoticeContext
 
 # Checkout takes a payment for up to a day, so keys are held that long.
 PAY_WITHIN = timedelta(hours=23)
@@ -25,7 +25,7 @@ def is_free(claim: Claim) -> bool:
     return ClaimEvent.objects.filter(claim=claim, name=ClaimEvent.Name.PAID).exists()
 
 
-def payment_due_context(claim: Claim) -> dict[str, Any]:
+def payment_due_context(claim: Claim) -> NoticeContext:
     """What the mail about a claim to be paid needs."""
     assert claim.payment_due_at is not None, "a claim to be paid has a deadline"
     quote = ClaimQuote.objects.get(claim=claim)

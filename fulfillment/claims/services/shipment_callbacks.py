@@ -58,7 +58,7 @@ def record_shipped(claim: Claim, *, carrier: str, tracking_code: str, now: datet
             account_id=claim.account_id,
             template=Notice.Template.SHIPPED,
             claim_code=claim.code,
-            context=data,
+            context={"carrier": carrier, "tracking_code": tracking_code},
             now=now,
             country=claim.country,
         )

@@ -1,6 +1,6 @@
 """The real Stripe client, tamed: retries, time-outs and version set here, nothing personal in a log.
 
-What it does by itself is observed in INTEGRATIONS § 5, and its minor version is pinned. The tests of
+What it does by itself is observed in docs/vendors.md § 5, and its minor version is pinned. The tests of
 tests/fulfillment/payments/ go through it, unmodified, to the stand-in.
 """
 

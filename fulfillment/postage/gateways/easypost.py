@@ -1,6 +1,6 @@
 """The real EasyPost client, tamed: no hidden repeats, no hidden sleeps, nothing personal in a log.
 
-The purchase protocol rests on how this client behaves (INTEGRATIONS § 1), so its minor version is pinned
+The purchase protocol rests on how this client behaves (docs/vendors.md § 1), so its minor version is pinned
 and tests/fulfillment/postage/test_easypost_gateway.py holds it to that.
 """
 

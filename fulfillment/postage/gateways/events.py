@@ -69,8 +69,8 @@ class EasyPostIntakeV2(EasyPostIntake):
     """As above, with version 2 of the signature: it covers time, method and path besides the body.
 
     Off until a real test webhook proves it (go_live_check): the vendor documents its headers, but what is
-    signed is known from others' code only (INTEGRATIONS § 1.6). A delivery that is too old or lacks a header
-    is refused.
+    signed is known from others' code only (docs/vendors.md § 1.6). A delivery that is too old or lacks a
+    header is refused.
 
     Args: now: reads the clock, for the freshness of a delivery.
     """

@@ -1,4 +1,4 @@
-"""What § 8 of INTEGRATIONS asks the real vendor before go-live, in test mode: does it behave as we rely on?
+"""Probes of the real vendor in test mode before go-live: does it behave as docs/vendors.md § 8 relies on?
 
 Each probe makes real calls with the real client, and says what it saw. Test labels cost nothing.
 """
@@ -59,7 +59,7 @@ class Prober:
         self._client = self._new_client()
 
     def probes(self) -> Iterator[tuple[str, Callable[[], Seen]]]:
-        """Every probe by name, in the order of § 8."""
+        """Every probe by name, in the order of docs/vendors.md § 8."""
         yield "buy twice", self.buy_twice
         yield "buy twice at once", self.buy_at_once
         yield "cut connection", self.cut_connection

@@ -4,7 +4,7 @@ from fulfillment.vault.addresses import PostalAddress, is_po_box
 
 US_TERRITORIES = frozenset({"AS", "GU", "MP", "PR", "VI"})
 US_MILITARY = frozenset({"AA", "AE", "AP"})
-# The only carrier that reaches boxes, bases and territories (INTEGRATIONS § 7, case 18).
+# The only carrier that reaches boxes, bases and territories (docs/vendors.md § 7, case 18).
 POSTAL_CARRIERS = frozenset({"USPS"})
 
 

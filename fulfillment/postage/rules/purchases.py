@@ -1,4 +1,7 @@
-"""What an answer to a purchase means, and what to do while nobody knows (INTEGRATIONS § 4.4 and § 4.5)."""
+"""The meaning of each answer to a purchase, and the steps while it is unknown.
+
+Source: docs/vendors.md § 4.4 and § 4.5.
+"""
 
 from datetime import datetime, timedelta
 from enum import Enum, auto

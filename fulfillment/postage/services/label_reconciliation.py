@@ -1,4 +1,4 @@
-"""Every night: the vendor's own list of labels against ours (INTEGRATIONS § 4.5, step 6).
+"""Nightly reconciliation of the vendor's list of labels with ours (docs/vendors.md § 4.5, step 6).
 
 Whatever crashed and whoever bought by hand: a label that none of our purchases claims is money spent for
 nothing. One that carries our reference is given back; one that does not is for a person to explain.

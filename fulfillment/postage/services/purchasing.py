@@ -1,4 +1,4 @@
-"""Buy a label exactly once (INTEGRATIONS § 4): every step is committed before the next call to the vendor.
+"""Buy a label exactly once (docs/vendors.md § 4): every step is committed before the next call to the vendor.
 
     planned ─ create the vendor's shipment ─→ created ─ lease, then buy ─→ bought
                                                           └ no clear answer: still buying → recovery.py

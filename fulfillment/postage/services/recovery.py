@@ -1,4 +1,4 @@
-"""Find out what became of purchases nobody has an answer for (INTEGRATIONS § 4.5).
+"""Find out the outcome of purchases that got no answer (docs/vendors.md § 4.5).
 
 A row in `buying` whose lease has run out belongs to a worker that died or never got its answer. The lease
 is one settle interval long, so it is also the timer: look, wait another interval, look again, and only

@@ -80,7 +80,7 @@ def left_out(
     parcel leaves sealed, and not while its claim is held back. A label of yesterday needs no form, for the
     vendor made one of it overnight. The account of a form is that of the first parcel that may go on it.
 
-    Source: INTEGRATIONS § 2.6; FACTS.md D6.
+    Source: docs/vendors.md § 2.6.
     """
     found: list[LeftOut] = []
     account: str | None = None

@@ -12,7 +12,7 @@ from inventory.rules import Account, Reason
 
 _T = ShipmentState
 
-# EasyPost's words (INTEGRATIONS § 3.1). Both sets are open: a new word makes a case, never an error.
+# EasyPost's statuses (docs/vendors.md § 3.1). Both sets are open: a new one opens a case, never an error.
 _STATES: Mapping[str, ShipmentState | None] = {
     "unknown": None,
     "pre_transit": None,

@@ -36,6 +36,12 @@ def open_case(*, shipment: Shipment, reason: CaseReason, now: datetime, detail: 
     return is_new
 
 
+def shipment_of(case: Case) -> Shipment:
+    """The shipment that a case of its kind is about."""
+    assert case.shipment is not None, "a case about a payment"
+    return case.shipment
+
+
 def settle_cases(*, shipment: Shipment, reasons: Collection[CaseReason], now: datetime) -> int:
     """Close open cases that the shipment's progress settled; how many."""
     moot = list(Case.objects.open().filter(shipment=shipment, reason__in=reasons))

@@ -112,7 +112,7 @@ def _announce(claim: Claim, shipment: Shipment, carrier: dict[str, Any], *, now:
         account_id=claim.account_id,
         template=Notice.Template.SHIPPED,
         claim_code=claim.code,
-        context=carrier,
+        context={"carrier": carrier["carrier"], "tracking_code": carrier["tracking_code"]},
         once=f"shipped:{claim.code}:{shipment.number}",
         now=now,
     )

@@ -7,7 +7,7 @@ from common import clock
 from common.base_command import KeydeskCommand
 from roster.files.windows import DailyWindow
 from roster.management.commands._arguments import a_count, a_date, import_document, operator
-from roster.services.windows import import_window
+from roster.services.downloads import import_window
 
 
 class Command(KeydeskCommand):

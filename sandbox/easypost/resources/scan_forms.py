@@ -1,6 +1,6 @@
 """Scan forms: one paper whose bar code accepts a day's parcels of one carrier at once.
 
-The vendor's rules (INTEGRATIONS § 2.6): bought and not refunded, one origin, one carrier that has such
+The vendor's rules (docs/vendors.md § 2.6): bought and not refunded, one origin, one carrier that has such
 forms, labels dated today or later, each shipment on one form, and no change afterwards.
 """
 

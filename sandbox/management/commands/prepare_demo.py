@@ -19,8 +19,8 @@ from fulfillment.payments import gateways as payments
 from fulfillment.postage import gateways
 from fulfillment.tracking.services.webhook_monitor import watch_webhooks
 from roster.models import Account
-from sandbox.management.commands.run_rehearsal import register_webhook
 from sandbox.rehearsal import databases
+from sandbox.rehearsal.web_server import register_webhook
 
 STAFF = {"ops": "ops@example.org", "foundation": "foundation@example.org"}
 # So that one person can try the whole desk; two names are still two people.

@@ -20,6 +20,7 @@ from common.base_command import KeydeskCommand
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.faults import SEVERITIES, set_up
 from sandbox.rehearsal.plan import Plan
+from sandbox.rehearsal.web_server import register_webhook
 from sandbox.rehearsal.workers import Workers, workers
 
 
@@ -93,13 +94,6 @@ class Command(KeydeskCommand):
                     if number % 7 == 0:
                         self.say(f"  week {number // 7} of {plan.weeks}: {programme.standing()}")
             return programme.summary()
-
-
-def register_webhook(url: str, secret: str) -> None:
-    """Ask the vendor to send its events to this process."""
-    from fulfillment.postage import gateways
-
-    gateways.carrier_gateway().ensure_webhook(url=url, secret=secret)
 
 
 def _reports_hold(summary: dict[str, Any]) -> bool:

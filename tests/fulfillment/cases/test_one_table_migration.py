@@ -40,7 +40,7 @@ def _forward_again() -> Iterator[None]:
 def rows(sql: str) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def told(table: str, entries: str, kind: str = "") -> list[Any]:

@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 
 from common import invariants
+from fulfillment.cases.errors import BadCaseData
 from fulfillment.cases.models import Case
 from fulfillment.cases.rules.playbooks import CaseOutcome
 from fulfillment.casework.services import shipment_actions
@@ -281,7 +282,7 @@ class TestALabelThatIsWrittenOff:
         hold(bought, now=now)
         refuse_the_refund(stop, gateway=gateway, vendor=vendor, now=now)
         forget_jobs()
-        return Case.objects.get(reason="refund_refused")
+        return Case.objects.get(kind="shipment", reason="refund_refused")
 
     def test_the_keys_are_the_claims_again_and_its_hold_is_looked_at(
         self, refused: Case, bought: LabelPurchase, vendor: Control, gateway: EasyPostGateway, now: datetime
@@ -320,7 +321,7 @@ class TestALabelThatIsWrittenOff:
     def test_it_cannot_be_closed_and_forgotten_while_the_claim_is_held(
         self, refused: Case, now: datetime
     ) -> None:
-        with pytest.raises(errors.BadCaseData, match="Destroy the label first"):
+        with pytest.raises(BadCaseData, match="Destroy the label first"):
             shipment_actions.close_shipment_case(
                 code=refused.code, outcome=CaseOutcome.NO_FAULT, actor=PACKER, now=now
             )

@@ -10,11 +10,10 @@ from fulfillment.claims.campaigns.reminders import LAST_CALL, REMIND_AFTER, remi
 from fulfillment.claims.models import Campaign
 from fulfillment.claims.services import appeal_decisions
 from fulfillment.notices.models import Notice
-from fulfillment.notices.rendering import compose
+from fulfillment.notices.rendering import compose_email
 from fulfillment.notices.services import send_notices
 from roster.errors import SecondPersonNeeded, UnknownRecord
-from roster.models import Account
-from roster.papers import Appeal
+from roster.models import Account, Appeal
 from roster.services import appeals
 from roster.services.preferences import do_not_contact, opt_out
 from tests.conftest import MakeClaim, Roster
@@ -47,7 +46,7 @@ def test_a_refusal_is_told_with_its_reason_and_leads_to_the_rules(appeal: Appeal
         appeal_id=appeal.pk, answer="It works again.", actor="staff:1", now=now
     )
     assert told() == [("m-second", {"granted": False, "answer": "It works again."})]
-    mail = compose(Notice.objects.get()).mail
+    mail = compose_email(Notice.objects.get()).email
     assert "It works again." in mail.body
     assert "/standing/" in mail.body
     with pytest.raises(UnknownRecord):
@@ -65,7 +64,7 @@ def test_a_yes_is_told_when_the_second_name_is_given_and_not_before(appeal: Appe
     assert told() == []
     appeal_decisions.grant_exception_and_tell(exception_id=exception, actor="staff:2", now=now)
     assert told() == [("m-second", {"granted": True, "answer": "Go on."})]
-    assert "/standing/" not in compose(Notice.objects.get()).mail.body
+    assert "/standing/" not in compose_email(Notice.objects.get()).email.body
     appeal_decisions.end_exception_and_tell(
         exception_id=exception, because="No longer needed.", actor="staff:1", now=now
     )
@@ -122,7 +121,7 @@ def test_an_invitation_nobody_followed_is_reminded_of_once(invited: datetime) ->
     assert remind_invited(now=due) == 3
     assert remind_invited(now=due) == remind_invited(now=due + REMIND_AFTER) == 0
     assert reminded() == ["m-guarded", "m-owner", "m-second"]
-    mail = compose(Notice.objects.filter(template="reminder")[0]).mail
+    mail = compose_email(Notice.objects.filter(template="reminder")[0]).email
     assert "keystone-lib" in mail.body
     assert "List-Unsubscribe" in mail.extra_headers
 

@@ -18,7 +18,7 @@ from fulfillment.claims.rules import WantedItem
 from fulfillment.claims.rules.price_documents import parse_prices
 from fulfillment.claims.rules.quotes import FREE, NotSold, Prices, Quote, QuoteLine, quote_lines
 from fulfillment.notices.models import Notice
-from fulfillment.notices.rendering import compose
+from fulfillment.notices.rendering import compose_email
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Unit
 from tests.conftest import USB_A, USB_C, MakeClaim
@@ -239,7 +239,7 @@ class TestClaimsThatCost:
             express_days=4,
         )
         assert Unit.objects.held_by(claim.code).count() == 3
-        mail = compose(Notice.objects.get()).mail
+        mail = compose_email(Notice.objects.get()).email
         assert "$54.00" in mail.body
         assert "until 12 July 2022, 11:00 UTC" in mail.body
         with pytest.raises(DatabaseError), transaction.atomic():

@@ -12,8 +12,7 @@ from fulfillment.claims.eligibility import explain
 from fulfillment.claims.errors import UnknownWave
 from fulfillment.claims.models import Campaign, Invitation, Wave
 from fulfillment.notices.models import Notice
-from roster.models import Account, Project
-from roster.papers import Disclaimer
+from roster.models import Account, Disclaimer, Project
 from roster.services.delegations import delegate
 from roster.services.preferences import disclaim_role, do_not_contact, opt_out
 from tests.conftest import Roster

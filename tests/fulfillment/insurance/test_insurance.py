@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from common.invariants import verify_all
+from fulfillment.cases.errors import BadCaseData
 from fulfillment.cases.models import Case, CaseEntry
 from fulfillment.cases.rules.playbooks import CaseOutcome
 from fulfillment.cases.rules.reasons import CaseReason
@@ -190,7 +191,7 @@ def test_what_the_insurer_does_not_take_can_be_filed_again(file: File, vendor: C
 def test_what_is_missing_is_said_before_anything_is_sent(
     file: File, vendor: Control, changed: dict[str, Any], field: str
 ) -> None:
-    with pytest.raises(errors.BadCaseData) as refusal:
+    with pytest.raises(BadCaseData) as refusal:
         file(**changed)
     assert refusal.value.field == field
     assert not InsuranceClaim.objects.exists()

@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 
 from fulfillment.notices.models import Notice, Recipient
-from fulfillment.notices.rendering import compose
+from fulfillment.notices.rendering import compose_email
 from roster.models import Account
 from tests.fulfillment.notices.examples import queue_example
 
@@ -40,7 +40,7 @@ def account() -> Account:
 def written(account: Account, template: Notice.Template, language: str) -> dict[str, str]:
     """The mail by the ending of its file."""
     queue_example(template, account_id=account.pk, claim_code="C-0123456789AB", now=NOW)
-    mail = compose(Notice.objects.get(), Recipient(phrase="two green herons", language=language)).mail
+    mail = compose_email(Notice.objects.get(), Recipient(phrase="two green herons", language=language)).email
     html = cast(str, mail.alternatives[0][0])
     return {"txt": f"Subject: {mail.subject}\n\n{mail.body}", "html": html}
 
@@ -73,11 +73,11 @@ def test_no_sentence_of_a_mail_is_left_in_english(
 ) -> None:
     queue_example(template, account_id=account.pk, claim_code="C-0123456789AB", now=NOW)
     notice = Notice.objects.get()
-    english = compose(notice, Recipient(language="en")).letter
-    letter = compose(notice, Recipient(language=language)).letter
+    english = compose_email(notice, Recipient(language="en")).message
+    message = compose_email(notice, Recipient(language=language)).message
     for before, after in zip(
         (english.subject, english.action, *english.paragraphs, *english.steps),
-        (letter.subject, letter.action, *letter.paragraphs, *letter.steps),
+        (message.subject, message.action, *message.paragraphs, *message.steps),
         strict=True,
     ):
         assert before != after or not before

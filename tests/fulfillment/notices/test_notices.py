@@ -16,7 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from common.errors import BadRequest
 from fulfillment.notices.models import Notice, Recipient
 from fulfillment.notices.recipients import choose_phrase
-from fulfillment.notices.rendering import UNASKED, compose
+from fulfillment.notices.rendering import UNSOLICITED, compose_email
 from fulfillment.notices.services import (
     CODE_GOOD_FOR,
     FIRST_PAUSE,
@@ -53,8 +53,8 @@ def test_every_mail_says_the_same_as_text_and_as_html(roster: Roster, template: 
         # A code is typed where it was asked for: its mail has no link to be forged.
         hosts = set() if template == Notice.Template.CODE else {"testserver"}
         assert set(re.findall(r"https?://([^/\s\"<]+)", text)) == hosts
-    letter = compose(Notice.objects.get(), None).letter if template != Notice.Template.CODE else None
-    for said in (*letter.paragraphs, *letter.steps, letter.action) if letter else ():
+    composed = compose_email(Notice.objects.get(), None).message if template != Notice.Template.CODE else None
+    for said in (*composed.paragraphs, *composed.steps, composed.action) if composed else ():
         assert said in parts["text/plain"]
         assert escape(said) in parts["text/html"]
     assert "{" not in parts["text/plain"]
@@ -70,7 +70,7 @@ def test_no_mail_asks_for_a_secret(roster: Roster, template: Notice.Template) ->
         assert re.findall(r"[^.]*\b(?:password|passphrase|PIN)\b[^.]*\.", text) == [
             sentence
             for sentence in re.findall(r"[^.]*\bpassword\b[^.]*\.", text)
-            if "we never ask for" in sentence
+            if "We never ask for" in sentence
         ]
 
 
@@ -102,7 +102,7 @@ def test_a_phrase_that_would_not_help_is_refused(roster: Roster, phrase: str, co
     assert not Recipient.objects.exists()
 
 
-@pytest.mark.parametrize("template", sorted(UNASKED))
+@pytest.mark.parametrize("template", sorted(UNSOLICITED))
 def test_what_nobody_asked_for_says_how_to_say_no(roster: Roster, template: Notice.Template) -> None:
     send_notice(notice_id=queue(roster, template).pk, now=NOW)
     (message,) = mail.outbox

@@ -12,9 +12,9 @@ from common.invariants import verify_all
 from desk.models import AuditEntry
 from desk.roles import Role
 from fulfillment.cases.errors import BadCaseData, CaseTaken, UnknownCase
-from fulfillment.cases.models import Case
-from fulfillment.cases.rules.playbooks import ADVICE, CaseAction, CaseOutcome, payment_playbook
-from fulfillment.cases.rules.reasons import CaseReason
+from fulfillment.cases.models import Case, CaseQuerySet
+from fulfillment.cases.rules.playbooks import PAYMENT_ADVICE, CaseAction, CaseOutcome, playbook
+from fulfillment.cases.rules.reasons import REASONS, CaseKind, CaseReason
 from fulfillment.cases.services import take_case
 from fulfillment.casework.services import payment_actions
 from fulfillment.casework.services import shipment_actions as parcel_cases
@@ -70,6 +70,10 @@ def labelled(desk: Desk, paid: Payment, carrier: EasyPostGateway) -> LabelPurcha
     return LabelPurchase.objects.select_related("shipment").get(pk=purchase.pk)
 
 
+def payment_cases() -> CaseQuerySet:
+    return Case.objects.of_kind(CaseKind.PAYMENT)
+
+
 def dispute(desk: Desk, payment: Payment) -> str:
     """The payer's bank asks for the money, and we hear of it; the vendor's id."""
     assert payment.payment_intent_id
@@ -113,13 +117,13 @@ class TestADisputeStopsTheParcel:
         desk.hear()
         claim = Claim.objects.get()
         assert (claim.state, claim.held_at is None) == ("accepted", False), "its label is out still"
-        assert Case.objects.get().closed_at is None
+        assert payment_cases().get().closed_at is None
         wait_for_the_refunds(desk, carrier)
         desk.work()
         claim.refresh_from_db()
         assert claim.state == "cancelled"
         assert {one.state for one in LabelPurchase.objects.all()} == {"refunded"}
-        assert Case.objects.get().outcome == "decided: lost"
+        assert payment_cases().get().outcome == "decided: lost"
         assert verify_all().violations == []
 
     def test_labels_whose_money_the_carrier_keeps_are_destroyed_from_the_case_and_the_lost_claim_ends(
@@ -142,8 +146,8 @@ class TestADisputeStopsTheParcel:
         desk.work()
         claim, client = Claim.objects.get(), staff_with(Role.REVIEWER)
         assert (claim.state, claim.held_at is None) == ("accepted", False)
-        money = Case.objects.get()
-        refused = list(Case.objects.filter(reason="refund_refused", closed_at=None))
+        money = payment_cases().get()
+        refused = list(Case.objects.open().of_kind(CaseKind.SHIPMENT).filter(reason="refund_refused"))
         page = client.get(f"/desk/cases/money/{money.code}/").content.decode()
         assert len(refused) == 2
         for case in refused:
@@ -192,7 +196,7 @@ class TestADisputeStopsTheParcel:
         Shipment.objects.filter(pk=labelled.shipment_id).update(state="in_transit")
         assert stop(desk, carrier) == 1, "the other one is still here"
         assert LabelPurchase.objects.get(pk=labelled.pk).state == "bought"
-        case = Case.objects.get()
+        case = payment_cases().get()
         page = staff_with(Role.REVIEWER).get(f"/desk/cases/money/{case.code}/").content.decode()
         for shown in (
             made,
@@ -217,7 +221,7 @@ class TestAtTheDesk:
         assert refund.vendor_id
         desk.vendor.fail_refund(refund.vendor_id)
         desk.hear()
-        return Case.objects.get()
+        return payment_cases().get()
 
     def test_it_is_counted_listed_and_found(
         self,
@@ -286,7 +290,7 @@ class TestAtTheDesk:
         assert again.vendor_id
         desk.vendor.fail_refund(again.vendor_id)
         desk.hear()
-        opened = Case.objects.filter(closed_at=None)
+        opened = payment_cases().open()
         assert [(case.reason, case.about) for case in opened] == [("refund_failed", again.code)]
 
     def test_money_paid_back_by_transfer_is_written_down(
@@ -331,7 +335,7 @@ class TestAtTheDesk:
         staff_with: StaffWith,
     ) -> None:
         made = dispute(desk, paid)
-        case, client = Case.objects.get(), staff_with(Role.REVIEWER)
+        case, client = payment_cases().get(), staff_with(Role.REVIEWER)
         assert "on hold since" in client.get(f"/desk/cases/money/{case.code}/").content.decode()
         assert post(client, case, "answered", note="With the tracking number.").status_code == 302
         case.refresh_from_db()
@@ -345,7 +349,7 @@ class TestAtTheDesk:
 
 def test_what_nobody_may_do(desk: Desk) -> None:
     open_payment_case(about="cs_test_1", reason=CaseReason.UNKNOWN_MONEY, now=desk.now)
-    case = Case.objects.get()
+    case = payment_cases().get()
     with pytest.raises(UnknownCase):
         take_case(code="Q-NONE", actor="staff:1", now=desk.now)
     with pytest.raises(BadCaseData, match="vendor's pages"):
@@ -365,10 +369,10 @@ def test_what_nobody_may_do(desk: Desk) -> None:
     )
 
 
-@pytest.mark.parametrize("reason", CaseReason)
+@pytest.mark.parametrize("reason", sorted(REASONS[CaseKind.PAYMENT]))
 def test_every_reason_says_what_to_do_and_offers_it(reason: CaseReason) -> None:
-    assert ADVICE[reason]
-    assert {CaseAction.TAKE, CaseAction.NOTE, CaseAction.CLOSE} <= set(payment_playbook(reason))
+    assert PAYMENT_ADVICE[reason]
+    assert {CaseAction.TAKE, CaseAction.NOTE, CaseAction.CLOSE} <= set(playbook(CaseKind.PAYMENT, reason))
 
 
 class TestRefundsByHand:

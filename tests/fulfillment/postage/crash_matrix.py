@@ -1,4 +1,4 @@
-"""One purchase under fire: a worker dies or stalls at a step of § 4.3, while others race it and the vendor fails.
+"""One purchase under fire: a worker dies or stalls at a step of docs/vendors.md § 4.3, others race it.
 
 A scenario plays in one process. The worker that strikes its point first stops there; at that very moment
 another takes the same job, looks for purchases in doubt and tries what the database must refuse. Then the
@@ -49,7 +49,7 @@ BUY = {"method": "POST", "path": "/shipments/*/buy"}
 CREATE = {"method": "POST", "path": "/shipments"}
 LOOK = {"method": "GET", "path": "/shipments/*"}
 
-# Every step of § 4.3, before and after each commit and each call.
+# Every step of docs/vendors.md § 4.3, before and after each commit and each call.
 POINTS = (
     "nothing done",
     "lease taken, shipment not asked for",
@@ -65,7 +65,7 @@ POINTS = (
 ENDS = ("killed", "raced", "stalled")
 
 _after = {**BUY, "moment": "after"}
-# The seven of § 4.5's simulation, and below them what else § 4.4 calls unknown.
+# The seven of docs/vendors.md § 4.5, and below them what else its § 4.4 calls unknown.
 FAULTS: dict[str, list[dict[str, Any]]] = {
     "none": [],
     "dropped before its effect": [{"kind": "drop", **BUY}],

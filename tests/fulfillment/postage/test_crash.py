@@ -2,7 +2,7 @@
 
 Everything is real here: worker processes, SIGKILL, committed rows, the client's HTTP. The step is where the worker
 stands when the signal comes; meanwhile a second worker has been at the same purchase. All steps, each with every
-fault of § 4.5's simulation, on the way out and on the way back, play with KEYDESK_LONG=1.
+fault of docs/vendors.md § 4.5, on the way out and on the way back, play with KEYDESK_LONG=1.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The crash matrix: every step of § 4.3 × every fault of § 4.5, others racing; and that each guard is needed.
+"""The crash matrix: every step × every fault of docs/vendors.md § 4, others racing; and that each guard is needed.
 
 The whole of it, slow answers after a lost creation included, plays with KEYDESK_LONG=1.
 """
@@ -59,7 +59,7 @@ TELLING = ("none", "dropped before its effect", "dropped after its effect", "HTM
 
 
 def is_played(scenario: Scenario) -> bool:
-    """All in the long run. Else § 4.5's faults wherever a worker dies, some of them after a lost creation;
+    """All in the long run. Else the faults of docs/vendors.md § 4.5 wherever a worker dies, some of them after a lost creation;
     the telling ones wherever it lives; and every way to read an answer around the purchase itself."""
     if IS_LONG:
         return True

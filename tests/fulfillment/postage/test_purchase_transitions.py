@@ -1,4 +1,4 @@
-"""What the vendor may answer to a purchase, one by one (INTEGRATIONS § 4.4), and what becomes of it."""
+"""What the vendor may answer to a purchase, one by one (docs/vendors.md § 4.4), and what becomes of it."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Purchases in doubt, from the first look to the person who must decide (INTEGRATIONS § 4.5)."""
+"""Purchases in doubt, from the first look to the person who must decide (docs/vendors.md § 4.5)."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

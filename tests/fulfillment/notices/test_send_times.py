@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fulfillment.notices.contexts import NoticeContext
 from fulfillment.notices.models import Notice
-from fulfillment.notices.rules import Manner, polite_moment, zone_of
+from fulfillment.notices.rules import Urgency, earliest_send_time, zone_of
 from fulfillment.notices.services import queue_notice, send_notices
 from roster.rules.countries import COUNTRIES
 from roster.services.preferences import say_where
@@ -18,45 +19,47 @@ MONDAY_NOON = datetime(2022, 7, 11, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("country", "manner", "now", "expected"),
+    ("country", "urgency", "now", "expected"),
     [
-        ("DE", Manner.BY_DAY, "2022-07-11T12:00", "2022-07-11T12:00"),
-        ("DE", Manner.BY_DAY, "2022-07-11T18:00", "2022-07-12T06:00"),
-        ("DE", Manner.BY_DAY, "2022-07-11T03:00", "2022-07-11T06:00"),
-        ("DE", Manner.AT_ONCE, "2022-07-11T03:00", "2022-07-11T03:00"),
-        ("JP", Manner.BY_DAY, "2022-07-11T12:00", "2022-07-11T23:00"),
-        ("US", Manner.BY_DAY, "2022-07-11T12:00", "2022-07-11T13:00"),
+        ("DE", Urgency.BY_DAY, "2022-07-11T12:00", "2022-07-11T12:00"),
+        ("DE", Urgency.BY_DAY, "2022-07-11T18:00", "2022-07-12T06:00"),
+        ("DE", Urgency.BY_DAY, "2022-07-11T03:00", "2022-07-11T06:00"),
+        ("DE", Urgency.AT_ONCE, "2022-07-11T03:00", "2022-07-11T03:00"),
+        ("JP", Urgency.BY_DAY, "2022-07-11T12:00", "2022-07-11T23:00"),
+        ("US", Urgency.BY_DAY, "2022-07-11T12:00", "2022-07-11T13:00"),
         # The offset changes in the night between: eight o'clock is an hour earlier in UTC.
-        ("DE", Manner.BY_DAY, "2022-03-26T20:00", "2022-03-27T06:00"),
+        ("DE", Urgency.BY_DAY, "2022-03-26T20:00", "2022-03-27T06:00"),
         # Friday at 18:17, as in 2022, becomes Monday morning.
-        ("GB", Manner.WORKING_DAY, "2022-07-08T17:17", "2022-07-11T08:00"),
-        ("GB", Manner.WORKING_DAY, "2022-07-08T10:00", "2022-07-11T08:00"),
-        ("GB", Manner.WORKING_DAY, "2022-07-07T16:30", "2022-07-11T08:00"),
-        ("GB", Manner.WORKING_DAY, "2022-07-07T15:30", "2022-07-07T15:30"),
-        ("", Manner.BY_DAY, "2022-07-11T21:00", "2022-07-12T08:00"),
-        ("ZZ", Manner.BY_DAY, "2022-07-11T12:00", "2022-07-11T12:00"),
+        ("GB", Urgency.WORKING_DAY, "2022-07-08T17:17", "2022-07-11T08:00"),
+        ("GB", Urgency.WORKING_DAY, "2022-07-08T10:00", "2022-07-11T08:00"),
+        ("GB", Urgency.WORKING_DAY, "2022-07-07T16:30", "2022-07-11T08:00"),
+        ("GB", Urgency.WORKING_DAY, "2022-07-07T15:30", "2022-07-07T15:30"),
+        ("", Urgency.BY_DAY, "2022-07-11T21:00", "2022-07-12T08:00"),
+        ("ZZ", Urgency.BY_DAY, "2022-07-11T12:00", "2022-07-11T12:00"),
     ],
 )
-def test_it_waits_for_the_recipients_day(country: str, manner: Manner, now: str, expected: str) -> None:
-    moment = polite_moment(datetime.fromisoformat(now + "+00:00"), country=country, manner=manner)
+def test_it_waits_for_the_recipients_day(country: str, urgency: Urgency, now: str, expected: str) -> None:
+    moment = earliest_send_time(datetime.fromisoformat(now + "+00:00"), country=country, urgency=urgency)
     assert moment.astimezone(UTC) == datetime.fromisoformat(expected + "+00:00")
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.sampled_from(sorted(COUNTRIES)),
-    st.sampled_from(Manner),
+    st.sampled_from(Urgency),
     st.datetimes(datetime(2022, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),
 )
-def test_it_is_never_early_never_at_night_and_never_late(country: str, manner: Manner, now: datetime) -> None:
-    moment = polite_moment(now, country=country, manner=manner)
+def test_it_is_never_early_never_at_night_and_never_late(
+    country: str, urgency: Urgency, now: datetime
+) -> None:
+    moment = earliest_send_time(now, country=country, urgency=urgency)
     assert now <= moment <= now + timedelta(days=5)
-    if manner == Manner.AT_ONCE:
+    if urgency == Urgency.AT_ONCE:
         assert moment == now
         return
     local = moment.astimezone(zone_of(country, now))
     assert 7 <= local.hour < 21  # an hour's leave, for the night in which the clocks change
-    if manner == Manner.WORKING_DAY:
+    if urgency == Urgency.WORKING_DAY:
         assert local.weekday() < 4
 
 
@@ -73,7 +76,7 @@ def test_the_zone_somebody_named_goes_before_their_country() -> None:
         ("", datetime(2022, 7, 12, 6, tzinfo=UTC)),
         ("Atlantis/Capital", datetime(2022, 7, 12, 6, tzinfo=UTC)),
     ):
-        moment = polite_moment(night_in_berlin, country="DE", time_zone=zone, manner=Manner.BY_DAY)
+        moment = earliest_send_time(night_in_berlin, country="DE", time_zone=zone, urgency=Urgency.BY_DAY)
         assert moment == expected
 
 
@@ -90,10 +93,11 @@ def test_an_invitation_waits_for_the_office_hours_of_the_zone_somebody_named(ros
 @pytest.mark.django_db
 def test_a_parcels_news_waits_for_the_morning_and_a_confirmation_does_not(roster: Roster) -> None:
     night = MONDAY_NOON + timedelta(hours=11)  # one in the morning in Berlin
-    for template, context in (
-        (Notice.Template.SHIPPED, {"carrier": "DHL", "tracking_code": "1"}),
-        (Notice.Template.CONFIRMED, {"quantity": 2}),
-    ):
+    contexts: dict[Notice.Template, NoticeContext] = {
+        Notice.Template.SHIPPED: {"carrier": "DHL", "tracking_code": "1"},
+        Notice.Template.CONFIRMED: {"quantity": 2},
+    }
+    for template, context in contexts.items():
         queue_notice(
             account_id=roster["m-owner"].pk,
             template=template,

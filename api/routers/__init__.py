@@ -1,1 +1,0 @@
-"""Translators: a schema in, a service or selector called, a document out."""
