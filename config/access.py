@@ -1,4 +1,4 @@
-"""Who may see a page: the gate of the staff pages (decision 0113)."""
+"""Access to the staff's pages (decision 0113)."""
 
 from collections.abc import Callable
 from functools import wraps

@@ -1,4 +1,4 @@
-"""What every template may use."""
+"""Context that every template gets."""
 
 from typing import Any
 

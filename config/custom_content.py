@@ -30,14 +30,14 @@ class Slot:
 
 
 PAGE_SLOTS = (
-    Slot("home.announcement", "Announcement", "At the top of the first page, while it says something."),
+    Slot("home.announcement", "Announcement", "At the top of the first page, unless it is empty."),
     Slot("home.lead", "First page, in place of the sentence under its heading", "On the first page."),
     Slot("home.more", "First page, below How it works", "On the first page."),
     Slot("questions.more", "Questions and answers, at the end", "On the page of questions."),
     Slot("eligibility.more", "Who may claim, at the end", "On the page that lists the rules."),
     Slot("countries.more", "Countries, at the end", "On the page about countries."),
     Slot("privacy.more", "Privacy, at the end", "On the privacy page."),
-    Slot("our_mail.more", "How to recognise our mail, at the end", "On the page about our mail."),
+    Slot("our_mail.more", "How to recognise our emails, at the end", "On the page about our emails."),
 )
 
 
@@ -65,7 +65,9 @@ class TextChanged(KeydeskError):
     code = "text_changed"
 
     def __init__(self) -> None:
-        super().__init__("Somebody changed these texts meanwhile. Load the page again, then decide.")
+        super().__init__(
+            "Someone else has changed these texts since you opened the page. Reload it, then decide."
+        )
 
 
 def texts_of(prefix: str, language: str) -> dict[str, str]:
@@ -141,7 +143,7 @@ def _problems(slot: str, language: str, text: str) -> list[FieldError]:
             FieldError(
                 language,
                 "foreign_link",
-                f"Mails link to {host} and nowhere else; that is how people know them.",
+                f"Emails link to {host} and nowhere else; that is how people know them.",
             )
         ]
     return []

@@ -1,4 +1,4 @@
-"""How the web process runs: two processes of a few threads; the database pool is per process."""
+"""Settings of the web server: two processes of a few threads; the database pool is per process."""
 
 workers = 2
 # The application is loaded once and shared; nothing in it opens a connection before a request comes.

@@ -57,5 +57,5 @@ def rescue_jobs() -> int:
             if not is_over:
                 again.add(task_name)
     if again:
-        logger.warning("Jobs whose worker is gone are tried again: %s.", ", ".join(sorted(again)))
+        logger.warning("Jobs whose worker died are retried: %s.", ", ".join(sorted(again)))
     return len(orphans)

@@ -1,4 +1,4 @@
-"""Every address of the site, room by room."""
+"""The site's URLs, room by room."""
 
 from django.urls import include, path
 from django.views.generic import RedirectView

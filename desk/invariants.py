@@ -1,4 +1,4 @@
-"""What must hold of the desk's own records."""
+"""Invariants of the desk's own records."""
 
 from django.db import connection
 

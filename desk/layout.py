@@ -1,4 +1,4 @@
-"""What every page of the desk shows around its own content."""
+"""Layout of every desk page: navigation and permissions."""
 
 from typing import Any
 

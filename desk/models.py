@@ -1,4 +1,4 @@
-"""Who holds which role at the desk, what was done there, and where each person stands on the floor."""
+"""Appointments, audit entries, lost keys and scan sessions."""
 
 import pgtrigger
 from django.conf import settings

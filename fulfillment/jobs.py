@@ -1,4 +1,4 @@
-"""What webhooks of all vendors leave to the workers."""
+"""Jobs about webhooks of all vendors."""
 
 from procrastinate.contrib.django import app
 

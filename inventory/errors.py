@@ -1,4 +1,4 @@
-"""What the stock ledger can refuse."""
+"""Errors of the stock ledger."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -188,7 +188,7 @@ class SelfApproval(InventoryError):
     code = "self_approval"
 
     def __init__(self, paper: str, actor: str) -> None:
-        super().__init__(f"{paper} is by {actor}. Somebody else must approve it.")
+        super().__init__(f"{paper} is by {actor}. Another member of staff must approve it.")
 
 
 class BinIsBeingCounted(InventoryError):

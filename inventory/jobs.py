@@ -1,4 +1,4 @@
-"""What the stock ledger leaves to the workers."""
+"""Jobs of the stock ledger."""
 
 import logging
 

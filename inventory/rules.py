@@ -1,4 +1,4 @@
-"""Where a key may go next, what a serial looks like, and which keys serve a request: pure decisions."""
+"""Rules of the ledger: allowed movements, the form of serials, allocation of units. Pure."""
 
 import re
 from collections import Counter
@@ -333,7 +333,7 @@ class Criteria:
     def problems(self) -> list[str]:
         """Why nothing can be recalled by these, if so."""
         found = [
-            f"{shown!r} is no firmware such as 5.7.1"
+            f"{shown!r} is not a firmware version such as 5.7.1"
             for shown in (self.firmware_from, self.firmware_to)
             if shown and firmware_key(shown) is None
         ]
@@ -345,7 +345,7 @@ class Criteria:
         try:
             UUID(self.aaguid or "0" * 32)
         except ValueError:
-            found.append(f"{self.aaguid[:40]!r} is no AAGUID")
+            found.append(f"{self.aaguid[:40]!r} is not an AAGUID")
         if self == Criteria():
             found.append("a recall needs a model, a lot, a firmware range, serials or an AAGUID")
         return found

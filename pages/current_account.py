@@ -1,4 +1,4 @@
-"""Who looks at a page, and what of it is theirs."""
+"""The signed-in person's roster account."""
 
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404

@@ -1,4 +1,4 @@
-"""Every report by its name: what `manage.py report` and the pages offer."""
+"""Catalog of reports, by name, for `manage.py report` and the pages."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Rows out of the database and into typed DataFrames: one snapshot, COPY, Arrow."""
+"""Reading rows into typed DataFrames: one database snapshot, COPY, Arrow."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""That a monthly report was mailed to somebody."""
+"""Record of monthly reports that were emailed."""
 
 from django.db import models
 from django.db.models import Q

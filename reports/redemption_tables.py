@@ -231,7 +231,7 @@ def _work(document: Mapping[str, Any]) -> Iterable[Table]:
         "Cases by reason",
         "One row is a reason; numbers are cases.",
         (
-            text_column("reason", "why somebody had to look"),
+            text_column("reason", "reason for the case"),
             count_column("opened", "opened so far"),
             count_column("open", "open now"),
             count_column("overdue", "open and past their due time"),
@@ -300,7 +300,7 @@ _ITEMS = (
     ("insurance", "insurance_cents", "bought with the labels"),
     ("duties", "duties_cents", "duties, import tax and the carriers' fees for them, as billed"),
     ("corrections", "adjustments_cents", "carriers weighed or measured again, as billed"),
-    ("nobody's labels", "strays_cents", "at the vendor, of no parcel of ours"),
+    ("labels without a purchase", "strays_cents", "at the vendor, of no parcel of ours"),
     ("refunds", "refunds_cents", "postage of unused labels that came back"),
     ("compensation", "compensation_cents", "paid by insurers and carriers for losses"),
     ("net", "net_cents", "all costs, less what came back"),

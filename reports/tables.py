@@ -1,4 +1,4 @@
-"""What a report is made of, whatever it is written as: tables with columns that say what they hold."""
+"""Tables, the common form of every report: columns say what they hold and how to write it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

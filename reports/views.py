@@ -195,7 +195,7 @@ def as_picture(report: Report, name: str, theme: str) -> HttpResponse:
     """One chart of a report. Raises: Http404: no such chart or theme, or nothing to draw yet."""
     found = [one for one in pictures_of(report) if one.name == name]
     if theme not in SCREEN_THEMES or not found:
-        raise Http404("There is no such chart, or nothing to draw yet.")
+        raise Http404("Chart not found, or there is nothing to draw yet.")
     svg = kept_picture(found[0], report.document, theme)
     return HttpResponse(
         svg, content_type="image/svg+xml", headers={"Content-Security-Policy": "default-src 'none'"}

@@ -1,4 +1,4 @@
-"""What the roster can refuse."""
+"""Errors of the roster."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""What the roster leaves to the workers."""
+"""Jobs of the roster."""
 
 import logging
 

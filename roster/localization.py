@@ -1,4 +1,4 @@
-"""What the rules say, in the language that is active: they are pure and know English only."""
+"""Verdicts in the reader's language: the rules are pure and write English only."""
 
 import re
 from datetime import UTC, date, datetime

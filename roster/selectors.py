@@ -1,4 +1,4 @@
-"""Reads that span the roster's tables."""
+"""Reads over several tables of the roster."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-Json = dict[str, Any]
+from sandbox.vendor_json import Json
 
 # A long advance delivers thousands of webhooks before it answers.
 TIMEOUT_SECONDS = 600

@@ -1,28 +1,26 @@
 """The control API under `/_control/`: what a test or the rehearsal may do that a client may not.
 
-Time, settings, faults, pushing a tracker, starting over, and the stand-in's own books to compare with.
+Time, settings, faults, pushing a tracker, starting over, and the stand-in's own store to compare with.
 All bodies are JSON; what makes no sense is answered with 400 and `{"error": …}`.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
 
-from sandbox.easypost.account import Desk
+from sandbox.control_requests import ControlHandler, ControlRefused, answering, body_of
+from sandbox.easypost.account import EasyPostAccount
 from sandbox.easypost.app import EasyPost
 from sandbox.easypost.formats import as_cents, milli_stamp, parse_time
 from sandbox.easypost.resources import trackers
 from sandbox.easypost.settings import BadSetting, EasyPostSettings
 from sandbox.easypost.store import Tracker
 from sandbox.faults import BadFault
-
-Json = dict[str, Any]
+from sandbox.vendor_json import Json
 
 _TALLIES = (
     "webhooks_delivered",
@@ -34,14 +32,6 @@ _TALLIES = (
 )
 
 
-class ControlRefused(Exception):
-    """A control request that makes no sense."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 class ControlRoutes:
     """Answers `/_control/…`. `settings` are those that a reset returns to."""
 
@@ -50,7 +40,7 @@ class ControlRoutes:
         self._first_settings = settings
 
     def add_routes(self, app: web.Application) -> None:
-        routes: list[tuple[str, str, Callable[[web.Request], Awaitable[Any]]]] = [
+        routes: list[tuple[str, str, ControlHandler]] = [
             ("GET", "/health", self.health),
             ("POST", "/reset", self.reset),
             ("GET", "/clock", self.clock),
@@ -127,7 +117,7 @@ class ControlRoutes:
         Body: status; optional status_detail, message, signed_by, and halt (default true: the scripted
         journey ends here). Answers once the webhooks have settled.
         """
-        desk, tracker = self._find_tracker(request.match_info["id"])
+        account, tracker = self._find_tracker(request.match_info["id"])
         body = await body_of(request)
         status = body.get("status")
         if not isinstance(status, str):
@@ -138,26 +128,29 @@ class ControlRoutes:
             message=str(body.get("message") or status.replace("_", " ").capitalize()),
             signed_by=body.get("signed_by"),
         )
-        trackers.push(desk, tracker, change, halt=bool(body.get("halt", True)))
-        await desk.courier.settle(tracker.id)
+        trackers.push(account, tracker, change, halt=bool(body.get("halt", True)))
+        await account.webhook_sender.settle(tracker.id)
         return tracker.body
 
     async def state(self, request: web.Request) -> Json:
         """Counts and money, per mode."""
-        return {"clock": self._clock(), "modes": {mode: _books(desk) for mode, desk in self._desks()}}
+        return {
+            "clock": self._clock(),
+            "modes": {mode: _books(account) for mode, account in self._accounts()},
+        }
 
     async def labels(self, request: web.Request) -> Json:
         """Every label ever bought, in the order of purchase."""
-        rows = [row for _, desk in self._desks() for row in _labels(desk)]
+        rows = [row for _, account in self._accounts() for row in _labels(account)]
         return {"labels": rows}
 
-    def _desks(self) -> list[tuple[str, Desk]]:
-        return list(self._vendor.desks.items())
+    def _accounts(self) -> list[tuple[str, EasyPostAccount]]:
+        return list(self._vendor.accounts.items())
 
     def _tally(self) -> Counter[str]:
         total: Counter[str] = Counter()
-        for _, desk in self._desks():
-            total.update(desk.books.tally)
+        for _, account in self._accounts():
+            total.update(account.store.tally)
         return total
 
     def _clock(self) -> Json:
@@ -178,56 +171,56 @@ class ControlRoutes:
             raise ControlRefused("give now or advance_seconds")
         return now + timedelta(seconds=seconds)
 
-    def _find_tracker(self, key: str) -> tuple[Desk, Tracker]:
-        for _, desk in self._desks():
-            books = desk.books
-            shipment = books.shipments.get(key)
+    def _find_tracker(self, key: str) -> tuple[EasyPostAccount, Tracker]:
+        for _, account in self._accounts():
+            store = account.store
+            shipment = store.shipments.get(key)
             tracker_id = shipment.body["tracker"] if shipment else key
-            if tracker_id in books.trackers:
-                return desk, books.trackers[tracker_id]
-            for (code, _), by_code in books.by_tracking_code.items():
+            if tracker_id in store.trackers:
+                return account, store.trackers[tracker_id]
+            for (code, _), by_code in store.by_tracking_code.items():
                 if code == key:
-                    return desk, books.trackers[by_code]
+                    return account, store.trackers[by_code]
         raise ControlRefused("no such tracker", 404)
 
 
-def _books(desk: Desk) -> Json:
-    books = desk.books
-    wallet = desk.settings.wallet_cents
+def _books(account: EasyPostAccount) -> Json:
+    store = account.store
+    wallet = account.settings.wallet_cents
     return {
-        "addresses": len(books.addresses),
-        "shipments": len(books.shipments),
-        "labels_bought": books.labels_bought,
-        "labels_refunded": books.labels_refunded,
-        "labels_live": books.labels_bought - books.labels_refunded,
-        "spent_cents": books.spent_cents,
-        "refunded_cents": books.refunded_cents,
-        "compensated_cents": books.compensated_cents,
+        "addresses": len(store.addresses),
+        "shipments": len(store.shipments),
+        "labels_bought": store.labels_bought,
+        "labels_refunded": store.labels_refunded,
+        "labels_live": store.labels_bought - store.labels_refunded,
+        "spent_cents": store.spent_cents,
+        "refunded_cents": store.refunded_cents,
+        "compensated_cents": store.compensated_cents,
         "wallet_cents": None
         if wallet is None
-        else wallet - books.spent_cents + books.refunded_cents + books.compensated_cents,
-        "trackers": dict(Counter(tracker.body["status"] for tracker in books.trackers.values())),
-        "webhooks": [hook.body for hook in books.webhooks.values()],
+        else wallet - store.spent_cents + store.refunded_cents + store.compensated_cents,
+        "trackers": dict(Counter(tracker.body["status"] for tracker in store.trackers.values())),
+        "webhooks": [hook.body for hook in store.webhooks.values()],
         "calls": {
             name.removeprefix("calls "): count
-            for name, count in sorted(books.tally.items())
+            for name, count in sorted(store.tally.items())
             if name.startswith("calls ")
         },
-        **{name: books.tally[name] for name in _TALLIES},
+        **{name: store.tally[name] for name in _TALLIES},
     }
 
 
-def _labels(desk: Desk) -> list[Json]:
+def _labels(account: EasyPostAccount) -> list[Json]:
     rows = []
-    for shipment in desk.books.shipments.values():
+    for shipment in account.store.shipments.values():
         if not shipment.is_bought:
             continue
         rate = shipment.body["selected_rate"]
-        tracker = desk.books.trackers.get(shipment.body["tracker"])
+        tracker = account.store.trackers.get(shipment.body["tracker"])
         rows.append(
             {
                 "shipment_id": shipment.id,
-                "mode": desk.mode,
+                "mode": account.mode,
                 "reference": shipment.body["reference"],
                 "tracking_code": shipment.body["tracking_code"],
                 "carrier": rate["carrier"],
@@ -239,32 +232,6 @@ def _labels(desk: Desk) -> list[Json]:
             }
         )
     return rows
-
-
-def answering(
-    handler: Callable[[web.Request], Awaitable[Any]],
-) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """What a handler returns as JSON; what it refuses as `{"error": …}`."""
-
-    async def answer(request: web.Request) -> web.Response:
-        try:
-            return web.json_response(await handler(request))
-        except ControlRefused as refusal:
-            return web.json_response({"error": str(refusal)}, status=refusal.status)
-
-    return answer
-
-
-async def body_of(request: web.Request) -> Json:
-    """The request's JSON object. Raises: Refused."""
-    raw = await request.read()
-    try:
-        body = json.loads(raw) if raw else {}
-    except ValueError:
-        raise ControlRefused("the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise ControlRefused("the body must be an object")
-    return body
 
 
 def _time(value: Any) -> datetime:

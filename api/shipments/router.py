@@ -17,12 +17,12 @@ from api.responses import answers, needs
 from api.shipments.schemas import ManifestCreatedOut, ManifestIn, ManifestOut, ShipmentListOut, ShipmentOut
 from api.shipments.serializers import (
     current_label,
-    find_manifest,
-    find_shipment,
+    manifest_with_shipments,
     select_shipments,
     serialize_created_manifest,
     serialize_manifest,
     serialize_shipment,
+    shipment_with_parts,
 )
 from common import clock
 from common.errors import BadRequest, FieldError
@@ -82,7 +82,7 @@ def get_shipments(  # noqa: PLR0917 - django-ninja reads them by name
 
 @router.get("/{code}", response=answers(ShipmentOut), summary="Get a shipment", **needs("shipping:read"))
 def get_shipment(request: HttpRequest, code: ShipmentCode) -> ShipmentOut:
-    return serialize_shipment(find_shipment(code))
+    return serialize_shipment(shipment_with_parts(code))
 
 
 @router.post(
@@ -98,9 +98,9 @@ def post_label_purchase(request: HttpRequest, code: ShipmentCode) -> ShipmentOut
     Labels are normally bought without this call; use it after a case is settled. A shipment with a label
     stays as it is. If the shipment or its claim is cancelled: 409 `not_to_label`.
     """
-    find_shipment(code)
+    shipment_with_parts(code)
     request_label(code=code, now=clock.now())
-    return serialize_shipment(find_shipment(code))
+    return serialize_shipment(shipment_with_parts(code))
 
 
 @router.post(
@@ -115,7 +115,7 @@ def post_label_refund(request: HttpRequest, code: ShipmentCode) -> ShipmentOut:
 
     Carriers take weeks to decide.
     """
-    shipment = find_shipment(code)
+    shipment = shipment_with_parts(code)
     purchase = current_label(shipment)
     if purchase is not None and purchase.state == PurchaseState.REFUND_REQUESTED:
         return serialize_shipment(shipment)
@@ -124,7 +124,7 @@ def post_label_refund(request: HttpRequest, code: ShipmentCode) -> ShipmentOut:
         gateway=gateways.carrier_gateway(),
         now=clock.now(),
     )
-    return serialize_shipment(find_shipment(code))
+    return serialize_shipment(shipment_with_parts(code))
 
 
 @manifests.post(
@@ -149,12 +149,12 @@ def create_manifest(
         now=clock.now(),
     )
     response.headers["Location"] = reverse("api-v1:get_manifest", args=[made.manifest.code])
-    return Status(201, serialize_created_manifest(find_manifest(made.manifest.code), made.left_out))
+    return Status(201, serialize_created_manifest(manifest_with_shipments(made.manifest.code), made.left_out))
 
 
 @manifests.get("/{code}", response=answers(ManifestOut), summary="Get a manifest", **needs("shipping:read"))
 def get_manifest(request: HttpRequest, code: ManifestCode) -> ManifestOut:
-    return serialize_manifest(find_manifest(code))
+    return serialize_manifest(manifest_with_shipments(code))
 
 
 def _after_cursor(shipments: QuerySet[Shipment], moment: datetime, code: str) -> QuerySet[Shipment]:

@@ -56,7 +56,7 @@ def select_shipments(shipments: QuerySet[Shipment]) -> "QuerySet[ShipmentWithPar
     )
 
 
-def find_shipment(code: str) -> "ShipmentWithParts":
+def shipment_with_parts(code: str) -> "ShipmentWithParts":
     """One shipment as `select_shipments` reads it. Raises: UnknownShipment."""
     found = select_shipments(Shipment.objects.filter(code=code)).first()
     if found is None:
@@ -106,7 +106,7 @@ def _label(label: LabelPurchase) -> ShipmentLabelOut:
     )
 
 
-def find_manifest(code: str) -> Manifest:
+def manifest_with_shipments(code: str) -> Manifest:
     """A manifest with its warehouse and shipments, without the form's file. Raises: UnknownManifest."""
     found = (
         Manifest.objects.filter(code=code)

@@ -1,4 +1,4 @@
-"""What of the claims a list shows: each filter by an index, however many claims there are."""
+"""Filters of the claims list; each is backed by an index."""
 
 from datetime import datetime, timedelta
 from typing import Any

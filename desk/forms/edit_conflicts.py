@@ -1,4 +1,4 @@
-"""What somebody had before them when a form was opened, signed into it, so that nobody is overwritten."""
+"""Optimistic locking for forms: a signed copy of the values shown, compared on submit."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What a service found wrong, said at the fields of the form it came from."""
+"""Errors of a service, attached to the form's fields."""
 
 from django import forms
 

@@ -1,4 +1,4 @@
-"""How staff say how much of what was paid goes back, and why."""
+"""Form for a partial refund: amount and reason."""
 
 from decimal import Decimal
 from typing import Any

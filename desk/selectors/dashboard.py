@@ -1,4 +1,4 @@
-"""How things stand, for Today: a fixed number of queries, each bounded however much there is."""
+"""The dashboard's numbers: a fixed number of queries, each bounded however many rows there are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Find a person, a project, a claim, a parcel or a key by what somebody types or scans."""
+"""Search for a person, project, claim, parcel or key by what was typed or scanned."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

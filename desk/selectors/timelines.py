@@ -1,4 +1,4 @@
-"""Everything on record about one claim, and about one maintainer, without the address."""
+"""Everything on record about one claim or one maintainer, without the address."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

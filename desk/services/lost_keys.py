@@ -1,4 +1,4 @@
-"""Take the security keys off the sign-in of somebody who lost them: two others of the staff do it."""
+"""Removal of lost security keys from a staff sign-in, by two other members of staff."""
 
 from datetime import datetime
 

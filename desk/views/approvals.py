@@ -1,4 +1,4 @@
-"""What waits for somebody: appeals for an answer, exceptions and counts for a second name."""
+"""Approvals: appeals to answer, exceptions and counts that need a second person."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""One claim: its whole story, the decision with its evidence, and what a reviewer does about it."""
+"""One claim: its history, the decision with its evidence, and the reviewer's actions."""
 
 from datetime import datetime
 from typing import Any

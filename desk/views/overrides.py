@@ -1,4 +1,4 @@
-"""What staff change about one person's or one project's standing, from their page; each change is audited."""
+"""Staff changes to one person or project: exceptions, designations, renames. Each is audited."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""One maintainer, one project: everything on record, without the address; and finding them."""
+"""Pages about one maintainer or project, without the address."""
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect

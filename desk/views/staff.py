@@ -1,4 +1,4 @@
-"""Who holds which role, and changing it; whose security keys are lost."""
+"""Staff roles, and lost security keys."""
 
 from typing import cast
 

@@ -1,4 +1,4 @@
-"""Where the keys stand, and the custody of each."""
+"""Stock by account, and the history of each unit."""
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect

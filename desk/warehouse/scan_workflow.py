@@ -1,4 +1,4 @@
-"""What a step of the floor is: what is in hand, what a scan does to it, what is due next."""
+"""A step of warehouse work: its state, what a scan does to it, and what to scan next."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

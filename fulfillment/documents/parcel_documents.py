@@ -1,4 +1,4 @@
-"""What stands on the papers of a parcel, before anything is drawn."""
+"""The contents of parcel documents, before they are drawn."""
 
 import unicodedata
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a parcel's contents are worth, on paper: the invoice of goods that are mostly given away."""
+"""Statement of value: an invoice of a parcel's contents, most of which are given away."""
 
 import json
 from collections.abc import Sequence

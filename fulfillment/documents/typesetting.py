@@ -1,4 +1,4 @@
-"""Papers as PDF (or pictures of their pages), set by Typst with the fonts that it carries."""
+"""Parcel documents as PDF (or pictures of their pages), set by Typst with the fonts that it carries."""
 
 import json
 import re
@@ -78,7 +78,7 @@ def _picture(label: bytes) -> bytes:
     on a disk. Raises: ValueError: not a PNG.
     """
     if not label.startswith(_PNG):
-        raise ValueError("a label that is no PNG")
+        raise ValueError("a label that is not a PNG")
     # Width and height stand in the first chunk of every PNG.
     width, height = struct.unpack(">II", label[16:24])
     content = b64encode(label).decode()

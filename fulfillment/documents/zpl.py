@@ -1,4 +1,4 @@
-"""Papers for a label printer that speaks ZPL: 4 × 6 inches at 203 dots an inch.
+"""Parcel documents for a label printer that speaks ZPL: 4 × 6 inches at 203 dots an inch.
 
 The label is sent as the picture it was bought as; the slip in the printer's own letters.
 """

@@ -265,7 +265,7 @@ def _check(
         dollars = f"{purchase.insured_cents // 100}.{purchase.insured_cents % 100:02d}"
         raise BadCaseData("cents", f"The parcel is insured for US$ {dollars}: claim that or less.")
     if not note.strip():
-        raise BadCaseData("note", "Say what happened; the insurer reads it.")
+        raise BadCaseData("note", "Enter what happened. The insurer sees it.")
     if not letters:
         raise BadCaseData("letter", "Attach what the maintainer or the carrier wrote, as a PDF or a picture.")
     if kind == LossKind.DAMAGE and not pictures:

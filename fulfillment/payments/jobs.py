@@ -70,10 +70,3 @@ def _sweep(now: datetime) -> None:
     gateway = gateways.payment_gateway()
     expiry.lapse_due(gateway=gateway, now=now)
     expiry.ask_after_silence(gateway=gateway, now=now)
-
-
-def periodic_chores(*, now: datetime) -> None:
-    """All of the periodic work above at once, for a rehearsal, whose days pass faster than a cron's."""
-    _sweep(now)
-    if balance_transactions.is_used():
-        balance_transactions.collect_books(gateway=gateways.payment_gateway(), now=now)

@@ -1,4 +1,4 @@
-"""That somebody had their data erased, which is all that is kept of it."""
+"""Record of erasures: that a person had their data erased, and nothing else."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""What the shipping room can refuse."""
+"""Errors of shipping: shipments, postage, packing, tracking and insurance."""
 
 from collections.abc import Sequence
 
@@ -154,7 +154,7 @@ class MovedMeanwhile(FloorError):
     code = "moved_meanwhile"
 
     def __init__(self) -> None:
-        super().__init__("Somebody else moved this at the same moment. Scan it again to see how it stands.")
+        super().__init__("Someone else moved this at the same moment. Scan it again to see its state.")
 
 
 class UnknownPickList(FloorError):
@@ -169,7 +169,7 @@ class PickListTaken(FloorError):
 
     def __init__(self, code: str, picker: str) -> None:
         self.picker = picker
-        who = f"{picker} is walking" if picker else "Nobody walks yet"
+        who = f"{picker} has this list" if picker else "Not assigned"
         remedy = "Take another, or take it over." if picker else "Take it first."
         super().__init__(f"{who} with pick list {code}. {remedy}")
 

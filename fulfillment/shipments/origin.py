@@ -1,4 +1,4 @@
-"""Where parcels leave from, and where they come back to: the door of their warehouse."""
+"""Sender and return address of parcels: their warehouse."""
 
 from fulfillment.shipments.carrier_values import Party
 from fulfillment.vault.addresses import PostalAddress

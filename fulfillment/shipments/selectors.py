@@ -1,4 +1,4 @@
-"""Reads that the shipping room makes of others' tables."""
+"""Reads over shipments and claims."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

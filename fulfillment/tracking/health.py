@@ -35,7 +35,7 @@ def _buying(now: datetime) -> tuple[bool, str]:
 def _endpoint(now: datetime) -> tuple[bool, str]:
     last = VendorFinding.objects.filter(name=WEBHOOK_ENDPOINT).first()
     if last is None or now - last.checked_at > FINDING_AGE:
-        return False, "Nobody looked lately whether the vendor sends its events."
+        return False, "The vendor's webhook has not been checked recently."
     return last.is_well, last.finding
 
 

@@ -69,7 +69,7 @@ def labels_given_back_stay_here() -> Found:
     asked = LabelPurchase.objects.outbound().filter(state=PurchaseState.REFUND_REQUESTED)
     leaving = asked.filter(shipment__manifest__isnull=False)
     return asked.count(), [
-        Violation("I5", "a parcel is on a manifest, and its label's money is being asked back", [code])
+        Violation("I5", "a parcel is on a manifest while a refund of its label is requested", [code])
         for code in leaving.values_list("shipment__code", flat=True)
     ]
 
@@ -89,7 +89,7 @@ def parcels_are_where_tracking_says() -> Found:
     )
     places = list(parcels.values_list("pk", "code", "state"))
     return len(places), [
-        Violation("I12", f"a parcel is {state}, but the carrier's last word makes it {expected}", [code])
+        Violation("I12", f"a parcel is {state}, but by the carrier's last status it is {expected}", [code])
         for pk, code, state in places
         if (expected := placed.get(pk, ShipmentState.LABELLED)) != state
     ]
@@ -125,11 +125,11 @@ def nothing_is_silent() -> Found:
     if now is None:
         return 0, []
     found = [
-        Violation("I10", f"a parcel is {detail}, and nobody has a case", [shipment.code])
+        Violation("I10", f"a parcel is {detail}, and there is no open case", [shipment.code])
         for shipment, detail in silent_parcels(now=now, grace=GRACE)
     ]
     found += [
-        Violation("I10", "an accepted claim has no parcel, and nobody has a case", [code])
+        Violation("I10", "an accepted claim has no parcel and no open case", [code])
         for code in silent_claims(now=now, grace=GRACE).values_list("code", flat=True)
     ]
     return Shipment.objects.count(), found
@@ -151,7 +151,7 @@ def open_cases_have_their_time() -> Found:
     shipments = Case.objects.open().of_kind(CaseKind.SHIPMENT)
     late = shipments.filter(due_at__lt=F("opened_at"))
     return Case.objects.count(), [
-        Violation("I10", "a case was closed by nobody, or was due before it was opened", [code])
+        Violation("I10", "a case was closed without a name, or was due before it was opened", [code])
         for code in (ended | late).values_list("code", flat=True).distinct()
     ]
 
@@ -163,6 +163,6 @@ CHECKS = [
     Check("I5", "bought labels are known", labels_are_known),
     Check("I5", "labelled parcels have their label", labelled_parcels_have_their_label),
     Check("I5", "labels given back stay here", labels_given_back_stay_here),
-    Check("I12", "parcels are where tracking says", parcels_are_where_tracking_says),
+    Check("I12", "parcels match their tracking", parcels_are_where_tracking_says),
     Check("I12", "webhooks have one effect", webhooks_have_one_effect),
 ]

@@ -1,4 +1,4 @@
-"""Where EasyPost's webhooks come in."""
+"""The endpoint of EasyPost's webhooks."""
 
 from functools import cache
 

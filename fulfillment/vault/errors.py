@@ -1,4 +1,4 @@
-"""What the vault can refuse."""
+"""Errors of the vault."""
 
 from common.errors import KeydeskError
 

@@ -1,4 +1,4 @@
-"""What the packing table shows: lists to walk, parcels on the table, what waits to leave. Reads only."""
+"""Reads for the packing table: pick lists, parcels to pack, parcels to hand over."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -145,7 +145,7 @@ def _stop(purchase: LabelPurchase, rows: Sequence[ParcelUnit]) -> str:
     if shipment.state != ShipmentState.LABELLED:
         return f"The parcel is {ShipmentState(shipment.state).label}."
     if purchase.state != "bought":
-        return "The money of its label is being asked back. Take it out of the pile."
+        return "A refund has been requested for its label. Remove it from the pile."
     if any(row.unit.held_for != shipment.claim.code for row in rows):
         return "One of its keys was recalled. Scan the keys again; another takes its place if there is one."
     return ""

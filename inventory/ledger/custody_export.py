@@ -1,4 +1,4 @@
-"""One unit's story as a document that check_custody.py can check without us."""
+"""Export of one unit's history for check_custody.py, which checks it without this program."""
 
 from datetime import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""One key's whole story in the order it happened, each movement held against its hash and its day's seal."""
+"""History of one unit: each movement in order, checked against its hash and its day's seal."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""Where in the building keys lie: warehouses, their bins, and the transfers between bins."""
+"""Warehouses, their bins, and the transfers between bins."""
 
 from typing import Self
 

@@ -1,4 +1,4 @@
-"""How long reservations last, and alerts about stock that will not."""
+"""Expiry of reservations, and alerts about low stock."""
 
 from django.db import models
 from django.db.models import Q

@@ -1,4 +1,4 @@
-"""Say when a key model runs low, once, and when it no longer does."""
+"""Low-stock alerts: opened once when a key model runs low, closed when it no longer is."""
 
 from datetime import datetime
 

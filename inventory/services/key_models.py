@@ -25,7 +25,10 @@ class KeyModelChanged(InventoryError):
     code = "key_model_changed"
 
     def __init__(self, sku: str, fields: list[str]) -> None:
-        super().__init__(f"Somebody changed {', '.join(fields)} of {sku} meanwhile. Look again, then decide.")
+        super().__init__(
+            f"Someone else has changed {', '.join(fields)} of {sku} since you opened it. "
+            "Check the changes, then decide."
+        )
 
 
 def add_key_model(*, sku: str, values: Mapping[str, Any], now: datetime) -> KeyModel:

@@ -1,4 +1,4 @@
-"""Keep warehouses and bins as a list says, however often it is applied."""
+"""Sync of warehouses and bins with a list; safe to repeat."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -41,11 +41,11 @@ class Location:
         """Every field that cannot be kept, and why."""
         found: list[tuple[str, str]] = []
         if not _CODE.fullmatch(self.code):
-            found.append(("code", f"{self.code[:40]!r} is no code: 2 to 20 of A-Z, 0-9 and -."))
+            found.append(("code", f"{self.code[:40]!r} is not a valid code: use 2 to 20 of A-Z, 0-9 and -."))
         found += [(name, "is needed.") for name in _NEEDED if not self.fields.get(name, "").strip()]
         for name, value in self.fields.items():
             if name not in _LENGTHS:
-                found.append((name, "is no field of a warehouse."))
+                found.append((name, "is not a field of a warehouse."))
             elif len(value) > _LENGTHS[name]:
                 found.append((name, f"has more than {_LENGTHS[name]} characters."))
         country = self.fields.get("country", "")
@@ -53,7 +53,9 @@ class Location:
             found.append(("country", "is not a country in two capital letters, such as NL."))
         for name, bins in (("bins", self.bins), ("quarantine", self.quarantine)):
             bad = [bin for bin in bins if not _BIN.fullmatch(bin)]
-            found += [(name, f"{bin[:40]!r} is no bin: 1 to 20 of A-Z, 0-9 and -.") for bin in bad]
+            found += [
+                (name, f"{bin[:40]!r} is not a valid bin: use 1 to 20 of A-Z, 0-9 and -.") for bin in bad
+            ]
         for bin in sorted(set(self.bins) & set(self.quarantine)):
             found.append(("quarantine", f"{bin} is among the other bins, too: it can be one or the other."))
         return found

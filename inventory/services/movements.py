@@ -81,7 +81,7 @@ def apply(
 ) -> None:
     """Insert the movements of units that are locked and may move, and bring the objects up to date."""
     references = [reference or unit.held_for for unit in locked]
-    assert all(references), "a unit that nobody holds moves under a reference"
+    assert all(references), "a unit that is not held moves under a reference"
     with connection.cursor() as cursor:
         cursor.execute(
             _INSERT + " RETURNING unit_id, sequence, hash, moved_at",

@@ -117,7 +117,7 @@ def _seen_before(
     accounts = dict(seen.values_list("serial", "account"))
     positions = {serial.strip().upper(): place for place, serial in reversed(list(enumerate(serials)))}
     return [
-        SerialProblem(positions[serial], serial, f"has been received before and stands in {account}")
+        SerialProblem(positions[serial], serial, f"has been received before and is in {account}")
         for serial, account in accounts.items()
     ]
 

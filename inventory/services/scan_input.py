@@ -1,4 +1,4 @@
-"""What a scanner sends, made into serials and units."""
+"""Parsing of scanned codes into serials and units."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What every desk page shows about stock."""
+"""Template tags about stock, for every page of the desk."""
 
 from typing import Any
 

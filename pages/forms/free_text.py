@@ -1,4 +1,4 @@
-"""What people write in their own words."""
+"""Form fields for free text."""
 
 import unicodedata
 

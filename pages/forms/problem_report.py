@@ -1,4 +1,4 @@
-"""What is wrong with a parcel."""
+"""Form to report a problem with a parcel."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _

@@ -1,4 +1,4 @@
-"""What is to be expected: when stock runs out, and what is at risk."""
+"""Forecast: when stock runs out, and which claims are at risk."""
 
 from math import sqrt
 from typing import Any

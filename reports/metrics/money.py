@@ -1,4 +1,4 @@
-"""What payers paid, and what was left of it."""
+"""Amounts paid, refunded and kept."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What carriers did and what it cost; the cases that came of it."""
+"""Carriers' performance and costs, and the cases that followed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What everybody may see: the statistics of a campaign, its charts and files, and the badge."""
+"""Public pages: a campaign's statistics, charts, files and badge."""
 
 from datetime import datetime
 

@@ -27,7 +27,7 @@ def snapshot_problems(folder: Path, *, public_key: str | None = None) -> list[st
     manifest_file, signature_file = folder / MANIFEST, folder / SIGNATURE
     for file in (manifest_file, signature_file):
         if not file.is_file() or file.is_symlink():
-            return [f"{file.name} is missing: {folder} is no snapshot."]
+            return [f"{file.name} is missing: {folder} is not a snapshot."]
     content = manifest_file.read_bytes()
     try:
         manifest: Any = json.loads(content)

@@ -44,7 +44,7 @@ def signing_key(encoded: str) -> Ed25519PrivateKey:
     try:
         return Ed25519PrivateKey.from_private_bytes(b64decode(encoded, validate=True))
     except ValueError:
-        raise InputError("SNAPSHOT_SIGNING_KEY", "it is no Ed25519 key.", remedy=remedy) from None
+        raise InputError("SNAPSHOT_SIGNING_KEY", "it is not an Ed25519 key.", remedy=remedy) from None
 
 
 def freeze_snapshot(

@@ -1,4 +1,4 @@
-"""What carriers were paid, by month, and what crossed which border."""
+"""Statement of carriers' costs by month, and of borders crossed."""
 
 from datetime import datetime
 

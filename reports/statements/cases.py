@@ -1,4 +1,4 @@
-"""Whether cases were worked in time."""
+"""Statement of cases: how many were closed in time."""
 
 from datetime import datetime
 from typing import Any
@@ -48,7 +48,7 @@ def case_service(as_of: datetime) -> Report:
                 "By reason",
                 "One row is a reason.",
                 (
-                    text_column("reason", "why somebody had to look"),
+                    text_column("reason", "reason for the case"),
                     *columns,
                     seconds("median_s", "half were closed within; seconds"),
                     seconds("p90_s", "nine in ten were closed within; seconds"),

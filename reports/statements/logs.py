@@ -1,4 +1,4 @@
-"""What changed on the roster, and how often addresses were opened: counts by day and by week."""
+"""Statement of roster changes and address openings, by day and by week."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What was paid, by month."""
+"""Statement of payments, by month."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What the keys in stock are worth."""
+"""Statement of the value of keys in stock."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""How numbers look on the report pages."""
+"""Template filters for numbers on report pages."""
 
 from django import template
 

@@ -1,1 +1,1 @@
-"""Reading what an index exports: each format into rows, each row checked, every fault with its line."""
+"""Parsers of an index's exports: rows checked one by one, every error with its line."""

@@ -47,7 +47,7 @@ def read_accounts(source: SourceFile, now: datetime) -> list[AccountRow]:
             first = lines.setdefault(row.username.lower(), line)
             if first != line:
                 faults.add(
-                    f"{row.username} stands on line {first} already.",
+                    f"{row.username} is also on line {first} already.",
                     line=line,
                     field="username",
                     remedy="Capitals make no other username.",
@@ -69,9 +69,7 @@ def account_row(username: str, record: Mapping[str, Any], now: datetime) -> Acco
     """
     fields = {"username": username, **record}
     problems = [
-        Problem("there is no such field.", field=name)
-        for name in record
-        if name not in (*REQUIRED[1:], *OPTIONAL)
+        Problem("unknown field.", field=name) for name in record if name not in (*REQUIRED[1:], *OPTIONAL)
     ]
     problems += [Problem("is missing.", field=name) for name in REQUIRED if name not in fields]
     values: dict[str, Any] = {}

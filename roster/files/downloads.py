@@ -112,7 +112,7 @@ def _parquet_table(source: SourceFile) -> pa.Table:
         ) from None
     for name in COLUMNS:
         if schema.names.count(name) != 1:
-            raise InputError(source.path, "there is no such column.", line=1, field=name)
+            raise InputError(source.path, "unknown column.", line=1, field=name)
     try:
         return pq.read_table(pa.BufferReader(source.data), columns=list(COLUMNS))
     except (pa.ArrowException, OSError):
@@ -176,7 +176,7 @@ def _check_project(project: Any, line: int, seen: dict[str, tuple[int, str]], fa
     if first_line != line:
         also = "" if spelling == project else f", spelled {spelling}"
         faults.add(
-            f"{project} stands on line {first_line} already{also}.",
+            f"{project} is also on line {first_line} already{also}.",
             line=line,
             field="project",
             remedy="Each project may stand there once, in whatever spelling.",

@@ -1,4 +1,4 @@
-"""One cell of a row: what it means, or why it means nothing."""
+"""Parsers of single cells."""
 
 import re
 from datetime import date, datetime
@@ -44,7 +44,7 @@ def email(value: Any) -> str:
         or not _EMAIL.fullmatch(value)
     ):
         # The address itself is not shown: messages end up in logs.
-        raise bad("this is not an e-mail address.", "Write one plain address, like m-1@example.org.")
+        raise bad("this is not an email address.", "Write one plain address, like m-1@example.org.")
     return value
 
 

@@ -24,7 +24,7 @@ def read_document(path: Path) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_unique)
     except _Twice as error:
-        raise InputError(path, "stands in one object twice.", field=quoted(error.key)) from None
+        raise InputError(path, "appears twice in one object.", field=quoted(error.key)) from None
     except json.JSONDecodeError as error:
         raise InputError(path, f"this is not JSON: {error.msg}.", line=error.lineno) from None
     except (RecursionError, ValueError):  # nested without end; a number of thousands of digits

@@ -1,4 +1,4 @@
-"""Rows of a CSV, JSON, JSON Lines or Parquet file, each with the line it stands on."""
+"""Rows of a CSV, JSON, JSON Lines or Parquet file, each with its line number."""
 
 import csv
 import json
@@ -46,7 +46,7 @@ def csv_header(source: SourceFile, required: Collection[str], optional: Collecti
     header = _cells(SourceFile(source.path, first.removeprefix(b"\xef\xbb\xbf")))
     for name in (*required, *optional):
         if header.count(name) > 1 or (name in required and name not in header):
-            what = "is missing from the header." if name not in header else "stands in the header twice."
+            what = "is missing from the header." if name not in header else "appears twice in the header."
             raise InputError(
                 source.path,
                 what,
@@ -96,7 +96,7 @@ def _parquet_rows(
         names = file.schema_arrow.names
         for name in (*required, *optional):
             if names.count(name) > 1 or (name in required and name not in names):
-                what = "stands there twice." if name in names else "there is no such column."
+                what = "stands there twice." if name in names else "unknown column."
                 raise InputError(source.path, what, line=1, field=name)
         line = 0
         for batch in file.iter_batches(columns=[name for name in (*required, *optional) if name in names]):

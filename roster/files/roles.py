@@ -48,7 +48,7 @@ def read_roles(source: SourceFile, now: datetime) -> list[RoleRow]:
         elif row is not None:
             first = rows.setdefault(row.key, row)
             if first is not row:
-                faults.add(f"this role stands on line {first.line} already.", line=line, field="role")
+                faults.add(f"this role is also on line {first.line} already.", line=line, field="role")
         if faults.enough:
             break
     faults.raise_any()

@@ -78,7 +78,7 @@ def read_source(path: Path) -> SourceFile:
             raise InputError(path, f"the file is larger than {LARGEST_FILE_BYTES // 1024**2} MiB.")
         data = path.read_bytes()
     except FileNotFoundError:
-        raise InputError(path, "there is no such file.", remedy="Check the path.") from None
+        raise InputError(path, "file not found.", remedy="Check the path.") from None
     except (OSError, ValueError) as error:
         raise InputError(path, f"the file cannot be read: {error}.") from None
     if not data or data.isspace():

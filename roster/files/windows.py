@@ -151,7 +151,7 @@ def _checked(path: Path) -> list[Any]:
         raise InputError(path, "this Parquet file cannot be read.", remedy="Export it again.") from None
     for name in COLUMNS:
         if schema.names.count(name) != 1:
-            raise InputError(path, "there is no such column.", line=1, field=name)
+            raise InputError(path, "unknown column.", line=1, field=name)
     if not pa.types.is_integer(schema.field("download_count").type):
         raise InputError(path, "the counts are not whole numbers.", field="download_count")
     if metadata.num_rows == 0:

@@ -1,1 +1,1 @@
-"""Where rosters come from over the network."""
+"""Sources of rosters over the network."""

@@ -50,7 +50,11 @@ class Account(models.Model):
         max_length=2, blank=True, default="", db_default="", help_text="As the index or the person says."
     )
     time_zone = models.CharField(
-        max_length=64, blank=True, default="", db_default="", help_text="Mail comes in its working hours."
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Emails are sent in its working hours.",
     )
     do_not_contact_since = models.DateTimeField(null=True, blank=True, help_text="No invitations from then.")
     created_at = models.DateTimeField()

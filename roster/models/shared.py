@@ -1,4 +1,4 @@
-"""What several of the roster's tables share."""
+"""Parts that several tables of the roster share."""
 
 import pgtrigger
 

@@ -1,4 +1,4 @@
-"""What is known about one account at one moment, as plain values."""
+"""Facts about one account at one moment, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields

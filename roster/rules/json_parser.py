@@ -166,7 +166,7 @@ def object_of(fields: Mapping[str, Parser], required: Collection[str] = ()) -> P
         found: dict[str, Any] = {}
         problems = [
             Problem(
-                "there is no such field.",
+                "unknown field.",
                 field=key_shown(key),
                 remedy=f"Known are: {', '.join(fields) or 'none'}.",
             )

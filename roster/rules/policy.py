@@ -68,7 +68,7 @@ def _version(value: Any) -> str:
 def _rules(value: Any) -> tuple[PolicyRule, ...]:
     rules: tuple[PolicyRule, ...] = list_of(_rule)(value)
     if not rules:
-        raise bad("a policy without rules would let everybody pass.", "Name at least one rule.")
+        raise bad("a policy without rules would make everyone eligible.", "Name at least one rule.")
     return rules
 
 

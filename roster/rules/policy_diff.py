@@ -1,4 +1,4 @@
-"""What one policy asks that another does not, in words."""
+"""The differences between two policies, as sentences."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

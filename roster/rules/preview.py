@@ -1,4 +1,4 @@
-"""Who gains and who loses when one policy takes the place of another."""
+"""Preview of a policy: who becomes eligible and who no longer is."""
 
 from collections import Counter
 from collections.abc import Iterable

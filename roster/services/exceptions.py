@@ -26,7 +26,7 @@ def request_exception(
         problems.append(FieldError("rule", "never_lifted", f"No exception lifts {rule}."))
     if not reason.strip() or len(reason) > 300:
         problems.append(
-            FieldError("reason", "required", "Say why in up to 300 letters; the person reads it.")
+            FieldError("reason", "required", "Enter a reason of up to 300 characters. The person sees it.")
         )
     if expires_at <= now:
         problems.append(FieldError("expires_at", "in_the_past", "Choose a time that is yet to come."))
@@ -83,7 +83,7 @@ def end_exception(*, exception_id: int, because: str, actor: str, now: datetime)
     Raises: UnknownPaper: none that is open. BadRequest: no reason.
     """
     if not because.strip() or len(because) > 300:
-        raise BadRequest([FieldError("because", "required", "Say why in up to 300 letters.")])
+        raise BadRequest([FieldError("because", "required", "Enter a reason of up to 300 characters.")])
     with transaction.atomic():
         open_one = PolicyException.objects.select_for_update().filter(pk=exception_id, ended_at=None).first()
         if open_one is None:

@@ -1,4 +1,4 @@
-"""Lists that would shrink the roster too much wait for a second person's word."""
+"""Approval of imported lists that would shrink the roster too much."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What becomes of projects on the index: deleted, made anew, renamed, handed over. All stay critical."""
+"""Events of projects on the index: deleted, recreated, renamed, handed over. All stay critical."""
 
 from datetime import datetime
 
@@ -98,7 +98,9 @@ def designate_by_hand(*, name: str, reason: str, actor: str, now: datetime) -> D
     if not is_project_name(name):
         problems.append(FieldError("name", "invalid", "This is not a project's name."))
     if not reason.strip() or len(reason) > 255:
-        problems.append(FieldError("reason", "required", "Say why in up to 255 letters; everybody reads it."))
+        problems.append(
+            FieldError("reason", "required", "Enter a reason of up to 255 characters. It is public.")
+        )
     if problems:
         raise BadRequest(problems)
     with transaction.atomic():

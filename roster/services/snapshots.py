@@ -1,4 +1,4 @@
-"""Take in a file: the snapshot it is, and the receipt that it came."""
+"""Snapshots of imported files, and a receipt for each arrival."""
 
 from dataclasses import dataclass
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""Lists on their way in: copied to a table of this transaction, then compared with the roster at once."""
+"""Staging of imported lists: copied to a temporary table, then merged into the roster with one statement."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -5,35 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
 
-from sandbox.clock import Agenda, Clock
 from sandbox.easypost.errors import EasyPostError, required, resource_not_found, wrong_type
-from sandbox.easypost.formats import Json
 from sandbox.easypost.settings import EasyPostSettings
-from sandbox.easypost.store import Books
-from sandbox.faults import FaultBook
-
-if TYPE_CHECKING:
-    from sandbox.easypost.webhook_delivery import EasyPostWebhookSender
-
-
-@dataclass(slots=True)
-class EasyPostWorld:
-    """What both modes share: time, settings and faults."""
-
-    clock: Clock
-    agenda: Agenda
-    faults: FaultBook
-    settings: EasyPostSettings
+from sandbox.easypost.store import ObjectStore
+from sandbox.easypost.webhook_delivery import EasyPostWebhookSender
+from sandbox.easypost.world import EasyPostWorld
+from sandbox.vendor_json import Json
 
 
 @dataclass(slots=True)
-class Desk:
+class EasyPostAccount:
     mode: str
     world: EasyPostWorld
-    courier: EasyPostWebhookSender
-    books: Books
+    webhook_sender: EasyPostWebhookSender
+    store: ObjectStore
 
     @property
     def now(self) -> datetime:
@@ -70,12 +56,12 @@ class EasyPostCall:
 
 @dataclass(slots=True)
 class Reply:
-    body: Any
+    body: Json | list[Json]
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Handler = Callable[[Desk, EasyPostCall], Reply | Awaitable[Reply]]
+Handler = Callable[[EasyPostAccount, EasyPostCall], Reply | Awaitable[Reply]]
 
 
 def find_by_id(objects: dict[str, Json], object_id: str, prefix: str) -> Json:
@@ -93,7 +79,7 @@ def created(kind: str, body: Json) -> Reply:
     return Reply(body, 201, {"Location": f"/api/v2/{kind}/{body['id']}"})
 
 
-def as_object(value: Any, field_name: str) -> Json:
+def as_object(value: object, field_name: str) -> Json:
     if not isinstance(value, dict):
         problem = {"field": field_name, "message": "must be an object"}
         raise EasyPostError(422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [problem])

@@ -15,9 +15,9 @@ from aiohttp import web
 
 from sandbox.clock import Agenda, Clock
 from sandbox.easypost import events
-from sandbox.easypost.account import Desk, EasyPostCall, EasyPostWorld, Handler, Reply
+from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Handler, Reply
 from sandbox.easypost.errors import EasyPostError, inactive_key, no_api_key, resource_not_found
-from sandbox.easypost.formats import Json, parse_time
+from sandbox.easypost.formats import parse_time
 from sandbox.easypost.ids import new_easypost_id
 from sandbox.easypost.resources import (
     addresses,
@@ -32,9 +32,11 @@ from sandbox.easypost.resources import (
     webhook_endpoints,
 )
 from sandbox.easypost.settings import EasyPostSettings
-from sandbox.easypost.store import Books
+from sandbox.easypost.store import ObjectStore
 from sandbox.easypost.webhook_delivery import EasyPostWebhookSender
+from sandbox.easypost.world import EasyPostWorld
 from sandbox.faults import Fault, FaultBook
+from sandbox.vendor_json import Json
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/addresses", addresses.create_address),
@@ -105,13 +107,13 @@ class EasyPost:
     def __init__(self, clock: Clock, settings: EasyPostSettings) -> None:
         self.faults = FaultBook()
         self.world = EasyPostWorld(clock, Agenda(), self.faults, settings)
-        self.desks = {mode: self._open_desk(mode) for mode in ("test", "production")}
+        self.accounts = {mode: self._open_account(mode) for mode in ("test", "production")}
         self._advancing = asyncio.Lock()
         self.neighbours: list[Neighbour] = []
 
-    def _open_desk(self, mode: str) -> Desk:
-        books = Books()
-        return Desk(mode, self.world, EasyPostWebhookSender(self.world, books), books)
+    def _open_account(self, mode: str) -> EasyPostAccount:
+        store = ObjectStore()
+        return EasyPostAccount(mode, self.world, EasyPostWebhookSender(self.world, store), store)
 
     def add_routes(self, app: web.Application) -> None:
         for method, path, handler in ROUTES:
@@ -124,13 +126,13 @@ class EasyPost:
         await self.close()
         self.faults.clear()
         self.world.agenda.clear()
-        self.desks = {mode: self._open_desk(mode) for mode in self.desks}
+        self.accounts = {mode: self._open_account(mode) for mode in self.accounts}
         for neighbour in self.neighbours:
             await neighbour.reset()
 
     async def close(self) -> None:
-        for desk in self.desks.values():
-            await desk.courier.close()
+        for account in self.accounts.values():
+            await account.webhook_sender.close()
         for neighbour in self.neighbours:
             await neighbour.close()
 
@@ -181,13 +183,13 @@ class EasyPost:
                 pass
 
     def _is_busy_with(self, key: str) -> bool:
-        return any(desk.courier.is_busy_with(key) for desk in self.desks.values()) or any(
+        return any(account.webhook_sender.is_busy_with(key) for account in self.accounts.values()) or any(
             neighbour.is_busy_with(key) for neighbour in self.neighbours
         )
 
     async def _settle(self, key: str | None = None) -> None:
-        for desk in self.desks.values():
-            await desk.courier.settle(key)
+        for account in self.accounts.values():
+            await account.webhook_sender.settle(key)
         for neighbour in self.neighbours:
             await neighbour.settle(key)
 
@@ -218,39 +220,39 @@ class EasyPost:
     def _recipient(self, request: web.Request) -> str:
         """Whose shipment the call is about; empty when it is about none."""
         shipment_id = request.match_info.get("id", "")
-        for desk in self.desks.values():
-            if (shipment := desk.books.shipments.get(shipment_id)) is not None:
+        for account in self.accounts.values():
+            if (shipment := account.store.shipments.get(shipment_id)) is not None:
                 return shipment.recipient
         return ""
 
     async def _perform(self, request: web.Request, handler: Handler, path: str, faults: list[Fault]) -> Reply:
-        desk = self.desks[_mode(request)]
+        account = self.accounts[_mode(request)]
         call = await _read(request, path)
-        desk.books.tally[f"calls {request.method} {_kind_of_path(request)}"] += 1
+        account.store.tally[f"calls {request.method} {_kind_of_path(request)}"] += 1
         for fault in faults:
-            if fault.kind == "price" and (shipment := desk.books.shipments.get(call.ids.get("id", ""))):
+            if fault.kind == "price" and (shipment := account.store.shipments.get(call.ids.get("id", ""))):
                 rates.move_prices(shipment.body["rates"], fault.percent)
-        result = handler(desk, call)
+        result = handler(account, call)
         reply = await result if inspect.isawaitable(result) else result
         for fault in faults:
             if fault.kind == "no_label" and isinstance(reply.body, dict):
                 reply.body = reply.body | {"postage_label": None, "tracking_code": None, "tracker": None}
             if fault.kind == "webhook_first":
-                await _deliver_first(desk, reply)
+                await _deliver_first(account, reply)
         return reply
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         """A label or form file: no key needed, as at the file store that the real ones lie in."""
         name = request.match_info["name"]
-        for desk in self.desks.values():
-            if (form := desk.books.scan_forms.get(desk.books.form_files.get(name, ""))) is not None:
+        for account in self.accounts.values():
+            if (form := account.store.scan_forms.get(account.store.form_files.get(name, ""))) is not None:
                 return web.Response(body=scan_forms.draw_scan_form(form), content_type="application/pdf")
-            shipment = desk.books.shipments.get(desk.books.label_files.get(name, ""))
+            shipment = account.store.shipments.get(account.store.label_files.get(name, ""))
             if shipment is None:
                 continue
             made = parse_time(shipment.body["postage_label"]["created_at"])
-            limit = desk.settings.label_url_seconds
-            if limit is not None and desk.now - made > timedelta(seconds=limit):
+            limit = account.settings.label_url_seconds
+            if limit is not None and account.now - made > timedelta(seconds=limit):
                 return web.Response(status=403, text="Request has expired", content_type="text/plain")
             suffix = name.rpartition(".")[2]
             is_form = request.match_info["kind"] == "form"
@@ -259,16 +261,17 @@ class EasyPost:
         return web.Response(status=404, text="Not found")
 
 
-def _nothing_here(desk: Desk, call: EasyPostCall) -> Reply:
+def _nothing_here(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     raise resource_not_found()
 
 
-async def _deliver_first(desk: Desk, reply: Reply) -> None:
+async def _deliver_first(account: EasyPostAccount, reply: Reply) -> None:
     """Announce the tracker of a purchase and wait for the webhook, before the call is answered."""
-    tracker_id = ((reply.body or {}).get("tracker") or {}).get("id", "")
-    if (tracker := desk.books.trackers.get(tracker_id)) is not None:
-        trackers.publish_tracker_update(desk, tracker)
-        await desk.courier.settle(tracker.id)
+    body = reply.body if isinstance(reply.body, dict) else {}
+    tracker_id = (body.get("tracker") or {}).get("id", "")
+    if (tracker := account.store.trackers.get(tracker_id)) is not None:
+        trackers.publish_tracker_update(account, tracker)
+        await account.webhook_sender.settle(tracker.id)
 
 
 async def _strike(request: web.Request, fault: Fault) -> web.StreamResponse | None:

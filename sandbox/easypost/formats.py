@@ -1,4 +1,4 @@
-"""How EasyPost writes times and money, and how it reads what clients send."""
+"""EasyPost's formats of times and money."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sandbox.easypost.errors import EasyPostError
-
-Json = dict[str, Any]
 
 
 def stamp(at: datetime) -> str:

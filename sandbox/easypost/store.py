@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sandbox.clock import Due
-from sandbox.easypost.formats import Json
+from sandbox.vendor_json import Json
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ class WebhookEndpoint:
 
 
 @dataclass(slots=True)
-class Books:
+class ObjectStore:
     """All objects of one mode, by id and in the order they were made."""
 
     addresses: dict[str, Json] = field(default_factory=dict)

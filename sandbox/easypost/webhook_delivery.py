@@ -16,10 +16,11 @@ from hashlib import sha256
 
 import aiohttp
 
-from sandbox.easypost.account import EasyPostWorld
-from sandbox.easypost.formats import Json, stamp
+from sandbox.easypost.formats import stamp
 from sandbox.easypost.ids import new_easypost_id
-from sandbox.easypost.store import Books, StoredEvent, WebhookEndpoint
+from sandbox.easypost.store import ObjectStore, StoredEvent, WebhookEndpoint
+from sandbox.easypost.world import EasyPostWorld
+from sandbox.vendor_json import Json
 
 AGENT = "EasyPost WebHook Agent 1.0"
 # How long a delivery held for reordering waits for the next one of its object.
@@ -44,9 +45,9 @@ class EasyPostDelivery:
 
 
 class EasyPostWebhookSender:
-    def __init__(self, world: EasyPostWorld, books: Books) -> None:
+    def __init__(self, world: EasyPostWorld, store: ObjectStore) -> None:
         self._world = world
-        self._books = books
+        self._store = store
         self._lines: dict[Line, deque[EasyPostDelivery]] = {}
         self._workers: dict[Line, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
@@ -57,7 +58,7 @@ class EasyPostWebhookSender:
 
     def send(self, event: StoredEvent) -> None:
         """Send an event to every enabled endpoint, or do to it what the faults say."""
-        for hook_id, hook in self._books.webhooks.items():
+        for hook_id, hook in self._store.webhooks.items():
             if hook.is_enabled:
                 self._dispatch(EasyPostDelivery(event, hook_id, self._world.clock.now()))
 
@@ -86,7 +87,7 @@ class EasyPostWebhookSender:
         for fault in self._world.faults.for_event(event.description, event.status, self._recipient(event)):
             match fault.kind:
                 case "webhook_drop":
-                    self._books.tally["webhooks_dropped"] += 1
+                    self._store.tally["webhooks_dropped"] += 1
                     return
                 case "webhook_delay":
                     self._later(delivery, delivery.at + timedelta(seconds=fault.seconds))
@@ -107,8 +108,8 @@ class EasyPostWebhookSender:
 
     def _recipient(self, event: StoredEvent) -> str:
         """Whose parcel the event is about; empty when it is about none."""
-        tracker = self._books.trackers.get(event.key)
-        shipment = self._books.shipments.get((tracker.body["shipment_id"] or "") if tracker else "")
+        tracker = self._store.trackers.get(event.key)
+        shipment = self._store.shipments.get((tracker.body["shipment_id"] or "") if tracker else "")
         return shipment.recipient if shipment else ""
 
     def _hold(self, delivery: EasyPostDelivery) -> None:
@@ -142,7 +143,7 @@ class EasyPostWebhookSender:
             self._busy[line[0]] -= 1
 
     async def _deliver(self, delivery: EasyPostDelivery) -> None:
-        hook = self._books.webhooks.get(delivery.hook_id)
+        hook = self._store.webhooks.get(delivery.hook_id)
         if hook is None or not hook.is_enabled:
             return
         async with self._free_slot():
@@ -194,10 +195,10 @@ class EasyPostWebhookSender:
             "response_code": code,
             "total_time": 0,
         }
-        self._books.payloads.setdefault(delivery.event.id, []).append(payload)
+        self._store.payloads.setdefault(delivery.event.id, []).append(payload)
 
     def _succeeded(self, delivery: EasyPostDelivery, hook: WebhookEndpoint) -> None:
-        self._books.tally["webhooks_delivered"] += 1
+        self._store.tally["webhooks_delivered"] += 1
         hook.last_success_at = delivery.at
         event, url = delivery.event, hook.body["url"]
         if url in event.pending_urls:
@@ -208,13 +209,13 @@ class EasyPostWebhookSender:
 
     def _failed(self, delivery: EasyPostDelivery, hook: WebhookEndpoint) -> None:
         """Repeat later; after the last repeat, disable an endpoint that took nothing in all that time."""
-        self._books.tally["webhooks_failed"] += 1
+        self._store.tally["webhooks_failed"] += 1
         pauses = self._world.settings.webhook_retry_seconds
         if delivery.attempt < len(pauses):
             again = replace(delivery, attempt=delivery.attempt + 1)
             self._later(again, delivery.at + timedelta(seconds=pauses[delivery.attempt]))
             return
-        self._books.tally["webhooks_given_up"] += 1
+        self._store.tally["webhooks_given_up"] += 1
         if hook.last_success_at is None or hook.last_success_at < delivery.event.created_at:
             hook.body["disabled_at"] = stamp(delivery.at)
 

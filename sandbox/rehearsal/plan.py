@@ -1,4 +1,4 @@
-"""What is rehearsed: how many keys and people, for how long, from which seed."""
+"""Size of a rehearsal: keys, people, weeks and seed."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -14,7 +14,6 @@ from django.db.models import Sum
 from common import clock, invariants
 from common.base_command import Steps
 from config.management.commands.verify import as_document
-from fulfillment.casework.jobs import periodic_chores
 from fulfillment.claims.campaigns.policy_preview import preview_draft
 from fulfillment.claims.campaigns.price_publishing import publish_prices
 from fulfillment.claims.campaigns.regions import load_regions, shipped_document
@@ -23,7 +22,6 @@ from fulfillment.claims.models import Campaign, Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState, WantedItem
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim, review_claim
 from fulfillment.claims.services.submission import submit_claim
-from fulfillment.postage.jobs import resolve_purchases
 from fulfillment.postage.services.carrier_invoices import import_carrier_bill
 from fulfillment.shipments.models import LabelPurchase
 from fulfillment.shipments.rules.states import PurchaseState
@@ -43,6 +41,7 @@ from sandbox.client import Control
 from sandbox.rehearsal.clock import VirtualClock
 from sandbox.rehearsal.payers import Payers
 from sandbox.rehearsal.people import Person, draw_persona, persona_address
+from sandbox.rehearsal.periodic_jobs import RESOLVE_PURCHASES, WEEKLY, run_periodic_job
 from sandbox.rehearsal.plan import Plan
 from sandbox.rehearsal.workers import Workers
 from sandbox.stripe.client import StripeControl
@@ -211,7 +210,7 @@ class Programme:
             self._review_what_waits(evening)
             self.workers.finish()
             if self.plan.faults != "none":
-                resolve_purchases(timestamp=0)
+                run_periodic_job(RESOLVE_PURCHASES)
             # Before the vendor's day passes, so that it is we who end what nobody paid, and not its time.
             self.payers.end_what_nobody_paid()
             self.workers.work(evening)
@@ -220,7 +219,8 @@ class Programme:
             self.payers.fetch_books()
             if number % 7 == 6:
                 # Asking after every parcel that was quiet for hours is a week's work at this pace.
-                periodic_chores(now=evening)
+                for job in WEEKLY:
+                    run_periodic_job(job)
                 self.workers.work(evening)
                 self._carrier_bill(evening)
                 moment = evening - timedelta(seconds=1)
@@ -237,7 +237,7 @@ class Programme:
         while LabelPurchase.objects.filter(state=PurchaseState.BUYING).exists():
             assert self.clock() < self.plan.end, "purchases are found out within hours"
             self.clock.move_to(self.clock() + timedelta(minutes=10))
-            resolve_purchases(timestamp=0)
+            run_periodic_job(RESOLVE_PURCHASES)
             self.workers.work(self.clock())
 
     def _claim(self, one: Person, evening: datetime) -> None:

@@ -44,10 +44,3 @@ def open_front_door() -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def register_webhook(url: str, secret: str) -> None:
-    """Ask the vendor to send its events to this process."""
-    from fulfillment.postage import gateways
-
-    gateways.carrier_gateway().ensure_webhook(url=url, secret=secret)

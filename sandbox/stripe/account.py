@@ -1,84 +1,30 @@
-"""All that one mode (test or live) of the stand-in owns, and the time it shares with the other vendors."""
+"""All that one mode (test or live) of the stand-in owns, one request, and the shape of a handler."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
-from sandbox.clock import Agenda, Clock, Due
-from sandbox.faults import FaultBook
 from sandbox.stripe.errors import no_such
 from sandbox.stripe.settings import StripeSettings
+from sandbox.stripe.store import CheckoutSession, Endpoint, StoredAnswer
+from sandbox.stripe.webhook_delivery import StripeWebhookSender
+from sandbox.stripe.world import StripeWorld
+from sandbox.vendor_json import Json
 
-if TYPE_CHECKING:
-    from sandbox.stripe.webhook_delivery import StripeWebhookSender
-
-Json = dict[str, Any]
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class StripeWorld:
-    """What both modes share. Clock and agenda are those of all the stand-ins; faults are Stripe's own."""
-
-    clock: Clock
-    agenda: Agenda
-    faults: FaultBook
-    settings: StripeSettings
-
-
-@dataclass(slots=True)
-class CheckoutSession:
-    """A checkout session and what it hides: its lines, and what its money will carry."""
-
-    body: Json
-    lines: list[Json]
-    money_metadata: dict[str, str]
-    receipt_email: str | None
-    ends: Due | None = None
-    decision: Due | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return bool(self.body["status"] == "open")
-
-
-@dataclass(slots=True)
-class Endpoint:
-    """Where events go. Several secrets sign while one replaces another, the newest first."""
-
-    body: Json
-    secrets: list[str]
-
-    @property
-    def is_enabled(self) -> bool:
-        return bool(self.body["status"] == "enabled")
-
-    def wants(self, kind: str) -> bool:
-        return "*" in self.body["enabled_events"] or kind in self.body["enabled_events"]
-
-
-@dataclass(slots=True)
-class StoredAnswer:
-    """The first answer under an idempotency key; none while it is still being made."""
-
-    fingerprint: str
-    kept_at: datetime
-    status: int = 0
-    body: bytes = b""
-
-    @property
-    def is_answered(self) -> bool:
-        return self.status > 0
 
 
 @dataclass(slots=True)
 class StripeAccount:
     mode: str
     world: StripeWorld
-    courier: StripeWebhookSender
+    webhook_sender: StripeWebhookSender
+    endpoints: dict[str, Endpoint]
+    tally: Counter[str]
     sessions: dict[str, CheckoutSession] = field(default_factory=dict)
     intents: dict[str, Json] = field(default_factory=dict)
     charges: dict[str, Json] = field(default_factory=dict)
@@ -86,9 +32,7 @@ class StripeAccount:
     disputes: dict[str, Json] = field(default_factory=dict)
     entries: dict[str, Json] = field(default_factory=dict)
     events: dict[str, Json] = field(default_factory=dict)
-    endpoints: dict[str, Endpoint] = field(default_factory=dict)
     kept: dict[str, StoredAnswer] = field(default_factory=dict)
-    tally: Counter[str] = field(default_factory=Counter)
 
     @property
     def now(self) -> datetime:
@@ -128,3 +72,15 @@ def _find(objects: dict[str, T], object_id: str, what: str) -> T:
         return objects[object_id]
     except KeyError:
         raise no_such(what, object_id) from None
+
+
+@dataclass(slots=True)
+class StripeCall:
+    """One request: ids from the path, parameters from the form or the query."""
+
+    origin: str
+    ids: Mapping[str, str]
+    params: Json = field(default_factory=dict)
+
+
+Handler = Callable[[StripeAccount, StripeCall], Json]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -12,14 +13,16 @@ from aiohttp import web
 
 from sandbox.clock import Agenda, Clock
 from sandbox.faults import Fault, FaultBook
-from sandbox.stripe.account import StoredAnswer, StripeAccount, StripeWorld
-from sandbox.stripe.calls import ROUTES, Handler, StripeCall
+from sandbox.stripe.account import Handler, StripeAccount, StripeCall
 from sandbox.stripe.errors import StripeError, bad_key, in_use, no_such, other_parameters
 from sandbox.stripe.form_encoding import parse
 from sandbox.stripe.ids import new_stripe_id
-from sandbox.stripe.objects import API_VERSION
+from sandbox.stripe.resources.objects import API_VERSION
+from sandbox.stripe.routes import ROUTES
 from sandbox.stripe.settings import StripeSettings
+from sandbox.stripe.store import Endpoint, StoredAnswer
 from sandbox.stripe.webhook_delivery import StripeWebhookSender
+from sandbox.stripe.world import StripeWorld
 
 KEY_KEPT_FOR = timedelta(hours=24)
 LONGEST_KEY = 255
@@ -35,10 +38,10 @@ class Stripe:
         self.accounts = {mode: self._open(mode) for mode in ("test", "live")}
 
     def _open(self, mode: str) -> StripeAccount:
-        courier = StripeWebhookSender(self.world)
-        account = StripeAccount(mode, self.world, courier)
-        courier.serve(account)
-        return account
+        endpoints: dict[str, Endpoint] = {}
+        tally: Counter[str] = Counter()
+        sender = StripeWebhookSender(self.world, endpoints, tally)
+        return StripeAccount(mode, self.world, sender, endpoints, tally)
 
     def add_routes(self, app: web.Application) -> None:
         for method, path, handler in ROUTES:
@@ -46,11 +49,11 @@ class Stripe:
         app.router.add_route("*", "/v1/{rest:.*}", self._endpoint(_nothing_here))
 
     def is_busy_with(self, key: str) -> bool:
-        return any(account.courier.is_busy_with(key) for account in self.accounts.values())
+        return any(account.webhook_sender.is_busy_with(key) for account in self.accounts.values())
 
     async def settle(self, key: str | None = None) -> None:
         for account in self.accounts.values():
-            await account.courier.settle(key)
+            await account.webhook_sender.settle(key)
 
     async def reset(self) -> None:
         """Forget all objects and faults, return to the first settings."""
@@ -61,7 +64,7 @@ class Stripe:
 
     async def close(self) -> None:
         for account in self.accounts.values():
-            await account.courier.close()
+            await account.webhook_sender.close()
 
     def _endpoint(self, handler: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def endpoint(request: web.Request) -> web.StreamResponse:

@@ -6,8 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sandbox.client import Control
-
-Json = dict[str, Any]
+from sandbox.vendor_json import Json
 
 
 class StripeControl:

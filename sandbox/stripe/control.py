@@ -6,21 +6,20 @@ All bodies are JSON; what makes no sense is answered with 400 and `{"error": …
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
-from sandbox.control import ControlRefused, answering, body_of
+from sandbox.control_requests import ControlHandler, ControlRefused, answering, body_of
 from sandbox.easypost.settings import BadSetting
 from sandbox.faults import BadFault
-from sandbox.stripe import money, objects
-from sandbox.stripe.account import CheckoutSession, StripeAccount
+from sandbox.stripe.account import StripeAccount
 from sandbox.stripe.app import Stripe
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.ids import new_stripe_id
-
-Json = dict[str, Any]
+from sandbox.stripe.resources import balance_transactions, disputes, objects, payments, refunds
+from sandbox.stripe.store import CheckoutSession
+from sandbox.vendor_json import Json
 
 
 class StripeControlRoutes:
@@ -30,7 +29,7 @@ class StripeControlRoutes:
         self._vendor = vendor
 
     def add_routes(self, app: web.Application) -> None:
-        routes: list[tuple[str, str, Callable[[web.Request], Awaitable[Any]]]] = [
+        routes: list[tuple[str, str, ControlHandler]] = [
             ("POST", "/settings", self.settings),
             ("GET", "/faults", self.faults),
             ("POST", "/faults", self.add_fault),
@@ -104,17 +103,17 @@ class StripeControlRoutes:
         account, session = self._session(request)
         match request.match_info["way"]:
             case "pay":
-                money.settle_payment(account, session)
+                payments.pay_session(account, session)
             case "decline":
-                money.decline(account, session)
+                payments.decline(account, session)
             case "later":
-                money.pay_later(account, session)
+                payments.pay_later(account, session)
             case "expire":
-                money.expire(account, session)
+                payments.expire(account, session)
             case "succeed":
-                money.decide_later(account, session, succeeded=True)
+                payments.decide_later(account, session, succeeded=True)
             case "fail":
-                money.decide_later(account, session, succeeded=False)
+                payments.decide_later(account, session, succeeded=False)
         await self._vendor.settle()
         return session.body
 
@@ -152,7 +151,7 @@ class StripeControlRoutes:
         if charged is None:
             raise ControlRefused("nothing was paid")
         amount = (await body_of(request)).get("amount")
-        made = money.refund_charge(account, charged, amount=amount, reason=None, metadata={})
+        made = refunds.refund_charge(account, charged, amount=amount, reason=None, metadata={})
         await self._vendor.settle()
         return made
 
@@ -162,21 +161,21 @@ class StripeControlRoutes:
         if charged is None:
             raise ControlRefused("nothing was paid")
         reason = str((await body_of(request)).get("reason", "product_not_received"))
-        made = money.open_dispute(account, charged, reason=reason)
+        made = disputes.open_dispute(account, charged, reason=reason)
         await self._vendor.settle()
         return made
 
     async def fail_refund(self, request: web.Request) -> Json:
         account = self._account(request)
         made = account.refund(request.match_info["id"])
-        money.fail_refund(account, made)
+        refunds.fail_refund(account, made)
         await self._vendor.settle()
         return made
 
     async def close_dispute(self, request: web.Request) -> Json:
         account = self._account(request)
         made = account.dispute(request.match_info["id"])
-        money.close_dispute(account, made, status=str((await body_of(request)).get("status")))
+        disputes.close_dispute(account, made, status=str((await body_of(request)).get("status")))
         await self._vendor.settle()
         return made
 
@@ -188,7 +187,7 @@ class StripeControlRoutes:
         event = account.events.get(request.match_info["id"])
         if event is None:
             raise ControlRefused("no such event", 404)
-        account.courier.send_again(event)
+        account.webhook_sender.send_again(event)
         await self._vendor.settle()
         return event
 
@@ -207,8 +206,8 @@ class StripeControlRoutes:
         charged = objects.charge(intent, now=account.now)
         intent |= {"status": "succeeded", "latest_charge": charged["id"]}
         account.intents[intent["id"]], account.charges[charged["id"]] = intent, charged
-        fee = money.fee_of(charged["amount"], charged["currency"])
-        charged["balance_transaction"] = money.book(
+        fee = balance_transactions.fee_of(charged["amount"], charged["currency"])
+        charged["balance_transaction"] = balance_transactions.book(
             account, charged, charged["amount"], fee=fee, kind="charge"
         )
         return charged
@@ -261,9 +260,9 @@ class StripeControlRoutes:
 
 
 def _refusing(
-    handler: Callable[[web.Request], Awaitable[Any]],
-) -> Callable[[web.Request], Awaitable[Any]]:
-    async def handle(request: web.Request) -> Any:
+    handler: ControlHandler,
+) -> ControlHandler:
+    async def handle(request: web.Request) -> Json:
         try:
             return await handler(request)
         except StripeError as error:

@@ -7,8 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from sandbox.stripe.errors import invalid
-
-Json = dict[str, Any]
+from sandbox.vendor_json import Json
 
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 DEEPEST = 8

@@ -6,10 +6,11 @@ import html
 
 from aiohttp import web
 
-from sandbox.stripe import money as bank
-from sandbox.stripe.account import CheckoutSession, StripeAccount
+from sandbox.stripe.account import StripeAccount
 from sandbox.stripe.app import Stripe
 from sandbox.stripe.errors import StripeError
+from sandbox.stripe.resources import payments
+from sandbox.stripe.store import CheckoutSession
 
 _WITHOUT_DECIMALS = ("jpy", "krw")
 _WITH_THREE = ("kwd", "bhd", "jod", "tnd")
@@ -73,11 +74,11 @@ class Pages:
             return _page(session)
         match request.match_info["way"]:
             case "pay":
-                bank.settle_payment(account, session)
+                payments.pay_session(account, session)
             case "later":
-                bank.pay_later(account, session)
+                payments.pay_later(account, session)
             case "decline":
-                bank.decline(account, session)
+                payments.decline(account, session)
                 return _page(session, error="Your card was declined. Try another one.")
             case "abandon":
                 raise web.HTTPSeeOther(body["cancel_url"])

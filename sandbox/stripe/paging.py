@@ -7,8 +7,7 @@ from typing import Any
 
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.form_encoding import whole_number
-
-Json = dict[str, Any]
+from sandbox.vendor_json import Json
 
 DEFAULT_PAGE, LARGEST_PAGE = 10, 100
 

@@ -1,4 +1,4 @@
-"""What can be set about the stand-in while it runs."""
+"""Settings of the stand-in that can change while it runs."""
 
 from __future__ import annotations
 

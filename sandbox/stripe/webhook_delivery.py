@@ -9,14 +9,13 @@ from collections import Counter, deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-if TYPE_CHECKING:
-    from sandbox.stripe.account import StripeAccount, StripeWorld
+from sandbox.stripe.store import Endpoint
+from sandbox.stripe.world import StripeWorld
+from sandbox.vendor_json import Json
 
-Json = dict[str, Any]
 Line = tuple[str, str]
 
 AGENT = "Stripe/1.0 (+https://stripe.com/docs/webhooks)"
@@ -42,9 +41,12 @@ class StripeDelivery:
 
 
 class StripeWebhookSender:
-    def __init__(self, world: StripeWorld) -> None:
+    """Sends the events of one account. `endpoints` and `tally` are the account's own."""
+
+    def __init__(self, world: StripeWorld, endpoints: dict[str, Endpoint], tally: Counter[str]) -> None:
         self._world = world
-        self._account: StripeAccount | None = None
+        self._endpoints = endpoints
+        self._tally = tally
         self._lines: dict[Line, deque[StripeDelivery]] = {}
         self._workers: dict[Line, asyncio.Task[None]] = {}
         self._busy: Counter[str] = Counter()
@@ -52,19 +54,15 @@ class StripeWebhookSender:
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(world.settings.webhook_concurrency)
 
-    def serve(self, account: StripeAccount) -> None:
-        """The account whose events these are; the two know each other."""
-        self._account = account
-
     def send(self, event: Json, *, key: str) -> None:
         """Send an event to every endpoint that wants it, or do to it what the faults say."""
-        for endpoint_id, endpoint in self._books.endpoints.items():
+        for endpoint_id, endpoint in self._endpoints.items():
             if endpoint.is_enabled and endpoint.wants(event["type"]):
                 self._dispatch(StripeDelivery(event, endpoint_id, key, self._world.clock.now()))
 
     def send_again(self, event: Json) -> None:
         """As the dashboard's button does: once more, whatever came of it before."""
-        for endpoint_id in self._books.endpoints:
+        for endpoint_id in self._endpoints:
             self._enqueue(StripeDelivery(event, endpoint_id, event["id"], self._world.clock.now()))
 
     def is_busy_with(self, key: str) -> bool:
@@ -85,11 +83,6 @@ class StripeWebhookSender:
             await self._session.close()
             self._session = None
 
-    @property
-    def _books(self) -> StripeAccount:
-        assert self._account is not None, "a courier serves an account"
-        return self._account
-
     def _dispatch(self, delivery: StripeDelivery) -> None:
         """Apply the webhook faults; the one place where they do."""
         copies, hold = 1, False
@@ -97,7 +90,7 @@ class StripeWebhookSender:
         for fault in self._world.faults.for_event(delivery.event["type"], status):
             match fault.kind:
                 case "webhook_drop":
-                    self._books.tally["webhooks_dropped"] += 1
+                    self._tally["webhooks_dropped"] += 1
                     return
                 case "webhook_delay":
                     self._later(delivery, delivery.at + timedelta(seconds=fault.seconds))
@@ -149,27 +142,27 @@ class StripeWebhookSender:
             self._busy[line[0]] -= 1
 
     async def _deliver(self, delivery: StripeDelivery) -> None:
-        endpoint = self._books.endpoints.get(delivery.endpoint_id)
+        endpoint = self._endpoints.get(delivery.endpoint_id)
         if endpoint is None or not endpoint.is_enabled:
             return
         async with self._slots:
             code = await self._post(delivery)
         if code is not None and 200 <= code < 300:
-            self._books.tally["webhooks_delivered"] += 1
+            self._tally["webhooks_delivered"] += 1
             delivery.event["pending_webhooks"] = max(0, delivery.event["pending_webhooks"] - 1)
             return
-        self._books.tally["webhooks_failed"] += 1
+        self._tally["webhooks_failed"] += 1
         pauses = self._world.settings.webhook_retry_seconds
         if delivery.attempt < len(pauses):
             # A repeat is signed anew, with the time it is made at.
             again = replace(delivery, attempt=delivery.attempt + 1, is_badly_signed=False, is_thin=False)
             self._later(again, delivery.at + timedelta(seconds=pauses[delivery.attempt]))
         else:
-            self._books.tally["webhooks_given_up"] += 1
+            self._tally["webhooks_given_up"] += 1
 
     async def _post(self, delivery: StripeDelivery) -> int | None:
         """Send once; no code when nobody answered in time."""
-        endpoint = self._books.endpoints[delivery.endpoint_id]
+        endpoint = self._endpoints[delivery.endpoint_id]
         if self._session is None:
             # trust_env stays off: a proxy or netrc of the surroundings must not touch deliveries.
             self._session = aiohttp.ClientSession(skip_auto_headers={"Accept", "Accept-Encoding"})

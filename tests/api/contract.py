@@ -84,6 +84,6 @@ if __name__ == "__main__":
     import django
 
     django.setup()
-    from api.main import api
+    from api.urls import api
 
     print(contract(json.loads(json.dumps(api.get_openapi_schema(path_prefix="/api/v1/")))), end="")

@@ -8,9 +8,9 @@ from django.conf import settings
 from django.core.management import get_commands, load_command_class
 from django.urls import resolve
 
-from api.main import api
 from api.problems import CODES
 from api.tokens import SCOPES
+from api.urls import api
 from fulfillment.claims.rules import ClaimState
 from fulfillment.shipments.rules.manifests import ManifestState
 from fulfillment.shipments.rules.states import ShipmentState
@@ -146,17 +146,23 @@ def test_every_state_is_listed() -> None:
     assert set(map(str, ManifestState)) <= set(words(parcels))
 
 
+def answer_fields() -> set[str]:
+    """The fields of each answer; of a list, those of its items."""
+    document = api.get_openapi_schema()
+    schemas = document["components"]["schemas"]
+    fields: set[str] = set()
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                schema = response["content"]["application/json"]["schema"] if int(status) < 300 else {}
+                found = schemas.get(schema.get("$ref", "").rpartition("/")[2], {}).get("properties", {})
+                items = found.get("items", {}).get("items", {}).get("$ref", "")
+                if "items" in found and found.keys() <= {"items", "next"}:
+                    found = schemas[items.rpartition("/")[2]]["properties"]
+                fields |= found.keys()
+    return fields
+
+
 def test_every_field_of_an_answer_is_named() -> None:
-    """Documents of the calls; what comes as a file, or is described by a section of its own, apart."""
-    schemas = api.get_openapi_schema()["components"]["schemas"]
-    apart = {"LocationOut", "LocationIn", "ProblemOut", "MovementOut", "TransferOut", "DesignationOut"}
-    nested = {"ClosedPartOut", "StandingOut", "HeldOut", "AddressUnderWayOut", "StaysOut", "AdjustmentIn"}
-    named = set(words(PAGE)) | set(re.findall(r'"(\w+)"', PAGE))
-    missing = {
-        f"{name}.{field}"
-        for name, schema in schemas.items()
-        if name not in apart | nested
-        for field in schema.get("properties", {})
-        if field not in named
-    }
-    assert missing == set()
+    assert len(answer_fields()) > 100
+    assert answer_fields() <= set(words(PAGE)) | set(re.findall(r'"(\w+)"', PAGE))

@@ -218,7 +218,10 @@ class TestKeyModels:
         assert (entry.before, entry.after) == ({"weight_g": 3}, {"weight_g": 4})
         kim = staff_with(Role.MANAGER, username="kim")
         stale = kim.post(self.URL, form | {"weight_g": "9"})
-        assert (stale.status_code, "Somebody changed weight_g" in stale.content.decode()) == (409, True)
+        assert (stale.status_code, "Someone else has changed weight_g" in stale.content.decode()) == (
+            409,
+            True,
+        )
         assert KeyModel.objects.get(sku=USB_A).weight_g == 4
 
     @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_a_campaign_is_changed_with_its_before_and_after(campaign: Campaign, sta
     )
     # The form opened before is out of date now, whoever sends it.
     again = client.post(url, form | {"per_claim": "5"})
-    assert (again.status_code, "Somebody changed per_claim" in again.content.decode()) == (409, True)
+    assert (again.status_code, "Someone else has changed per_claim" in again.content.decode()) == (409, True)
     campaign.refresh_from_db()
     assert campaign.per_claim == 1
 

@@ -99,7 +99,7 @@ def test_a_form_of_yesterday_overwrites_nothing(
     seen = seen_on(client.get(url).content.decode())
     assert put(staff_with(Role.MANAGER, username="kim"), "home.more", en="Kim's.").status_code == 302
     answer = put(client, "home.more", seen, en="Robin's.")
-    assert (answer.status_code, "Somebody changed" in answer.content.decode()) == (409, True)
+    assert (answer.status_code, "Someone else has changed" in answer.content.decode()) == (409, True)
     assert put(client, "home.more", "forged", en="Robin's.").status_code == 422
     assert WrittenText.objects.get().text == "Kim's."
 

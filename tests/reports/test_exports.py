@@ -168,7 +168,7 @@ def test_the_command_writes_each_format_by_the_files_name(
     [
         (["redemption", "--format", "pdf"], "--format: pdf is not for a terminal."),
         (["comparison"], "there is nothing to compare with"),
-        (["published"], "--campaign: there is no campaign yet."),
+        (["published"], "--campaign: there are no campaigns yet."),
         (["redemption", "--output", "/nowhere/report.pdf"], "/nowhere/report.pdf cannot be written"),
     ],
 )

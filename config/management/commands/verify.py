@@ -23,7 +23,7 @@ class Command(KeydeskCommand):
                 f"{violation['invariant']} broken: {violation['message']} ({', '.join(violation['ids'])})"
             )
         self.stdout.write(
-            "No violations." if document["ok"] else "Violations found; docs/invariants.md says what to do."
+            "No violations." if document["ok"] else "Violations found; see docs/invariants.md for what to do."
         )
 
 

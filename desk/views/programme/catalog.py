@@ -1,4 +1,4 @@
-"""What the programme gives on what terms: price lists, key models."""
+"""Price lists and key models."""
 
 import re
 from typing import Any

@@ -127,7 +127,7 @@ def _kept(result: Mapping[str, Any]) -> dict[str, Any]:
 def _id(result: Mapping[str, Any], name: str) -> str:
     value = kept_text(result, name)
     if value and not _OBJECT_ID.fullmatch(value):
-        raise BadBody(f"{name} is no id")
+        raise BadBody(f"{name} is not an id")
     return value
 
 
@@ -149,5 +149,5 @@ def _time(document: Mapping[str, Any], name: str) -> datetime | None:
         return None
     moment = parsing.read_time_or_none(document[name])
     if moment is None:
-        raise BadBody(f"{name} is no time")
+        raise BadBody(f"{name} is not a time")
     return moment

@@ -106,10 +106,10 @@ class Prober:
         while time.monotonic() - started < GIVE_UP_AFTER_S:
             if self._client.shipment.retrieve(shipment.id).to_dict()["postage_label"]:
                 took = time.monotonic() - started
-                return Seen("When does a label show whose answer was lost?", True, f"after {took:.1f} s")
+                return Seen("When does a label whose answer was lost appear?", True, f"after {took:.1f} s")
             time.sleep(LOOK_EVERY_S)
         finding = f"no label within {GIVE_UP_AFTER_S:.0f} s ({outcome}): the purchase was not made"
-        return Seen("When does a label show whose answer was lost?", None, finding)
+        return Seen("When does a label whose answer was lost appear?", None, finding)
 
     def shared_reference(self) -> Seen:
         reference = f"kd-probe-{time.time_ns()}"

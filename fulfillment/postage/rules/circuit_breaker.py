@@ -1,4 +1,4 @@
-"""For how long nothing is bought after the vendor said no to us rather than to a parcel."""
+"""How long buying pauses after the vendor refused our account rather than a parcel."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""What customs are told of a parcel."""
+"""Customs data of a parcel."""
 
 import re
 from collections import Counter

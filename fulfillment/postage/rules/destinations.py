@@ -1,4 +1,4 @@
-"""What an address asks of a parcel: customs papers, and carriers that can deliver there."""
+"""Requirements of a destination: customs papers, and carriers that deliver there."""
 
 from fulfillment.vault.addresses import PostalAddress, is_po_box
 

@@ -1,4 +1,4 @@
-"""For how much a parcel is insured: its value, where losing it would hurt more than the premium."""
+"""Insured value of a parcel: its full value above a threshold, else none."""
 
 
 def insured_cents(value_cents: int, *, from_cents: int) -> int:

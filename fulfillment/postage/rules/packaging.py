@@ -1,4 +1,4 @@
-"""What a parcel is packed in: its weight and size, from what is in it."""
+"""Packaging: a parcel's weight and size, from its contents."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

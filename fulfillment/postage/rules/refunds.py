@@ -1,4 +1,4 @@
-"""How long the money of an unused label can be asked back, and how often."""
+"""Deadlines for label refunds, and how often to ask."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -120,18 +120,18 @@ def _line(number: int, record: dict[str, Any], faults: Faults) -> BillLine | Non
     texts = {column: str(record[column]).strip() for column in COLUMNS}
     cents = _cents(texts["amount"])
     if not re.fullmatch(r"[A-Za-z0-9]{1,60}", texts["tracking_code"]):
-        faults.add("that is no tracking code.", line=number, field="tracking_code")
+        faults.add("not a valid tracking code.", line=number, field="tracking_code")
     elif texts["kind"] not in BILLED:
         kinds = ", ".join(sorted(BILLED))
-        faults.add("that is no kind of charge.", line=number, field="kind", remedy=f"Write one of {kinds}.")
+        faults.add("not a kind of charge.", line=number, field="kind", remedy=f"Write one of {kinds}.")
     elif cents is None:
-        faults.add("that is no amount.", line=number, field="amount", remedy="Write it like 12.34.")
+        faults.add("not a valid amount.", line=number, field="amount", remedy="Write it like 12.34.")
     elif not _fits(texts["kind"], cents):
         faults.add("what was paid to us is negative, what we paid is positive.", line=number, field="amount")
     elif not _CURRENCY.fullmatch(texts["currency"]):
-        faults.add("that is no currency.", line=number, field="currency", remedy="Write it like USD.")
+        faults.add("not a currency.", line=number, field="currency", remedy="Write it like USD.")
     elif not _BILL.fullmatch(texts["bill"]):
-        faults.add("that is no number of a bill.", line=number, field="bill")
+        faults.add("not an invoice number.", line=number, field="bill")
     else:
         kind = ChargeKind(texts["kind"])
         return BillLine(number, texts["tracking_code"], kind, cents, texts["currency"], texts["bill"])

@@ -1,4 +1,4 @@
-"""Whether a claimant paid for express shipping. What was promised for money is kept or given back."""
+"""Express shipping that was paid for: kept, or refunded."""
 
 from fulfillment.claims.models import Claim, ClaimQuote
 

@@ -78,7 +78,9 @@ def _find_out(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, 
     except GatewayError as error:
         purchase_transitions.note_error(purchase, error.code)
         if now - purchase.buy_started_at >= GIVE_UP_AFTER:
-            purchase_transitions.need_operator(purchase, detail=f"vendor does not say: {error.code}", now=now)
+            purchase_transitions.need_operator(
+                purchase, detail=f"vendor gives no answer: {error.code}", now=now
+            )
         else:
             mine.update(lease_until=now)
         return

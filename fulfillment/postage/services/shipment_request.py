@@ -1,4 +1,4 @@
-"""What the vendor is told of a parcel: from whom, to whom, what it measures, what customs must know."""
+"""Data sent to the vendor about a parcel: sender, recipient, measures, customs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

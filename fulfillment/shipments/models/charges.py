@@ -1,4 +1,4 @@
-"""What a parcel cost after its label was bought."""
+"""Costs of a parcel after its label was bought."""
 
 from django.db import models
 from django.db.models import Q

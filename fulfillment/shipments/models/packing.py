@@ -22,7 +22,7 @@ class PickList(models.Model):
     )
     created_by = models.CharField(max_length=72)
     created_at = models.DateTimeField()
-    picker = models.CharField(max_length=72, blank=True, help_text="Who walks with it; empty: nobody yet.")
+    picker = models.CharField(max_length=72, blank=True, help_text="Who has it; empty: unassigned.")
     taken_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 

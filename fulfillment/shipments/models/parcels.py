@@ -57,7 +57,7 @@ class Shipment(models.Model):
         "Manifest", null=True, blank=True, on_delete=models.PROTECT, related_name="shipments"
     )
     handed_over_at = models.DateTimeField(
-        null=True, blank=True, help_text="Given to the carrier, as we say; the carrier's scan comes later."
+        null=True, blank=True, help_text="When we handed it to the carrier; the carrier's scan comes later."
     )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -238,7 +238,7 @@ class TrackingUpdate(models.Model):
 
     purchase = models.ForeignKey(LabelPurchase, on_delete=models.PROTECT, related_name="tracking_updates")
     webhook = models.ForeignKey("fulfillment.Webhook", null=True, on_delete=models.PROTECT)
-    status = models.CharField(max_length=40, help_text="The vendor's word; new ones appear without notice.")
+    status = models.CharField(max_length=40, help_text="The vendor's status; new ones appear without notice.")
     status_detail = models.CharField(max_length=60, blank=True)
     said_at = models.DateTimeField(help_text="When the vendor made the event; the order that counts.")
     scanned_at = models.DateTimeField(null=True, help_text="When the carrier scanned the parcel, as it says.")

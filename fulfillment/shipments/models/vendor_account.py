@@ -1,4 +1,4 @@
-"""What stands between us and the vendor: pauses in buying, labels nobody claims, and what checks found."""
+"""The vendor account: pauses in buying, labels no purchase claims, and results of checks."""
 
 from django.db import models
 from django.db.models import Q
@@ -30,7 +30,9 @@ class StrayLabel(models.Model):
     carrier = models.CharField(max_length=40)
     tracking_code = models.CharField(max_length=60)
     cost_cents = models.PositiveIntegerField()
-    refund_status = models.CharField(max_length=20, blank=True, help_text="The vendor's word, once asked.")
+    refund_status = models.CharField(
+        max_length=20, blank=True, help_text="The vendor's refund status, once requested."
+    )
     found_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True, help_text="When the money came back.")
 

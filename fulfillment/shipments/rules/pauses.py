@@ -1,4 +1,4 @@
-"""Why the buying of labels pauses."""
+"""Reasons for a pause in buying labels."""
 
 from common.choices import Choices
 

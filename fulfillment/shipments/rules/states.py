@@ -43,14 +43,14 @@ RETURNABLE_STATES = frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.LOST})
 class PurchaseState(Choices):
     PLANNED = "planned", "to be created at the vendor"
     CREATED = "created", "the vendor's shipment is known, rate chosen"
-    BUYING = "buying", "bought or not: being found out"
+    BUYING = "buying", "purchase outcome unknown, checking"
     BOUGHT = "bought", "bought"
     FAILED = "failed", "refused by the vendor for good"
     RETIRED = "retired", "given up, proved unbought"
     REFUND_REQUESTED = "refund_requested", "refund asked for"
     REFUNDED = "refunded", "refunded"
     WRITTEN_OFF = "written_off", "destroyed unused, its postage lost"
-    NEEDS_OPERATOR = "needs_operator", "cannot be found out without a person"
+    NEEDS_OPERATOR = "needs_operator", "purchase outcome unknown, needs manual check"
 
 
 _P = PurchaseState

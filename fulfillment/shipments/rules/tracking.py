@@ -1,4 +1,4 @@
-"""What a carrier's word means for a parcel, and whether it counts."""
+"""The meaning of a carrier's tracking status, and whether it changes anything."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

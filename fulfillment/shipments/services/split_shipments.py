@@ -1,4 +1,4 @@
-"""Claims whose keys go in several parcels: what one parcel does must not speak for the others."""
+"""Split shipments: a claim changes state only when all of its shipments have."""
 
 from datetime import datetime
 from typing import Any

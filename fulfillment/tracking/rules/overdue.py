@@ -1,4 +1,4 @@
-"""How long a parcel may be quiet before somebody must look (I10)."""
+"""How long a parcel may be without news before it is overdue (I10)."""
 
 from collections.abc import Mapping
 from datetime import timedelta

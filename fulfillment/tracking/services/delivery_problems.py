@@ -1,4 +1,4 @@
-"""What maintainers say of their parcel: it never came, or not as it should have."""
+"""Delivery problems that maintainers report: not arrived, damaged, wrong keys, broken seal."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Nothing is silent (I10): parcels, and accepted claims without one, of which nothing was heard for long."""
+"""Overdue parcels, and accepted claims without a parcel (I10)."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

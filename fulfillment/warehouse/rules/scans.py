@@ -1,4 +1,4 @@
-"""What a scanner sends at the packing table: which kind of thing it is, and what is due next."""
+"""Scanned codes at the packing table: what each is, and what to scan next."""
 
 import re
 from collections.abc import Sequence

@@ -131,7 +131,7 @@ def _seal(key: str, *, label: str, number: str, scanned: str, actor: str, now: d
     if missing:
         raise ParcelIncomplete(shipment.code, still_missing(missing))
     if not is_seal(number):
-        raise WrongSeal(number, shipment.code, "it is no seal number (4 to 20 of A-Z, 0-9 and -).")
+        raise WrongSeal(number, shipment.code, "it is not a seal number (4 to 20 of A-Z, 0-9 and -).")
     if shipment.seal_number and number != shipment.seal_number:
         raise WrongSeal(
             number,
@@ -309,7 +309,7 @@ def _locked(found: QuerySet[ParcelUnit]) -> list[ParcelUnit]:
 def _check_packable(shipment: Shipment, rows: Sequence[ParcelUnit], *, actor: str, take_over: bool) -> None:
     _check_to_pack(shipment)
     if rows[0].label_state != PurchaseState.BOUGHT:  # type: ignore[attr-defined]  # annotated
-        raise NotToPack(shipment.code, "the money of its label is being asked back")
+        raise NotToPack(shipment.code, "a refund has been requested for its label")
     packers = {row.packed_by for row in rows if row.packed_at is not None}
     if packers - {actor} and not take_over:
         raise ParcelTaken(shipment.code, sorted(packers - {actor})[0])
@@ -321,7 +321,7 @@ def _check_to_pack(shipment: Shipment) -> None:
     if shipment.sealed_at is not None:
         raise AlreadyDone(f"Parcel {shipment.code} is sealed")
     if shipment.claim.held_at is not None:
-        raise NotToPack(shipment.code, "it is held back, for its payment is disputed. Put it aside")
+        raise NotToPack(shipment.code, "its claim is on hold because the payment is disputed. Set it aside")
 
 
 def _place_for(

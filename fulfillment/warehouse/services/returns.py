@@ -1,4 +1,4 @@
-"""What comes back: scanned in at our own door, its keys into quarantine, never to stock again (I8)."""
+"""Returns: scanned in at our own door; keys go to quarantine and never back to stock (I8)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

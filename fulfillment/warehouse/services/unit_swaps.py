@@ -24,7 +24,7 @@ _WHY_NOT = {
 def why_not(unit: Unit) -> str:
     """Why a key that stands there is not packed, and what to do with it."""
     return _WHY_NOT.get(
-        Account(unit.account), f"it stands in {unit.account}. Put it aside and tell the stock keeper."
+        Account(unit.account), f"it is in {unit.account}. Put it aside and tell the stock keeper."
     )
 
 

@@ -23,7 +23,7 @@ class Command(KeydeskCommand):
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--bin", metavar="LABEL", help="count this bin, such as MAIN/A-01")
         what.add_argument(
-            "--approve", metavar="CODE", help="settle this count, as somebody else than the counter"
+            "--approve", metavar="CODE", help="approve this count, as a different person than the counter"
         )
         what.add_argument("--cancel", metavar="CODE", help="throw this count away")
         parser.add_argument("--serials", type=Path, metavar="FILE", help="with --bin: what was scanned in it")
@@ -38,7 +38,9 @@ class Command(KeydeskCommand):
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         if not is_actor(options["actor"]):
-            raise InputError("--actor", "is not of the form staff:name or system:job (and no mail address).")
+            raise InputError(
+                "--actor", "is not of the form staff:name or system:job (and not an email address)."
+            )
         by = {"actor": options["actor"], "now": now()}
         if options["bin"]:
             return self._count(options, by)

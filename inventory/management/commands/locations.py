@@ -15,7 +15,7 @@ from inventory.services.locations import keep_location, read_location
 
 
 class Command(KeydeskCommand):
-    help = "Keep warehouses, their ship-from addresses and bins as a JSON file says; without one, list them."
+    help = "Sync warehouses, their ship-from addresses and bins with a JSON file; without one, list them."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -68,7 +68,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}.") from None
     except ValueError as error:
-        raise InputError(path, f"is no JSON: {error}") from None
+        raise InputError(path, f"is not JSON: {error}") from None
     rows = document if isinstance(document, list) else [document]
     if not all(isinstance(row, dict) for row in rows):
         raise InputError(path, "must be a list of warehouses, each an object.")

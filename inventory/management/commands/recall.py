@@ -30,13 +30,17 @@ class Command(KeydeskCommand):
         parser.add_argument("--why", help="what is wrong with them; needed to open a recall")
         parser.add_argument("--dry-run", action="store_true", help="only count what it would be of")
         parser.add_argument(
-            "--lift", metavar="CODE", help="lift this recall, as somebody else than who opened it"
+            "--lift",
+            metavar="CODE",
+            help="lift this recall, as a different person than the one who opened it",
         )
         parser.add_argument("--actor", required=True, help="who does it, e.g. staff:ada")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         if not is_actor(options["actor"]):
-            raise InputError("--actor", "is not of the form staff:name or system:job (and no mail address).")
+            raise InputError(
+                "--actor", "is not of the form staff:name or system:job (and not an email address)."
+            )
         by = {"actor": options["actor"], "now": now()}
         if options["lift"]:
             lift_recall(code=options["lift"], **by)
@@ -47,7 +51,7 @@ class Command(KeydeskCommand):
         if options["dry_run"]:
             return {"code": None, "affected": affected(criteria).count()}
         if not options["why"]:
-            raise InputError("--why", "is needed: say what is wrong with these keys.")
+            raise InputError("--why", "is required: enter what is wrong with these keys.")
         return recall_document(open_recall(criteria=criteria, why=options["why"], **by).recall)
 
 

@@ -55,7 +55,9 @@ class Command(KeydeskCommand):
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         path: Path | None = options["serials"]
         if not is_actor(options["actor"]):
-            raise InputError("--actor", "is not of the form staff:name or system:job (and no mail address).")
+            raise InputError(
+                "--actor", "is not of the form staff:name or system:job (and not an email address)."
+            )
         rows = read_serials(path) if path else None
         before = lot_size(options["lot"])
         if options["dry_run"]:

@@ -152,7 +152,7 @@ def _current(now: datetime) -> str:
 
     campaign = current_campaign(now)
     if campaign is None:
-        raise InputError("--campaign", "there is no campaign yet.", remedy="Make one first.")
+        raise InputError("--campaign", "there are no campaigns yet.", remedy="Make one first.")
     return campaign.slug
 
 

@@ -1,4 +1,4 @@
-"""What the roster's commands have in common on their command line."""
+"""Command-line arguments that the roster's commands share."""
 
 import argparse
 import getpass

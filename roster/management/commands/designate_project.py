@@ -9,12 +9,12 @@ from roster.services.projects import designate_by_hand
 
 
 class Command(KeydeskCommand):
-    help = "Make one project critical by hand, for ever; its page says why. It need not be on the roster yet."
+    help = "Designate one project as critical for good; the reason is public. It may be new to the roster."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("project", metavar="PROJECT", help="in any spelling")
-        parser.add_argument("--reason", required=True, help="why; everybody reads it")
+        parser.add_argument("--reason", required=True, help="the reason; it is public")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
         made = designate_by_hand(

@@ -15,12 +15,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.easypost.account import Desk, EasyPostCall, Reply, as_object, created, find_by_id
+from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, as_object, created, find_by_id
 from sandbox.easypost.errors import EasyPostError, unverifiable
-from sandbox.easypost.formats import Json, as_text_field, offset_stamp, parse_time, truth
+from sandbox.easypost.formats import as_text_field, offset_stamp, parse_time, truth
 from sandbox.easypost.ids import new_easypost_id, stable_number
 from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.resources.geography import STATES
+from sandbox.vendor_json import Json
 
 _TEXT_FIELDS = ("name", "company", "street1", "street2", "city", "state", "zip", "country", "phone", "email")
 _PO_BOX = re.compile(r"\b(p\.?\s*o\.?\s*box|post\s+office\s+box)\b", re.IGNORECASE)
@@ -44,63 +45,63 @@ class VerificationResult:
     errors: list[Json] = field(default_factory=list)
 
 
-def create_address(desk: Desk, call: EasyPostCall) -> Reply:
-    address = build(desk, call.wrapped("address"))
+def create_address(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    address = build(account, call.wrapped("address"))
     asked = call.body
     if asked.get("verify_carrier"):
         _carrier_verified(address, str(asked["verify_carrier"]))
     elif truth(asked.get("verify_strict")):
-        _strictly_verified(desk, address)
+        _strictly_verified(account, address)
     elif truth(asked.get("verify")):
-        _annotate(address, examine(desk, address))
-    return created("addresses", _keep(desk, address))
+        _annotate(address, examine(account, address))
+    return created("addresses", _keep(account, address))
 
 
-def create_and_verify(desk: Desk, call: EasyPostCall) -> Reply:
-    address = build(desk, call.wrapped("address"))
+def create_and_verify(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    address = build(account, call.wrapped("address"))
     if carrier := call.body.get("verify_carrier"):
         _carrier_verified(address, str(carrier))
     else:
-        _strictly_verified(desk, address)
-    _keep(desk, address)
+        _strictly_verified(account, address)
+    _keep(account, address)
     return Reply({"address": address}, 200, {"Location": f"/api/v2/addresses/{address['id']}"})
 
 
-def verify_address_fields(desk: Desk, call: EasyPostCall) -> Reply:
+def verify_address_fields(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     """Verifying an address gives a new one, with an id of its own."""
-    original = find_by_id(desk.books.addresses, call.ids["id"], "adr")
-    address = build(desk, original)
-    _strictly_verified(desk, address)
-    _keep(desk, address)
+    original = find_by_id(account.store.addresses, call.ids["id"], "adr")
+    address = build(account, original)
+    _strictly_verified(account, address)
+    _keep(account, address)
     return Reply({"address": address}, 200, {"Location": f"/api/v2/addresses/{address['id']}"})
 
 
-def retrieve_address(desk: Desk, call: EasyPostCall) -> Reply:
-    return Reply(find_by_id(desk.books.addresses, call.ids["id"], "adr"))
+def retrieve_address(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    return Reply(find_by_id(account.store.addresses, call.ids["id"], "adr"))
 
 
-def list_addresses(desk: Desk, call: EasyPostCall) -> Reply:
+def list_addresses(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     found, has_more = easypost_page(
-        desk.books.addresses.values(),
+        account.store.addresses.values(),
         call,
-        now=desk.now,
+        now=account.now,
         id_of=lambda address: str(address["id"]),
         time_of=lambda address: parse_time(address["created_at"]),
     )
     return Reply({"addresses": found, "has_more": has_more})
 
 
-def take(desk: Desk, given: Any, field_name: str) -> Json:
+def take(account: EasyPostAccount, given: Any, field_name: str) -> Json:
     """The address that a shipment names: `{"id"}` of one we have, or the fields of a new one."""
     fields = as_object(given, field_name)
     if set(fields) == {"id"}:
-        return find_by_id(desk.books.addresses, str(fields["id"]), "adr")
-    return _keep(desk, build(desk, fields))
+        return find_by_id(account.store.addresses, str(fields["id"]), "adr")
+    return _keep(account, build(account, fields))
 
 
-def build(desk: Desk, given: Json) -> Json:
+def build(account: EasyPostAccount, given: Json) -> Json:
     """A new address as sent; nothing is required of it, and the country is US unless given."""
-    now = offset_stamp(desk.now)
+    now = offset_stamp(account.now)
     fields = {name: as_text_field(given.get(name)) for name in _TEXT_FIELDS}
     fields["country"] = (fields["country"] or "US").upper()
     return {
@@ -109,7 +110,7 @@ def build(desk: Desk, given: Json) -> Json:
         "created_at": now,
         "updated_at": now,
         **fields,
-        "mode": desk.mode,
+        "mode": account.mode,
         "carrier_facility": None,
         "residential": given.get("residential"),
         "federal_tax_id": _hidden(given.get("federal_tax_id")),
@@ -118,13 +119,13 @@ def build(desk: Desk, given: Json) -> Json:
     }
 
 
-def examine(desk: Desk, address: Json) -> VerificationResult:
+def examine(account: EasyPostAccount, address: Json) -> VerificationResult:
     """Verify an address without changing it. Raises ApiError when the service is down or not bought."""
     street = (address["street1"] or "").lower()
     if "outage" in street:
         message = "The address verification service is unavailable. Please try again."
         raise EasyPostError(503, "ADDRESS.VERIFY.UPSTREAM_UNAVAILABLE", message)
-    if address["country"] != "US" and not desk.settings.international_verification:
+    if address["country"] != "US" and not account.settings.international_verification:
         message = "International verification is not enabled for this account."
         raise EasyPostError(422, "ADDRESS.VERIFY.INTL_NOT_ENABLED", message)
     found: list[tuple[str, str, str]] = []
@@ -137,25 +138,25 @@ def examine(desk: Desk, address: Json) -> VerificationResult:
     return VerificationResult(True, _as_errors([SECONDARY_INVALID]) if "bad-apt" in street else [])
 
 
-def correct_in_place(desk: Desk, address: Json) -> None:
+def correct_in_place(account: EasyPostAccount, address: Json) -> None:
     """What buying a label does to the destination: a US address that verifies is rewritten, same id."""
     if address["country"] != "US" or address["verifications"]:
         return
     try:
-        verdict = examine(desk, address)
+        verdict = examine(account, address)
     except EasyPostError:
         return
     if verdict.is_deliverable:
         _annotate(address, verdict)
-        address["updated_at"] = offset_stamp(desk.now)
+        address["updated_at"] = offset_stamp(account.now)
 
 
 def names_a_po_box(address: Json) -> bool:
     return _PO_BOX.search(f"{address['street1'] or ''} {address['street2'] or ''}") is not None
 
 
-def _keep(desk: Desk, address: Json) -> Json:
-    desk.books.addresses[address["id"]] = address
+def _keep(account: EasyPostAccount, address: Json) -> Json:
+    account.store.addresses[address["id"]] = address
     return address
 
 
@@ -180,8 +181,8 @@ def _has_house_number(street: str) -> bool:
     return any(character.isdigit() for character in street)
 
 
-def _strictly_verified(desk: Desk, address: Json) -> None:
-    verdict = examine(desk, address)
+def _strictly_verified(account: EasyPostAccount, address: Json) -> None:
+    verdict = examine(account, address)
     if not verdict.is_deliverable:
         raise unverifiable(verdict.errors)
     _annotate(address, verdict)

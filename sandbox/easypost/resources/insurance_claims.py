@@ -10,13 +10,14 @@ import binascii
 from datetime import timedelta
 from typing import Any
 
-from sandbox.easypost.account import Desk, EasyPostCall, Reply, created, find_by_id
+from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, created, find_by_id
 from sandbox.easypost.errors import EasyPostError, required, uninsured
 from sandbox.easypost.events import publish_easypost_event
-from sandbox.easypost.formats import Json, as_cents, as_dollars, parse_time, stamp
+from sandbox.easypost.formats import as_cents, as_dollars, parse_time, stamp
 from sandbox.easypost.ids import fixed_id, new_easypost_id
 from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.store import StoredShipment
+from sandbox.vendor_json import Json
 
 TYPES = ("damage", "loss", "theft")
 ALWAYS = ("description", "contact_email", "email_evidence_attachments", "invoice_attachments")
@@ -33,13 +34,13 @@ SAID = {
 }
 
 
-def create_insurance_claim(desk: Desk, call: EasyPostCall) -> Reply:
+def create_insurance_claim(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     """File a claim on the insurance of the shipment with this tracking code.
 
     Raises: ApiError: nothing insured by that code, or something is missing. That every claim needs a mail and
         an invoice, and damage pictures, is documented; how the vendor refuses is assumed.
     """
-    shipment = _insured(desk, str(call.body.get("tracking_code") or ""))
+    shipment = _insured(account, str(call.body.get("tracking_code") or ""))
     if call.body.get("type") not in TYPES:
         raise required("type")
     pictures = ("supporting_documentation_attachments",) if call.body["type"] == "damage" else ()
@@ -49,59 +50,61 @@ def create_insurance_claim(desk: Desk, call: EasyPostCall) -> Reply:
     requested = as_cents(call.body.get("amount") or 0)
     if not 0 < requested <= as_cents(shipment.body["insurance"]):
         raise EasyPostError(422, "CLAIM.PARAMETERS.INVALID", "The amount is not covered by the insurance.")
-    claim = _new(desk, shipment, call, requested)
-    desk.books.claims[claim["id"]] = claim
-    publish_easypost_event(desk, "claim.submitted", claim, {}, key=claim["id"])
-    _put(desk, claim, "in_review", days=1)
-    _put(desk, claim, desk.settings.claim_outcome, days=desk.settings.claim_days)
+    claim = _new(account, shipment, call, requested)
+    account.store.claims[claim["id"]] = claim
+    publish_easypost_event(account, "claim.submitted", claim, {}, key=claim["id"])
+    _put(account, claim, "in_review", days=1)
+    _put(account, claim, account.settings.claim_outcome, days=account.settings.claim_days)
     return created("claims", claim)
 
 
-def retrieve_insurance_claim(desk: Desk, call: EasyPostCall) -> Reply:
-    return Reply(find_by_id(desk.books.claims, call.ids["id"], "clm"))
+def retrieve_insurance_claim(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    return Reply(find_by_id(account.store.claims, call.ids["id"], "clm"))
 
 
-def list_insurance_claims(desk: Desk, call: EasyPostCall) -> Reply:
+def list_insurance_claims(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     found, has_more = easypost_page(
-        desk.books.claims.values(),
+        account.store.claims.values(),
         call,
-        now=desk.now,
+        now=account.now,
         id_of=lambda one: str(one["id"]),
         time_of=lambda one: parse_time(one["created_at"]),
     )
     return Reply({"claims": found, "has_more": has_more})
 
 
-def cancel_insurance_claim(desk: Desk, call: EasyPostCall) -> Reply:
-    claim = find_by_id(desk.books.claims, call.ids["id"], "clm")
+def cancel_insurance_claim(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    claim = find_by_id(account.store.claims, call.ids["id"], "clm")
     if claim["status"] not in OPEN:
         raise EasyPostError(422, "CLAIM.CANCEL.FAILURE", "The claim is decided.")
-    _turn(desk, claim, "cancelled")
+    _turn(account, claim, "cancelled")
     return Reply(claim)
 
 
-def _insured(desk: Desk, tracking_code: str) -> StoredShipment:
-    for shipment in desk.books.shipments.values():
+def _insured(account: EasyPostAccount, tracking_code: str) -> StoredShipment:
+    for shipment in account.store.shipments.values():
         if shipment.body["tracking_code"] == tracking_code and shipment.body["insurance"] is not None:
             return shipment
     raise uninsured()
 
 
-def _new(desk: Desk, shipment: StoredShipment, call: EasyPostCall, requested_cents: int) -> Json:
-    now = stamp(desk.now)
+def _new(
+    account: EasyPostAccount, shipment: StoredShipment, call: EasyPostCall, requested_cents: int
+) -> Json:
+    now = stamp(account.now)
     files = [one for name in ATTACHED for one in call.body.get(name) or []]
     return {
         "id": new_easypost_id("clm"),
         "object": "Claim",
-        "mode": desk.mode,
+        "mode": account.mode,
         "created_at": now,
         "updated_at": now,
         "approved_amount": None,
-        "attachments": [_stored(desk, call, one) for one in files],
+        "attachments": [_stored(account, call, one) for one in files],
         "check_delivery_address": None,
         "contact_email": call.body["contact_email"],
         "description": call.body["description"],
-        "history": [_line(desk, "submitted")],
+        "history": [_line(account, "submitted")],
         "insurance_amount": shipment.body["insurance"],
         "insurance_id": fixed_id("ins", shipment.id),
         "payment_method": call.body.get("payment_method") or "easypost_wallet",
@@ -117,7 +120,7 @@ def _new(desk: Desk, shipment: StoredShipment, call: EasyPostCall, requested_cen
     }
 
 
-def _stored(desk: Desk, call: EasyPostCall, attachment: Any) -> str:
+def _stored(account: EasyPostAccount, call: EasyPostCall, attachment: Any) -> str:
     """Where a file sent as a data URL lies; its bytes are looked at and forgotten."""
     head, _, content = str(attachment).partition(";base64,")
     kind = {"data:image/png": "png", "data:image/jpeg": "jpg", "data:application/pdf": "pdf"}.get(head)
@@ -128,32 +131,32 @@ def _stored(desk: Desk, call: EasyPostCall, attachment: Any) -> str:
     if kind is None or not is_file:
         raise EasyPostError(422, "CLAIM.PARAMETERS.INVALID", "An attachment is no PDF, PNG or JPEG.")
     name = new_easypost_id("file").removeprefix("file_")
-    return f"{call.base_url}/files/insurance/{desk.now:%Y%m%d}/{name}.{kind}"
+    return f"{call.base_url}/files/insurance/{account.now:%Y%m%d}/{name}.{kind}"
 
 
-def _line(desk: Desk, status: str) -> Json:
-    return {"status": status, "status_detail": SAID[status], "timestamp": stamp(desk.now)}
+def _line(account: EasyPostAccount, status: str) -> Json:
+    return {"status": status, "status_detail": SAID[status], "timestamp": stamp(account.now)}
 
 
-def _put(desk: Desk, claim: Json, status: str, *, days: int) -> None:
-    due = desk.now + timedelta(days=days)
-    desk.world.agenda.put(due, lambda: _review(desk, claim, status), key=claim["id"])
+def _put(account: EasyPostAccount, claim: Json, status: str, *, days: int) -> None:
+    due = account.now + timedelta(days=days)
+    account.world.agenda.put(due, lambda: _review(account, claim, status), key=claim["id"])
 
 
-def _review(desk: Desk, claim: Json, status: str) -> None:
+def _review(account: EasyPostAccount, claim: Json, status: str) -> None:
     if claim["status"] in OPEN:
-        _turn(desk, claim, status)
+        _turn(account, claim, status)
 
 
-def _turn(desk: Desk, claim: Json, status: str) -> None:
+def _turn(account: EasyPostAccount, claim: Json, status: str) -> None:
     before = {"status": claim["status"]}
     if status.startswith("approved"):
         requested = as_cents(claim["requested_amount"])
         approved = requested if status == "approved" else requested // 2
         claim["approved_amount"] = as_dollars(approved)
-        desk.books.compensated_cents += approved
-    now = stamp(desk.now)
-    claim["history"] = [_line(desk, status), *claim["history"]]
+        account.store.compensated_cents += approved
+    now = stamp(account.now)
+    claim["history"] = [_line(account, status), *claim["history"]]
     claim |= {
         "status": status,
         "status_detail": SAID[status],
@@ -162,4 +165,4 @@ def _turn(desk: Desk, claim: Json, status: str) -> None:
     }
     told = {"approved_partial": "approved"}.get(status, status)
     name = told if told in ("approved", "rejected", "cancelled") else "updated"
-    publish_easypost_event(desk, f"claim.{name}", claim, before, key=claim["id"])
+    publish_easypost_event(account, f"claim.{name}", claim, before, key=claim["id"])

@@ -12,7 +12,7 @@ from importlib.resources import files
 from barcode import Code128
 from PIL import Image, ImageDraw, ImageFont
 
-from sandbox.easypost.formats import Json
+from sandbox.vendor_json import Json
 
 NOT_POSTAGE = "NOT POSTAGE - STAND-IN LABEL"
 WIDTH_IN, HEIGHT_IN = 4, 6

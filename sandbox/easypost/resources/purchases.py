@@ -10,7 +10,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from sandbox.easypost.account import Desk, EasyPostCall, Reply, find_by_id
+from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, find_by_id
 from sandbox.easypost.errors import (
     EasyPostError,
     missing_rate,
@@ -23,11 +23,12 @@ from sandbox.easypost.errors import (
     refund_unavailable,
 )
 from sandbox.easypost.events import publish_easypost_event
-from sandbox.easypost.formats import Json, as_cents, as_dollars, fee_amount, parse_time, stamp
+from sandbox.easypost.formats import as_cents, as_dollars, fee_amount, parse_time, stamp
 from sandbox.easypost.ids import new_easypost_id, tracking_code
 from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.resources import addresses, trackers
 from sandbox.easypost.store import StoredShipment
+from sandbox.vendor_json import Json
 
 # The states of a parcel that no carrier has scanned yet.
 REFUNDABLE = ("unknown", "pre_transit")
@@ -35,41 +36,43 @@ LABEL_FILES = {"PNG": "label_url", "PDF": "label_pdf_url", "ZPL": "label_zpl_url
 
 
 async def charge_postage(
-    desk: Desk, shipment: StoredShipment, *, rate_id: str, insurance: Any, base_url: str
+    account: EasyPostAccount, shipment: StoredShipment, *, rate_id: str, insurance: Any, base_url: str
 ) -> None:
     """Buy one of the shipment's rates, once.
 
     Raises: ApiError: POSTAGE.EXISTS, PURCHASE.IN_PROGRESS, MISSING_RATE, PAYMENT_REQUIRED, or the
         carrier's own refusal. Nothing was bought then.
     """
-    is_single = desk.settings.one_label_a_shipment
+    is_single = account.settings.one_label_a_shipment
     if shipment.is_bought and is_single:
-        desk.books.tally["second_purchases_refused"] += 1
+        account.store.tally["second_purchases_refused"] += 1
         raise postage_exists()
     if shipment.is_purchasing and is_single:
-        desk.books.tally["second_purchases_refused"] += 1
+        account.store.tally["second_purchases_refused"] += 1
         raise purchase_in_progress()
     shipment.is_purchasing = True
     try:
-        if desk.settings.buy_seconds:
-            await asyncio.sleep(desk.settings.buy_seconds)
-        _complete(desk, shipment, _find_rate(desk, shipment, rate_id), base_url=base_url)
+        if account.settings.buy_seconds:
+            await asyncio.sleep(account.settings.buy_seconds)
+        _complete(account, shipment, _find_rate(account, shipment, rate_id), base_url=base_url)
     finally:
         shipment.is_purchasing = False
     if insurance:
-        charge_insurance(desk, shipment, insurance)
+        charge_insurance(account, shipment, insurance)
 
 
-def buy_in_one_call(desk: Desk, shipment: StoredShipment, *, service: str, base_url: str) -> None:
+def buy_in_one_call(
+    account: EasyPostAccount, shipment: StoredShipment, *, service: str, base_url: str
+) -> None:
     """Buy while creating. EasyPost offers it; whoever loses the answer cannot find the shipment again."""
     matching = [rate for rate in shipment.body["rates"] if rate["service"] == service]
     if not matching:
         raise missing_rate()
     shipment.body["rates"] = matching
-    _complete(desk, shipment, matching[0], base_url=base_url)
+    _complete(account, shipment, matching[0], base_url=base_url)
 
 
-def charge_insurance(desk: Desk, shipment: StoredShipment, amount: Any) -> None:
+def charge_insurance(account: EasyPostAccount, shipment: StoredShipment, amount: Any) -> None:
     if not shipment.is_bought:
         raise postage_required()
     if shipment.body["insurance"] is not None:
@@ -77,11 +80,11 @@ def charge_insurance(desk: Desk, shipment: StoredShipment, amount: Any) -> None:
         raise EasyPostError(422, "SHIPMENT.INSURANCE.ALREADY_PURCHASED", message)
     insured_cents = as_cents(amount or 0)
     # One per cent of the insured value.
-    _charge(desk, shipment, "InsuranceFee", (insured_cents + 99) // 100)
+    _charge(account, shipment, "InsuranceFee", (insured_cents + 99) // 100)
     shipment.body["insurance"] = as_dollars(insured_cents)
 
 
-def refund_postage(desk: Desk, shipment: StoredShipment) -> Json:
+def refund_postage(account: EasyPostAccount, shipment: StoredShipment) -> Json:
     """Ask the carrier for the money back; the answer settles days later.
 
     A parcel that was scanned is refused at once. Asking again after a refusal starts over.
@@ -89,9 +92,11 @@ def refund_postage(desk: Desk, shipment: StoredShipment) -> Json:
     if not shipment.is_bought:
         raise refund_unavailable()
     if shipment.body["refund_status"] in ("submitted", "refunded"):
-        return next(one for one in reversed(desk.books.refunds.values()) if one["shipment_id"] == shipment.id)
-    is_unscanned = _is_unscanned(desk, shipment)
-    now = stamp(desk.now)
+        return next(
+            one for one in reversed(account.store.refunds.values()) if one["shipment_id"] == shipment.id
+        )
+    is_unscanned = _is_unscanned(account, shipment)
+    now = stamp(account.now)
     record = {
         "id": new_easypost_id("rfnd"),
         "object": "Refund",
@@ -103,46 +108,52 @@ def refund_postage(desk: Desk, shipment: StoredShipment) -> Json:
         "carrier": shipment.body["selected_rate"]["carrier"],
         "shipment_id": shipment.id,
     }
-    desk.books.refunds[str(record["id"])] = record
+    account.store.refunds[str(record["id"])] = record
     shipment.body["refund_status"] = record["status"]
     if is_unscanned:
-        _keep_at_home(desk, shipment)
-        due = desk.now + timedelta(days=desk.settings.refund_days)
-        desk.world.agenda.put(due, lambda: _settle_refund(desk, shipment, record), key=str(record["id"]))
+        _keep_at_home(account, shipment)
+        due = account.now + timedelta(days=account.settings.refund_days)
+        account.world.agenda.put(
+            due, lambda: _settle_refund(account, shipment, record), key=str(record["id"])
+        )
     return record
 
 
-def create_refunds(desk: Desk, call: EasyPostCall) -> Reply:
+def create_refunds(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     """Refunds by tracking code, several at once; answers a bare list."""
     fields = call.wrapped("refund")
     codes = fields.get("tracking_codes")
     carrier = str(fields.get("carrier") or "USPS")
-    ids = [desk.books.by_tracking_code.get((str(code), carrier)) for code in codes or []]
+    ids = [account.store.by_tracking_code.get((str(code), carrier)) for code in codes or []]
     if not isinstance(codes, list) or not ids or None in ids:
         message = "Unable to proceed, 'tracking_codes' are missing or invalid."
         raise EasyPostError(422, "REFUND.TRACKING_CODES.INVALID", message)
-    shipments = [desk.books.trackers[str(tracker_id)].body["shipment_id"] for tracker_id in ids]
+    shipments = [account.store.trackers[str(tracker_id)].body["shipment_id"] for tracker_id in ids]
     if None in shipments:
         raise refund_unavailable()
-    return Reply([refund_postage(desk, desk.books.shipments[shipment_id]) for shipment_id in shipments], 201)
+    return Reply(
+        [refund_postage(account, account.store.shipments[shipment_id]) for shipment_id in shipments], 201
+    )
 
 
-def list_postage_refunds(desk: Desk, call: EasyPostCall) -> Reply:
+def list_postage_refunds(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     found, has_more = easypost_page(
-        desk.books.refunds.values(),
+        account.store.refunds.values(),
         call,
-        now=desk.now,
+        now=account.now,
         id_of=lambda one: str(one["id"]),
         time_of=lambda one: parse_time(one["created_at"]),
     )
     return Reply({"refunds": found, "has_more": has_more})
 
 
-def retrieve_postage_refund(desk: Desk, call: EasyPostCall) -> Reply:
-    return Reply(find_by_id(desk.books.refunds, call.ids["id"], "rfnd"))
+def retrieve_postage_refund(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    return Reply(find_by_id(account.store.refunds, call.ids["id"], "rfnd"))
 
 
-def add_label_file(desk: Desk, shipment: StoredShipment, file_format: str, *, base_url: str) -> None:
+def add_label_file(
+    account: EasyPostAccount, shipment: StoredShipment, file_format: str, *, base_url: str
+) -> None:
     """Give the label a file of this format, drawn when it is fetched."""
     if file_format not in LABEL_FILES:
         raise EasyPostError(
@@ -152,14 +163,14 @@ def add_label_file(desk: Desk, shipment: StoredShipment, file_format: str, *, ba
     field = LABEL_FILES[file_format]
     if label[field] is None:
         name = f"{new_easypost_id('file').removeprefix('file_')}.{file_format.lower()}"
-        desk.books.label_files[name] = shipment.id
-        label[field] = f"{base_url}/files/postage_label/{desk.now:%Y%m%d}/{name}"
-        label["updated_at"] = stamp(desk.now)
+        account.store.label_files[name] = shipment.id
+        label[field] = f"{base_url}/files/postage_label/{account.now:%Y%m%d}/{name}"
+        label["updated_at"] = stamp(account.now)
 
 
-def _find_rate(desk: Desk, shipment: StoredShipment, rate_id: str) -> Json:
-    limit = desk.settings.rate_seconds
-    if limit is not None and desk.now - shipment.rated_at > timedelta(seconds=limit):
+def _find_rate(account: EasyPostAccount, shipment: StoredShipment, rate_id: str) -> Json:
+    limit = account.settings.rate_seconds
+    if limit is not None and account.now - shipment.rated_at > timedelta(seconds=limit):
         raise missing_rate()
     for rate in shipment.body["rates"]:
         if rate["id"] == rate_id:
@@ -181,38 +192,38 @@ def _check_printable(shipment: StoredShipment, carrier: str) -> None:
             raise not_latin(f"to_address.{name}") from None
 
 
-def _complete(desk: Desk, shipment: StoredShipment, rate: Json, *, base_url: str) -> None:
+def _complete(account: EasyPostAccount, shipment: StoredShipment, rate: Json, *, base_url: str) -> None:
     _check_printable(shipment, rate["carrier"])
     price = as_cents(rate["rate"])
-    wallet = desk.settings.wallet_cents
-    if wallet is not None and _balance(desk, wallet) < price:
+    wallet = account.settings.wallet_cents
+    if wallet is not None and _balance(account, wallet) < price:
         raise payment_required()
     body = shipment.body
-    desk.books.labels_bought += 1
+    account.store.labels_bought += 1
     body["selected_rate"] = rate
     body["tracking_code"] = tracking_code(
-        rate["carrier"], desk.books.labels_bought, is_international=shipment.is_international
+        rate["carrier"], account.store.labels_bought, is_international=shipment.is_international
     )
-    body["updated_at"] = stamp(desk.now)
-    body["postage_label"] = _label(desk)
+    body["updated_at"] = stamp(account.now)
+    body["postage_label"] = _label(account)
     label_format = str(body["options"].get("label_format") or "PNG").upper()
-    _add_first_file(desk, shipment, label_format, base_url=base_url)
-    _charge(desk, shipment, "LabelFee", 0)
-    _charge(desk, shipment, "PostageFee", price)
+    _add_first_file(account, shipment, label_format, base_url=base_url)
+    _charge(account, shipment, "LabelFee", 0)
+    _charge(account, shipment, "PostageFee", price)
     if shipment.is_international:
-        body["forms"].append(_commercial_invoice(desk, shipment, base_url=base_url))
-    addresses.correct_in_place(desk, body["to_address"])
-    tracker = trackers.start_journey(desk, shipment, rate["delivery_days"])
+        body["forms"].append(_commercial_invoice(account, shipment, base_url=base_url))
+    addresses.correct_in_place(account, body["to_address"])
+    tracker = trackers.start_journey(account, shipment, rate["delivery_days"])
     body["tracker"] = tracker.id
 
 
-def _balance(desk: Desk, wallet_cents: int) -> int:
-    books = desk.books
-    return wallet_cents - books.spent_cents + books.refunded_cents + books.compensated_cents
+def _balance(account: EasyPostAccount, wallet_cents: int) -> int:
+    store = account.store
+    return wallet_cents - store.spent_cents + store.refunded_cents + store.compensated_cents
 
 
-def _label(desk: Desk) -> Json:
-    now = stamp(desk.now)
+def _label(account: EasyPostAccount) -> Json:
+    now = stamp(account.now)
     return {
         "object": "PostageLabel",
         "id": new_easypost_id("pl"),
@@ -221,7 +232,7 @@ def _label(desk: Desk) -> Json:
         "date_advance": 0,
         "integrated_form": "none",
         "label_date": now,
-        "label_resolution": desk.settings.label_dpi,
+        "label_resolution": account.settings.label_dpi,
         "label_size": "4x6",
         "label_type": "default",
         "label_file_type": "image/png",
@@ -233,34 +244,36 @@ def _label(desk: Desk) -> Json:
     }
 
 
-def _add_first_file(desk: Desk, shipment: StoredShipment, label_format: str, *, base_url: str) -> None:
+def _add_first_file(
+    account: EasyPostAccount, shipment: StoredShipment, label_format: str, *, base_url: str
+) -> None:
     """The file asked for at creation is found under `label_url`, whatever its format."""
     label = shipment.body["postage_label"]
     if label_format in ("PDF", "ZPL"):
-        add_label_file(desk, shipment, label_format, base_url=base_url)
+        add_label_file(account, shipment, label_format, base_url=base_url)
         label["label_url"] = label[LABEL_FILES[label_format]]
         label["label_file_type"] = {"PDF": "application/pdf", "ZPL": "application/zpl"}[label_format]
     else:
-        add_label_file(desk, shipment, "PNG", base_url=base_url)
+        add_label_file(account, shipment, "PNG", base_url=base_url)
 
 
-def _commercial_invoice(desk: Desk, shipment: StoredShipment, *, base_url: str) -> Json:
-    now = stamp(desk.now)
+def _commercial_invoice(account: EasyPostAccount, shipment: StoredShipment, *, base_url: str) -> Json:
+    now = stamp(account.now)
     name = f"{new_easypost_id('file').removeprefix('file_')}.pdf"
-    desk.books.label_files[name] = shipment.id
+    account.store.label_files[name] = shipment.id
     return {
         "object": "Form",
         "id": new_easypost_id("form"),
         "created_at": now,
         "updated_at": now,
-        "mode": desk.mode,
+        "mode": account.mode,
         "form_type": "commercial_invoice",
-        "form_url": f"{base_url}/files/form/{desk.now:%Y%m%d}/{name}",
+        "form_url": f"{base_url}/files/form/{account.now:%Y%m%d}/{name}",
         "submitted_electronically": True,
     }
 
 
-def _charge(desk: Desk, shipment: StoredShipment, kind: str, amount_cents: int) -> None:
+def _charge(account: EasyPostAccount, shipment: StoredShipment, kind: str, amount_cents: int) -> None:
     shipment.body["fees"].append(
         {
             "object": "Fee",
@@ -271,33 +284,35 @@ def _charge(desk: Desk, shipment: StoredShipment, kind: str, amount_cents: int) 
         }
     )
     shipment.cost_cents += amount_cents
-    desk.books.spent_cents += amount_cents
+    account.store.spent_cents += amount_cents
 
 
-def _is_unscanned(desk: Desk, shipment: StoredShipment) -> bool:
-    tracker = desk.books.trackers.get(shipment.body["tracker"])
+def _is_unscanned(account: EasyPostAccount, shipment: StoredShipment) -> bool:
+    tracker = account.store.trackers.get(shipment.body["tracker"])
     return tracker is None or tracker.body["status"] in REFUNDABLE
 
 
-def _keep_at_home(desk: Desk, shipment: StoredShipment) -> None:
+def _keep_at_home(account: EasyPostAccount, shipment: StoredShipment) -> None:
     """Nobody posts a parcel whose label is being refunded; EasyPost's test parcels travel regardless."""
-    tracker = desk.books.trackers.get(shipment.body["tracker"])
-    if tracker is not None and desk.settings.journey == "realistic":
-        tracker.halt(after=desk.now + timedelta(minutes=1))
+    tracker = account.store.trackers.get(shipment.body["tracker"])
+    if tracker is not None and account.settings.journey == "realistic":
+        tracker.halt(after=account.now + timedelta(minutes=1))
 
 
-def _settle_refund(desk: Desk, shipment: StoredShipment, record: Json) -> None:
+def _settle_refund(account: EasyPostAccount, shipment: StoredShipment, record: Json) -> None:
     """The carrier's answer: the money, unless the parcel was scanned meanwhile or the setting refuses."""
-    is_granted = desk.settings.refund_outcome == "refunded" and _is_unscanned(desk, shipment)
+    is_granted = account.settings.refund_outcome == "refunded" and _is_unscanned(account, shipment)
     record["status"] = shipment.body["refund_status"] = "refunded" if is_granted else "rejected"
-    record["updated_at"] = stamp(desk.now)
+    record["updated_at"] = stamp(account.now)
     if not is_granted:
         return
     # Postage comes back, insurance does not.
     for fee in shipment.body["fees"]:
         if fee["type"] == "PostageFee":
             fee["refunded"] = True
-            desk.books.refunded_cents += as_cents(fee["amount"])
+            account.store.refunded_cents += as_cents(fee["amount"])
     shipment.is_refunded = True
-    desk.books.labels_refunded += 1
-    publish_easypost_event(desk, "refund.successful", record, {"status": "submitted"}, key=str(record["id"]))
+    account.store.labels_refunded += 1
+    publish_easypost_event(
+        account, "refund.successful", record, {"status": "submitted"}, key=str(record["id"])
+    )

@@ -9,15 +9,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sandbox.easypost.account import Desk
-from sandbox.easypost.formats import Json, as_dollars, stamp
+from sandbox.easypost.account import EasyPostAccount
+from sandbox.easypost.formats import as_dollars, stamp
 from sandbox.easypost.ids import fixed_id, new_easypost_id
 from sandbox.easypost.resources.addresses import names_a_po_box
 from sandbox.easypost.resources.geography import MILITARY, TERRITORIES, country_group, postal_zone
+from sandbox.vendor_json import Json
 
 CARRIERS = ("USPS", "UPS", "FedEx", "DHLExpress")
 ACCOUNTS: dict[str, str] = {carrier: fixed_id("ca", carrier) for carrier in CARRIERS}
-CARRIER_OF_ACCOUNT: dict[str, str] = {account: carrier for carrier, account in ACCOUNTS.items()}
+CARRIER_OF_ACCOUNT: dict[str, str] = {
+    carrier_account: carrier for carrier, carrier_account in ACCOUNTS.items()
+}
 
 # USPS takes nothing over 70 lb, and small international packets up to 4 lb.
 HEAVIEST_OZ = 70 * 16
@@ -79,21 +82,21 @@ class ServicePrice:
     usps_zone: int | None
 
 
-def price_services(desk: Desk, shipment: Json, carrier_accounts: list[str]) -> ServicePrice:
+def price_services(account: EasyPostAccount, shipment: Json, carrier_accounts: list[str]) -> ServicePrice:
     """Ask the carriers (all, or those of `carrier_accounts`) for their rates and refusals."""
-    asked = [CARRIER_OF_ACCOUNT[account] for account in carrier_accounts] or list(CARRIERS)
+    asked = [CARRIER_OF_ACCOUNT[carrier_account] for carrier_account in carrier_accounts] or list(CARRIERS)
     is_domestic = _is_domestic(shipment)
     step = _zone(shipment) if is_domestic else country_group(shipment["to_address"]["country"])
     rates: list[Json] = []
     messages: list[Json] = []
     for carrier in asked:
-        if (refusal := _refusal(desk, shipment, carrier)) is not None:
+        if (refusal := _refusal(account, shipment, carrier)) is not None:
             messages.append(_message(carrier, refusal))
             continue
         weight = shipment["parcel"]["weight"]
         for service in DOMESTIC if is_domestic else INTERNATIONAL:
             if service.carrier == carrier and weight <= service.heaviest_oz:
-                rates.append(_rate(desk, shipment["id"], service, step, weight))
+                rates.append(_rate(account, shipment["id"], service, step, weight))
     return ServicePrice(
         rates, messages, step if is_domestic and shipment["to_address"]["country"] == "US" else None
     )
@@ -124,13 +127,13 @@ def _zone(shipment: Json) -> int:
     return postal_zone(here["state"] or "", here["zip"] or "", there["state"] or "", there["zip"] or "")
 
 
-def _refusal(desk: Desk, shipment: Json, carrier: str) -> str | None:
+def _refusal(account: EasyPostAccount, shipment: Json, carrier: str) -> str | None:
     """Why a carrier gives no rates, in a carrier's words; None when it does."""
     here, there = shipment["from_address"], shipment["to_address"]
     needs_customs = not _is_domestic(shipment) or there["state"] in MILITARY | TERRITORIES
     refusals = [
         (
-            there["country"] in desk.settings.blocked_countries,
+            there["country"] in account.settings.blocked_countries,
             f"Service to destination country {there['country']} is not available.",
         ),
         (needs_customs and not shipment["customs_info"], "shipment.customs_info: field required"),
@@ -167,16 +170,16 @@ def _message(carrier: str, message: str) -> Json:
     }
 
 
-def _rate(desk: Desk, shipment_id: str, service: Service, step: int, weight_oz: float) -> Json:
+def _rate(account: EasyPostAccount, shipment_id: str, service: Service, step: int, weight_oz: float) -> Json:
     cents = service.price_cents(step, weight_oz)
-    now = stamp(desk.now)
+    now = stamp(account.now)
     days = service.days_to(step)
     return {
         "id": new_easypost_id("rate"),
         "object": "Rate",
         "created_at": now,
         "updated_at": now,
-        "mode": desk.mode,
+        "mode": account.mode,
         "service": service.name,
         "carrier": service.carrier,
         "rate": as_dollars(cents),

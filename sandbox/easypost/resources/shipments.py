@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.easypost.account import Desk, EasyPostCall, Reply, created
+from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, created
 from sandbox.easypost.errors import (
     EasyPostError,
     bad_request,
@@ -13,113 +13,116 @@ from sandbox.easypost.errors import (
     postage_required,
     resource_not_found,
 )
-from sandbox.easypost.formats import Json, as_text_field, parse_time, stamp, truth
+from sandbox.easypost.formats import as_text_field, parse_time, stamp, truth
 from sandbox.easypost.ids import new_easypost_id
 from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.resources import addresses, parcels, purchases, rates
 from sandbox.easypost.resources.journeys import recipient_key
 from sandbox.easypost.resources.trackers import shown_in_shipment
 from sandbox.easypost.store import StoredShipment
+from sandbox.vendor_json import Json
 
 
-def create_shipment(desk: Desk, call: EasyPostCall) -> Reply:
+def create_shipment(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     """A shipment that no carrier takes is created too: with messages instead of rates."""
     given = call.wrapped("shipment")
     accounts = _carrier_accounts(given)
-    shipment = _build(desk, given, accounts)
-    desk.books.shipments[shipment.id] = shipment
+    shipment = _build(account, given, accounts)
+    account.store.shipments[shipment.id] = shipment
     if reference := shipment.body["reference"]:
-        desk.books.by_reference.setdefault(reference, []).append(shipment.id)
+        account.store.by_reference.setdefault(reference, []).append(shipment.id)
     if given.get("service"):
-        purchases.buy_in_one_call(desk, shipment, service=str(given["service"]), base_url=call.base_url)
-    return created("shipments", show(desk, shipment))
+        purchases.buy_in_one_call(account, shipment, service=str(given["service"]), base_url=call.base_url)
+    return created("shipments", show(account, shipment))
 
 
-def retrieve_shipment(desk: Desk, call: EasyPostCall) -> Reply:
-    return Reply(show(desk, find_shipment(desk, call.ids["id"])))
+def retrieve_shipment(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    return Reply(show(account, find_shipment(account, call.ids["id"])))
 
 
-def rerate(desk: Desk, call: EasyPostCall) -> Reply:
+def rerate(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     """New rates with new ids; the old ones can no longer be bought."""
-    shipment = find_shipment(desk, call.ids["id"])
+    shipment = find_shipment(account, call.ids["id"])
     if shipment.is_bought:
         raise postage_exists()
-    quote = rates.price_services(desk, shipment.body, [])
+    quote = rates.price_services(account, shipment.body, [])
     shipment.body["rates"], shipment.body["messages"] = quote.rates, quote.messages
-    shipment.rated_at = desk.now
+    shipment.rated_at = account.now
     return Reply({"rates": quote.rates})
 
 
-async def buy_shipment(desk: Desk, call: EasyPostCall) -> Reply:
-    shipment = find_shipment(desk, call.ids["id"])
+async def buy_shipment(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    shipment = find_shipment(account, call.ids["id"])
     await purchases.charge_postage(
-        desk,
+        account,
         shipment,
         rate_id=str((call.body.get("rate") or {}).get("id", "")),
         insurance=call.body.get("insurance"),
         base_url=call.base_url,
     )
-    return Reply(show(desk, shipment))
+    return Reply(show(account, shipment))
 
 
-def refund_shipment(desk: Desk, call: EasyPostCall) -> Reply:
-    shipment = find_shipment(desk, call.ids["id"])
-    purchases.refund_postage(desk, shipment)
-    return Reply(show(desk, shipment))
+def refund_shipment(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    shipment = find_shipment(account, call.ids["id"])
+    purchases.refund_postage(account, shipment)
+    return Reply(show(account, shipment))
 
 
-def insure_shipment(desk: Desk, call: EasyPostCall) -> Reply:
-    shipment = find_shipment(desk, call.ids["id"])
-    purchases.charge_insurance(desk, shipment, call.body.get("amount"))
-    return Reply(show(desk, shipment))
+def insure_shipment(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    shipment = find_shipment(account, call.ids["id"])
+    purchases.charge_insurance(account, shipment, call.body.get("amount"))
+    return Reply(show(account, shipment))
 
 
-def convert_label(desk: Desk, call: EasyPostCall) -> Reply:
+def convert_label(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     """Offer the label in another format. Only a PNG label can be converted."""
-    shipment = find_shipment(desk, call.ids["id"])
+    shipment = find_shipment(account, call.ids["id"])
     file_format = call.query.get("file_format")
     if not file_format:
         raise bad_request("Missing required param: file_format.")
     if not shipment.is_bought:
         raise postage_required()
-    purchases.add_label_file(desk, shipment, file_format.upper(), base_url=call.base_url)
-    return Reply(show(desk, shipment))
+    purchases.add_label_file(account, shipment, file_format.upper(), base_url=call.base_url)
+    return Reply(show(account, shipment))
 
 
-def list_stored_shipments(desk: Desk, call: EasyPostCall) -> Reply:
+def list_stored_shipments(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     """Only bought shipments of the last month, unless `purchased` and `start_datetime` say otherwise."""
     only_bought = truth(call.query.get("purchased", True))
-    wanted = (shipment for shipment in desk.books.shipments.values() if shipment.is_bought or not only_bought)
+    wanted = (
+        shipment for shipment in account.store.shipments.values() if shipment.is_bought or not only_bought
+    )
     found, has_more = easypost_page(
         wanted,
         call,
-        now=desk.now,
+        now=account.now,
         id_of=lambda shipment: shipment.id,
         time_of=lambda shipment: parse_time(shipment.body["created_at"]),
     )
-    return Reply({"shipments": [show(desk, shipment) for shipment in found], "has_more": has_more})
+    return Reply({"shipments": [show(account, shipment) for shipment in found], "has_more": has_more})
 
 
-def find_shipment(desk: Desk, key: str) -> StoredShipment:
+def find_shipment(account: EasyPostAccount, key: str) -> StoredShipment:
     """A shipment by id or by reference, which need not be unique. Raises NOT_FOUND."""
-    shipment = desk.books.shipments.get(key)
+    shipment = account.store.shipments.get(key)
     if shipment is not None:
         return shipment
-    same_reference = desk.books.by_reference.get(key)
+    same_reference = account.store.by_reference.get(key)
     if not same_reference:
         raise resource_not_found()
-    newest_first = desk.settings.reference_lookup == "newest"
-    return desk.books.shipments[same_reference[-1 if newest_first else 0]]
+    newest_first = account.settings.reference_lookup == "newest"
+    return account.store.shipments[same_reference[-1 if newest_first else 0]]
 
 
-def show(desk: Desk, shipment: StoredShipment) -> Json:
+def show(account: EasyPostAccount, shipment: StoredShipment) -> Json:
     """The shipment as it is sent, with its tracker as it stands now."""
     tracker_id = shipment.body["tracker"]
-    tracker = desk.books.trackers.get(tracker_id) if tracker_id else None
+    tracker = account.store.trackers.get(tracker_id) if tracker_id else None
     return shipment.body | {"tracker": shown_in_shipment(tracker) if tracker else None}
 
 
-def _build(desk: Desk, given: Json, accounts: list[str]) -> StoredShipment:
+def _build(account: EasyPostAccount, given: Json, accounts: list[str]) -> StoredShipment:
     missing = [
         {side: "Required and missing."} for side in ("to_address", "from_address") if not given.get(side)
     ]
@@ -127,9 +130,9 @@ def _build(desk: Desk, given: Json, accounts: list[str]) -> StoredShipment:
         raise invalid_shipment(missing)
     if not given.get("parcel"):
         raise invalid_shipment([{"parcel": "Required and missing."}])
-    now = stamp(desk.now)
-    to_address = addresses.take(desk, given["to_address"], "to_address")
-    from_address = addresses.take(desk, given["from_address"], "from_address")
+    now = stamp(account.now)
+    to_address = addresses.take(account, given["to_address"], "to_address")
+    from_address = addresses.take(account, given["from_address"], "from_address")
     options = dict(given.get("options") or {})
     options = {"currency": "USD", "payment": {"type": "SENDER"}, "date_advance": 0} | options
     returned_to, buyer = given.get("return_address"), given.get("buyer_address")
@@ -138,7 +141,7 @@ def _build(desk: Desk, given: Json, accounts: list[str]) -> StoredShipment:
         "created_at": now,
         "is_return": truth(given.get("is_return", False)),
         "messages": [],
-        "mode": desk.mode,
+        "mode": account.mode,
         "options": options,
         "reference": as_text_field(given.get("reference")) or None,
         "status": "unknown",
@@ -147,11 +150,11 @@ def _build(desk: Desk, given: Json, accounts: list[str]) -> StoredShipment:
         "batch_id": None,
         "batch_status": None,
         "batch_message": None,
-        "customs_info": parcels.take_customs_info(desk, given.get("customs_info")),
+        "customs_info": parcels.take_customs_info(account, given.get("customs_info")),
         "from_address": from_address,
         "insurance": None,
         "order_id": None,
-        "parcel": parcels.take_parcel(desk, given["parcel"]),
+        "parcel": parcels.take_parcel(account, given["parcel"]),
         "postage_label": None,
         "rates": [],
         "refund_status": None,
@@ -161,18 +164,18 @@ def _build(desk: Desk, given: Json, accounts: list[str]) -> StoredShipment:
         "tracker": None,
         "to_address": to_address,
         "usps_zone": None,
-        "return_address": addresses.take(desk, returned_to, "return_address")
+        "return_address": addresses.take(account, returned_to, "return_address")
         if returned_to
         else from_address,
-        "buyer_address": addresses.take(desk, buyer, "buyer_address") if buyer else to_address,
+        "buyer_address": addresses.take(account, buyer, "buyer_address") if buyer else to_address,
         "forms": [],
         "fees": [],
         "object": "Shipment",
     }
-    quote = rates.price_services(desk, body, accounts)
+    quote = rates.price_services(account, body, accounts)
     body |= {"rates": quote.rates, "messages": quote.messages, "usps_zone": quote.usps_zone}
     recipient = recipient_key(to_address["name"] or to_address["company"], to_address["zip"])
-    return StoredShipment(body, recipient=recipient, rated_at=desk.now)
+    return StoredShipment(body, recipient=recipient, rated_at=account.now)
 
 
 def _carrier_accounts(given: Json) -> list[str]:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sandbox.easypost.account import Desk, EasyPostCall, Reply, created
+from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, created
 from sandbox.easypost.errors import required, resource_not_found, wrong_type
 from sandbox.easypost.events import publish_easypost_event
-from sandbox.easypost.formats import Json, fee_amount, parse_time, stamp
+from sandbox.easypost.formats import fee_amount, parse_time, stamp
 from sandbox.easypost.ids import new_easypost_id, public_tracking_url
 from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.resources import journeys
 from sandbox.easypost.resources.journeys import JourneyScan, JourneyStep
 from sandbox.easypost.store import StoredShipment, Tracker
+from sandbox.vendor_json import Json
 
 # A tracker of the same code and carrier is shared for three months.
 SHARED_FOR = timedelta(days=90)
@@ -56,120 +57,120 @@ class Push:
     signed_by: str | None
 
 
-def create_tracker(desk: Desk, call: EasyPostCall) -> Reply:
+def create_tracker(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     fields = call.wrapped("tracker")
     code = str(fields.get("tracking_code") or "").strip()
     if not code:
         raise required("tracking_code")
-    return created("trackers", obtain(desk, code, fields.get("carrier")).body)
+    return created("trackers", obtain(account, code, fields.get("carrier")).body)
 
 
-def create_many(desk: Desk, call: EasyPostCall) -> Reply:
+def create_many(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     codes = call.body.get("tracking_codes") or []
     if not isinstance(codes, list) or not codes:
         raise required("tracking_codes")
-    return Reply({"trackers": [obtain(desk, str(code), None).body for code in codes], "has_more": False})
+    return Reply({"trackers": [obtain(account, str(code), None).body for code in codes], "has_more": False})
 
 
-def retrieve_tracker_by_id(desk: Desk, call: EasyPostCall) -> Reply:
-    return Reply(find_tracker(desk, call.ids["id"]).body)
+def retrieve_tracker_by_id(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    return Reply(find_tracker(account, call.ids["id"]).body)
 
 
-def delete_tracker(desk: Desk, call: EasyPostCall) -> Reply:
-    tracker = find_tracker(desk, call.ids["id"])
+def delete_tracker(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    tracker = find_tracker(account, call.ids["id"])
     tracker.halt()
     if tracker.announcement is not None:
         tracker.announcement.cancel()
-    del desk.books.trackers[tracker.id]
-    desk.books.by_tracking_code.pop((tracker.body["tracking_code"], tracker.body["carrier"]), None)
+    del account.store.trackers[tracker.id]
+    account.store.by_tracking_code.pop((tracker.body["tracking_code"], tracker.body["carrier"]), None)
     return Reply({"success": True})
 
 
-def list_trackers(desk: Desk, call: EasyPostCall) -> Reply:
+def list_trackers(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     codes = set(call.query_lists.get("tracking_codes[]", []))
     codes |= set(call.query_lists.get("tracking_code", []))
     carrier = call.query.get("carrier")
     wanted = (
         tracker.body
-        for tracker in desk.books.trackers.values()
+        for tracker in account.store.trackers.values()
         if (not codes or tracker.body["tracking_code"] in codes)
         and (carrier is None or tracker.body["carrier"] == carrier)
     )
     found, has_more = easypost_page(
         wanted,
         call,
-        now=desk.now,
+        now=account.now,
         id_of=lambda body: str(body["id"]),
         time_of=lambda body: parse_time(body["created_at"]),
     )
     return Reply({"trackers": found, "has_more": has_more})
 
 
-def find_tracker(desk: Desk, tracker_id: str) -> Tracker:
+def find_tracker(account: EasyPostAccount, tracker_id: str) -> Tracker:
     """A tracker by its id. Raises NOT_FOUND."""
     if not tracker_id.startswith("trk_"):
         raise wrong_type("trk")
     try:
-        return desk.books.trackers[tracker_id]
+        return account.store.trackers[tracker_id]
     except KeyError:
         raise resource_not_found() from None
 
 
-def obtain(desk: Desk, code: str, carrier: Any) -> Tracker:
+def obtain(account: EasyPostAccount, code: str, carrier: Any) -> Tracker:
     """The tracker of a code: the one there is, or a new one that stands where its code says."""
     name = str(carrier or "USPS")
-    known = desk.books.by_tracking_code.get((code, name))
+    known = account.store.by_tracking_code.get((code, name))
     if known is not None:
-        tracker = desk.books.trackers[known]
-        if parse_time(tracker.body["created_at"]) > desk.now - SHARED_FOR:
+        tracker = account.store.trackers[known]
+        if parse_time(tracker.body["created_at"]) > account.now - SHARED_FOR:
             return tracker
-    tracker = _new(desk, code, name, shipment=None)
+    tracker = _new(account, code, name, shipment=None)
     if code.startswith("EZ"):
         status, detail, scans = TEST_CODES.get(code, ("error", "unknown", journeys.UNAVAILABLE))
-        _move(desk, tracker, status, detail, scans)
-    due = desk.now + ANNOUNCED_AFTER
-    tracker.announcement = desk.world.agenda.put(
-        due, lambda: publish_tracker_update(desk, tracker), key=tracker.id
+        _move(account, tracker, status, detail, scans)
+    due = account.now + ANNOUNCED_AFTER
+    tracker.announcement = account.world.agenda.put(
+        due, lambda: publish_tracker_update(account, tracker), key=tracker.id
     )
     return tracker
 
 
-def start_journey(desk: Desk, shipment: StoredShipment, delivery_days: int | None) -> Tracker:
+def start_journey(account: EasyPostAccount, shipment: StoredShipment, delivery_days: int | None) -> Tracker:
     """Open the tracker of a label just bought and plan what its parcel will go through."""
     rate = shipment.body["selected_rate"]
-    tracker = _new(desk, shipment.body["tracking_code"], rate["carrier"], shipment=shipment.body)
+    tracker = _new(account, shipment.body["tracking_code"], rate["carrier"], shipment=shipment.body)
     parcel = journeys.JourneyParcel(shipment.recipient, shipment.is_international, delivery_days)
-    for step in journeys.plan(parcel, desk.settings):
-        _schedule(desk, tracker, step, desk.now + step.after)
-    due = desk.now + ANNOUNCED_AFTER
-    tracker.announcement = desk.world.agenda.put(
-        due, lambda: publish_tracker_update(desk, tracker), key=tracker.id
+    for step in journeys.plan(parcel, account.settings):
+        _schedule(account, tracker, step, account.now + step.after)
+    due = account.now + ANNOUNCED_AFTER
+    tracker.announcement = account.world.agenda.put(
+        due, lambda: publish_tracker_update(account, tracker), key=tracker.id
     )
     return tracker
 
 
-def push(desk: Desk, tracker: Tracker, change: Push, *, halt: bool) -> None:
+def push(account: EasyPostAccount, tracker: Tracker, change: Push, *, halt: bool) -> None:
     """Move a tracker now, whatever its journey says; `halt` calls off the rest of the journey."""
     if halt:
         tracker.halt()
-    publish_tracker_update(desk, tracker)
+    publish_tracker_update(account, tracker)
     scan = JourneyScan(change.message, change.status, change.detail, journeys.DESTINATION)
     before = tracker.body["status"]
-    _move(desk, tracker, change.status, change.detail, (scan,))
+    _move(account, tracker, change.status, change.detail, (scan,))
     if change.signed_by is not None:
         tracker.body["signed_by"] = change.signed_by
     publish_easypost_event(
-        desk, "tracker.updated", shown_in_event(tracker), {"status": before}, key=tracker.id
+        account, "tracker.updated", shown_in_event(tracker), {"status": before}, key=tracker.id
     )
 
 
-def publish_tracker_update(desk: Desk, tracker: Tracker) -> None:
+def publish_tracker_update(account: EasyPostAccount, tracker: Tracker) -> None:
     """Publish `tracker.created`, unless that was done."""
     if tracker.announcement is None:
         return
     tracker.announcement.cancel()
     tracker.announcement = None
-    publish_easypost_event(desk, "tracker.created", shown_in_event(tracker), {}, key=tracker.id)
+    publish_easypost_event(account, "tracker.created", shown_in_event(tracker), {}, key=tracker.id)
 
 
 def shown_in_shipment(tracker: Tracker) -> Json:
@@ -180,9 +181,9 @@ def shown_in_event(tracker: Tracker) -> Json:
     return {name: value for name, value in tracker.body.items() if name not in _HIDDEN_IN_EVENT}
 
 
-def _new(desk: Desk, code: str, carrier: str, *, shipment: Json | None) -> Tracker:
+def _new(account: EasyPostAccount, code: str, carrier: str, *, shipment: Json | None) -> Tracker:
     tracker_id = new_easypost_id("trk")
-    now = stamp(desk.now)
+    now = stamp(account.now)
     fee = {
         "object": "Fee",
         "type": "TrackerFee",
@@ -193,7 +194,7 @@ def _new(desk: Desk, code: str, carrier: str, *, shipment: Json | None) -> Track
     body = {
         "id": tracker_id,
         "object": "Tracker",
-        "mode": desk.mode,
+        "mode": account.mode,
         "tracking_code": code,
         "status": "unknown",
         "status_detail": "unknown",
@@ -214,60 +215,64 @@ def _new(desk: Desk, code: str, carrier: str, *, shipment: Json | None) -> Track
         "public_url": public_tracking_url(tracker_id),
     }
     tracker = Tracker(body)
-    desk.books.trackers[tracker_id] = tracker
-    desk.books.by_tracking_code[(code, carrier)] = tracker_id
+    account.store.trackers[tracker_id] = tracker
+    account.store.by_tracking_code[(code, carrier)] = tracker_id
     return tracker
 
 
-def _schedule(desk: Desk, tracker: Tracker, step: JourneyStep, at: datetime) -> None:
-    tracker.steps.append(desk.world.agenda.put(at, lambda: _take_step(desk, tracker, step), key=tracker.id))
+def _schedule(account: EasyPostAccount, tracker: Tracker, step: JourneyStep, at: datetime) -> None:
+    tracker.steps.append(
+        account.world.agenda.put(at, lambda: _take_step(account, tracker, step), key=tracker.id)
+    )
 
 
-def _take_step(desk: Desk, tracker: Tracker, step: JourneyStep) -> None:
+def _take_step(account: EasyPostAccount, tracker: Tracker, step: JourneyStep) -> None:
     """Move the tracker now; the webhook follows later and shows the tracker as it is at this moment.
 
     That is why, in real deliveries too, `result.updated_at` lags behind the event's `created_at`.
     """
     before = tracker.body["status"]
-    _move(desk, tracker, step.status, step.detail, step.scans)
+    _move(account, tracker, step.status, step.detail, step.scans)
     seen = shown_in_event(tracker) | {"tracking_details": list(tracker.body["tracking_details"])}
-    lag = timedelta(seconds=desk.settings.event_lag_seconds)
-    desk.world.agenda.put(
-        desk.now + lag,
-        lambda: _report(desk, tracker, seen, before),
+    lag = timedelta(seconds=account.settings.event_lag_seconds)
+    account.world.agenda.put(
+        account.now + lag,
+        lambda: _report(account, tracker, seen, before),
         key=tracker.id,
     )
 
 
-def _report(desk: Desk, tracker: Tracker, seen: Json, before: str) -> None:
-    if tracker.id not in desk.books.trackers:  # Deleted since: its webhooks stop.
+def _report(account: EasyPostAccount, tracker: Tracker, seen: Json, before: str) -> None:
+    if tracker.id not in account.store.trackers:  # Deleted since: its webhooks stop.
         return
-    publish_tracker_update(desk, tracker)
-    publish_easypost_event(desk, "tracker.updated", seen, {"status": before}, key=tracker.id)
+    publish_tracker_update(account, tracker)
+    publish_easypost_event(account, "tracker.updated", seen, {"status": before}, key=tracker.id)
 
 
-def _move(desk: Desk, tracker: Tracker, status: str, detail: str, scans: tuple[JourneyScan, ...]) -> None:
+def _move(
+    account: EasyPostAccount, tracker: Tracker, status: str, detail: str, scans: tuple[JourneyScan, ...]
+) -> None:
     body = tracker.body
-    places = _places(desk, body)
+    places = _places(account, body)
     body["status"], body["status_detail"] = status, detail
-    body["updated_at"] = stamp(desk.now)
-    body["est_delivery_date"] = None if status in ("unknown", "error") else stamp(desk.now)
+    body["updated_at"] = stamp(account.now)
+    body["est_delivery_date"] = None if status in ("unknown", "error") else stamp(account.now)
     for scan in scans:
-        body["tracking_details"].append(_detail(desk, body["carrier"], scan, places))
+        body["tracking_details"].append(_detail(account, body["carrier"], scan, places))
     if status == "delivered":
         body["signed_by"] = RECIPIENT
     if status not in ("unknown", "error"):
-        body["carrier_detail"] = _carrier_detail(desk, status, places)
+        body["carrier_detail"] = _carrier_detail(account, status, places)
 
 
-def _detail(desk: Desk, carrier: str, scan: JourneyScan, places: dict[str, Place]) -> Json:
+def _detail(account: EasyPostAccount, carrier: str, scan: JourneyScan, places: dict[str, Place]) -> Json:
     return {
         "object": "TrackingDetail",
         "message": scan.message.format(carrier=carrier),
         "description": "",
         "status": scan.status,
         "status_detail": scan.detail,
-        "datetime": stamp(desk.now - scan.before),
+        "datetime": stamp(account.now - scan.before),
         "source": carrier,
         "carrier_code": "",
         "tracking_location": {"object": "TrackingLocation", **places[scan.place]},
@@ -275,7 +280,7 @@ def _detail(desk: Desk, carrier: str, scan: JourneyScan, places: dict[str, Place
     }
 
 
-def _carrier_detail(desk: Desk, status: str, places: dict[str, Place]) -> Json:
+def _carrier_detail(account: EasyPostAccount, status: str, places: dict[str, Place]) -> Json:
     origin, destination = places[journeys.ORIGIN], places[journeys.DESTINATION]
     arrived = status in ("delivered", "return_to_sender")
     return {
@@ -290,13 +295,13 @@ def _carrier_detail(desk: Desk, status: str, places: dict[str, Place]) -> Json:
         "destination_tracking_location": {"object": "TrackingLocation", **destination} if arrived else None,
         "guaranteed_delivery_date": None,
         "alternate_identifier": None,
-        "initial_delivery_attempt": stamp(desk.now) if arrived else None,
+        "initial_delivery_attempt": stamp(account.now) if arrived else None,
     }
 
 
-def _places(desk: Desk, body: Json) -> dict[str, Place]:
+def _places(account: EasyPostAccount, body: Json) -> dict[str, Place]:
     """Where this tracker's scans happen: on its shipment's way, or on EasyPost's test route."""
-    shipment = desk.books.shipments.get(body["shipment_id"] or "")
+    shipment = account.store.shipments.get(body["shipment_id"] or "")
     if shipment is None:
         origin, destination, hub = TEST_ORIGIN, TEST_DESTINATION, TEST_HUB
     else:

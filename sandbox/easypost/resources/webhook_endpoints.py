@@ -4,39 +4,40 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox.easypost.account import Desk, EasyPostCall, Reply
+from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply
 from sandbox.easypost.errors import EasyPostError, resource_not_found
-from sandbox.easypost.formats import Json, stamp
+from sandbox.easypost.formats import stamp
 from sandbox.easypost.ids import new_easypost_id
 from sandbox.easypost.store import WebhookEndpoint
+from sandbox.vendor_json import Json
 
 
-def create_webhook(desk: Desk, call: EasyPostCall) -> Reply:
+def create_webhook(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     fields = call.wrapped("webhook")
     body = {
         "id": new_easypost_id("hook"),
         "object": "Webhook",
-        "mode": desk.mode,
+        "mode": account.mode,
         "url": _url(fields.get("url")),
-        "created_at": stamp(desk.now),
+        "created_at": stamp(account.now),
         "disabled_at": None,
         "custom_headers": _headers(fields.get("custom_headers")),
     }
-    desk.books.webhooks[str(body["id"])] = WebhookEndpoint(body, fields.get("webhook_secret"))
+    account.store.webhooks[str(body["id"])] = WebhookEndpoint(body, fields.get("webhook_secret"))
     return Reply(body, 201)
 
 
-def list_webhooks(desk: Desk, call: EasyPostCall) -> Reply:
-    return Reply({"webhooks": [hook.body for hook in desk.books.webhooks.values()]})
+def list_webhooks(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    return Reply({"webhooks": [hook.body for hook in account.store.webhooks.values()]})
 
 
-def retrieve_webhook(desk: Desk, call: EasyPostCall) -> Reply:
-    return Reply(_get(desk, call).body)
+def retrieve_webhook(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    return Reply(_get(account, call).body)
 
 
-def update(desk: Desk, call: EasyPostCall) -> Reply:
+def update(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     """Change an endpoint, which enables it again. Fields stand at the top level, unlike at creation."""
-    hook = _get(desk, call)
+    hook = _get(account, call)
     if "url" in call.body:
         hook.body["url"] = _url(call.body["url"])
     if "custom_headers" in call.body:
@@ -47,14 +48,14 @@ def update(desk: Desk, call: EasyPostCall) -> Reply:
     return Reply(hook.body, 201)
 
 
-def delete_webhook(desk: Desk, call: EasyPostCall) -> Reply:
-    del desk.books.webhooks[str(_get(desk, call).body["id"])]
+def delete_webhook(account: EasyPostAccount, call: EasyPostCall) -> Reply:
+    del account.store.webhooks[str(_get(account, call).body["id"])]
     return Reply({})
 
 
-def _get(desk: Desk, call: EasyPostCall) -> WebhookEndpoint:
+def _get(account: EasyPostAccount, call: EasyPostCall) -> WebhookEndpoint:
     try:
-        return desk.books.webhooks[call.ids["id"]]
+        return account.store.webhooks[call.ids["id"]]
     except KeyError:
         raise resource_not_found() from None
 

@@ -20,7 +20,7 @@ from fulfillment.postage import gateways
 from fulfillment.tracking.services.webhook_monitor import watch_webhooks
 from roster.models import Account
 from sandbox.rehearsal import databases
-from sandbox.rehearsal.web_server import register_webhook
+from sandbox.rehearsal.webhook_registration import register_carrier_webhook
 
 STAFF = {"ops": "ops@example.org", "foundation": "foundation@example.org"}
 # So that one person can try the whole desk; two names are still two people.
@@ -38,10 +38,7 @@ class Command(KeydeskCommand):
         name = connection.settings_dict["NAME"]
         if not name.startswith(databases.PREFIX):
             raise CommandError(f"{name} is not a rehearsal's database.", returncode=2)
-        from django.conf import settings
-
-        secret = settings.ENVIRONMENT.easypost_webhook_secrets[0].get_secret_value()
-        register_webhook(f"{options['site']}/api/v1/webhooks/easypost", secret)
+        register_carrier_webhook(options["site"])
         payments.payment_gateway().ensure_webhook(f"{options['site']}/api/v1/webhooks/stripe")
         # As the job does that would come within the hour; Today says nobody looked until then.
         watch_webhooks(gateway=gateways.carrier_gateway(), now=clock.now())

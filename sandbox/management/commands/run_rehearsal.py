@@ -20,7 +20,6 @@ from common.base_command import KeydeskCommand
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.faults import SEVERITIES, set_up
 from sandbox.rehearsal.plan import Plan
-from sandbox.rehearsal.web_server import register_webhook
 from sandbox.rehearsal.workers import Workers, workers
 
 
@@ -64,19 +63,17 @@ class Command(KeydeskCommand):
         return summary
 
     def _play(self, plan: Plan, vendor_url: str, staff: Workers) -> dict[str, Any]:
-        from django.conf import settings
-
         from sandbox.client import Control
         from sandbox.rehearsal.clock import VirtualClock
         from sandbox.rehearsal.programme import Programme
         from sandbox.rehearsal.web_server import open_front_door
+        from sandbox.rehearsal.webhook_registration import register_carrier_webhook
 
         # Only now, for the front door is the site, which sets the log up once more. What the vendor refuses
         # is told at the level of information, and is part of the play.
         logging.getLogger("keydesk").setLevel(logging.WARNING)
         time_now = VirtualClock(plan.start)
         vendor = Control(vendor_url)
-        secret = settings.ENVIRONMENT.easypost_webhook_secrets[0].get_secret_value()
         with (
             TemporaryDirectory(prefix="keydesk-rehearsal-") as folder,
             clock.reading(time_now),
@@ -87,7 +84,7 @@ class Command(KeydeskCommand):
             )
             vendor.set_clock(plan.start)
             set_up(vendor, plan.faults, seed=plan.seed)
-            register_webhook(f"{door}/api/v1/webhooks/easypost", secret)
+            register_carrier_webhook(door)
             programme.prepare()
             with self.progress(plan.weeks * 7, "Rehearsing, day by day") as steps:
                 for number, _evening in enumerate(programme.days(steps), start=1):

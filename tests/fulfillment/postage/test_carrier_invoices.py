@@ -74,13 +74,13 @@ def test_postage_that_comes_back_is_booked_and_insurance_is_not(
     ("line", "complaint"),
     [
         ("NOBODYS1,duty,1.00,USD,B-1", "line 2, field tracking_code: we bought no label 'NOBODYS1'."),
-        ("CODE,postage,1.00,USD,B-1", "line 2, field kind: that is no kind of charge."),
-        ("CODE,duty,1.005,USD,B-1", "line 2, field amount: that is no amount."),
+        ("CODE,postage,1.00,USD,B-1", "line 2, field kind: not a kind of charge."),
+        ("CODE,duty,1.005,USD,B-1", "line 2, field amount: not a valid amount."),
         ("CODE,duty,-1.00,USD,B-1", "line 2, field amount: what was paid to us is negative"),
         ("CODE,compensation,1.00,USD,B-1", "line 2, field amount: what was paid to us is negative"),
         ("CODE,adjustment,0,USD,B-1", "line 2, field amount: what was paid to us is negative"),
-        ("CODE,duty,1.00,usd,B-1", "line 2, field currency: that is no currency."),
-        ("CODE,duty,1.00,USD,", "line 2, field bill: that is no number of a bill."),
+        ("CODE,duty,1.00,usd,B-1", "line 2, field currency: not a currency."),
+        ("CODE,duty,1.00,USD,", "line 2, field bill: not an invoice number."),
         ("CODE,duty,1.00,USD,B-1\nCODE,duty,2.00,USD,B-1", "line 3, field kind: line 2 of this bill charges"),
     ],
 )

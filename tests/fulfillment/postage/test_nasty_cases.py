@@ -183,11 +183,5 @@ def test_every_nasty_case_names_tests_that_are_there() -> None:
     assert [int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == list(range(1, 26))
     bracketed = set(re.findall(r"\[([^\]`|]+)\](?!\()", page.partition("## Guards")[2]))
     assert bracketed == set(GUARDS)
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
-    assert len(named) > 50
-    missing = [
-        f"{file}::{test}"
-        for file, test in named
-        if f"def {test}(" not in (settings.BASE_DIR / file).read_text()
-    ]
-    assert missing == []
+    # That each test is there is found by tests/config/test_references.py, as for every page.
+    assert len(re.findall(r"`tests/[\w/]+\.py::\w+`", page)) > 50

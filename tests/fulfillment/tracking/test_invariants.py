@@ -6,11 +6,11 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from common import invariants
-from fulfillment.casework import jobs
 from fulfillment.models import Webhook
 from fulfillment.postage import gateways
 from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
+from sandbox.rehearsal.periodic_jobs import WEEKLY, run_periodic_job
 from tests.fulfillment.conftest import Plan
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +99,7 @@ def test_the_gateway_is_the_one_the_settings_describe_and_made_once() -> None:
     assert gateways.carrier_gateway() is gateway
 
 
-def test_chores_with_nothing_to_do_ask_the_vendor_nothing(now: datetime) -> None:
+def test_periodic_jobs_with_nothing_to_do_ask_the_vendor_nothing() -> None:
     # Nobody answers at the address of the test settings, so a call would be an error.
-    jobs.periodic_chores(now=now)
+    for job in WEEKLY:
+        run_periodic_job(job)

@@ -30,7 +30,9 @@ class Command(KeydeskCommand):
         parser.add_argument("--campaign", help="only this campaign's")
         parser.add_argument("--limit", type=int, help="at most so many parcels")
         parser.add_argument("--workers", type=int, default=4, choices=range(1, 33), metavar="1-32")
-        parser.add_argument("--dry-run", action="store_true", help="say how many wait, and buy nothing")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print how many are waiting, and buy nothing"
+        )
         parser.add_argument("--resume", action="store_true", help="end a pause: the wallet has been filled")
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from fulfillment.postage.services.carrier_invoices import import_carrier_bill
 
 
 class Command(KeydeskCommand):
-    help = "Take in a carrier's bill: CSV or JSON of tracking_code, kind, amount, currency, bill"
+    help = "Import a carrier invoice: CSV or JSON of tracking_code, kind, amount, currency, bill"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

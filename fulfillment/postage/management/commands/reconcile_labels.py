@@ -16,7 +16,7 @@ from fulfillment.postage.services.recovery import resolve_purchases
 
 
 class Command(KeydeskCommand):
-    help = "What the nightly job does, now: exit status 1 when a label is nobody's, missing or different."
+    help = "Run the nightly comparison now: exit status 1 when a label is unknown, missing or different."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -35,5 +35,7 @@ class Command(KeydeskCommand):
             "refunds_asked_after": check_refunds(gateway=gateway, now=now),
         }
         if not found.is_clean:
-            raise self.fail(document, "The vendor's labels and ours differ; docs/runbook.md says what to do.")
+            raise self.fail(
+                document, "The vendor's labels and ours differ; see docs/runbook.md for what to do."
+            )
         return document

@@ -18,9 +18,7 @@ ACTOR = "staff:command"
 
 
 class Command(KeydeskCommand):
-    help = (
-        "Make the manifest of sealed parcels of one carrier, or say with --hand-over that the carrier has it."
-    )
+    help = "Make the manifest of one carrier's sealed parcels, or mark it as handed over with --hand-over."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -64,7 +62,9 @@ class Command(KeydeskCommand):
     def _existing(self, code: str) -> Manifest:
         found = Manifest.objects.filter(code=code).first()
         if found is None:
-            raise InputError("--form", f"there is no manifest {code}.", remedy="Look at its paper again.")
+            raise InputError(
+                "--form", f"there is no manifest {code}.", remedy="Check the code on its printed form."
+            )
         return found
 
     def _warehouse(self, code: str | None) -> Warehouse | None:

@@ -1,4 +1,4 @@
-"""The API: its routers, and the problem document for each error."""
+"""The problem document for each error, registered with the API."""
 
 import logging
 import traceback
@@ -7,25 +7,10 @@ from collections.abc import Mapping
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
-from ninja.openapi.schema import OpenAPISchema
-from ninja.operation import Operation
 
-from api.campaigns.router import router as campaigns
-from api.claims.router import router as claims
-from api.docs import Docs, complete_openapi
 from api.errors import TooManyRequests, Unauthenticated
 from api.idempotency import REPLAYED, Replay
-from api.inventory.router import router as inventory
-from api.maintainers.router import router as maintainers
-from api.me.router import router as me
-from api.policies.router import router as policies
 from api.problems import CODES, problem
-from api.regions.router import router as regions
-from api.reports.router import router as reports
-from api.reports.router import stats
-from api.roster.router import router as roster
-from api.shipments.router import manifests
-from api.shipments.router import router as shipments
 from api.validation_errors import field_error
 from common.errors import BadRequest, FieldError, KeydeskError
 from fulfillment.cases.errors import CaseError
@@ -49,46 +34,6 @@ BASE_CLASS_STATUS: Mapping[type[KeydeskError], int] = {
     VaultError: 410,
     KeydeskError: 400,
 }
-
-
-class KeydeskAPI(NinjaAPI):
-    """django-ninja's API with a complete OpenAPI document."""
-
-    def get_openapi_schema(
-        self, *, path_prefix: str | None = None, path_params: dict[str, object] | None = None
-    ) -> OpenAPISchema:
-        document = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
-        return complete_openapi(document)
-
-    def get_openapi_operation_id(self, operation: Operation) -> str:
-        """`api_routers_claims_cancel`, from the package and the name of the URL.
-
-        Generated clients name their functions by it, so it must not change when our functions and modules do.
-        """
-        noun = operation.view_func.__module__.split(".")[1]
-        name = getattr(operation, "url_name", operation.view_func.__name__)
-        return f"api_routers_{noun}_{name}"
-
-
-api = KeydeskAPI(
-    title="Keydesk",
-    version="1",
-    description="Claims for hardware security keys, their stock and shipments, and reports on their use.",
-    urls_namespace="api-v1",
-    docs=Docs(),
-)
-api.add_router("/campaigns", campaigns)
-api.add_router("/regions", regions)
-api.add_router("/claims", claims)
-api.add_router("/maintainers", maintainers)
-api.add_router("/me", me)
-api.add_router("/inventory", inventory)
-api.add_router("/shipments", shipments)
-api.add_router("/manifests", manifests)
-api.add_router("/roster", roster)
-api.add_router("/policies", policies)
-api.add_router("/stats", stats)
-api.add_router("/reports", reports)
 
 
 def _keydesk_error(request: HttpRequest, error: KeydeskError) -> HttpResponse:
@@ -159,17 +104,19 @@ def _route(request: HttpRequest) -> str:
     return request.resolver_match.route if request.resolver_match else "/api/v1"
 
 
-for kind, handler in (
-    (KeydeskError, _keydesk_error),
-    (BadRequest, _bad_request),
-    (Ineligible, _ineligible),
-    (AlreadyClaimed, _already_claimed),
-    (Unauthenticated, _unauthenticated),
-    (TooManyRequests, _too_many_requests),
-    (ValidationError, _invalid_request),
-    (HttpError, _http_error),
-    (Replay, _replay),
-    (Http404, not_found_problem),
-    (Exception, failed),
-):
-    api.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # each handler takes its own kind
+def register_error_handlers(api: NinjaAPI) -> None:
+    """Answer every error with a problem document."""
+    for kind, handler in (
+        (KeydeskError, _keydesk_error),
+        (BadRequest, _bad_request),
+        (Ineligible, _ineligible),
+        (AlreadyClaimed, _already_claimed),
+        (Unauthenticated, _unauthenticated),
+        (TooManyRequests, _too_many_requests),
+        (ValidationError, _invalid_request),
+        (HttpError, _http_error),
+        (Replay, _replay),
+        (Http404, not_found_problem),
+        (Exception, failed),
+    ):
+        api.add_exception_handler(kind, handler)  # type: ignore[arg-type]  # each handler takes its own kind

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sandbox.stripe.ids import new_stripe_id
-
-Json = dict[str, Any]
+from sandbox.vendor_json import Json
 
 API_VERSION = "2026-10-28.endive"
 
