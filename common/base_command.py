@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError
@@ -13,32 +13,38 @@ from common.errors import BadRequest, InputErrors, KeydeskError
 from config.environment import BadEnvironment
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
+
+
+# The options of a command as argparse parsed them, by the name of their destination.
+Options = dict[str, Any]
+# A document with JSON's types, as --json prints it.
+JsonObject = dict[str, object]
 
 
 class CheckFailed(KeydeskError):
-    """The command ran and its answer is no; the document has been printed already."""
+    """The command ran and found a problem; the document has already been printed."""
 
     code = "check_failed"
 
 
 class Steps:
-    """A progress bar on a terminal, silence elsewhere."""
+    """A progress bar on a terminal; silent elsewhere."""
 
-    def __init__(self, progress: "Progress | None", task: Any) -> None:
+    def __init__(self, progress: "Progress | None", task: "TaskID | None") -> None:
         self._progress, self._task = progress, task
 
     def advance(self, by: int = 1) -> None:
-        if self._progress:
+        if self._progress is not None and self._task is not None:
             self._progress.advance(self._task, by)
 
 
 class KeydeskCommand(BaseCommand):
     """Base of every command. A subclass implements `run`, which returns the JSON document,
-    and `show`, which says the same for people.
+    and `show`, which prints the same for people.
 
-    Exit status: 0 done; 1 the work failed (KeydeskError); 2 unreadable input (InputErrors) or wrong use
-    (BadRequest).
+    Exit status: 0 success; 1 the work failed (KeydeskError); 2 unreadable input (InputErrors) or incorrect
+    usage (BadRequest).
     """
 
     requires_system_checks = []
@@ -48,7 +54,7 @@ class KeydeskCommand(BaseCommand):
             "--json", action="store_true", help="print one JSON document and nothing else to standard output"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *args: object, **options: Any) -> None:
         self._json = bool(options["json"])
         try:
             document = self.run(options)
@@ -64,37 +70,37 @@ class KeydeskCommand(BaseCommand):
             raise CommandError(str(error), returncode=2) from None
         self.emit(document)
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         """Do the work and return the document that --json prints."""
         raise NotImplementedError
 
-    def show(self, document: dict[str, Any]) -> None:
-        """Print the document for people; by default one line a top-level entry."""
+    def show(self, document: JsonObject) -> None:
+        """Print the document for people; by default one line for each top-level entry."""
         for name, value in document.items():
             self.stdout.write(f"{name.replace('_', ' ')}: {value}")
 
-    def emit(self, document: dict[str, Any]) -> None:
+    def emit(self, document: JsonObject) -> None:
         if self._json:
             self.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, default=str))
         else:
             self.show(document)
 
-    def fail(self, document: dict[str, Any], sentence: str) -> CheckFailed:
-        """Print the document and give the exception that ends the command with status 1."""
+    def fail(self, document: JsonObject, sentence: str) -> CheckFailed:
+        """Print the document and return the exception that ends the command with status 1."""
         self.emit(document)
         return CheckFailed(sentence)
 
     def say(self, message: str) -> None:
-        """A message that is not the result: to standard error with --json, else to standard output."""
+        """Print a message that is not the result: to standard error with --json, else to standard output."""
         (self.stderr if self._json else self.stdout).write(message)
 
     @contextmanager
     def progress(self, total: int | None, label: str) -> Iterator[Steps]:
-        """A bar on a terminal while the block runs."""
+        """Show a progress bar on a terminal while the block runs."""
         if not sys.stderr.isatty():
             yield Steps(None, None)
             return
-        # Only a terminal pays for the bar: importing it takes a tenth of a second.
+        # Imported only on a terminal: the import takes a tenth of a second.
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -106,4 +112,4 @@ class KeydeskCommand(BaseCommand):
             console=Console(stderr=True),
             transient=True,
         ) as progress:
-            yield Steps(progress, cast(Any, progress.add_task(label, total=total)))
+            yield Steps(progress, progress.add_task(label, total=total))

@@ -78,7 +78,7 @@ class IndexAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allaut
             perform_login(request, Login(user=user, redirect_url=sociallogin.get_redirect_url(request)))
         )
 
-    def on_authentication_error(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+    def on_authentication_error(self, request: HttpRequest, *args: object, **kwargs: object) -> None:
         messages.error(
             request, gettext("Signing in through the index did not work. Try again, or use a code by email.")
         )

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import TypedDict
 
 from django.apps import apps
 from django.db import DatabaseError, connection
@@ -36,6 +36,14 @@ class HealthCheck:
     name: str
     look: Look
     is_needed: bool = True
+
+
+class CheckResult(TypedDict):
+    """A check's result as /readyz shows it."""
+
+    ok: bool
+    needed: bool
+    finding: str
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ def render_metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def check_all(*, now: datetime) -> Mapping[str, dict[str, Any]]:
+def check_all(*, now: datetime) -> Mapping[str, CheckResult]:
     """The finding of every check by name. Without a database the others are not asked."""
     found = {"database": _ask(HealthCheck("database", _database), now)}
     if found["database"]["ok"]:
@@ -99,7 +107,7 @@ def _of_apps() -> Iterable[ModuleType]:
             yield import_module(f"{app.name}.health")
 
 
-def _ask(check: HealthCheck, now: datetime) -> dict[str, Any]:
+def _ask(check: HealthCheck, now: datetime) -> CheckResult:
     try:
         ok, finding = check.look(now)
     except DatabaseError as error:

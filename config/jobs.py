@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.types import JSONValue
 
 from common import invariants
 from config import stalled_jobs
@@ -24,7 +25,7 @@ BACK_OFF = RetryStrategy(max_attempts=10, exponential_wait=2, wait=10)
 _WAITS = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %s AND status = 'todo'"
 
 
-def defer(task_name: str, /, *, lock: str | None = None, **arguments: Any) -> None:
+def defer(task_name: str, /, *, lock: str | None = None, **arguments: JSONValue) -> None:
     """Put a job in the queue within the current transaction: it exists if and only if the change does.
 
     Jobs are named, not imported, so that a room can ask for work of a room above it.

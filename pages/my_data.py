@@ -1,7 +1,6 @@
 """My data: what is held about me and who looked; export, erasure, my phrase, my language, and no thanks."""
 
 import json
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import logout
@@ -30,7 +29,13 @@ from fulfillment.notices.secrets import account_of_link
 from fulfillment.notices.services import withdraw_unsolicited
 from fulfillment.privacy import erasure
 from fulfillment.privacy.data_inventory import ALL_SECTIONS
-from fulfillment.privacy.export import access_log, claim_codes, everything_about, held_addresses
+from fulfillment.privacy.export import (
+    AccessLogEntry,
+    access_log,
+    claim_codes,
+    everything_about,
+    held_addresses,
+)
 from roster.models import Account
 from roster.services.preferences import allow_contact, do_not_contact, opt_in, opt_out
 
@@ -72,7 +77,7 @@ def _show(
     )
 
 
-def _told(opening: dict[str, Any]) -> dict[str, Any]:
+def _told(opening: AccessLogEntry) -> dict[str, object]:
     """An opening in words."""
     who = {"you": _("You"), "staff": _("Staff"), "system": _("The shipping program")}
     purposes = {

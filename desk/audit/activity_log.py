@@ -15,7 +15,7 @@ from django.db.models import Model, Q, QuerySet
 
 from desk.models import AuditEntry
 from fulfillment.claims.models import ClaimEvent
-from fulfillment.vault.models import Opening, SealedDocument
+from fulfillment.vault.models import EncryptedDocument, Opening
 from inventory.models import Movement
 from inventory.rules import Account, Reason
 
@@ -218,7 +218,7 @@ SOURCES = (
         "kind",
         "subject",
         _of_the_vault,
-        frozenset(SealedDocument.Kind.values),
+        frozenset(EncryptedDocument.Kind.values),
     ),
 )
 _RANKS = {source.name: rank for rank, source in enumerate(SOURCES)}

@@ -1,1 +1,1 @@
-"""What is held about one person, over all rooms: shown, handed out, and erased as far as it may be."""
+"""Data subject requests across all rooms: show, export and erase what is held about one person."""

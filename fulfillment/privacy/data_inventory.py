@@ -1,7 +1,7 @@
-"""What is held about a person: every table with a way to their account, why it is held, and until when.
+"""Inventory of personal data: every table with a path to an account, why it is held, and until when.
 
-A test walks all models: one with a way to an account that is named neither here nor among `NOT_SHOWN` fails
-it. So whoever adds a personal table also says why it is there and how it leaves.
+A test walks all models and fails on one with a path to an account that is named neither here nor in
+`NOT_SHOWN`, so that whoever adds a personal table also says why it is held and how it is erased.
 """
 
 from collections.abc import Sequence
@@ -20,17 +20,19 @@ class DataTable:
     """Rows of one model that belong to an account.
 
     Args: model: its label. path: the lookup from it to the account, empty for the account itself.
-          fields: what is handed out, as `values()` takes it.
+          fields: the exported fields, as `values()` takes them.
+          exported_as: the name in the export, where a model was renamed after people had exported it.
     """
 
     model: str
     path: str
     fields: tuple[str, ...]
+    exported_as: str = ""
 
 
 @dataclass(frozen=True)
 class DataSection:
-    """One kind of data: what it is, why it is held, until when, whether erasing removes it."""
+    """One category of data: what it is, why it is held, until when, and whether an erasure removes it."""
 
     name: str
     title: str | Promise
@@ -45,7 +47,7 @@ SECTIONS: Sequence[DataSection] = (
         "account",
         _("Your account as the index lists it"),
         _("To know who maintains what, to let you sign in, and to write to you."),
-        _("Until the index's list no longer has you. We only copy it, every day."),
+        _("Until the index no longer lists you. We only copy its list, every day."),
         False,
         (
             DataTable(
@@ -78,9 +80,9 @@ SECTIONS: Sequence[DataSection] = (
     ),
     DataSection(
         "wishes",
-        _("What you told us about taking part"),
+        _("Your choices about taking part"),
         _("To do as you asked, and to answer you."),
-        _("What you wrote until you have your data erased; that you said it stays."),
+        _("What you wrote is kept until you erase your data. The fact that you wrote is kept permanently."),
         True,
         (
             DataTable("roster.Disclaimer", "account", ("project__name", "kind", "said_at", "withdrawn_at")),
@@ -93,8 +95,8 @@ SECTIONS: Sequence[DataSection] = (
     DataSection(
         "papers",
         _("Exceptions and delegations made for you"),
-        _("To prove why somebody whom a rule would refuse has keys."),
-        _("They stay."),
+        _("To show why someone has keys although a rule would refuse them."),
+        _("We keep these permanently."),
         False,
         (
             DataTable(
@@ -107,22 +109,27 @@ SECTIONS: Sequence[DataSection] = (
     ),
     DataSection(
         "invitations",
-        _("Whether and when you were invited"),
-        _("To invite you once, and to tell you once when you can newly claim."),
-        _("They stay: dates, a wave, and one yes or no."),
+        _("Your invitations"),
+        _("To invite you only once, and to tell you once when you become eligible."),
+        _("We keep these permanently: dates, the wave you were invited in, and a yes-or-no answer."),
         False,
         (
             DataTable(
                 "claims.Invitation", "account", ("campaign__slug", "wave__name", "invited_at", "was_mailed")
             ),
-            DataTable("claims.Standing", "account", ("campaign__slug", "is_admitted", "since")),
+            DataTable(
+                "claims.Admission",
+                "account",
+                ("campaign__slug", "is_admitted", "since"),
+                exported_as="claims.Standing",
+            ),
         ),
     ),
     DataSection(
         "two_factor",
-        _("Your two-factor authentication, as it was seen"),
-        _("To count whether the programme has made accounts safer."),
-        _("It stays: the effect is counted from it. It holds two yes-or-no answers and a date."),
+        _("Your two-factor authentication, as we observed it"),
+        _("To measure whether the programme has made accounts safer."),
+        _("We keep this permanently to measure the effect: two yes-or-no answers and a date."),
         False,
         (DataTable("roster.TwoFactorObservation", "account", ("has_totp", "has_webauthn", "observed_at")),),
     ),
@@ -130,10 +137,13 @@ SECTIONS: Sequence[DataSection] = (
         "decisions",
         _("Decisions on whether you may claim"),
         _(
-            "To prove that keys went to those they were meant for, and that nobody was refused without "
+            "To show that keys went to the people they were meant for, and that nobody was refused without a "
             "reason."
         ),
-        _("They stay, with the facts they were made from; your mail and postal address are not among them."),
+        _(
+            "We keep these permanently, with the facts they were made from. Your email and postal address "
+            "are not among those facts."
+        ),
         False,
         (
             DataTable(
@@ -145,9 +155,9 @@ SECTIONS: Sequence[DataSection] = (
     ),
     DataSection(
         "sign_in",
-        _("Your sign-in here"),
-        _("So that a code by mail lets you in, and nobody else."),
-        _("Until you have your data erased. It is made again if you sign in again."),
+        _("Your sign-in"),
+        _("So that you, and nobody else, can sign in with a code sent by email."),
+        _("Until you erase your data. It is created again when you sign in again."),
         True,
         (
             DataTable("config.User", "account", ("username", "email", "last_login", "date_joined")),
@@ -158,16 +168,16 @@ SECTIONS: Sequence[DataSection] = (
     DataSection(
         "correspondence",
         _("Your phrase and language"),
-        _("So that you can tell our mail from a forgery, and read it."),
-        _("Until you change them or have your data erased."),
+        _("So that you can recognise our emails, and read them in your language."),
+        _("Until you change them or erase your data."),
         True,
         (DataTable("notices.Recipient", "account", ("phrase", "language", "unreachable_at")),),
     ),
     DataSection(
         "messages",
         _("Messages we sent you"),
-        _("So that you can look up what we really wrote."),
-        _("Their words until you have your data erased; that and when each was sent stays."),
+        _("So that you can check what we really sent you."),
+        _("The text is kept until you erase your data. The dates are kept permanently."),
         True,
         (
             DataTable(
@@ -182,7 +192,7 @@ SECTIONS: Sequence[DataSection] = (
         "claims",
         _("Your claims and what happened to them"),
         _("To send the keys, and to account for every one of them."),
-        _("They stay, with the country and nothing else of the address."),
+        _("We keep these permanently, with the country but no other part of the address."),
         False,
         (
             DataTable(
@@ -233,10 +243,10 @@ SECTIONS: Sequence[DataSection] = (
     ),
     DataSection(
         "drafts",
-        _("A claim you have begun"),
-        _("So that you can go on where you were, on any device."),
+        _("A claim you have started"),
+        _("So that you can continue where you left off, on any device."),
         format_lazy(
-            _("Until you have your data erased; the address in it is destroyed after {days} days."),
+            _("Until you erase your data. The address in it is destroyed after {days} days."),
             days=KEEP_DRAFT_FOR.days,
         ),
         True,
@@ -251,8 +261,8 @@ SECTIONS: Sequence[DataSection] = (
     DataSection(
         "parcels",
         _("Your parcels"),
-        _("To follow each to your door, and to prove where the keys went."),
-        _("They stay: codes, times and states, with no name and no place in them."),
+        _("To follow each parcel to your door, and to show where the keys went."),
+        _("We keep these permanently: codes, times and statuses, without names or places."),
         False,
         (
             DataTable(
@@ -279,29 +289,29 @@ SECTIONS: Sequence[DataSection] = (
     ),
     DataSection(
         "erasures",
-        _("Times you had your data erased"),
+        _("Times you erased your data"),
         _("To show that it was done."),
-        _("They stay: a date and a few numbers."),
+        _("We keep these permanently: a date and a few numbers."),
         False,
         (DataTable("personal.Erasure", "account", ("erased_at", "counts")),),
     ),
 )
 
-# The ledger knows no persons, only claims' codes.
+# The ledger holds claims' codes and no people.
 KEYS = DataSection(
     "keys",
     _("Serial numbers of your keys"),
-    _("To reach you if a key is recalled, and to prove where each one went."),
-    _("They stay: the ledger of the keys is never changed."),
+    _("To contact you if a key is recalled, and to show where each one went."),
+    _("We keep these permanently: the ledger of keys is never changed."),
     False,
 )
-# These two are read out of the vault, not as rows.
+# These two are read from the vault, not as rows.
 ADDRESSES = DataSection(
     "addresses",
     _("Your name, address and phone"),
     _(
-        "To send the parcel, and to see whether several claims go to one home. They are encrypted, each "
-        "claim's under a key of its own."
+        "To send the parcel, and to see whether several claims go to one home. They are encrypted, with a "
+        "separate key for each claim."
     ),
     format_lazy(
         _(
@@ -315,24 +325,24 @@ ADDRESSES = DataSection(
 )
 OPENINGS = DataSection(
     "openings",
-    _("Who opened your address, and for what"),
+    _("Who opened your address, and why"),
     _("So that you can check on us."),
-    _("It stays: a date, a purpose and who, and no part of the address."),
+    _("We keep this permanently: a date, a purpose and who it was, but no part of the address."),
     False,
 )
 ALL_SECTIONS: Sequence[DataSection] = (*SECTIONS, KEYS, ADDRESSES, OPENINGS)
 
-# Tables with a way to an account that hold nothing about a person beyond what is shown already.
+# Tables with a path to an account that hold nothing about a person beyond what is shown already.
 NOT_SHOWN = {
-    "desk.Appointment": "roles of staff, who have no account on the index",
-    "desk.LostKey": "lost security keys of staff, who have no account on the index",
-    "account.EmailConfirmation": "links of the sign-in library, which we never send",
-    "socialaccount.SocialAccount": "sign-ins through the index leave no row",
+    "desk.Appointment": "staff roles; staff have no account on the index",
+    "desk.LostKey": "lost security keys of staff; staff have no account on the index",
+    "account.EmailConfirmation": "confirmation links of the sign-in library, which we never send",
+    "socialaccount.SocialAccount": "signing in through the index stores no row",
     "socialaccount.SocialToken": "no token of the index is stored",
-    "shipping.ParcelUnit": "which key lay in which parcel: the custody of the key",
-    "shipping.ParcelCharge": "what a parcel cost us: sums, and who on the staff noted them",
-    "shipping.InsuranceClaim": "what was claimed from a parcel's insurer: sums, and by whom",
-    "shipping.FloorScan": "what the packer scanned",
-    "cases.CaseEntry": "how staff worked a case, which is shown itself",
-    "payments.Fulfilment": "that a payment was counted, once",
+    "shipping.ParcelUnit": "which key was in which parcel: part of the custody of the key",
+    "shipping.ParcelCharge": "costs of a parcel: amounts, and the staff who recorded them",
+    "shipping.InsuranceClaim": "claims on a parcel's insurance: amounts, and the staff who filed them",
+    "shipping.FloorScan": "scans of the packer",
+    "cases.CaseEntry": "how staff handled a case, which is itself shown",
+    "payments.Fulfilment": "the mark that a payment has been fulfilled",
 }

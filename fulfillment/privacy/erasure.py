@@ -1,11 +1,11 @@
-"""Erase what may be erased of a person, and say what stays, why and until when."""
+"""Erase what may be erased about a person, and list what is kept, why and until when."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.db import transaction
+from django.db.models import QuerySet
 
 from config.models import User
 from fulfillment.claims.errors import TooLate
@@ -23,23 +23,23 @@ from roster.models import Account
 from roster.services.appeals import forget_appeals
 from roster.services.preferences import do_not_contact, opt_out
 
-# A parcel in these may still need its address: to be sent, or found.
+# Parcels in these states may still need their address, to be sent or found.
 UNDER_WAY = HOLDING_STATES - {ClaimState.DELIVERED}
 
 
 @dataclass(frozen=True)
 class Erased:
-    """What an erasure came to.
+    """The result of an erasure.
 
-    `counts` says how much went. `under_way` are claims whose parcel still needs its address, and until when
-    that stays at the latest; `stays` are the kinds of data that cannot go.
+    `counts` is how many records were erased. `under_way` are claims whose parcel still needs its address, and
+    the latest date until which it is kept; `stays` are the categories of data that are kept.
     """
 
     counts: dict[str, int]
     under_way: list[tuple[str, datetime]]
     stays: list[DataSection]
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> dict[str, object]:
         return {
             "erased": self.counts,
             "under_way": [
@@ -58,10 +58,10 @@ class Erased:
 
 
 def erase(*, account: Account, now: datetime) -> Erased:
-    """Erase all about a maintainer that need not stay, and write to them no more.
+    """Erase everything about a maintainer that does not have to be kept, and send them no more emails.
 
-    Claims that can still be cancelled are; addresses are shredded, unless a parcel is under way to them; the
-    words of messages, the phrase and the sign-in go. Doing it again is harmless.
+    Claims are cancelled where possible; addresses are shredded unless a parcel is under way to them; the text
+    of messages, the phrase and the sign-in are deleted. Erasing again is harmless.
     Locks: each claim's row while it is cancelled; nothing across claims.
     """
     cancelled = sum(_cancelled(claim, account, now=now) for claim in _claims(account))
@@ -98,7 +98,7 @@ def what_goes() -> list[DataSection]:
     return [section for section in ALL_SECTIONS if section.erasable]
 
 
-def _claims(account: Account) -> Any:
+def _claims(account: Account) -> QuerySet[Claim]:
     return Claim.objects.of(account.pk)
 
 
@@ -111,7 +111,7 @@ def _cancelled(claim: Claim, account: Account, *, now: datetime) -> bool:
 
 
 def _remove_sign_in(account: Account) -> int:
-    """The sign-in, and so every session of it; staff keep theirs, for it is not the maintainer's alone."""
+    """Delete the sign-in and so all its sessions, except for staff, who need theirs for their work."""
     user = User.objects.filter(account=account, is_staff=False).first()
     if user is None:
         return 0

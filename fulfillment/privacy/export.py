@@ -1,9 +1,9 @@
-"""Gather all that is held about one account."""
+"""Export everything held about one account."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime, time
+from typing import TypedDict
 
 from django.apps import apps
 from django.utils.functional import Promise
@@ -17,16 +17,16 @@ from inventory.models import Unit
 from roster.models import Account
 
 
-def everything_about(account: Account, *, now: datetime) -> dict[str, Any]:
-    """All that is held about a maintainer, each kind with what it is, why and until when; ready for JSON.
+def everything_about(account: Account, *, now: datetime) -> dict[str, object]:
+    """Everything held about a maintainer, each category with what it is, why and until when; ready for JSON.
 
-    Their addresses are opened for it, for the purpose `claimant`, and so stand in the access log.
+    Their addresses are opened for the purpose `claimant`, which is logged.
     """
     codes = claim_codes(account)
     sections = [_document(section, _rows_of(section, account)) for section in SECTIONS]
     sections.append(_document(KEYS, {"keys": _keys(codes)}))
     sections.append(_document(ADDRESSES, {"addresses": list(_addresses(account, codes, now=now))}))
-    sections.append(_document(OPENINGS, {"openings": [_plain(row) for row in access_log(codes)]}))
+    sections.append(_document(OPENINGS, {"openings": [_plain({**row}) for row in access_log(codes)]}))
     return {
         "about": account.username,
         "as_of": now.isoformat(),
@@ -35,7 +35,7 @@ def everything_about(account: Account, *, now: datetime) -> dict[str, Any]:
 
 
 def claim_codes(account: Account) -> list[str]:
-    """Under what the vault knows this person: their claims, and those they have only begun."""
+    """The codes under which the vault holds this person's data: their claims and drafts."""
     claims = Claim.objects.of(account.pk).values_list("code", flat=True)
     return [*claims.order_by("created_at"), *draft_codes(account)]
 
@@ -44,30 +44,40 @@ def draft_codes(account: Account) -> list[str]:
     return list(Draft.objects.filter(account=account, claim=None).values_list("code", flat=True))
 
 
-def access_log(codes: Sequence[str]) -> list[dict[str, Any]]:
-    """Every opening of what is held for these claims, newest first."""
+class AccessLogEntry(TypedDict):
+    """One opening of a document; `who` is `you`, `staff` or `system`."""
+
+    claim: str
+    what: str
+    purpose: str
+    who: str
+    opened_at: datetime
+
+
+def access_log(codes: Sequence[str]) -> list[AccessLogEntry]:
+    """Every opening of the documents of these claims, newest first."""
     rows = Opening.objects.filter(subject__in=codes).order_by("-opened_at", "-id")
     return [
         {
             "claim": row.subject,
             "what": row.kind,
             "purpose": row.purpose,
-            "who": who(row.actor),
+            "who": actor_kind(row.actor),
             "opened_at": row.opened_at,
         }
         for row in rows
     ]
 
 
-def who(actor: str) -> str:
-    """Who acted, as far as it is the claimant's business: `you`, `staff` or `system`."""
+def actor_kind(actor: str) -> str:
+    """Who acted, in as much detail as the claimant may see: `you`, `staff` or `system`."""
     kind = actor.partition(":")[0]
     return {"maintainer": "you", "claimant": "you", "system": "system"}.get(kind, "staff")
 
 
 @dataclass(frozen=True)
 class HeldAddress:
-    """That an address is held for a claim, and until when at the latest."""
+    """An address held for a claim, and the latest date until which it is kept."""
 
     claim_code: str
     shred_after: datetime | None
@@ -79,7 +89,7 @@ def held_addresses(codes: Sequence[str]) -> list[HeldAddress]:
     return [HeldAddress(key.subject, key.shred_after, key.shredded_at is not None) for key in keys]
 
 
-def _keys(codes: Sequence[str]) -> list[dict[str, Any]]:
+def _keys(codes: Sequence[str]) -> list[dict[str, object]]:
     held = Unit.objects.filter(held_for__in=codes).order_by("held_for", "serial")
     return [
         {
@@ -92,9 +102,9 @@ def _keys(codes: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _addresses(account: Account, codes: Sequence[str], *, now: datetime) -> Iterator[dict[str, Any]]:
+def _addresses(account: Account, codes: Sequence[str], *, now: datetime) -> Iterator[dict[str, object]]:
     for held in held_addresses(codes):
-        document: dict[str, Any] = {"claim": held.claim_code}
+        document: dict[str, object] = {"claim": held.claim_code}
         try:
             address = open_address(
                 subject=held.claim_code,
@@ -109,16 +119,19 @@ def _addresses(account: Account, codes: Sequence[str], *, now: datetime) -> Iter
         yield {**document, "shredded": False, "held_until": until, **vars(address)}
 
 
-def _rows_of(section: DataSection, account: Account) -> Mapping[str, Any]:
-    return {table.model: [_plain(row) for row in _rows(table, account)] for table in section.tables}
+def _rows_of(section: DataSection, account: Account) -> Mapping[str, object]:
+    return {
+        table.exported_as or table.model: [_plain(row) for row in _rows(table, account)]
+        for table in section.tables
+    }
 
 
-def _rows(table: DataTable, account: Account) -> Iterator[dict[str, Any]]:
+def _rows(table: DataTable, account: Account) -> Iterator[dict[str, object]]:
     rows = apps.get_model(table.model)._default_manager.filter(**{table.path or "pk": account.pk})
     yield from rows.order_by("pk").values(*table.fields)
 
 
-def _document(section: DataSection, rows: Mapping[str, Any]) -> dict[str, Any]:
+def _document(section: DataSection, rows: Mapping[str, object]) -> dict[str, object]:
     return {
         "name": section.name,
         "what": _text(section.title),
@@ -133,5 +146,7 @@ def _text(words: str | Promise) -> str:
     return str(words)
 
 
-def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}
+def _plain(row: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: value.isoformat() if isinstance(value, date | time) else value for name, value in row.items()
+    }

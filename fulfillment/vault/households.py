@@ -1,6 +1,6 @@
-"""Whether claims go to the same household, told by a keyed hash: no address is opened or kept for it.
+"""Detect claims of the same household by a keyed hash, without opening or keeping an address.
 
-The key belongs to a campaign and is shredded with it; from then on the hashes say nothing, and they go too.
+The key belongs to a campaign and is shredded with it; its hashes are useless then, and deleted too.
 """
 
 import hashlib
@@ -20,7 +20,10 @@ from fulfillment.vault.models import DataKey, HouseholdKey
 
 
 def household_hash(address: PostalAddress, *, key: bytes) -> bytes:
-    """Equal for one home however it is typed: case, accents, spaces and signs do not count, nor do names."""
+    """Hash an address so that all spellings of one home match.
+
+    Case, accents, spaces and signs do not count, nor do names.
+    """
     place = (address.country, address.postal_code or address.city, address.street1 + address.street2)
     return hmac.digest(key, "\x1f".join(map(_plain, place)).encode(), hashlib.sha256)
 
@@ -32,7 +35,7 @@ def _plain(text: str) -> str:
 
 @dataclass(frozen=True, repr=False)
 class Household:
-    """Where a claim goes, as a hash under the key of its campaign."""
+    """The destination of a claim, as a hash under the key of its campaign."""
 
     digest: bytes
     key_id: int
@@ -50,9 +53,9 @@ def household_of(*, scope: str, address: PostalAddress, now: datetime) -> Househ
 
 
 def lock_household(household: Household) -> None:
-    """Until the transaction ends, claims of one household are counted one after another.
+    """Lock a household until the transaction ends, so that its claims are counted one after another.
 
-    Otherwise two that come at once would each find no other.
+    Otherwise two simultaneous claims would each find no other.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -68,7 +71,7 @@ def subjects_sharing(household: Household) -> Collection[str]:
 
 @transaction.atomic
 def shred_households(*, scope: str, now: datetime) -> bool:
-    """Destroy a campaign's household key and every hash under it; whether there was anything to destroy."""
+    """Destroy a campaign's household key and every hash under it; return whether there was one."""
     shredded = HouseholdKey.objects.filter(scope=scope, shredded_at__isnull=True).update(
         wrapped_key=None, wrapping_key_id="", shredded_at=now
     )
@@ -77,10 +80,10 @@ def shred_households(*, scope: str, now: datetime) -> bool:
 
 
 def _key_of(scope: str, *, now: datetime) -> HouseholdKey:
-    """The campaign's key, made when first asked for; of two made at once one stays."""
+    """The campaign's key, made when first needed; of two made at once, one is kept."""
     found = next(iter(_keys(scope=scope)), None)
     if found is None:
-        key_id, wrapped = encryption.wrap(encryption.new_data_key(), subject=wrapped_as(scope))
+        key_id, wrapped = encryption.wrap(encryption.new_data_key(), subject=wrapping_subject(scope))
         HouseholdKey.objects.bulk_create(
             [HouseholdKey(scope=scope, wrapped_key=wrapped, wrapping_key_id=key_id, created_at=now)],
             ignore_conflicts=True,
@@ -98,10 +101,10 @@ def _unwrapped(household_key: HouseholdKey) -> bytes:
     return encryption.unwrap(
         bytes(household_key.wrapped_key or b""),
         key_id=household_key.wrapping_key_id,
-        subject=wrapped_as(household_key.scope),
+        subject=wrapping_subject(household_key.scope),
     )
 
 
-def wrapped_as(scope: str) -> str:
-    """What a campaign's key is bound to when it is wrapped."""
+def wrapping_subject(scope: str) -> str:
+    """The subject that a campaign's key is bound to when it is wrapped."""
     return f"households of {scope}"

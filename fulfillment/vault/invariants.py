@@ -1,7 +1,7 @@
 """I9: no address in clear outside the vault, and none readable past its date.
 
 The database cannot be asked what an address looks like, so the search goes the other way: each live
-address is opened here, in memory, and its telling lines are looked for in every text column of every table.
+address is decrypted here, in memory, and its distinctive lines are searched for in every text column.
 """
 
 import re
@@ -16,12 +16,12 @@ from psycopg import sql
 from common.invariants import Check, Violation
 from fulfillment.vault import encryption
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.models import DataKey, Opening, SealedDocument
-from fulfillment.vault.services import binding_of
+from fulfillment.vault.models import DataKey, EncryptedDocument, Opening
+from fulfillment.vault.services import encryption_context
 
 # Shorter lines ("1 A St") would be found by chance in other text.
-TELLING_LENGTH = 8
-# So many addresses are looked for in one pass over the tables; some 100 MiB of lines.
+DISTINCTIVE_LENGTH = 8
+# Addresses looked for in one pass over the tables; their lines take some 100 MiB.
 ADDRESSES_A_PASS = 200_000
 CHUNK = 2_000
 SHREDDED_WITHIN = timedelta(days=2)
@@ -30,18 +30,18 @@ _WORD = re.compile(r"[a-z0-9]{4,}")
 
 @dataclass(frozen=True)
 class AddressLine:
-    """A line of an address, in small letters, and whose it is."""
+    """A line of an address in lower case, and the claim it belongs to."""
 
     text: str
     subject: str
 
 
-class Lines:
-    """Lines to be looked for in much text: by their longest word, and whole only where that stands."""
+class AddressLineSearch:
+    """Search for many lines in much text: by their longest word, then the whole line where that occurs."""
 
     def __init__(self, lines: Iterable[AddressLine]) -> None:
         self._by_word: dict[str, list[AddressLine]] = {}
-        # Writing without spaces or Latin letters has no words to go by; such lines are tried one by one.
+        # Lines without spaces or Latin letters have no word to index by, and are tried one by one.
         self._wordless: list[AddressLine] = []
         self.count = 0
         for line in lines:
@@ -53,14 +53,14 @@ class Lines:
                 self._wordless.append(line)
 
     def found_in(self, text: str) -> set[str]:
-        """Whose lines stand in the text."""
+        """The claims whose lines occur in the text."""
         candidates = [
             line for word in self._by_word.keys() & set(_WORD.findall(text)) for line in self._by_word[word]
         ]
         return {line.subject for line in (*candidates, *self._wordless) if line.text in text}
 
 
-def no_address_outside() -> tuple[int, Iterable[Violation]]:
+def no_address_outside_the_vault() -> tuple[int, Iterable[Violation]]:
     """Streets and phones of live addresses, looked for in every text and JSON column."""
     found: list[Violation] = []
     looked_at = 0
@@ -76,9 +76,9 @@ def no_address_outside() -> tuple[int, Iterable[Violation]]:
     return looked_at, found
 
 
-def nothing_past_its_date() -> tuple[int, Iterable[Violation]]:
-    """A shredded key is gone with all that it sealed."""
-    left = SealedDocument.objects.filter(data_key__shredded_at__isnull=False)
+def no_document_outlives_its_key() -> tuple[int, Iterable[Violation]]:
+    """No document is left under a shredded key."""
+    left = EncryptedDocument.objects.filter(data_key__shredded_at__isnull=False)
     return DataKey.objects.count(), [
         Violation("I9", "a document outlived its key", [subject])
         for subject in left.values_list("data_key__subject", flat=True)
@@ -86,9 +86,9 @@ def nothing_past_its_date() -> tuple[int, Iterable[Violation]]:
 
 
 def shredding_is_on_time() -> tuple[int, Iterable[Violation]]:
-    """The nightly job shreds what is due; whatever is still readable two nights later was forgotten.
+    """Everything due is shredded by the nightly job: nothing is readable two nights later.
 
-    Told by the vault's own last activity, so that a copy of an old programme is not all overdue.
+    Measured from the vault's own last activity, so that a copy of an old programme is not all overdue.
     """
     seen = DataKey.objects.aggregate(made=Max("created_at"), shredded=Max("shredded_at"))
     opened = Opening.objects.aggregate(last=Max("opened_at"))["last"]
@@ -100,34 +100,34 @@ def shredding_is_on_time() -> tuple[int, Iterable[Violation]]:
     ]
 
 
-def _passes() -> Iterator[Lines]:
+def _passes() -> Iterator[AddressLineSearch]:
     batch: list[AddressLine] = []
     for number, lines in enumerate(_lines_of_addresses(), start=1):
         batch.extend(lines)
         if number % ADDRESSES_A_PASS == 0:
-            yield Lines(batch)
+            yield AddressLineSearch(batch)
             batch = []
     if batch:
-        yield Lines(batch)
+        yield AddressLineSearch(batch)
 
 
 def _lines_of_addresses() -> Iterator[list[AddressLine]]:
-    """The telling lines of each live address. Checking is no opening: nobody is shown anything."""
-    documents = SealedDocument.objects.select_related("data_key").filter(
-        kind=SealedDocument.Kind.ADDRESS, data_key__wrapped_key__isnull=False
+    """The distinctive lines of each live address. Not logged as an opening: nobody is shown anything."""
+    documents = EncryptedDocument.objects.select_related("data_key").filter(
+        kind=EncryptedDocument.Kind.ADDRESS, data_key__wrapped_key__isnull=False
     )
     for document in documents.iterator(chunk_size=CHUNK):
         data_key = document.data_key
         key = encryption.unwrap(
             bytes(data_key.wrapped_key or b""), key_id=data_key.wrapping_key_id, subject=data_key.subject
         )
-        sealed = encryption.Sealed(bytes(document.nonce), bytes(document.ciphertext))
-        binding = binding_of(data_key.subject, SealedDocument.Kind(document.kind), document.name)
-        address = PostalAddress.from_json(encryption.decrypt(key, sealed, bound_to=binding))
+        encrypted = encryption.Encrypted(bytes(document.nonce), bytes(document.ciphertext))
+        binding = encryption_context(data_key.subject, EncryptedDocument.Kind(document.kind), document.name)
+        address = PostalAddress.from_json(encryption.decrypt(key, encrypted, bound_to=binding))
         yield [
             AddressLine(text.lower(), data_key.subject)
             for text in (address.street1, address.phone)
-            if len(text) >= TELLING_LENGTH
+            if len(text) >= DISTINCTIVE_LENGTH
         ]
 
 
@@ -142,13 +142,13 @@ def _text_columns() -> Iterator[tuple[str, str]]:
               AND coalesce(character_maximum_length, %s) >= %s
             ORDER BY columns.table_name, ordinal_position
             """,
-            [TELLING_LENGTH, TELLING_LENGTH],
+            [DISTINCTIVE_LENGTH, DISTINCTIVE_LENGTH],
         )
         yield from cursor.fetchall()
 
 
 def _texts(table: str, column: str) -> Iterator[str]:
-    """What stands in a column, each text once, streamed."""
+    """The distinct texts in a column, streamed."""
     query = sql.SQL("SELECT DISTINCT {column}::text FROM {table} WHERE {column} IS NOT NULL").format(
         column=sql.Identifier(column), table=sql.Identifier(table)
     )
@@ -160,7 +160,7 @@ def _texts(table: str, column: str) -> Iterator[str]:
 
 
 CHECKS = [
-    Check("I9", "no address outside the vault", no_address_outside),
-    Check("I9", "nothing readable past its date", nothing_past_its_date),
+    Check("I9", "no address outside the vault", no_address_outside_the_vault),
+    Check("I9", "nothing readable past its date", no_document_outlives_its_key),
     Check("I9", "shredding is on time", shredding_is_on_time),
 ]

@@ -1,7 +1,7 @@
-"""Wrap live keys again under the newest key-encryption key, so that the old one can be destroyed.
+"""Rewrap live keys under the newest key-encryption key, so that the old one can be destroyed.
 
 Once no live key is wrapped by the old one and it is gone from VAULT_KEYS and the safe, no backup of that time
-can be read again, whatever it holds (docs/privacy.md § 2).
+can be read again (docs/privacy.md § 2).
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class RotationProgress:
-    """Which key-encryption keys live keys are wrapped by.
+    """Live keys by the key-encryption key they are wrapped with.
 
     `by_key` counts them by id; `unneeded` are ids of VAULT_KEYS that no live key needs any more.
     """
@@ -31,11 +31,12 @@ class RotationProgress:
 
     @property
     def outdated(self) -> int:
-        """How many are not yet under the current key."""
+        """The number of live keys that are not yet wrapped with the current key."""
         return sum(number for key_id, number in self.by_key.items() if key_id != self.current)
 
 
 def rotation_progress() -> RotationProgress:
+    """Count the live keys by the key-encryption key they are wrapped with."""
     counted: Counter[str] = Counter()
     for rows in (_live_data_keys(), _live_household_keys()):
         counted.update(dict(rows.values_list("wrapping_key_id").annotate(Count("pk")).order_by()))
@@ -48,10 +49,10 @@ def rotation_progress() -> RotationProgress:
 
 
 def rewrap(*, advance: Callable[[int], object] = int) -> int:
-    """Bring every live key under the newest of VAULT_KEYS; how many were not yet.
+    """Rewrap every live key under the newest of VAULT_KEYS; return how many were rewrapped.
 
-    Can be stopped at any point and run again: each batch commits, and what is done is not done again.
-    Args:   advance: told the size of each batch when it is done.
+    Can be stopped at any point and run again: each batch is committed.
+    Args:   advance: called with the size of each batch when it is done.
     Raises: UnknownWrappingKey: before anything is changed, if a live key needs one that VAULT_KEYS lacks.
     Locks:  the rows of a batch, in pk order; shredding waits for them and then finds its row.
     """
@@ -93,7 +94,7 @@ def _rewrap_household_keys() -> int:
         _live_household_keys().exclude(wrapping_key_id=_current()).order_by("pk").select_for_update()[:BATCH]
     )
     for row in rows:
-        subject = households.wrapped_as(row.scope)
+        subject = households.wrapping_subject(row.scope)
         row.wrapping_key_id, row.wrapped_key = _wrapped_again(row, subject=subject)
     HouseholdKey.objects.bulk_update(rows, ["wrapping_key_id", "wrapped_key"])
     return len(rows)

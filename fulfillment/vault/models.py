@@ -1,4 +1,4 @@
-"""Encrypted addresses, the data key of each subject, and who opened them (docs/privacy.md § 2)."""
+"""Encrypted documents, the data key of each subject, and the log of who opened them (docs/privacy.md § 2)."""
 
 from datetime import datetime
 
@@ -14,9 +14,9 @@ class DataKeyQuerySet(models.QuerySet["DataKey"]):
 
 
 class HouseholdKey(models.Model):
-    """The key under which addresses of one campaign are compared without being opened.
+    """The key under which addresses of one campaign are hashed, to compare them without opening them.
 
-    `scope` is the campaign's slug. Once it is shredded, no household can be told from another any more.
+    `scope` is the campaign's slug. Once the key is shredded, households can no longer be compared.
     """
 
     scope = models.CharField(max_length=60, unique=True)
@@ -37,13 +37,13 @@ class HouseholdKey(models.Model):
 
 
 class DataKey(models.Model):
-    """The key that seals everything held for one claim. Deleting it shreds all of that at once.
+    """The key that encrypts everything held for one claim. Deleting it shreds all of that at once.
 
     `subject` is the claim's code; the vault knows nothing else of claims. `wrapped_key` is encrypted
     under the key-encryption key named by `wrapping_key_id`. `household` is the keyed hash of the address:
-    it stays when the address is shredded, and goes with its campaign's HouseholdKey.
+    it outlives the address, and is deleted with its campaign's HouseholdKey.
 
-    This table is backed up apart from all others, and briefly (docs/decisions/0050).
+    This table is backed up separately from all others, and its backups are kept briefly (decision 0050).
     """
 
     subject = models.CharField(max_length=40, unique=True)
@@ -81,7 +81,7 @@ class DataKey(models.Model):
         triggers = [pgtrigger.Protect(name="data_keys_stay_as_rows", operation=pgtrigger.Delete)]
 
 
-class SealedDocument(models.Model):
+class EncryptedDocument(models.Model):
     """One encrypted document of a subject: AES-256-GCM under its data key, bound to subject and kind."""
 
     class Kind(models.TextChoices):
@@ -90,12 +90,14 @@ class SealedDocument(models.Model):
 
     data_key = models.ForeignKey(DataKey, on_delete=models.PROTECT, related_name="documents")
     kind = models.CharField(max_length=20, choices=Kind)
-    name = models.CharField(max_length=60, blank=True, help_text="Tells several labels of a claim apart.")
+    name = models.CharField(max_length=60, blank=True, help_text="Distinguishes several labels of a claim.")
     nonce = models.BinaryField()
     ciphertext = models.BinaryField()
-    sealed_at = models.DateTimeField()
+    encrypted_at = models.DateTimeField(db_column="sealed_at")
 
     class Meta:
+        # The table and its column kept their former names.
+        db_table = "vault_sealeddocument"
         constraints = [
             models.UniqueConstraint(
                 fields=["data_key", "kind", "name"], name="one_document_per_kind_and_name"
@@ -104,7 +106,7 @@ class SealedDocument(models.Model):
 
 
 class Opening(models.Model):
-    """That somebody opened a document, and for what. Kept after the document is shredded."""
+    """One opening of a document: by whom and for what. Kept after the document is shredded."""
 
     class Purpose(models.TextChoices):
         LABEL = "label", "to buy or print the label"
@@ -113,7 +115,7 @@ class Opening(models.Model):
         SUPPORT = "support", "to help the claimant"
 
     subject = models.CharField(max_length=40, db_index=True)
-    kind = models.CharField(max_length=20, choices=SealedDocument.Kind)
+    kind = models.CharField(max_length=20, choices=EncryptedDocument.Kind)
     purpose = models.CharField(max_length=20, choices=Purpose)
     actor = models.CharField(max_length=80)
     opened_at = models.DateTimeField()

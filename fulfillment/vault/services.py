@@ -1,7 +1,6 @@
-"""Seal, open for a reason, shred. One claim at a time; every opening is logged before anything is shown."""
+"""Store addresses and labels encrypted, open them for a purpose, shred them; log every opening first."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -11,37 +10,39 @@ from fulfillment.vault import encryption
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.households import Household, household_of
-from fulfillment.vault.models import DataKey, Opening, SealedDocument
+from fulfillment.vault.models import DataKey, EncryptedDocument, Opening
 
-Kind = SealedDocument.Kind
+Kind = EncryptedDocument.Kind
 Purpose = Opening.Purpose
-# However a claim goes, what it sealed is unreadable so long after it was made; most go far sooner.
+# The longest that anything is kept, whatever becomes of the claim; most is shredded far sooner.
 LONGEST_KEPT = timedelta(days=400)
+# Nonce, ciphertext, wrapped data key, and the id of the key it is wrapped by.
+_EncryptedRow = tuple[bytes | memoryview, bytes | memoryview, bytes | memoryview | None, str]
 
 
 @transaction.atomic(savepoint=False)
-def seal_address(*, subject: str, address: PostalAddress, now: datetime, scope: str = "") -> None:
-    """Keep the address of a claim, in place of any before.
+def store_address(*, subject: str, address: PostalAddress, now: datetime, scope: str = "") -> None:
+    """Encrypt and store the address of a claim, in place of any before.
 
-    Args: scope: the campaign in which it is compared with others', as a hash; empty for not at all.
+    Args: scope: the campaign in which its hash is compared with others'; empty for no comparison.
     """
     household = household_of(scope=scope, address=address, now=now) if scope else None
-    _seal(
+    _store(
         subject=subject, kind=Kind.ADDRESS, name="", content=address.as_json(), now=now, household=household
     )
 
 
 @transaction.atomic(savepoint=False)
-def seal_label(*, subject: str, name: str, content: bytes, now: datetime) -> None:
-    """Keep a label file: it shows the address, so it is as secret as that."""
-    _seal(subject=subject, kind=Kind.LABEL, name=name, content=content, now=now)
+def store_label(*, subject: str, name: str, content: bytes, now: datetime) -> None:
+    """Encrypt and store a label file: it shows the address, so it is as secret as the address."""
+    _store(subject=subject, kind=Kind.LABEL, name=name, content=content, now=now)
 
 
 def open_address(*, subject: str, purpose: Purpose, actor: str, now: datetime) -> PostalAddress:
-    """The address of a claim.
+    """Open the address of a claim.
 
     Raises: Shredded: it is gone, or there never was one.
-    After commit: the opening stays in the access log, whatever becomes of the address.
+    After commit: the opening stays in the access log, even when the address is shredded.
     """
     return PostalAddress.from_json(
         _open(subject=subject, kind=Kind.ADDRESS, name="", purpose=purpose, actor=actor, now=now)
@@ -49,19 +50,19 @@ def open_address(*, subject: str, purpose: Purpose, actor: str, now: datetime) -
 
 
 def open_label(*, subject: str, name: str, purpose: Purpose, actor: str, now: datetime) -> bytes:
-    """A label file of a claim. Raises: Shredded, as `open_address`."""
+    """Open a label file of a claim. Raises: Shredded, as `open_address`."""
     return _open(subject=subject, kind=Kind.LABEL, name=name, purpose=purpose, actor=actor, now=now)
 
 
 def schedule_shredding(*, subject: str, shred_after: datetime) -> None:
-    """Set the date after which nothing about the claim's address can be read. An earlier date stands."""
+    """Set the date on which a claim's documents are shredded; an earlier date stays."""
     DataKey.objects.filter(subject=subject, shredded_at__isnull=True).exclude(
         shred_after__lte=shred_after
     ).update(shred_after=shred_after)
 
 
-def keep_after_all(*, subject: str) -> None:
-    """Take back a date that was set, for the claim goes on; the longest time still bounds it."""
+def cancel_shredding(*, subject: str) -> None:
+    """Remove an early shredding date because the claim goes on; LONGEST_KEPT still applies."""
     DataKey.objects.filter(subject=subject, shredded_at__isnull=True).update(
         shred_after=F("created_at") + LONGEST_KEPT
     )
@@ -69,29 +70,29 @@ def keep_after_all(*, subject: str) -> None:
 
 @transaction.atomic
 def shred(*, subject: str, now: datetime) -> bool:
-    """Destroy the data key of a claim and all that it sealed; whether there was anything to destroy."""
+    """Destroy the data key of a claim and all it encrypted; return whether there was anything to destroy."""
     shredded = DataKey.objects.filter(subject=subject, shredded_at__isnull=True).update(
         wrapped_key=None, wrapping_key_id="", shredded_at=now
     )
-    SealedDocument.objects.filter(data_key__subject=subject).delete()
+    EncryptedDocument.objects.filter(data_key__subject=subject).delete()
     return bool(shredded)
 
 
 def shred_due(*, now: datetime, due_by: datetime | None = None) -> int:
-    """Shred whatever is past its date, each in its own transaction; returns how many claims that were.
+    """Shred everything past its date, each claim in its own transaction; return how many claims there were.
 
-    Args: due_by: shred what has a date up to this moment, not only up to `now`.
+    Args: due_by: shred everything with a date up to this moment, instead of `now`.
     """
     return sum(shred(subject=subject, now=now) for subject in subjects_due(due_by or now))
 
 
 def subjects_due(moment: datetime) -> list[str]:
-    """The claims whose date for shredding has come by this moment."""
+    """The claims whose shredding date has passed at this moment."""
     due = DataKey.objects.due_for_shredding(moment).order_by("shred_after", "pk")
     return list(due.values_list("subject", flat=True))
 
 
-def _seal(
+def _store(
     *,
     subject: str,
     kind: Kind,
@@ -118,21 +119,21 @@ def _seal(
         if household is not None:
             data_key.household_key_id, data_key.household = household.key_id, household.digest
             data_key.save(update_fields=["household_key", "household"])
-    sealed = encryption.encrypt(key, content, bound_to=binding_of(subject, kind, name))
-    SealedDocument.objects.bulk_create(
+    encrypted = encryption.encrypt(key, content, bound_to=encryption_context(subject, kind, name))
+    EncryptedDocument.objects.bulk_create(
         [
-            SealedDocument(
+            EncryptedDocument(
                 data_key=data_key,
                 kind=kind,
                 name=name,
-                nonce=sealed.nonce,
-                ciphertext=sealed.ciphertext,
-                sealed_at=now,
+                nonce=encrypted.nonce,
+                ciphertext=encrypted.ciphertext,
+                encrypted_at=now,
             )
         ],
         update_conflicts=True,
         unique_fields=["data_key", "kind", "name"],
-        update_fields=["nonce", "ciphertext", "sealed_at"],
+        update_fields=["nonce", "ciphertext", "encrypted_at"],
     )
 
 
@@ -142,23 +143,25 @@ def _locked_key(*, subject: str) -> QuerySet[DataKey]:
 
 
 @prepared
-def _sealed(*, subject: str, kind: Kind, name: str) -> QuerySet[Any, Any]:
-    """A document and what opens it."""
-    return SealedDocument.objects.filter(data_key__subject=subject, kind=kind, name=name).values_list(
+def _encrypted(*, subject: str, kind: Kind, name: str) -> QuerySet[EncryptedDocument, _EncryptedRow]:
+    """A document and its wrapped data key."""
+    return EncryptedDocument.objects.filter(data_key__subject=subject, kind=kind, name=name).values_list(
         "nonce", "ciphertext", "data_key__wrapped_key", "data_key__wrapping_key_id"
     )
 
 
 def _open(*, subject: str, kind: Kind, name: str, purpose: Purpose, actor: str, now: datetime) -> bytes:
     nonce, ciphertext, wrapped_key, key_id = next(
-        iter(_sealed(subject=subject, kind=kind, name=name)), (b"", b"", None, "")
+        iter(_encrypted(subject=subject, kind=kind, name=name)), (b"", b"", None, "")
     )
     if wrapped_key is None:
         raise Shredded(subject)
     Opening.objects.create(subject=subject, kind=kind, purpose=purpose, actor=actor, opened_at=now)
     key = encryption.unwrap(bytes(wrapped_key), key_id=key_id, subject=subject)
     return encryption.decrypt(
-        key, encryption.Sealed(bytes(nonce), bytes(ciphertext)), bound_to=binding_of(subject, kind, name)
+        key,
+        encryption.Encrypted(bytes(nonce), bytes(ciphertext)),
+        bound_to=encryption_context(subject, kind, name),
     )
 
 
@@ -170,5 +173,6 @@ def _unwrap(data_key: DataKey) -> bytes:
     )
 
 
-def binding_of(subject: str, kind: Kind, name: str) -> str:
+def encryption_context(subject: str, kind: Kind, name: str) -> str:
+    """The associated data that binds a ciphertext to its row."""
     return f"{subject}/{kind}/{name}"

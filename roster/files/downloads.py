@@ -163,7 +163,7 @@ def _rows(source: SourceFile) -> Any:
     return records(source, COLUMNS)
 
 
-def _check_project(project: Any, line: int, seen: dict[str, tuple[int, str]], faults: Faults) -> None:
+def _check_project(project: object, line: int, seen: dict[str, tuple[int, str]], faults: Faults) -> None:
     if not isinstance(project, str) or not is_project_name(project):
         faults.add(
             f"{quoted(project)} is not a project's name.",
@@ -183,10 +183,11 @@ def _check_project(project: Any, line: int, seen: dict[str, tuple[int, str]], fa
         )
 
 
-def _count(value: Any, *, is_text: bool) -> int | None:
+def _count(value: object, *, is_text: bool) -> int | None:
     """A count as CSV (text) or JSON and Parquet (number) has it; None when it is none."""
     if is_text:
-        value = int(value) if re.fullmatch(r"[ \t]*[0-9]{1,19}[ \t]*", value, re.ASCII) else None
+        text = str(value)
+        value = int(text) if re.fullmatch(r"[ \t]*[0-9]{1,19}[ \t]*", text, re.ASCII) else None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_COUNT:
         return None
     return value

@@ -2,7 +2,6 @@
 
 import re
 from datetime import date, datetime
-from typing import Any
 
 from roster.rules.json_parser import bad, flag, moment, quoted, read_day
 
@@ -13,7 +12,7 @@ CHECK_THE_CLOCK = "Check the clock and the time zone of the export."
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>\"(),:;\\]+@[^@\s\x00-\x1f\x7f<>\"(),:;\\]+\.[^@\s.]{2,}")
 
 
-def boolean(value: Any) -> bool:
+def boolean(value: object) -> bool:
     if not isinstance(value, str):
         return flag(value)
     read = _BOOLEANS.get(value.strip().lower())
@@ -22,18 +21,18 @@ def boolean(value: Any) -> bool:
     return read
 
 
-def day_or_nothing(value: Any) -> date | None:
+def day_or_nothing(value: object) -> date | None:
     """A date, or a time of which the day is taken in UTC; nothing when the cell is empty."""
     if _is_nothing(value):
         return None
     return moment(value).date() if isinstance(value, str) and len(value) > 10 else read_day(value)
 
 
-def moment_or_nothing(value: Any) -> datetime | None:
+def moment_or_nothing(value: object) -> datetime | None:
     return None if _is_nothing(value) else moment(value)
 
 
-def email(value: Any) -> str:
+def email(value: object) -> str:
     """An e-mail address; empty when the account has none."""
     if _is_nothing(value):
         return ""
@@ -48,5 +47,5 @@ def email(value: Any) -> str:
     return value
 
 
-def _is_nothing(value: Any) -> bool:
+def _is_nothing(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())

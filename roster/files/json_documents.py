@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from common.errors import InputError
 from roster.files.source import read_source
@@ -15,7 +14,7 @@ class _Twice(ValueError):
         self.key = key
 
 
-def read_document(path: Path) -> Any:
+def read_document(path: Path) -> object:
     """The document.
 
     Raises: InputError: no file, not JSON, or a key named twice, of which JSON readers keep one silently.
@@ -31,8 +30,8 @@ def read_document(path: Path) -> Any:
         raise InputError(path, "this is not JSON that can be read.", line=1) from None
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
             raise _Twice(key)

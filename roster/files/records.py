@@ -5,12 +5,11 @@ import json
 from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from io import StringIO
-from typing import Any
 
 from common.errors import InputError
 from roster.files.source import SourceFile
 
-Record = tuple[int, dict[str, Any]]
+Record = tuple[int, dict[str, object]]
 
 
 def records(
@@ -109,7 +108,7 @@ def _parquet_rows(
         ) from None
 
 
-def _as_text(value: Any) -> Any:
+def _as_text(value: object) -> object:
     """Times as the other formats have them; one that was stored without a zone still has none."""
     return value.isoformat() if isinstance(value, date | datetime) else value
 
@@ -145,7 +144,7 @@ def _json_lines(source: SourceFile) -> Iterator[Record]:
             yield line, _row(source, line, row)
 
 
-def _row(source: SourceFile, line: int, row: Any) -> dict[str, Any]:
+def _row(source: SourceFile, line: int, row: object) -> dict[str, object]:
     if not isinstance(row, dict):
         raise InputError(source.path, "this is not a JSON object.", line=line)
     return row

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from common.errors import InputError
 from roster.files.error_collector import Faults
@@ -57,7 +56,7 @@ def read_roles(source: SourceFile, now: datetime) -> list[RoleRow]:
     return list(rows.values())
 
 
-def _role(line: int, record: dict[str, Any], faults: Faults) -> RoleRow | None:
+def _role(line: int, record: dict[str, object], faults: Faults) -> RoleRow | None:
     project, username, role = record["project"], record["username"], record["role"]
     if not isinstance(project, str) or not is_project_name(project):
         faults.add(
@@ -73,7 +72,7 @@ def _role(line: int, record: dict[str, Any], faults: Faults) -> RoleRow | None:
             field="username",
             remedy=look_alikes(username),
         )
-    elif role not in ROLES:
+    elif not isinstance(role, str) or role not in ROLES:
         faults.add(
             f"{quoted(role)} is not a role.", line=line, field="role", remedy="Write Owner or Maintainer."
         )

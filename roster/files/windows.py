@@ -7,7 +7,7 @@ added and the day that leaves is taken away, and nothing else is read. Names are
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -275,7 +275,7 @@ def _top(
     return table
 
 
-def _keep(connection: duckdb.DuckDBPyConnection, directory: Path, days: dict[str, Any]) -> int:
+def _keep(connection: duckdb.DuckDBPyConnection, directory: Path, days: Mapping[str, object]) -> int:
     """Write the sums down for the next window; how many projects they are of."""
     sums = connection.execute("SELECT key, downloads FROM totals").fetchnumpy()
     state = directory / STATE

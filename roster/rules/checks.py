@@ -49,7 +49,7 @@ class RuleAnswer:
 
     passed: bool
     said: Said
-    evidence: dict[str, Any]
+    evidence: dict[str, object]
 
 
 Params = Mapping[str, Any]
@@ -70,7 +70,7 @@ class Rule:
     together: tuple[str, ...] = ()
 
 
-def _answer(rule: str, case: str, evidence: Mapping[str, Any], **values: object) -> RuleAnswer:
+def _answer(rule: str, case: str, evidence: Mapping[str, object], **values: object) -> RuleAnswer:
     """Answer with the case's sentences, and what of the evidence and else they show."""
     shown = {**evidence, **values}
     text = TEXTS[rule][case]
@@ -127,9 +127,9 @@ def _critical(roles: Iterable[RoleFact]) -> list[RoleFact]:
     return sorted(critical, key=lambda role: (role.designated_on or date.max, json.dumps(in_json(role))))
 
 
-def _evidence(role: RoleFact) -> dict[str, Any]:
+def _evidence(role: RoleFact) -> dict[str, object]:
     """Why this project counts: the role, since when, and how the project came to be critical."""
-    document: dict[str, Any] = in_json(role)
+    document: dict[str, object] = in_json(role)
     document.pop("critical", None)
     return {"since": None, **document}
 

@@ -4,12 +4,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypedDict
 
 from roster.rules.checks import NEVER_LIFTED, RULES
 from roster.rules.facts import ExceptionFact, Facts, in_json
 from roster.rules.messages import LIFTED, Phrase, Said
 from roster.rules.policy import PolicyDocument, PolicyRule
+
+
+class VerdictJson(TypedDict):
+    """A verdict as JSON."""
+
+    rule: str
+    outcome: str
+    reason: str
+    evidence: dict[str, Any]
+    remedy: str
+
+
+class DecisionJson(TypedDict):
+    """A decision as JSON, its verdicts in the policy's order."""
+
+    outcome: str
+    policy: str
+    headline: str | None
+    verdicts: list[VerdictJson]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +46,7 @@ class Verdict:
     # The same, not put together, for pages in other languages.
     said: Said | None = field(default=None, compare=False, repr=False)
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> VerdictJson:
         return {
             "rule": self.rule,
             "outcome": self.outcome,
@@ -57,7 +76,7 @@ class Decision:
                     return verdict.rule
         return None
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> DecisionJson:
         return {
             "outcome": self.outcome,
             "policy": self.policy,
@@ -140,7 +159,7 @@ class _Asked:
         self.failed = "review" if rule.on_fail == "review" else "fail"
         self._check, self._params, self._now = RULES[rule.rule].check, rule.params, now
         self._facts_read = attrgetter(*RULES[rule.rule].reads)
-        self._answers: dict[Any, bool] = {}
+        self._answers: dict[object, bool] = {}
 
     def passes(self, facts: Facts) -> bool:
         read = self._facts_read(facts)

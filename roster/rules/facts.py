@@ -94,10 +94,9 @@ class Facts:
     campaign: CampaignFact | None = None
     exceptions: tuple[ExceptionFact, ...] | None = None
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> dict[str, object]:
         """The JSON that `parse_facts` reads back; what is not known is left out."""
-        document: dict[str, Any] = _document(self)
-        return document
+        return _document(self)
 
 
 def parse_facts(document: object) -> Facts:
@@ -112,7 +111,7 @@ def parse_facts(document: object) -> Facts:
     return Facts(**found)
 
 
-def _role(value: Any) -> RoleFact:
+def _role(value: object) -> RoleFact:
     return RoleFact(
         **object_of(
             {
@@ -131,11 +130,11 @@ def _role(value: Any) -> RoleFact:
     )
 
 
-def _campaign(value: Any) -> CampaignFact:
+def _campaign(value: object) -> CampaignFact:
     return CampaignFact(**object_of({"opens_at": moment, "closes_at": moment})(value))
 
 
-def _region(value: Any) -> RegionFact:
+def _region(value: object) -> RegionFact:
     return RegionFact(
         **object_of(
             {"status": one_of(REGION_STATUSES, "region status"), "reason": read_text, "source": read_text},
@@ -144,7 +143,7 @@ def _region(value: Any) -> RegionFact:
     )
 
 
-def _exception(value: Any) -> ExceptionFact:
+def _exception(value: object) -> ExceptionFact:
     return ExceptionFact(
         **object_of(
             {"rule": read_text, "reason": read_text, "expires_at": moment},
@@ -177,7 +176,7 @@ _FACTS = object_of(
 )
 
 
-def in_json(value: Any) -> Any:
+def in_json(value: object) -> Any:
     """A fact as JSON has it: times in UTC with Z, days as they are."""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
@@ -192,6 +191,8 @@ def in_json(value: Any) -> Any:
     return value
 
 
-def _document(record: Any) -> dict[str, Any]:
+def _document(
+    record: Facts | RoleFact | CampaignFact | RegionFact | ExceptionFact,
+) -> dict[str, object]:
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     return {name: in_json(value) for name, value in values.items() if value is not None and value != ""}

@@ -10,7 +10,7 @@ from typing import Any
 
 from common.errors import Problem
 
-Parser = Callable[[Any], Any]
+Parser = Callable[[object], Any]
 
 # A count beyond this is a mistake, and would not fit PostgreSQL's bigint.
 LARGEST_COUNT = 2**63 - 1
@@ -36,7 +36,7 @@ def quoted(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def read_text(value: Any) -> str:
+def read_text(value: object) -> str:
     if not isinstance(value, str):
         raise bad(f"{quoted(value)} is not a text.")
     if len(value) > LONGEST_TEXT or not value.strip() or not value.isprintable():
@@ -44,30 +44,30 @@ def read_text(value: Any) -> str:
     return value
 
 
-def flag(value: Any) -> bool:
+def flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise bad(f"{quoted(value)} is neither true nor false.")
     return value
 
 
-def read_count(value: Any, *, least: int = 0) -> int:
+def read_count(value: object, *, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST_COUNT:
         raise bad(f"{quoted(value)} is not a whole number from {least} on.")
     return value
 
 
-def positive_count(value: Any) -> int:
+def positive_count(value: object) -> int:
     return read_count(value, least=1)
 
 
-def positive_number(value: Any) -> float:
+def positive_number(value: object) -> float:
     # NaN fails the comparison, and infinity is caught by the upper end.
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LARGEST_COUNT:
         raise bad(f"{quoted(value)} is not a number above 0.")
     return value
 
 
-def read_day(value: Any) -> date:
+def read_day(value: object) -> date:
     if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
         raise bad(f"{quoted(value)} is not a date.", "Write it as 2022-07-11.")
     try:
@@ -76,7 +76,7 @@ def read_day(value: Any) -> date:
         raise bad(f"{quoted(value)} is not a day of the calendar.") from None
 
 
-def _time(value: Any) -> datetime:
+def _time(value: object) -> datetime:
     if not isinstance(value, str) or not re.match(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}", value, re.ASCII):
         raise bad(f"{quoted(value)} is not a time.", "Write it as 2022-07-11T12:00:00Z.")
     try:
@@ -85,27 +85,27 @@ def _time(value: Any) -> datetime:
         raise bad(f"{quoted(value)} is not a time.", "Write it as 2022-07-11T12:00:00Z.") from None
 
 
-def _in_utc(moment: datetime, value: Any) -> datetime:
+def _in_utc(moment: datetime, value: object) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:  # the first and the last day of the calendar have no neighbours
         raise bad(f"{quoted(value)} is outside the calendar.") from None
 
 
-def moment(value: Any) -> datetime:
+def moment(value: object) -> datetime:
     read = _time(value)
     if read.tzinfo is None:
         raise bad(f"{quoted(value)} has no time zone.", "Write it as 2022-07-11T12:00:00Z.")
     return _in_utc(read, value)
 
 
-def policy_moment(value: Any) -> datetime:
+def policy_moment(value: object) -> datetime:
     """A time in a policy: the policies of 2022 were written without a zone and meant UTC."""
     read = _time(value)
     return _in_utc(read if read.tzinfo else read.replace(tzinfo=UTC), value)
 
 
-def country_code(value: Any) -> str:
+def country_code(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Z]{2}", value):
         raise bad(f"{quoted(value)} is not a country code.", AS_IN_ISO_3166)
     return value
@@ -114,7 +114,7 @@ def country_code(value: Any) -> str:
 def one_of(values: Collection[str], what: str, remedy: str | None = None) -> Parser:
     known = remedy or f"Known are: {', '.join(sorted(values))}."
 
-    def parse(value: Any) -> str:
+    def parse(value: object) -> str:
         if not isinstance(value, str) or value not in values:
             raise bad(f"{quoted(value)} is not a {what}.", known)
         return value
@@ -125,7 +125,7 @@ def one_of(values: Collection[str], what: str, remedy: str | None = None) -> Par
 def list_of(parser: Parser) -> Parser:
     """A list whose items the parser reads; as a tuple."""
 
-    def parse(value: Any) -> tuple[Any, ...]:
+    def parse(value: object) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise bad(f"{quoted(value)} is not a list.")
         found, problems = [], []
@@ -145,7 +145,7 @@ def set_of(parser: Parser) -> Parser:
     """A list that is not empty and names nothing twice."""
     items = list_of(parser)
 
-    def parse(value: Any) -> tuple[Any, ...]:
+    def parse(value: object) -> tuple[Any, ...]:
         found: tuple[Any, ...] = items(value)
         if not found:
             raise bad("the list is empty.", "Name at least one.")
@@ -160,7 +160,7 @@ def set_of(parser: Parser) -> Parser:
 def object_of(fields: Mapping[str, Parser], required: Collection[str] = ()) -> Parser:
     """An object with these fields and no others; an absent or null field that is not required is left out."""
 
-    def parse(value: Any) -> dict[str, Any]:
+    def parse(value: object) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise bad(f"{quoted(value)} is not a JSON object.")
         found: dict[str, Any] = {}

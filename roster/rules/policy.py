@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from common.errors import Problem
 from roster.errors import PolicyError
@@ -35,10 +35,19 @@ class PolicyDocument:
     rules: tuple[PolicyRule, ...]
     note: str = ""
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> "PolicyJson":
         rules = [rule.as_document() for rule in self.rules]
-        note = {"note": self.note} if self.note else {}
-        return {"version": self.version, **note, "rules": rules}
+        if self.note:
+            return {"version": self.version, "note": self.note, "rules": rules}
+        return {"version": self.version, "rules": rules}
+
+
+class PolicyJson(TypedDict):
+    """A policy document as JSON: what `parse_policy` reads."""
+
+    version: str
+    note: NotRequired[str]
+    rules: list[dict[str, Any]]
 
 
 def parse_policy(document: object) -> PolicyDocument:
@@ -55,7 +64,7 @@ def parse_policy(document: object) -> PolicyDocument:
     return PolicyDocument(**found)
 
 
-def _version(value: Any) -> str:
+def _version(value: object) -> str:
     # A version is part of web addresses.
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", value):
         raise bad(
@@ -65,14 +74,14 @@ def _version(value: Any) -> str:
     return value
 
 
-def _rules(value: Any) -> tuple[PolicyRule, ...]:
+def _rules(value: object) -> tuple[PolicyRule, ...]:
     rules: tuple[PolicyRule, ...] = list_of(_rule)(value)
     if not rules:
         raise bad("a policy without rules would make everyone eligible.", "Name at least one rule.")
     return rules
 
 
-def _rule(value: Any) -> PolicyRule:
+def _rule(value: object) -> PolicyRule:
     if not isinstance(value, dict) or "rule" not in value:
         raise bad(
             f"{quoted(value)} is not an object that names a rule.", 'Write it as {"rule": "one_claim"}.'
@@ -85,7 +94,7 @@ def _rule(value: Any) -> PolicyRule:
     return PolicyRule(found.pop("rule"), on_fail=found.pop("on_fail", "refuse"), params=found)
 
 
-def _rule_name(value: Any) -> str:
+def _rule_name(value: object) -> str:
     try:
         name: str = one_of(RULES, "rule")(value)
     except Unreadable as error:

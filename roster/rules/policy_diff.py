@@ -1,7 +1,6 @@
 """The differences between two policies, as sentences."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from roster.rules.facts import in_json
 from roster.rules.policy import PolicyDocument, PolicyRule
@@ -60,7 +59,7 @@ def _changes(old: PolicyRule, new: PolicyRule) -> list[str]:
     return sentences
 
 
-def _list_change(before: Sequence[Any], after: Sequence[Any]) -> str:
+def _list_change(before: Sequence[object], after: Sequence[object]) -> str:
     gained = [str(item) for item in after if item not in before]
     lost = [str(item) for item in before if item not in after]
     parts = [f"gains {', '.join(gained)}"] if gained else []
@@ -68,7 +67,7 @@ def _list_change(before: Sequence[Any], after: Sequence[Any]) -> str:
     return " and ".join(parts)
 
 
-def _said(value: Any) -> str:
+def _said(value: object) -> str:
     if value is None:
         return "not given"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

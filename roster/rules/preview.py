@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from roster.rules.decision import Judge, overall_outcome
 from roster.rules.facts import Facts
@@ -53,7 +52,7 @@ class Preview:
             "unchanged": len(self.unchanged),
         }
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> dict[str, object]:
         return {
             "current": self.current,
             "proposed": self.proposed,

@@ -9,7 +9,7 @@ from django.db import connection, models
 WORTH_IT = 1_000
 
 
-def stage(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> None:
+def stage(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> None:
     """Copy rows into a temporary table that goes with the transaction, and have the planner count it.
 
     Args: columns: name to type, in the order of the rows' values.

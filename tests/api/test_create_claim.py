@@ -8,7 +8,7 @@ from django.db import transaction
 
 from common.invariants import verify_all
 from fulfillment.claims.models import Claim
-from fulfillment.vault.models import SealedDocument
+from fulfillment.vault.models import EncryptedDocument
 from inventory.models import Unit
 from inventory.selectors import available_count
 from inventory.services.reservations import Wanted, reserve
@@ -163,6 +163,6 @@ def test_a_second_claim_gets_the_code_of_the_first(caller: Caller, claim_body: B
 
 def _assert_nothing_happened() -> None:
     assert not Claim.objects.exists()
-    assert not SealedDocument.objects.exists()
+    assert not EncryptedDocument.objects.exists()
     assert available_count() == 20
     assert verify_all().ok

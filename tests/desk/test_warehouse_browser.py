@@ -166,7 +166,7 @@ def test_a_wave_of_twenty_from_receiving_to_the_manifest_by_keyboard_alone(
     page.keyboard.press("Enter")
     page.wait_for_selector("#scan:focus")
     scanner.scan("ya-9001")
-    scanner.refuse("YA-9001", "on the tray already")
+    scanner.refuse("YA-9001", "has been scanned already")
     scanner.scan("YA-9002")
     visitor.look("desk-receive")
     scanner.scan("/DONE")
@@ -199,7 +199,7 @@ def test_a_wave_of_twenty_from_receiving_to_the_manifest_by_keyboard_alone(
     # The rest in one burst, as fast as the scanner types: nothing waits for an answer.
     for text in lines[5:]:
         scanner.send(text)
-    page.locator("#due", has_text="All is picked").wait_for()
+    page.locator("#due", has_text="All keys are picked").wait_for()
     assert not ParcelUnit.objects.filter(picked_at=None).exists()
 
     # Pack: with a label where a key is due, a key of nobody's, one packed before, a wrong seal, a wrong label.
@@ -226,7 +226,7 @@ def test_a_wave_of_twenty_from_receiving_to_the_manifest_by_keyboard_alone(
             scanner.send(text)
         page.locator("#panel .outcome", has_text=f"{parcel.code} is sealed").wait_for()
     # The last seal, taken back and put on again.
-    scanner.scan("/UNDO", expect="is taken back")
+    scanner.scan("/UNDO", expect="is undone")
     scanner.scan(parcels[-1].seal_number)
     assert Shipment.objects.filter(sealed_by="staff:robin").count() == 20
 

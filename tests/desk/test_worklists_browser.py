@@ -119,12 +119,12 @@ def test_each_queues_main_action(at: At, floor: Floor, tmp_path: Path, address: 
     expect(page.get_by_text("not_organization_account: review")).to_be_visible()
     fill(page, "Reason", "The project is known to us.")
     press(page, "Approve")
-    for box in page.get_by_label("Choose ").all():
+    for box in page.get_by_label("Select ").all():
         box.focus()
         page.keyboard.press("Space")
     press(page, "Reject selected")
     fill(page, "Reason", "Nobody could be reached.")
-    press(page, "Decide")
+    press(page, "Confirm")
     states = [Claim.objects.get(pk=claim.pk).state for claim in held]
     assert states == ["accepted", "rejected", "rejected"]
 
@@ -174,13 +174,13 @@ def test_each_queues_main_action(at: At, floor: Floor, tmp_path: Path, address: 
     fill(page, "Name", "First")
     page.get_by_label("Invited from").fill("2022-08-01T09:00")
     fill(page, "Usernames", names[5])
-    press(page, "Plan it")
+    press(page, "Plan wave")
     assert Wave.objects.get().invitations.count() == 1
     page = at(f"programme/policies/{floor.campaign.policy.version}/")
     fill(page, "Version", "autumn")
-    press(page, "Show what differs")
-    assert "asks the same" in page.inner_text("#asked + ul")
-    press(page, "Keep as a draft")
+    press(page, "Show changes")
+    assert "the rules are the same" in page.inner_text("#asked + ul")
+    press(page, "Save as draft")
     assert Policy.objects.get(version="autumn").drafted_by == "staff:chief"
     page = at("programme/words/home.announcement/")
     fill(page, "English", "Parcels to Hawaii wait a week.")
@@ -260,7 +260,7 @@ def test_insurance_is_claimed_with_a_mail_attached(
     form.get_by_label("What the maintainer or the carrier wrote").set_input_files(
         {"name": "mail.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7 it never came"}
     )
-    form.get_by_label("History, for the insurer").fill("Last scanned in Oakland two weeks ago.")
+    form.get_by_label("What happened, for the insurer").fill("Last scanned in Oakland two weeks ago.")
     for width, scheme in product(WIDTHS.values(), SCHEMES):
         chief.turn(width=width, scheme=scheme)
         chief.look("desk-insurance-form")

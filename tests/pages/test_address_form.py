@@ -13,7 +13,7 @@ from fulfillment.claims.models import Campaign, Draft, Region
 from fulfillment.postage import gateways
 from fulfillment.shipments.carrier_values import NOT_ASKED, Finding, Verification
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.models import SealedDocument
+from fulfillment.vault.models import EncryptedDocument
 from fulfillment.vault.services import Purpose, open_address
 from pages.forms.address import AddressForm
 from tests.conftest import MakeClaim
@@ -100,7 +100,7 @@ def test_every_field_takes_or_refuses_what_people_type(owner: Claimant, field: s
     # What was typed elsewhere is kept, and nothing is stored.
     other = "street1" if field != "street1" else "city"
     assert kept(page, other) == getattr(owner.address, other)
-    assert not SealedDocument.objects.exists()
+    assert not EncryptedDocument.objects.exists()
     assert not Draft.objects.get().has_address
 
 
@@ -152,7 +152,7 @@ class TestTheCarriersWord:
         page = owner.give_address().content.decode()
         assert "The carrier writes it differently" in page
         assert "<mark>94111</mark>" in page
-        assert not SealedDocument.objects.exists()
+        assert not EncryptedDocument.objects.exists()
 
     @pytest.mark.parametrize("choice", ["theirs", "mine"])
     def test_it_can_be_accepted_or_overruled(
@@ -177,10 +177,10 @@ class TestTheCarriersWord:
         carrier.verification = Verification(Finding.KNOWN, is_incomplete=True)
         page = owner.give_address().content.decode()
         assert "misses the number of the house or the flat" in page
-        assert not SealedDocument.objects.exists()
+        assert not EncryptedDocument.objects.exists()
         assert owner.give_address(looked_at="yes").status_code == 302
         assert len(carrier.asked) == 1
-        assert SealedDocument.objects.exists()
+        assert EncryptedDocument.objects.exists()
 
     def test_what_is_chosen_is_checked_like_what_is_typed(self, owner: Claimant) -> None:
         assert owner.give_address(looked_at="yes", postal_code="nonsense").status_code == 422

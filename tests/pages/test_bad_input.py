@@ -21,7 +21,7 @@ from fulfillment.notices.models import Recipient
 from fulfillment.postage import gateways
 from fulfillment.shipments.carrier_values import NOT_ASKED, Verification
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.models import SealedDocument
+from fulfillment.vault.models import EncryptedDocument
 from roster.models import Account, AccountEvent, Appeal, Delegation
 from tests.browser import mailed_code
 from tests.conftest import MakeClaim
@@ -183,7 +183,7 @@ def test_what_only_some_countries_ask_for(name: str, owner: Claimant) -> None:
         assert answer.status_code == 422, what
         assert f'id="id_{name}_error"' in page, what
         assert 'value="100-0001"' in page
-        assert not SealedDocument.objects.exists()
+        assert not EncryptedDocument.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["draft", "agreed", "when_short"])

@@ -12,7 +12,7 @@ from django.test import Client
 from fulfillment.claims.models import Claim, Draft, Region
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.models import SealedDocument
+from fulfillment.vault.models import EncryptedDocument
 from fulfillment.vault.services import Purpose, open_address
 from inventory.services.receiving import receive_stock
 from inventory.services.reservations import Wanted, reserve
@@ -80,7 +80,7 @@ class TestTheWay:
     def test_another_country_asks_for_another_address(self, owner: Claimant) -> None:
         owner.prepare()
         assert owner.choose_country("DE").headers["Location"] == "/claim/address/"
-        assert not SealedDocument.objects.exists()
+        assert not EncryptedDocument.objects.exists()
 
     def test_somebody_elses_draft_is_nobodys_business(
         self, owner: Claimant, signed_in: SignedIn, address: PostalAddress

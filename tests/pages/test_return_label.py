@@ -12,7 +12,7 @@ from fulfillment.claims.models import Claim
 from fulfillment.postage.services.label_files import label_name
 from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.vault.models import Opening
-from fulfillment.vault.services import seal_label
+from fulfillment.vault.services import store_label
 from tests.conftest import MakeClaim
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def label(claim: Claim, now: datetime) -> LabelPurchase:
     )  # fmt: skip
     picture = BytesIO()
     Image.new("1", (400, 600), 1).save(picture, "PNG")
-    seal_label(subject=claim.code, name=label_name(label), content=picture.getvalue(), now=now)
+    store_label(subject=claim.code, name=label_name(label), content=picture.getvalue(), now=now)
     return label
 
 

@@ -122,7 +122,7 @@ FAULTS: dict[str, tuple[str, Any, str]] = {
     "no such time": ("joined_at", "2014-13-03T00:00:00Z", "not a time"),
     "a username of other letters": ("username", "аda", "only look like them"),
     "a username in other capitals": ("username", "ADA", "already"),
-    "no address": ("email", "bob at home", "not an e-mail address"),
+    "no address": ("email", "bob at home", "not an email address"),
 }
 
 

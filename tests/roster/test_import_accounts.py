@@ -108,12 +108,12 @@ BAD = {
     "a formula": (HEADER + ADA.replace("ada,", "=ada,"), 2, "username", "'=ada'"),
     "a control character": (HEADER + ADA.replace("ada,", "a\x07da,"), 2, "username", "x07"),
     "no username": (HEADER + ADA.replace("ada,", ",", 1), 2, "username", "not a username"),
-    "two addresses": (HEADER + ADA.replace("@", "@x@"), 2, "email", "not an e-mail address"),
+    "two addresses": (HEADER + ADA.replace("@", "@x@"), 2, "email", "not an email address"),
     "a line break in an address": (
         HEADER + ADA.replace("ada@example.org", '"ada@example.org\nBcc: x"'),
         2,
         "email",
-        "not an e-mail address",
+        "not an email address",
     ),
     "nothing that could be verified": (
         HEADER + ADA.replace("ada@example.org", ""),

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from api.tokens import SCOPES, create_token
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import BadRequest, InputErrors, Problem
 
 
@@ -27,7 +27,7 @@ class Command(KeydeskCommand):
         )
         parser.add_argument("--days", type=int, default=90, help="days until it expires (default: 90)")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         try:
             token, secret = create_token(
                 name=options["name"], scopes=options["scope"], days=options["days"], now=clock.now()

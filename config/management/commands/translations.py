@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from common import translation_catalogs
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from fulfillment.claims.campaigns.regions import shipped_document
 from inventory.default_key_models import KEY_MODELS
 from roster.rules.messages import every_sentence
@@ -35,7 +35,7 @@ class Command(KeydeskCommand):
             "--write", action="store_true", help="write locale/*/LC_MESSAGES/django.po and .mo"
         )
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         wanted = translation_catalogs.source_messages(tables())
         problems = []
         for language in translation_catalogs.languages():

@@ -3,13 +3,13 @@
 from typing import Any
 
 from common import invariants
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 
 
 class Command(KeydeskCommand):
     help = "Check every invariant against the database; exit status 1 when one is broken."
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         verdict = as_document(invariants.verify_all())
         if not verdict["ok"]:
             raise self.fail(verdict, f"{len(verdict['violations'])} violation(s) found.")

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 from django.db import transaction
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import KeydeskError
 from config.models import User
 from desk.roles import Role
@@ -29,7 +29,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--end", action="store_true", help="take the role away")
         parser.add_argument("--email", help="somebody new: make their sign-in, by a code to this address")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         if options["email"] and not options["end"]:
             return self._new(options)
         user = User.objects.filter(username=options["username"]).first()
@@ -39,7 +39,7 @@ class Command(KeydeskCommand):
         change(user=user, role=Role(options["role"]), by=None, now=clock.now())
         return {"username": user.username, "role": options["role"], "ended": options["end"]}
 
-    def _new(self, options: dict[str, Any]) -> dict[str, Any]:
+    def _new(self, options: Options) -> dict[str, Any]:
         with transaction.atomic():
             user = add_staff(username=options["username"], email=options["email"])
             appoint(user=user, role=Role(options["role"]), by=None, now=clock.now())

@@ -32,7 +32,7 @@ from fulfillment.shipments.rules.states import RETURNABLE_STATES, ShipmentState
 from fulfillment.shipments.services.cases import shipment_of
 from fulfillment.shipments.services.split_shipments import others_of
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.services import Purpose, open_address, seal_address
+from fulfillment.vault.services import Purpose, open_address, store_address
 from inventory.rules import Account, Reason
 from inventory.services.movements import move
 
@@ -327,4 +327,4 @@ def _plan_left(case: Case, *, now: datetime) -> None:
 
 def _keep_tax_id(claim_code: str, tax_id: str, *, actor: str, now: datetime) -> None:
     address = open_address(subject=claim_code, purpose=Purpose.SUPPORT, actor=actor, now=now)
-    seal_address(subject=claim_code, address=replace(address, tax_id=tax_id.strip()[:40]), now=now)
+    store_address(subject=claim_code, address=replace(address, tax_id=tax_id.strip()[:40]), now=now)

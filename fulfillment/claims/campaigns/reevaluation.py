@@ -10,7 +10,7 @@ from django.db import transaction
 from common.errors import BadRequest, FieldError
 from config.jobs import defer
 from fulfillment.claims.campaigns.invitations import invite_by_mail
-from fulfillment.claims.models import Campaign, PolicyAdoption, Region, Standing
+from fulfillment.claims.models import Admission, Campaign, PolicyAdoption, Region
 from fulfillment.claims.roster_facts import facts_of_everybody
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
@@ -92,7 +92,7 @@ def _look_at(
 ) -> int:
     with transaction.atomic():
         named = {account.username: account for account in Account.objects.filter(username__in=_names(batch))}
-        standings = Standing.objects.filter(campaign=campaign, account__in=named.values())
+        standings = Admission.objects.filter(campaign=campaign, account__in=named.values())
         known = {standing.account_id: standing for standing in standings}
         changed, told = [], 0
         for facts in batch:
@@ -109,9 +109,9 @@ def _look_at(
                 told += _tell(account, campaign, by_policy=before is not None, opened_on=opened_on, now=now)
             if standing is None or standing.is_admitted is not is_admitted:
                 changed.append(
-                    Standing(campaign=campaign, account=account, is_admitted=is_admitted, since=now)
+                    Admission(campaign=campaign, account=account, is_admitted=is_admitted, since=now)
                 )
-        Standing.objects.bulk_create(
+        Admission.objects.bulk_create(
             changed,
             update_conflicts=True,
             unique_fields=["campaign", "account"],
@@ -132,7 +132,7 @@ def _admits(judge: Judge, facts: Facts) -> bool:
 
 
 def _opened_since(
-    standing: Standing | None, account: Account, opened: Mapping[str, datetime]
+    standing: Admission | None, account: Account, opened: Mapping[str, datetime]
 ) -> datetime | None:
     """When the country that the person named opened, if it was not open when they were last looked at."""
     since = opened.get(account.country)

@@ -56,9 +56,10 @@ def import_regions(*, path: Path, now: datetime) -> int:
     return load_regions(document={"regions": rows}, now=now, source=str(path))
 
 
-def _row(line: int, record: dict[str, str], problems: list[Problem]) -> dict[str, Any]:
+def _row(line: int, record: dict[str, object], problems: list[Problem]) -> dict[str, Any]:
     row: dict[str, Any] = {}
-    for name, value in record.items():
+    for name, cell in record.items():
+        value = "" if cell is None else str(cell)
         kind = FIELDS.get(name, str)
         if kind is bool and value.lower() in _FLAGS:
             row[name] = _FLAGS[value.lower()]

@@ -1,5 +1,6 @@
 """Tables of the claims room, one noun a file."""
 
+from fulfillment.claims.models.admissions import Admission
 from fulfillment.claims.models.campaigns import Campaign, PolicyAdoption
 from fulfillment.claims.models.claim_events import ClaimEvent
 from fulfillment.claims.models.claim_quotes import ClaimQuote
@@ -7,10 +8,10 @@ from fulfillment.claims.models.claims import Claim, ClaimItem, ClaimQuerySet, Re
 from fulfillment.claims.models.drafts import Draft
 from fulfillment.claims.models.price_lists import PriceList
 from fulfillment.claims.models.regions import Region
-from fulfillment.claims.models.standings import Standing
 from fulfillment.claims.models.waves import Invitation, Wave
 
 __all__ = [
+    "Admission",
     "Campaign",
     "Claim",
     "ClaimEvent",
@@ -23,6 +24,5 @@ __all__ = [
     "PriceList",
     "Region",
     "ReplacedUnit",
-    "Standing",
     "Wave",
 ]

@@ -20,7 +20,7 @@ from fulfillment.claims.services.transitions import record_transition, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.services import Purpose, open_address, seal_address, shred
+from fulfillment.vault.services import Purpose, open_address, shred, store_address
 from inventory.rules import Wanted
 from inventory.services.reservations import release
 
@@ -87,10 +87,10 @@ def readdress(*, code: str, address: PostalAddress, actor: str, now: datetime) -
     if address.country != claim.country:
         raise TooLate(code)
     address = fit_to_region(address, region=region_of(address, now=now))
-    seal_address(subject=code, address=address, now=now, scope=claim.campaign.slug)
+    store_address(subject=code, address=address, now=now, scope=claim.campaign.slug)
     _note_address(claim, actor=actor, now=now)
     for rest in rests_of(claim).select_for_update(no_key=True):
-        seal_address(subject=rest.code, address=address, now=now)
+        store_address(subject=rest.code, address=address, now=now)
         _note_address(rest, actor=actor, now=now)
     return claim
 

@@ -10,7 +10,7 @@ from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.transitions import record_transition
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.services import seal_address
+from fulfillment.vault.services import store_address
 from inventory.rules import Wanted
 
 
@@ -36,7 +36,7 @@ def wait_for_rest(
         waitlisted_at=now,
     )
     ClaimItem.objects.bulk_create(ClaimItem(claim=waiting, **item._asdict()) for item in rest)
-    seal_address(subject=waiting.code, address=address, now=now)
+    store_address(subject=waiting.code, address=address, now=now)
     record_transition(waiting, ClaimEvent.Name.WAITLISTED, actor=actor, now=now, data={"rest_of": claim.code})
     return waiting
 

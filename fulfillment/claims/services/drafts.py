@@ -13,7 +13,7 @@ from fulfillment.claims.rules.retention import KEEP_DRAFT_FOR
 from fulfillment.claims.services.submission import submit_claim
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
-from fulfillment.vault.services import Purpose, open_address, schedule_shredding, seal_address, shred
+from fulfillment.vault.services import Purpose, open_address, schedule_shredding, shred, store_address
 from roster.models import Account
 
 ANY = "*"
@@ -48,7 +48,7 @@ def keep_address(draft: Draft, *, address: PostalAddress, now: datetime) -> None
     """Seal the address until the claim is made, for `KEEP_DRAFT_FOR` at most."""
     # A code whose key was shredded seals nothing any more.
     _forget_address(draft, now=now)
-    seal_address(subject=draft.code, address=address, now=now)
+    store_address(subject=draft.code, address=address, now=now)
     schedule_shredding(subject=draft.code, shred_after=now + KEEP_DRAFT_FOR)
     draft.has_address = True
     _save(draft, now=now)

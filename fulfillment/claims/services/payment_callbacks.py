@@ -17,7 +17,7 @@ from fulfillment.claims.services.transitions import record_transition, step
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.models import DataKey
-from fulfillment.vault.services import keep_after_all, schedule_shredding, shred
+from fulfillment.vault.services import cancel_shredding, schedule_shredding, shred
 from inventory.errors import InsufficientStock
 from inventory.rules import Reason, Wanted
 from inventory.services.reservations import lock_shortage, release, reserve
@@ -73,7 +73,7 @@ def revive_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
         data=data,
     )
     assert moved, "the caller has locked the claim"
-    keep_after_all(subject=claim.code)
+    cancel_shredding(subject=claim.code)
     _go_on(claim, now=now)
     return True
 

@@ -18,7 +18,7 @@ from fulfillment.claims.services.transitions import record_transition
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.services import Purpose, open_address, seal_address
+from fulfillment.vault.services import Purpose, open_address, store_address
 from inventory.models import Movement, Unit
 from inventory.rules import Wanted
 
@@ -121,5 +121,5 @@ def _create(
         waitlisted_at=now if state == ClaimState.WAITLISTED else None,
     )
     ClaimItem.objects.bulk_create(ClaimItem(claim=replacement, **item._asdict()) for item in wanted)
-    seal_address(subject=new, address=address, now=now)
+    store_address(subject=new, address=address, now=now)
     return replacement

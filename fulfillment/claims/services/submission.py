@@ -19,7 +19,7 @@ from fulfillment.claims.services.payment_terms import payment_due_at
 from fulfillment.claims.services.stock_reservation import reserve_or_wait, reserve_some_or_wait
 from fulfillment.claims.services.transitions import record_transition
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.services import seal_address
+from fulfillment.vault.services import store_address
 from inventory.rules import Wanted
 from roster.models import Decision as StoredDecision
 from roster.selectors import current_snapshots, lock_account_named
@@ -144,7 +144,7 @@ def _create(request: ClaimRequest, *, decision: StoredDecision, actor: str, now:
     if not request.quote.is_free:
         freeze(request.quote, claim=claim, now=now)
     ClaimItem.objects.bulk_create(ClaimItem(claim=claim, **item._asdict()) for item in wanted)
-    seal_address(subject=code, address=request.address, now=now, scope=request.campaign.slug)
+    store_address(subject=code, address=request.address, now=now, scope=request.campaign.slug)
     record_transition(claim, ClaimEvent.Name(state), actor=actor, now=now)
     if rest:
         wait_for_rest(claim, rest, address=request.address, actor=actor, now=now)

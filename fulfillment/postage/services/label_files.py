@@ -14,7 +14,7 @@ from fulfillment.shipments.carrier_values import Failure, LabelFile
 from fulfillment.shipments.models import LabelPurchase
 from fulfillment.shipments.rules.states import LABEL_STATES
 from fulfillment.vault.errors import Shredded
-from fulfillment.vault.services import seal_label
+from fulfillment.vault.services import store_label
 
 
 def label_name(purchase: LabelPurchase) -> str:
@@ -40,7 +40,7 @@ def fetch_label(*, purchase_id: UUID | str, gateway: CarrierGateway, now: dateti
         if not first:
             return False
         try:
-            seal_label(
+            store_label(
                 subject=purchase.shipment.claim.code,
                 name=label_name(purchase),
                 content=file.content,

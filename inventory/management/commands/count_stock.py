@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.clock import now
 from common.errors import InputError, InputErrors
 from inventory.errors import BadSerials, UnknownBin
@@ -36,7 +36,7 @@ class Command(KeydeskCommand):
         )
         parser.add_argument("--actor", required=True, help="who does it, e.g. staff:ada")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         if not is_actor(options["actor"]):
             raise InputError(
                 "--actor", "is not of the form staff:name or system:job (and not an email address)."
@@ -51,7 +51,7 @@ class Command(KeydeskCommand):
             approve_count(code=code, reasons=reasons_of(options["reason"]), **by)
         return count_document(Count.objects.get(code=code))
 
-    def _count(self, options: dict[str, Any], by: dict[str, Any]) -> dict[str, Any]:
+    def _count(self, options: Options, by: dict[str, Any]) -> dict[str, Any]:
         path: Path | None = options["serials"]
         if path is None:
             raise InputError("--serials", "is needed with --bin: the file of what was scanned there.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.clock import now
 from common.errors import InputError
 from inventory.errors import UnknownSerial
@@ -24,7 +24,7 @@ class Command(KeydeskCommand):
         parser.add_argument("serial", help="the serial of the key")
         parser.add_argument("--output", type=Path, metavar="FILE", help="default: SERIAL.json")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         try:
             document = custody_document(serial=options["serial"], now=now())
         except UnknownSerial as refusal:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import transaction
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputError, InputErrors, Problem
 from inventory.errors import BadLocation
 from inventory.selectors import locations
@@ -28,7 +28,7 @@ class Command(KeydeskCommand):
             "what is there already stays",
         )
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         path: Path | None = options["file"]
         changed = [] if path is None else self._keep(path)
         return {"changed": changed, "warehouses": locations()}

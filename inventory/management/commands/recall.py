@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.clock import now
 from common.errors import InputError
 from inventory.errors import BadCriteria
@@ -36,7 +36,7 @@ class Command(KeydeskCommand):
         )
         parser.add_argument("--actor", required=True, help="who does it, e.g. staff:ada")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         if not is_actor(options["actor"]):
             raise InputError(
                 "--actor", "is not of the form staff:name or system:job (and not an email address)."
@@ -55,7 +55,7 @@ class Command(KeydeskCommand):
         return recall_document(open_recall(criteria=criteria, why=options["why"], **by).recall)
 
 
-def criteria_of(options: dict[str, Any]) -> Criteria:
+def criteria_of(options: Options) -> Criteria:
     path: Path | None = options["serials"]
     return Criteria(
         sku=options["sku"],

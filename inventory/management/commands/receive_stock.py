@@ -3,11 +3,10 @@
 import csv
 import io
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.clock import now
 from common.errors import InputError, InputErrors, Problem
 from inventory.barcode_sheets import tag_sheet
@@ -52,7 +51,7 @@ class Command(KeydeskCommand):
         )
         parser.add_argument("--actor", default="system:receive_stock", help="who receives, e.g. staff:ada")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         path: Path | None = options["serials"]
         if not is_actor(options["actor"]):
             raise InputError(
@@ -89,7 +88,7 @@ class Command(KeydeskCommand):
             options["tags"].write_bytes(tag_sheet(newest_tags(lot.reference, received)))
         return {"sku": options["sku"], "lot": lot.reference, "received": received}
 
-    def _check(self, path: Path | None, rows: Rows, options: dict[str, Any]) -> None:
+    def _check(self, path: Path | None, rows: Rows, options: Options) -> None:
         """Raises: InputErrors: every row that would be refused."""
         problems = check_receipt(
             serials=[serial for _, serial in rows], lot_reference=options["lot"], resume=options["resume"]
@@ -97,7 +96,7 @@ class Command(KeydeskCommand):
         if problems:
             raise InputErrors(path or "--quantity", problems_by_line(BadSerials(problems), rows))
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         self.stdout.write(f"Received {document['received']:,} of {document['sku']} in lot {document['lot']}.")
 
 

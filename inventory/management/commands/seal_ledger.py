@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.clock import now
 from common.errors import InputError
 from inventory.errors import DayNotOver
@@ -29,7 +29,7 @@ class Command(KeydeskCommand):
         super().add_arguments(parser)
         parser.add_argument("--through", type=a_day, metavar="DAY", help="the last day to seal (UTC)")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         try:
             with self.progress(None, "Sealing"):
                 seals = seal_days(now=now(), through=options["through"])

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputError
 
 
@@ -24,7 +24,7 @@ class Command(KeydeskCommand):
             "--output", metavar="FOLDER", type=Path, required=True, help="a folder that is not there yet"
         )
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         from fulfillment.claims.models import Campaign
         from reports.as_of import moment_in_words, read_as_of
         from reports.snapshots.freezing import freeze_snapshot, signing_key

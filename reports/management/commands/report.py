@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Command(KeydeskCommand):
         )
         parser.add_argument("--output", metavar="FILE", type=Path, help="write it to a file")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         from reports.catalogue import STATEMENTS
 
         known = (REDEMPTION, PUBLISHED, COMPARISON, *STATEMENTS)
@@ -72,7 +72,7 @@ class Command(KeydeskCommand):
         else:
             self.say(f"The report as of {self._report.as_of} is in {self._output}.")
 
-    def _make(self, options: dict[str, Any]) -> "Report":
+    def _make(self, options: Options) -> "Report":
         from reports import catalogue
         from reports.statements.comparison import comparison_report
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 
 
 class Command(KeydeskCommand):
@@ -16,7 +16,7 @@ class Command(KeydeskCommand):
         parser.add_argument("folder", metavar="FOLDER", type=Path)
         parser.add_argument("--public-key", metavar="KEY", help="base64; whose signature it must be")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         from reports.snapshots.checking import snapshot_problems
 
         problems = snapshot_problems(options["folder"], public_key=options["public_key"])

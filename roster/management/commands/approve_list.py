@@ -1,9 +1,7 @@
-from typing import Any
-
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from roster.management.commands._arguments import operator
 from roster.services.import_approvals import approve_list
 
@@ -17,7 +15,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--note", default="", help="why it is right")
         parser.add_argument("--as", dest="actor", metavar="NAME", help="who approves; default: who runs this")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         held = approve_list(
             sha256=options["sha256"],
             note=options["note"],
@@ -33,5 +31,5 @@ class Command(KeydeskCommand):
             "approved_by": held.approved_by,
         }
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         self.stdout.write("{source} may come in: import it again.".format(**document))

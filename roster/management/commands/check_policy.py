@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputErrors
 from roster.errors import DocumentError
 from roster.files.json_documents import read_document
@@ -29,10 +29,10 @@ class Command(KeydeskCommand):
             help="the facts, as JSON; `now` defaults to the present",
         )
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         policy = self._read(options["policy"], parse_policy)
         facts = self._read(options["facts"], parse_facts)
-        return decide(facts, policy, facts.now or clock.now()).as_document()
+        return dict(decide(facts, policy, facts.now or clock.now()).as_document())
 
     def show(self, document: dict[str, Any]) -> None:
         self.stdout.write(f"{document['outcome']} under policy {document['policy']}")

@@ -2,12 +2,11 @@ from argparse import ArgumentTypeError
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from roster.files.pinned_projects import read_always
 from roster.files.source import read_source
 from roster.management.commands._arguments import a_count, operator
@@ -44,7 +43,7 @@ class Command(KeydeskCommand):
             "--always", type=Path, metavar="FILE", help="projects always critical, one name a line"
         )
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         always = read_always(read_source(options["always"])) if options["always"] else []
         designated = designate_critical(
             top_percent=options["top_percent"],
@@ -56,7 +55,7 @@ class Command(KeydeskCommand):
         )
         return asdict(designated)
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         self.stdout.write(
             "The cutoff is at rank {cutoff_rank} of {total_projects}, at {cutoff_downloads} downloads; "
             "{in_cohort} projects reach it.".format(**document)

@@ -1,9 +1,7 @@
-from typing import Any
-
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from roster.management.commands._arguments import operator
 from roster.services.projects import designate_by_hand
 
@@ -16,7 +14,7 @@ class Command(KeydeskCommand):
         parser.add_argument("project", metavar="PROJECT", help="in any spelling")
         parser.add_argument("--reason", required=True, help="the reason; it is public")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         made = designate_by_hand(
             name=options["project"], reason=options["reason"], actor=operator(), now=clock.now()
         )
@@ -28,5 +26,5 @@ class Command(KeydeskCommand):
             "designated_by": made.designated_by,
         }
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         self.stdout.write("{project} is critical since {critical_since}: {reason}".format(**document))

@@ -1,11 +1,10 @@
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from roster.files.source import SourceFile
 from roster.gateways.bigquery import TABLE, DownloadQuery, fetch_downloads
 from roster.management.commands._arguments import (
@@ -31,7 +30,7 @@ class Command(KeydeskCommand):
         )
         parser.add_argument("--print-sql", action="store_true", help="print the query and run nothing")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         start, end = options["window_start"], options["window_end"]
         if end < start:
             raise CommandError("--window-end is before --window-start.", returncode=2)
@@ -48,5 +47,7 @@ class Command(KeydeskCommand):
         )
         return import_document(imported)
 
-    def show(self, document: dict[str, Any]) -> None:
-        self.stdout.write(document["sql"] if "sql" in document else import_sentence(document, "projects"))
+    def show(self, document: JsonObject) -> None:
+        self.stdout.write(
+            str(document["sql"]) if "sql" in document else import_sentence(document, "projects")
+        )

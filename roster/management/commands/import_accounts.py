@@ -1,10 +1,9 @@
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from roster.management.commands._arguments import import_document, import_sentence, operator
 from roster.services.accounts import import_accounts
 
@@ -16,8 +15,8 @@ class Command(KeydeskCommand):
         super().add_arguments(parser)
         parser.add_argument("file", type=Path, metavar="FILE")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         return import_document(import_accounts(path=options["file"], actor=operator(), now=clock.now()))
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         self.stdout.write(import_sentence(document, "accounts"))

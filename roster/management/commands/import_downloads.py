@@ -1,10 +1,9 @@
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from roster.management.commands._arguments import a_date, import_document, import_sentence, operator
 from roster.services.downloads import import_downloads
 
@@ -20,7 +19,7 @@ class Command(KeydeskCommand):
         )
         parser.add_argument("--window-end", type=a_date, metavar="D", help="last day counted")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         imported = import_downloads(
             path=options["file"],
             window_start=options["window_start"],
@@ -30,5 +29,5 @@ class Command(KeydeskCommand):
         )
         return import_document(imported)
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         self.stdout.write(import_sentence(document, "projects"))

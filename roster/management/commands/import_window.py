@@ -1,10 +1,9 @@
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from roster.files.windows import DailyWindow
 from roster.management.commands._arguments import a_count, a_date, import_document, operator
 from roster.services.downloads import import_window
@@ -19,7 +18,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--end", type=a_date, required=True, metavar="D", help="the last day counted")
         parser.add_argument("--days", type=a_count, default=180, metavar="N", help="default 180")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         imported, ranking = import_window(
             directory=options["directory"],
             window=DailyWindow.ending(options["end"], options["days"]),
@@ -33,7 +32,7 @@ class Command(KeydeskCommand):
             "days_read": ranking.days_read,
         }
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         self.stdout.write(
             "{rows} projects from {window_start} to {window_end}; {days_read} days were read.".format(
                 **document

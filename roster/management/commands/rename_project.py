@@ -1,9 +1,7 @@
-from typing import Any
-
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from roster.management.commands._arguments import operator
 from roster.services.projects import rename_project
 
@@ -17,7 +15,7 @@ class Command(KeydeskCommand):
         parser.add_argument("new_name", metavar="NEW_NAME")
         parser.add_argument("--note", default="", help="where it was announced, for the record")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         new = rename_project(
             name=options["project"],
             new_name=options["new_name"],
@@ -27,7 +25,7 @@ class Command(KeydeskCommand):
         )
         return {"renamed": options["project"], "project": new.name, "critical_since": new.critical_since}
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         since = document["critical_since"]
         status = f"critical since {since}" if since else "not critical, as before"
         self.stdout.write(f"{document['renamed']} is {document['project']} now; {status}.")

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.plan import FULL_KEYS, FULL_MAINTAINERS, FULL_WEEKS
 from sandbox.rehearsal.result import as_text
@@ -41,7 +41,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--vendor-port", type=int, default=9000, help="where the stand-ins listen")
         parser.add_argument("--stop-after", type=float, help="serve for so many seconds only")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         signal.signal(signal.SIGTERM, _stop)
         for port in (options["port"], options["vendor_port"]):
             _refuse_busy(port)
@@ -75,10 +75,10 @@ class Command(KeydeskCommand):
             self._serve(vendor, options)
         return {"rehearsal": summary}
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         self.stdout.write("Stopped.")
 
-    def _serve(self, vendor: Sandbox, options: dict[str, Any]) -> None:
+    def _serve(self, vendor: Sandbox, options: Options) -> None:
         site = f"http://127.0.0.1:{options['port']}"
         variables = {
             **environment(database=DATABASE, vendor=vendor),

@@ -1,10 +1,9 @@
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from roster.management.commands._arguments import a_count
 from sandbox.synthetic_index import generate_index
 
@@ -23,7 +22,7 @@ class Command(KeydeskCommand):
             "--downloads", type=Path, metavar="FILE", help="a real download list whose top projects to use"
         )
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         index = generate_index(
             seed=options["seed"],
             directory=options["out"],

@@ -1,14 +1,13 @@
 """The people who can sign in to a demo, made in its database; `demo` runs this in a process of its own."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 
 from api.tokens import SCOPES, create_token
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from config.models import User
 from desk.roles import Role
 from desk.services.appointments import add_staff, appoint
@@ -34,7 +33,7 @@ class Command(KeydeskCommand):
         super().add_arguments(parser)
         parser.add_argument("--site", required=True, help="where the site will listen")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         name = connection.settings_dict["NAME"]
         if not name.startswith(databases.PREFIX):
             raise CommandError(f"{name} is not a rehearsal's database.", returncode=2)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.faults import SEVERITIES
 from sandbox.rehearsal.plan import DEFAULT_START, FULL_KEYS, FULL_MAINTAINERS, FULL_WEEKS
@@ -40,7 +40,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--faults", choices=SEVERITIES, default="none", help="what goes wrong on the way")
         parser.add_argument("--keep", action="store_true", help="keep the database and print its name")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         name = databases.new_name()
         databases.create_database(name)
         try:
@@ -65,6 +65,6 @@ class Command(KeydeskCommand):
             raise self.fail(document, f"The rehearsal failed (exit status {result.status}).")
         return document
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         if document:
             self.stdout.write(as_text(document))

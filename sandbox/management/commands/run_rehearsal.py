@@ -16,7 +16,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.faults import SEVERITIES, set_up
 from sandbox.rehearsal.plan import Plan
@@ -37,7 +37,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--faults", choices=SEVERITIES, default="none")
         parser.add_argument("--vendor", required=True, help="the stand-in's address")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         name = connection.settings_dict["NAME"]
         if not name.startswith(databases.PREFIX):
             raise CommandError(f"{name} is not a rehearsal's database; use rehearse.", returncode=2)

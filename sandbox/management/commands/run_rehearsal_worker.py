@@ -4,14 +4,13 @@ import gc
 import logging
 import sys
 from datetime import datetime
-from typing import Any
 
 from django.core import mail
 from django.core.management.base import CommandError
 from django.db import connection
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.clock import VirtualClock
 from sandbox.rehearsal.workers import DONE, Worker
@@ -20,7 +19,7 @@ from sandbox.rehearsal.workers import DONE, Worker
 class Command(KeydeskCommand):
     help = "Work the jobs of a rehearsal; run_rehearsal starts it and tells it the time."
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         name = connection.settings_dict["NAME"]
         if not name.startswith(databases.PREFIX):
             raise CommandError(f"{name} is not a rehearsal's database; use rehearse.", returncode=2)
@@ -44,5 +43,5 @@ class Command(KeydeskCommand):
             worker.close()
         return {}
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         """Its output is what it was told to do, done."""

@@ -13,7 +13,7 @@ from fulfillment.claims.rules import WantedItem
 from fulfillment.claims.rules.retention import KEEP_DRAFT_FOR
 from fulfillment.claims.services import drafts
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.models import DataKey, SealedDocument
+from fulfillment.vault.models import DataKey, EncryptedDocument
 from fulfillment.vault.services import shred_due
 from tests.conftest import USB_A, USB_C, Roster
 
@@ -45,7 +45,7 @@ def test_an_address_may_be_given_again_and_again(draft: Draft, address: PostalAd
     other = replace(address, street1="1 Elsewhere Road")
     drafts.keep_address(draft, address=other, now=now)
     assert drafts.draft_address(draft, actor="maintainer:1", now=now) == other
-    assert SealedDocument.objects.count() == 1
+    assert EncryptedDocument.objects.count() == 1
 
 
 def test_another_country_destroys_the_address(draft: Draft, now: datetime) -> None:
@@ -53,7 +53,7 @@ def test_another_country_destroys_the_address(draft: Draft, now: datetime) -> No
     assert draft.has_address
     drafts.choose_country(draft, country="DE", now=now)
     assert drafts.draft_address(draft, actor="maintainer:1", now=now) is None
-    assert not SealedDocument.objects.exists()
+    assert not EncryptedDocument.objects.exists()
 
 
 @pytest.mark.usefixtures("stock")
@@ -90,7 +90,7 @@ def test_what_is_not_finished_is_destroyed_in_time(draft: Draft, now: datetime) 
 def test_it_can_be_dropped(draft: Draft, roster: Roster, now: datetime) -> None:
     assert drafts.drop_drafts(account=roster["m-owner"], now=now) == 1
     assert not Draft.objects.exists()
-    assert not SealedDocument.objects.exists()
+    assert not EncryptedDocument.objects.exists()
 
 
 def test_the_database_keeps_one_open_draft_each(draft: Draft, now: datetime) -> None:

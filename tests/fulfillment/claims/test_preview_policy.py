@@ -15,7 +15,7 @@ from fulfillment.claims.campaigns.policy_preview import preview_draft, preview_o
 from fulfillment.claims.campaigns.reevaluation import REEVALUATE, adopt_policy, reevaluate
 from fulfillment.claims.campaigns.regions import load_regions
 from fulfillment.claims.eligibility import explain, facts_for
-from fulfillment.claims.models import Campaign, PolicyAdoption, Standing
+from fulfillment.claims.models import Admission, Campaign, PolicyAdoption
 from fulfillment.claims.roster_facts import facts_of_everybody
 from fulfillment.notices.models import Notice
 from roster.models import Account
@@ -175,7 +175,7 @@ def test_a_policy_that_is_taken_up_is_told_to_those_newly_admitted_once(
     assert reevaluate(**job.args, now=now) == 1
     assert told() == [("now_eligible", "m-guarded")]
     # A worker that died and comes back, and every later night, say nothing more.
-    Standing.objects.all().delete()
+    Admission.objects.all().delete()
     reevaluate(**job.args, now=now)
     reevaluate(campaign_id=campaign.pk, now=now + timedelta(days=1))
     assert told() == [("now_eligible", "m-guarded")]
@@ -227,7 +227,7 @@ def test_who_named_a_country_that_opens_is_told_once(
     before = told()
     assert reevaluate(campaign_id=campaign.pk, now=later) == 1
     assert told() == [*before, ("invitation", "m-owner")]
-    Standing.objects.filter(account=roster["m-owner"]).update(is_admitted=False, since=now)
+    Admission.objects.filter(account=roster["m-owner"]).update(is_admitted=False, since=now)
     reevaluate(campaign_id=campaign.pk, now=later + timedelta(hours=1))
     assert told() == [*before, ("invitation", "m-owner")]
 

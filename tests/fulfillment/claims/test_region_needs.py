@@ -9,7 +9,7 @@ from common.errors import BadRequest
 from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.services.amendments_and_reviews import change_address
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.models import SealedDocument
+from fulfillment.vault.models import EncryptedDocument
 from fulfillment.vault.services import Purpose, open_address
 from tests.conftest import MakeClaim
 
@@ -46,7 +46,7 @@ def test_what_is_needed_is_asked_for_and_nothing_is_stored_without_it(
         (f"shipping_address.{field}", code)
     ]
     assert not Claim.objects.exists()
-    assert not SealedDocument.objects.exists()
+    assert not EncryptedDocument.objects.exists()
 
 
 def test_what_nobody_asks_for_is_not_kept(

@@ -60,7 +60,7 @@ POINTS = (
     "in the middle of writing it down",
     "bought and written down, label not fetched",
     "label fetched, not sealed",
-    "in the middle of sealing",
+    "in the middle of storing",
 )
 ENDS = ("killed", "raced", "stalled")
 
@@ -382,7 +382,7 @@ def points_of(trial: Trial) -> Iterator[None]:
         passing(rating, "_take", "nothing done")
         passing(purchasing, "_start_attempt", "id and rate stored")
         passing(purchase_transitions, "record_label_bought", "in the middle of writing it down")
-        passing(label_files, "seal_label", "in the middle of sealing")
+        passing(label_files, "store_label", "in the middle of storing")
         patch.setattr(gateways, "carrier_gateway", lambda: trial.gateway)
         yield
 

@@ -21,7 +21,7 @@ from fulfillment.shipments.errors import LabelNotRefundable
 from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.tracking.services.carrier_events import work_webhook
-from fulfillment.vault.models import SealedDocument
+from fulfillment.vault.models import EncryptedDocument
 from fulfillment.vault.services import Purpose, open_label, shred
 from sandbox.client import Control
 from tests.conftest import MakeClaim
@@ -50,7 +50,7 @@ def test_a_label_is_sealed_in_the_vault_and_nowhere_else(
         subject=claim.code, name=label_name(bought), purpose=Purpose.LABEL, actor="staff", now=now
     )
     assert content.startswith(b"\x89PNG")
-    sealed = SealedDocument.objects.get(kind=SealedDocument.Kind.LABEL)
+    sealed = EncryptedDocument.objects.get(kind=EncryptedDocument.Kind.LABEL)
     assert b"PNG" not in bytes(sealed.ciphertext)
     assert len(fresh(bought).label_sha256) == 64
 
@@ -60,7 +60,7 @@ def test_a_label_of_a_shredded_address_is_not_kept(
 ) -> None:
     shred(subject=bought.shipment.claim.code, now=now)
     assert fetch_label(purchase_id=bought.pk, gateway=gateway, now=now) is False
-    assert SealedDocument.objects.count() == 0
+    assert EncryptedDocument.objects.count() == 0
 
 
 def test_a_label_whose_address_expired_is_tried_at_the_one_the_vendor_names_now(

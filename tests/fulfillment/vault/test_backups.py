@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from config.environment import ROOT
 from fulfillment.vault import encryption, services
 from fulfillment.vault.addresses import PostalAddress
-from fulfillment.vault.models import DataKey, SealedDocument
+from fulfillment.vault.models import DataKey, EncryptedDocument
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -90,8 +90,8 @@ def readable(database: str) -> list[str]:
         if row["wrapped_key"] is None:
             continue
         key = encryption.unwrap(row["wrapped_key"], key_id=row["wrapping_key_id"], subject=row["subject"])
-        binding = services.binding_of(row["subject"], SealedDocument.Kind.ADDRESS, row["name"])
-        sealed = encryption.Sealed(row["nonce"], row["ciphertext"])
+        binding = services.encryption_context(row["subject"], EncryptedDocument.Kind.ADDRESS, row["name"])
+        sealed = encryption.Encrypted(row["nonce"], row["ciphertext"])
         assert PostalAddress.from_json(encryption.decrypt(key, sealed, bound_to=binding)) == ADDRESS
         found.append(row["subject"])
     return sorted(found)
@@ -102,7 +102,7 @@ def test_a_backup_taken_before_shredding_plus_todays_keys_reads_no_shredded_addr
 ) -> None:
     here = connection.settings_dict["NAME"]
     for subject in ("C-KEPT", "C-SHREDDED"):
-        services.seal_address(subject=subject, address=ADDRESS, now=NOW)
+        services.store_address(subject=subject, address=ADDRESS, now=NOW)
     run(guide("Back up"), tmp_path, here)
     services.shred(subject="C-SHREDDED", now=NOW)
 
@@ -115,28 +115,28 @@ def test_a_backup_taken_before_shredding_plus_todays_keys_reads_no_shredded_addr
 
 
 def test_a_backup_holds_no_data_key(tmp_path: Path) -> None:
-    services.seal_address(subject="C-1", address=ADDRESS, now=NOW)
+    services.store_address(subject="C-1", address=ADDRESS, now=NOW)
     wrapped = bytes(DataKey.objects.get().wrapped_key or b"")
     run(guide("Back up"), tmp_path, connection.settings_dict["NAME"])
     run("pg_restore --file=plain.sql keydesk.dump", tmp_path, "postgres")
     plain = (tmp_path / "plain.sql").read_text()
-    assert SealedDocument.objects.get().nonce.hex() in plain
+    assert EncryptedDocument.objects.get().nonce.hex() in plain
     assert wrapped.hex() not in plain
 
 
 def test_nothing_else_that_lives_opens_a_document_from_a_backup() -> None:
     """Neither another claim's data key nor a key-encryption key itself."""
-    services.seal_address(subject="C-1", address=ADDRESS, now=NOW)
-    services.seal_address(subject="C-2", address=ADDRESS, now=NOW)
-    document = SealedDocument.objects.get(data_key__subject="C-1")
-    sealed = encryption.Sealed(bytes(document.nonce), bytes(document.ciphertext))
+    services.store_address(subject="C-1", address=ADDRESS, now=NOW)
+    services.store_address(subject="C-2", address=ADDRESS, now=NOW)
+    document = EncryptedDocument.objects.get(data_key__subject="C-1")
+    sealed = encryption.Encrypted(bytes(document.nonce), bytes(document.ciphertext))
     services.shred(subject="C-1", now=NOW)
     other = DataKey.objects.get(subject="C-2")
     living = [
         encryption.unwrap(bytes(other.wrapped_key or b""), key_id=other.wrapping_key_id, subject="C-2"),
         *encryption.wrapping_keys().values(),
     ]
-    binding = services.binding_of("C-1", SealedDocument.Kind.ADDRESS, "")
+    binding = services.encryption_context("C-1", EncryptedDocument.Kind.ADDRESS, "")
     for key in living:
         with pytest.raises(InvalidTag):
             encryption.decrypt(key, sealed, bound_to=binding)

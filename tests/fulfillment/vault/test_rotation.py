@@ -35,7 +35,7 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def seal(*subjects: str) -> None:
     for subject in subjects:
-        services.seal_address(subject=subject, address=ADDRESS, now=NOW)
+        services.store_address(subject=subject, address=ADDRESS, now=NOW)
 
 
 def open_(subject: str) -> PostalAddress:

@@ -9,7 +9,7 @@ from django.db import DatabaseError, connection, transaction
 from fulfillment.vault import encryption, services
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded, UnknownWrappingKey
-from fulfillment.vault.models import DataKey, Opening, SealedDocument
+from fulfillment.vault.models import DataKey, EncryptedDocument, Opening
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 ADDRESS = PostalAddress(name="Ada Example", street1="12 Torvandel Way", city="Portland", country="US")
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 def seal(subject: str = "C-1") -> None:
-    services.seal_address(subject=subject, address=ADDRESS, now=NOW)
+    services.store_address(subject=subject, address=ADDRESS, now=NOW)
 
 
 def open_(subject: str = "C-1") -> PostalAddress:
@@ -40,7 +40,7 @@ def test_every_opening_is_logged_with_its_purpose() -> None:
 
 def test_no_row_holds_any_of_it_in_clear() -> None:
     seal()
-    document = SealedDocument.objects.get()
+    document = EncryptedDocument.objects.get()
     for part in ("Ada", "Torvandel", "Portland"):
         assert part.encode() not in bytes(document.ciphertext)
 
@@ -48,16 +48,16 @@ def test_no_row_holds_any_of_it_in_clear() -> None:
 def test_a_later_address_replaces_the_earlier() -> None:
     seal()
     other = PostalAddress(name="Ada Example", street1="1 Grelnor Row", city="Austin", country="US")
-    services.seal_address(subject="C-1", address=other, now=NOW)
+    services.store_address(subject="C-1", address=other, now=NOW)
     assert open_() == other
-    assert SealedDocument.objects.count() == 1
+    assert EncryptedDocument.objects.count() == 1
 
 
 def test_a_document_cannot_be_passed_off_as_anothers() -> None:
     seal("C-1")
     seal("C-2")
-    first, second = SealedDocument.objects.order_by("data_key__subject")
-    SealedDocument.objects.filter(pk=second.pk).update(nonce=first.nonce, ciphertext=first.ciphertext)
+    first, second = EncryptedDocument.objects.order_by("data_key__subject")
+    EncryptedDocument.objects.filter(pk=second.pk).update(nonce=first.nonce, ciphertext=first.ciphertext)
     with pytest.raises(InvalidTag):
         open_("C-2")
 
@@ -68,15 +68,15 @@ def test_nothing_can_be_opened_once_shredded() -> None:
     with pytest.raises(Shredded):
         open_()
     assert services.shred(subject="C-1", now=NOW) is False
-    assert not SealedDocument.objects.exists()
+    assert not EncryptedDocument.objects.exists()
 
 
 def test_documents_from_a_backup_cannot_be_read_after_shredding() -> None:
     """A backup of the documents alone is of no use: the key went with the shredding."""
     seal()
-    kept = SealedDocument.objects.values("kind", "name", "nonce", "ciphertext", "sealed_at").get()
+    kept = EncryptedDocument.objects.values("kind", "name", "nonce", "ciphertext", "encrypted_at").get()
     services.shred(subject="C-1", now=NOW)
-    SealedDocument.objects.create(data_key=DataKey.objects.get(), **kept)
+    EncryptedDocument.objects.create(data_key=DataKey.objects.get(), **kept)
     with pytest.raises(Shredded):
         open_()
 

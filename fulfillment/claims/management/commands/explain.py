@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from fulfillment.claims.countries import is_country
 from fulfillment.claims.eligibility import explain
 from fulfillment.claims.errors import UnknownCampaign, UnknownMaintainer
@@ -24,7 +24,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--campaign", metavar="SLUG", help="default: the one that is open")
         parser.add_argument("--country", metavar="CC", help="where the keys would go, such as DE")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         now = clock.now()
         country = options["country"].upper() if options["country"] else None
         if country and not is_country(country):
@@ -37,7 +37,9 @@ class Command(KeydeskCommand):
         campaign = campaign_by_slug(options["campaign"]) if options["campaign"] else current_campaign(now)
         if campaign is None:
             raise UnknownCampaign("")
-        return explain(account=account, campaign=campaign, country=country, now=now).decision.as_document()
+        return dict(
+            explain(account=account, campaign=campaign, country=country, now=now).decision.as_document()
+        )
 
     def show(self, document: dict[str, Any]) -> None:
         self.stdout.write(f"{document['outcome']} under policy {document['policy']}")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.clock import now
 from common.errors import InputError
 from fulfillment.claims.services.recalls import grant_replacements
@@ -20,7 +20,7 @@ class Command(KeydeskCommand):
         parser.add_argument("recall", help="the code of the open recall")
         parser.add_argument("--actor", required=True, help="who grants it, e.g. staff:ada")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         if not is_actor(options["actor"]):
             raise InputError("--actor", "is not of the form staff:name or system:job (and no mail address).")
         with self.progress(None, "Granting"):

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputError
 from fulfillment.claims.campaigns.price_publishing import publish_prices
 from fulfillment.claims.selectors import campaign_by_slug
@@ -23,7 +23,7 @@ class Command(KeydeskCommand):
         parser.add_argument("file", type=Path)
         parser.add_argument("--campaign", required=True, metavar="SLUG")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         path: Path = options["file"]
         campaign = campaign_by_slug(options["campaign"])
         published = publish_prices(

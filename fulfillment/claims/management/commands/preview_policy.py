@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputError, InputErrors
 from fulfillment.claims.campaigns.policy_preview import EmptyRoster, preview_over_the_roster
 from fulfillment.claims.models import Campaign
@@ -27,7 +27,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--current", type=Path, metavar="FILE", help="compare with this one instead")
         parser.add_argument("--campaign", metavar="SLUG", help="default: the one that is open")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         now = clock.now()
         proposed = _read(options["policy"])
         campaign: Campaign | None = (

@@ -1,12 +1,11 @@
 """`manage.py regions --export` and `--import FILE`: the region table as CSV."""
 
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from fulfillment.claims.campaigns.region_csv import export_regions, import_regions
 
 
@@ -19,13 +18,13 @@ class Command(KeydeskCommand):
         what.add_argument("--export", action="store_true", help="print every dated row")
         what.add_argument("--import", dest="file", type=Path, metavar="FILE")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         if options["export"]:
             return {"csv": export_regions()}
         return {"changed": import_regions(path=options["file"], now=clock.now())}
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         if "csv" in document:
-            self.stdout.write(document["csv"], ending="")
+            self.stdout.write(str(document["csv"]), ending="")
         else:
             self.stdout.write("{changed} rows changed or are new.".format(**document))

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from fulfillment.claims.services.retention import addresses_due, shred_due_addresses, shred_due_households
 
 
@@ -25,7 +25,7 @@ class Command(KeydeskCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="name the claims, and change nothing")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         now = clock.now()
         days = options["older_than_days"]
         if days is not None and days < 0:

@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from django.db.models import Count, Q
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import BadRequest, FieldError
 from fulfillment.claims.campaigns.invitations import Cohort, cancel_wave, plan_wave
 from fulfillment.claims.errors import UnknownWave
@@ -54,7 +54,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--country", action="append", default=[], metavar="CC", help="may be repeated")
         parser.add_argument("--usernames", type=Path, metavar="FILE", help="one username a line")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         now = clock.now()
         campaign = campaign_by_slug(options["campaign"]) if options["campaign"] else current_campaign(now)
         if campaign is None:
@@ -84,7 +84,7 @@ class Command(KeydeskCommand):
             )
 
 
-def _cohort(options: dict[str, Any]) -> Cohort:
+def _cohort(options: Options) -> Cohort:
     listed = options["usernames"]
     return Cohort(
         first_rank=options["first_rank"],

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from fulfillment.payments import gateways
 from fulfillment.payments.gateways.base import PaymentGatewayError
 from fulfillment.payments.services.balance_transactions import collect_books
@@ -26,7 +26,7 @@ class Command(KeydeskCommand):
             "--settle", action="store_true", help="first fetch the books and put right what the vendor knows"
         )
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         if options["days"] < 1:
             raise CommandError("--days: give 1 or more.", returncode=2)
         now, gateway = clock.now(), gateways.payment_gateway()

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputErrors, Problem
 from fulfillment.claims.models import Claim
 from fulfillment.postage import gateways
@@ -35,7 +35,7 @@ class Command(KeydeskCommand):
         )
         parser.add_argument("--resume", action="store_true", help="end a pause: the wallet has been filled")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         self._check(options["claims"])
         chosen = {"campaign": options["campaign"], "codes": options["claims"]}
         if options["resume"]:

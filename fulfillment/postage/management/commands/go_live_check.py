@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputError
 from fulfillment.postage.gateways.go_live_checks import Prober, Seen
 
@@ -29,7 +29,7 @@ class Command(KeydeskCommand):
         super().add_arguments(parser)
         parser.add_argument("--only", metavar="NAME", help="one probe of the list")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         environment = settings.ENVIRONMENT
         if environment.easypost_mode != "test":
             raise InputError(
@@ -51,7 +51,7 @@ class Command(KeydeskCommand):
             for name in wanted:
                 seen[name] = self._look(name, probes[name])
                 steps.advance()
-        document = {
+        document: JsonObject = {
             "vendor": environment.easypost_api_base,
             "probes": {name: vars(one) for name, one in seen.items()},
             "by_hand": list(BY_HAND),

@@ -2,12 +2,11 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from fulfillment.postage.services.carrier_invoices import import_carrier_bill
 
 
@@ -18,10 +17,10 @@ class Command(KeydeskCommand):
         super().add_arguments(parser)
         parser.add_argument("file", metavar="FILE", type=Path)
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         return asdict(
             import_carrier_bill(path=options["file"], actor="system:import_carrier_bill", now=clock.now())
         )
 
-    def show(self, document: dict[str, Any]) -> None:
+    def show(self, document: JsonObject) -> None:
         self.stdout.write(f"{document['recorded']:,} charges written down, {document['known']:,} were known.")

@@ -2,12 +2,11 @@
 
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from fulfillment.postage import gateways
 from fulfillment.postage.jobs import worker_name
 from fulfillment.postage.services.label_reconciliation import LOOK_BACK, audit_labels
@@ -24,7 +23,7 @@ class Command(KeydeskCommand):
             "--days", type=int, default=LOOK_BACK.days, choices=range(1, 400), metavar="1-399"
         )
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         gateway, now = gateways.carrier_gateway(), clock.now()
         in_doubt = resolve_purchases(gateway=gateway, worker=worker_name(), now=now)
         found = audit_labels(gateway=gateway, now=now, look_back=timedelta(days=options["days"]))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from fulfillment.vault import key_rotation
 
 
@@ -18,7 +18,7 @@ class Command(KeydeskCommand):
         super().add_arguments(parser)
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         rewrapped = 0
         if not options["dry_run"]:
             with self.progress(key_rotation.rotation_progress().outdated, "Wrapping keys again") as steps:

@@ -1,12 +1,11 @@
 """Hand sealed parcels over to a carrier: make the manifest and its form, or say that the driver has them."""
 
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from common import clock
-from common.base_command import KeydeskCommand
+from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputError
 from fulfillment.postage import gateways
 from fulfillment.postage.gateways.scan_forms import forms_of
@@ -32,7 +31,7 @@ class Command(KeydeskCommand):
         )
         parser.add_argument("--output", type=Path, help="where the form's PDF is written")
 
-    def run(self, options: dict[str, Any]) -> dict[str, Any]:
+    def run(self, options: Options) -> JsonObject:
         now = clock.now()
         if options["hand_over"]:
             parcels = hand_over_manifest(code=options["hand_over"], actor=ACTOR, now=now)
