@@ -135,7 +135,7 @@ FILL = """
 
 def previewing() -> None:
     """In one pass over the roster, so that what else the machine does falls on both alike."""
-    from fulfillment.claims.roster_facts import facts_of_everybody
+    from fulfillment.claims.roster_facts import facts_of_roster
     from roster.policies import shipped_policy
     from roster.rules import Facts, decide, parse_policy
     from roster.rules.preview import preview_policies
@@ -145,7 +145,7 @@ def previewing() -> None:
 
     def decided_on_the_way() -> Iterator[Facts]:
         nonlocal bare
-        everybody = facts_of_everybody(campaign=None, now=NOW)
+        everybody = facts_of_roster(campaign=None, now=NOW)
         while some := list(islice(everybody, 2_000)):
             started = time.perf_counter()
             for facts in some:

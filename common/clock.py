@@ -1,4 +1,4 @@
-"""The time, asked for only at the edge: a view, a command or a job reads it once and passes it on."""
+"""The current time. A view, a command or a job reads it once and passes it on."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ def _wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
-# A stack, so that a borrowed clock is given back whatever happens meanwhile.
+# A stack, so that the previous clock is restored whatever happens meanwhile.
 _clocks: list[Callable[[], datetime]] = [_wall_clock]
 
 
@@ -20,7 +20,7 @@ def now() -> datetime:
 
 @contextmanager
 def reading(read: Callable[[], datetime]) -> Iterator[None]:
-    """Let the edge of this process read another clock: a rehearsal's virtual one, a test's fixed one.
+    """Replace the clock of this process: a rehearsal's virtual one, a test's fixed one.
 
     It is per process, not per thread, because a rehearsal's requests arrive on server threads.
     """

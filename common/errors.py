@@ -1,4 +1,4 @@
-"""What can go wrong for a user, as types. Programmer mistakes are assertions and stay tracebacks."""
+"""Base errors that users can cause. Programming mistakes are assertions and end in a traceback."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 class KeydeskError(Exception):
-    """Something a person or a provider did that cannot be done.
+    """An action of a person or a provider that is refused.
 
-    `code` is stable and is what programs branch on; the message is one readable sentence or two,
-    the second being the remedy. Each app derives its own base class from this one.
+    `code` is stable, for programs to branch on; the message is one or two sentences, the second
+    being the remedy. Each app derives its own base class from this one.
     """
 
     code = "error"
@@ -17,7 +17,7 @@ class KeydeskError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with one place of an input."""
+    """A problem at one place of an input."""
 
     problem: str
     line: int | None = None
@@ -38,7 +38,7 @@ class Problem:
 
 
 class InputErrors(KeydeskError):
-    """A file or an argument that cannot be used; every problem found, with line and field."""
+    """An invalid file or argument: every problem found, with line and field."""
 
     code = "bad_input"
 
@@ -66,7 +66,7 @@ class InputError(InputErrors):
 
 @dataclass(frozen=True)
 class FieldError:
-    """One bad field of a form or an API request."""
+    """An invalid field of a form or an API request."""
 
     field: str
     code: str
@@ -75,7 +75,7 @@ class FieldError:
 
 @dataclass
 class BadRequest(KeydeskError):
-    """Fields that cannot be accepted, all of them at once."""
+    """Invalid fields, all of them at once."""
 
     errors: list[FieldError] = field(default_factory=list)
     code = "invalid"

@@ -33,7 +33,7 @@ INVARIANTS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Violation:
-    """One thing that does not hold: which invariant, what is wrong, and the ids to look at."""
+    """A broken invariant: its number, the problem, and the IDs concerned."""
 
     invariant: str
     message: str
@@ -44,7 +44,7 @@ class Violation:
 class Check:
     """One check of one invariant.
 
-    `run` returns how many things it looked at and the violations among them.
+    `run` returns the number of records checked and the violations among them.
     """
 
     invariant: str
@@ -54,7 +54,7 @@ class Check:
 
 @dataclass(frozen=True)
 class VerifyResult:
-    """What all checks found: things looked at per invariant, and every violation."""
+    """Results of all checks: records checked per invariant, and every violation."""
 
     checked: dict[str, int]
     violations: list[Violation]
@@ -74,7 +74,7 @@ def all_checks() -> list[Check]:
 
 
 def verify_all(checks: Iterable[Check] | None = None) -> VerifyResult:
-    """Run the checks (all of them by default) and add up what they found."""
+    """Run the checks (all of them by default) and add up their results."""
     checked: dict[str, int] = {}
     violations: list[Violation] = []
     for check in checks if checks is not None else all_checks():

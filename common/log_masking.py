@@ -1,4 +1,4 @@
-"""Logging that cannot leak: whatever looks like personal data or a secret is masked in every line."""
+"""Masking of personal data and secrets in every log line."""
 
 import logging
 import re
@@ -14,7 +14,7 @@ MASKS = (
 
 
 def mask(text: str) -> str:
-    """The text without mail addresses, tokens, API keys and passwords."""
+    """The text without email addresses, tokens, API keys and passwords."""
     for pattern, replacement in MASKS:
         text = pattern.sub(replacement, text)
     return text

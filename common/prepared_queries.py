@@ -1,8 +1,9 @@
-"""Querysets whose SQL is written once, planned once a connection, and asked many times.
+"""Prepared querysets: SQL compiled once, planned once per connection, and executed many times.
 
-Django writes a queryset's SQL anew whenever it is asked, and the database plans it anew. For a row by its key
-each takes several times as long as finding it, and a claim asks for some twenty. What is asked on every claim
-is prepared: the queryset is built at the first call, and later calls only send their values (decision 0095).
+Django compiles a queryset's SQL at each execution, and the database plans it anew. For a row by its key
+each takes several times as long as finding the row, and a claim makes some twenty such queries. The queries
+of every claim are prepared: the queryset is built at the first call, and later calls only send their values
+(decision 0095).
 """
 
 from collections.abc import Callable, Iterable
@@ -27,13 +28,13 @@ _written: list[Any] = []
 
 
 def forget() -> None:
-    """Have all SQL written anew. For tests, which put other querysets in the place of ours."""
+    """Discard all compiled SQL. For tests that replace querysets."""
     for written in _written:
         written.cache_clear()
 
 
 class Parameter(Expression):
-    """Stands in a prepared queryset for a value that each call brings."""
+    """Placeholder in a prepared queryset for a value given with each call."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -44,7 +45,7 @@ class Parameter(Expression):
 
 
 class IsAnyOf(Func):
-    """`IsAnyOf("account", ids)`: as `account__in=ids`, whose SQL would depend on how many there are."""
+    """`IsAnyOf("account", ids)`: like `account__in=ids`, whose SQL would depend on the number of ids."""
 
     arity = 2
     arg_joiner = " = ANY("
@@ -53,10 +54,10 @@ class IsAnyOf(Func):
 
 
 def prepared(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
-    """Turn a function that builds a queryset into one that gives its rows.
+    """Turn a function that builds a queryset into one that returns its rows.
 
-    Its arguments are keywords: plain values or rows. It may hand them to the queryset and do nothing else
-    with them: what they are is not known when it is built. Lists need `IsAnyOf`.
+    Its arguments are keywords: plain values or rows. It may only pass them to the queryset, since
+    their values are not known when it is built. Lists need `IsAnyOf`.
     """
     names = signature(build).parameters.keys()
 
@@ -87,7 +88,7 @@ def prepared(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
         with prepared_cursor() as cursor:
             cursor.execute(sql, [_plain(values[name]) for name in places])
             found = cursor.fetchall()
-        # The copy answers for this call: connections belong to threads.
+        # A copy for this call, because connections belong to threads.
         mine: Any = copy(compiler)
         mine.connection = connection
         mine.execute_sql = lambda *_, **__: [found]
@@ -99,9 +100,9 @@ def prepared(build: Callable[P, QuerySet[Any, Row]]) -> Callable[P, list[Row]]:
 
 
 def prepared_cursor() -> CursorWrapper:
-    """A cursor that sends values apart from the statement, which the database plans once a connection.
+    """A cursor with server-side parameters, so that a statement is planned once per connection.
 
-    Where statements are taken down (DEBUG, tests that count them), an ordinary one, to show their values.
+    Where statements are logged (DEBUG, tests that count them), an ordinary cursor, which shows their values.
     """
     connection = connections[DEFAULT_DB_ALIAS]
     if connection.queries_logged:
@@ -118,7 +119,7 @@ def prepared_cursor() -> CursorWrapper:
 class _PreparingCursor(ServerBindingCursor):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         raw = cast(Any, self).connection
-        # Other cursors prepare nothing: with the values in it a statement hardly comes twice.
+        # Other cursors prepare nothing: a statement that includes its values hardly repeats.
         raw.prepare_threshold = 0
         try:
             return super().execute(query, params, **options)  # type: ignore[misc]  # psycopg's
@@ -127,7 +128,7 @@ class _PreparingCursor(ServerBindingCursor):
 
 
 def _with_constants(sql: str, parameters: Iterable[Any]) -> str:
-    """What is the same in every call becomes part of the statement: partial indexes are chosen by it."""
+    """Make constants part of the statement, so that the planner can use partial indexes."""
     written = (
         "%s" if isinstance(value, Parameter) else Literal(value).as_string().replace("%", "%%")
         for value in parameters

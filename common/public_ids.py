@@ -1,4 +1,4 @@
-"""Public ids: random, so that no address on the site counts anything (decision 0111)."""
+"""Public IDs: random, so that no URL reveals a count (decision 0111)."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""Mark texts for translation where Django is not imported; pages translate them when they show them."""
+"""Mark texts for translation where Django is not imported; pages translate them when they are shown."""
 
 
 def gettext_noop(text: str) -> str:

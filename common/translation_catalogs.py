@@ -1,7 +1,7 @@
-"""The message catalogues under locale/: gathered from the source, brought up to date, checked, compiled.
+"""Message catalogues under locale/: extracted from the source, updated, checked and compiled.
 
-GNU gettext is not needed: Django turns a template into lines that look like Python, and Babel reads those as
-it reads Python. `manage.py translations` does the work; a test holds the catalogues to the source.
+GNU gettext is not needed: Django turns a template into lines that look like Python, which Babel parses as
+Python. `manage.py translations` does the work; a test compares the catalogues with the source.
 """
 
 import re
@@ -35,7 +35,7 @@ KEYWORDS = {
 }
 DOMAIN = "django"
 _PLACEHOLDER = re.compile(r"\{\w*\}|%\(\w+\)[sd]|%[sd%]")
-# Neither the day nor the line a text was found at: a catalogue changes when its texts do.
+# No dates and no line numbers: a catalogue changes only when its texts do.
 _NO_DATE = datetime(2022, 1, 1, tzinfo=UTC)
 
 Key = tuple[str | tuple[str, ...], str | None]
@@ -51,9 +51,9 @@ def path_of(language: str, ending: str) -> Path:
 
 
 def source_messages(tables: Mapping[str, Iterable[str]]) -> dict[Key, list[str]]:
-    """Every text of the source that is to be translated, with the files it stands in.
+    """Every translatable text of the source, with the files that contain it.
 
-    Args: tables: texts that no call names, such as those of pure rules, by the file they stand in.
+    Args: tables: texts that are not arguments of a gettext call, such as those of pure rules, by file.
     """
     found: dict[Key, list[str]] = {}
     for path in _source_files():
@@ -86,7 +86,7 @@ def _messages_in(path: Path) -> Iterator[Key]:
 
 
 def read(language: str) -> Catalog:
-    """The catalogue of a language; an empty one where there is none yet."""
+    """The catalogue of a language, empty if there is none yet."""
     path = path_of(language, "po")
     if not path.exists():
         return Catalog(locale=language, domain=DOMAIN)
@@ -95,7 +95,7 @@ def read(language: str) -> Catalog:
 
 
 def updated(language: str, wanted: dict[Key, list[str]]) -> Catalog:
-    """The catalogue with exactly the wanted texts; translations there were are kept, new ones are empty."""
+    """The catalogue with exactly the wanted texts; existing translations are kept, new ones are empty."""
     before = read(language)
     after = Catalog(
         locale=language,
@@ -134,7 +134,7 @@ def as_mo(catalog: Catalog) -> bytes:
 
 
 def catalog_problems(language: str, wanted: dict[Key, list[str]]) -> list[str]:
-    """What is wrong with a catalogue, one line each: missing, empty, doubtful, or other placeholders."""
+    """Problems of a catalogue, one line each: missing, empty, fuzzy, or different placeholders."""
     catalog = read(language)
     found = []
     for (text, context), places in wanted.items():

@@ -1,4 +1,4 @@
-"""Triggers that several rooms need."""
+"""Triggers shared by several apps."""
 
 from typing import Any
 

@@ -19,10 +19,11 @@ _View = Callable[Concatenate[HttpRequest, _P], HttpResponseBase]
 
 
 def staff_required(view: _View[_P]) -> _View[_P]:
-    """Let staff in, and where the settings demand it only with a security key used in this session.
+    """Admit staff only and, if the settings require it, only with a security key used in this session.
 
-    Who is not signed in is sent to sign in; who is not staff gets 403; staff without a security key are
-    sent to add one, staff who did not use theirs to use it. All but the 403 lead back here.
+    Visitors who are not signed in are redirected to sign in; others than staff get 403; staff without a
+    security key are redirected to add one, and staff who have not used theirs to use it. All redirects
+    lead back to the page.
     """
 
     @wraps(view)

@@ -1,4 +1,4 @@
-"""Context that every template gets."""
+"""Context of every template."""
 
 from django.conf import settings
 from django.http import HttpRequest

@@ -1,6 +1,6 @@
-"""Words that staff put on public pages and into mails, beside those that come with the code.
+"""Texts that staff add to public pages and emails.
 
-A text is never changed: another is written after it, and the newest counts. An empty one takes it away.
+A text is never changed: a newer version replaces it, and an empty version removes it.
 """
 
 import re
@@ -22,7 +22,7 @@ _LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"]*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Slot:
-    """A place that takes a text: its name, what it is called, and where its words are read."""
+    """A place for a text: its name, its label, and where the text appears."""
 
     name: str
     label: str
@@ -42,7 +42,7 @@ PAGE_SLOTS = (
 
 
 class WrittenText(models.Model):
-    """What staff wrote for one place in one language; the highest number of the two counts."""
+    """A version of the text of one place in one language; the highest number counts."""
 
     slot = models.CharField(max_length=60)
     language = models.CharField(max_length=10)
@@ -60,7 +60,7 @@ class WrittenText(models.Model):
 
 
 class TextChanged(KeydeskError):
-    """Somebody wrote for this place meanwhile; nothing was changed."""
+    """The texts of this place were changed concurrently; nothing was written."""
 
     code = "text_changed"
 
@@ -71,9 +71,9 @@ class TextChanged(KeydeskError):
 
 
 def texts_of(prefix: str, language: str) -> dict[str, str]:
-    """The texts of a page (`home`) or of a mail's kind (`mail.shipped`), by the rest of their slot.
+    """The texts of a page (`home`) or of a kind of email (`mail.shipped`), by the rest of their slot.
 
-    What nobody wrote in this language is given in the site's own. One query.
+    A text missing in this language is returned in the site's language. One query.
     """
     found: dict[str, str] = {}
     for row in _newest(slot__startswith=prefix, language__in={language, settings.LANGUAGE_CODE}):
@@ -84,7 +84,7 @@ def texts_of(prefix: str, language: str) -> dict[str, str]:
 
 
 def written_for(slot: str) -> dict[str, WrittenText]:
-    """What counts in a place, by language."""
+    """The current texts of a place, by language."""
     return {row.language: row for row in _newest(slot=slot)}
 
 
@@ -96,11 +96,11 @@ def _newest(**where: object) -> models.QuerySet[WrittenText]:
 def write_texts(
     *, slot: str, texts: Mapping[str, str], seen: Mapping[str, int], actor: str, now: datetime
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Write what differs, in the languages where it does.
+    """Write the texts that differ from the current ones.
 
-    Args:    seen: by language the number of the text that whoever writes had before them; 0 for none.
+    Args:    seen: by language the number of the version shown to the author; 0 for none.
     Returns: the texts that were changed, as they were before and as they are after.
-    Raises:  BadRequest: too long, or a mail with a link to somewhere else. TextChanged.
+    Raises:  BadRequest: too long, or an email with a link to another site. TextChanged.
     """
     cleaned = {language: text.replace("\r\n", "\n").strip() for language, text in texts.items()}
     if problems := [error for language, text in cleaned.items() for error in _problems(slot, language, text)]:
@@ -125,7 +125,7 @@ def write_texts(
         with transaction.atomic():
             WrittenText.objects.bulk_create(rows)
     except IntegrityError as error:
-        # Two people had the same text before them; the constraint lets one follow it.
+        # Two people saw the same version; the constraint admits one successor.
         if "texts_follow_each_other" not in str(error):
             raise
         raise TextChanged from None
@@ -136,7 +136,7 @@ def _problems(slot: str, language: str, text: str) -> list[FieldError]:
     if len(text) > LONGEST:
         return [FieldError(language, "too_long", f"Use up to {LONGEST:,} characters.")]
     if "\x00" in text:
-        return [FieldError(language, "unreadable", "There is a character in it that cannot be kept.")]
+        return [FieldError(language, "unreadable", "The text contains a character that cannot be stored.")]
     host = urlsplit(settings.SITE_URL).netloc
     if slot.startswith(MAIL) and any(not _leads_to(host, link) for link in _LINK.findall(text)):
         return [

@@ -1,9 +1,9 @@
-"""Everything that differs between two installations, read from the environment once.
+"""Settings of an installation, read from the environment once at start.
 
-A value that cannot be used stops the start and names the variable. `.env.example` lists every field
-below with its default and meaning; a test holds the two together. A `.env` beside manage.py is read
-too (make writes one with fresh secrets for a development checkout); real variables win over it,
-and where SECRET_KEY is a real variable it is not read at all.
+An invalid value stops the start with a message that names the variable. `.env.example` lists every field
+below with its default and meaning; a test compares the two. A `.env` beside manage.py is read
+too (make writes one with fresh secrets for a development checkout); environment variables take precedence,
+and the file is ignored when SECRET_KEY is an environment variable.
 """
 
 import os
@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Providers whose own API takes our mail and reports what came back (django-anymail).
+# Email providers with an API for sending and webhooks for bounces (django-anymail).
 MAIL_PROVIDERS = ("postmark", "mailgun", "brevo", "resend")
 
 Words = Annotated[tuple[str, ...], NoDecode]
@@ -25,10 +25,10 @@ Secrets = Annotated[tuple[SecretStr, ...], NoDecode]
 
 
 def _settings_file() -> str | None:
-    """The file to read besides the variables.
+    """The settings file to read besides the environment variables.
 
-    Where SECRET_KEY is set for real this is a deployment, and a development file that lies about (make
-    writes one, with DEBUG on) must not fill in what it left to the safe defaults.
+    When SECRET_KEY is an environment variable, this is a deployment: a leftover development file (make
+    writes one, with DEBUG on) must not replace the safe defaults.
     """
     if "ENV_FILE" in os.environ:
         return os.environ["ENV_FILE"] or None
@@ -48,10 +48,10 @@ class Environment(BaseSettings):
     debug: bool = Field(False, description="Development mode: error pages with details, plain HTTP.")
     secret_key: SecretStr = Field(description="Signs sessions and tokens. 50 or more random characters.")
     allowed_hosts: Words = Field(
-        ("127.0.0.1", "localhost"), description="Host names this site answers to, separated by commas."
+        ("127.0.0.1", "localhost"), description="Host names that this site serves, separated by commas."
     )
     site_url: str = Field(
-        "http://127.0.0.1:8000", description="Where people reach the site. The only host in mails and links."
+        "http://127.0.0.1:8000", description="The public URL of the site. Emails and links use no other host."
     )
     database_url: str = Field(
         "", description="postgresql://user:password@host:port/name. Empty: an embedded server under var/."
@@ -60,34 +60,39 @@ class Environment(BaseSettings):
         "keydesk", description="The database on the embedded server; not read when DATABASE_URL is set."
     )
     test_database_name: str = Field("", description="Tests only: the name of the test database.")
-    var_dir: Path = Field(ROOT / "var", description="Where local files go: embedded PostgreSQL, mails, logs.")
+    var_dir: Path = Field(
+        ROOT / "var", description="Directory of local files: embedded PostgreSQL, emails, logs."
+    )
 
     vault_keys: Secrets = Field(
-        description="Key-encryption keys of the address vault, newest first: id:base64 of 32 bytes, commas."
+        description="Key-encryption keys of the address vault, newest first, comma-separated: "
+        "id:base64 of 32 bytes."
     )
 
     easypost_mode: Literal["test", "production"] = Field(
-        "test", description="Which EasyPost mode this installation buys in; the key must be of the same one."
+        "test",
+        description="The EasyPost mode in which labels are bought; the API key must belong to the same mode.",
     )
     easypost_api_key: SecretStr = Field(
         SecretStr("EZTKkeydesk-stand-in"), description="EasyPost API key (EZTK… test, EZAK… production)."
     )
     easypost_api_base: str = Field(
-        "http://127.0.0.1:9000/v2", description="EasyPost, or the stand-in that speaks its HTTP. Ends in /v2."
+        "http://127.0.0.1:9000/v2",
+        description="Base URL of EasyPost or of the stand-in for its API. Ends in /v2.",
     )
     easypost_webhook_secrets: Secrets = Field(
         description="Secrets that sign EasyPost's webhooks, newest first, separated by commas."
     )
     easypost_webhook_signature: Literal["v1", "v2"] = Field(
-        "v1", description="Which version of EasyPost's webhook signature is asked for. v2 is not proved yet."
+        "v1", description="The version of EasyPost's webhook signature to request. v2 is not verified yet."
     )
     insure_from_cents: int = Field(
-        10_000, ge=0, description="Parcels worth this much or more, in US cents, are insured. 0: none is."
+        10_000, ge=0, description="Parcels worth this much or more, in US cents, are insured. 0 insures none."
     )
     easypost_timeout_s: int = Field(20, gt=0, le=120, description="Seconds to wait for EasyPost.")
 
     stripe_mode: Literal["test", "live"] = Field(
-        "test", description="Which Stripe mode this installation takes payments in; the key must be of it."
+        "test", description="The Stripe mode in which payments are taken; the secret key must belong to it."
     )
     stripe_secret_key: SecretStr = Field(
         SecretStr("sk_test_keydesk-stand-in"),
@@ -95,58 +100,68 @@ class Environment(BaseSettings):
     )
     stripe_api_base: str = Field(
         "http://127.0.0.1:9000",
-        description="Stripe (https://api.stripe.com), or the stand-in that speaks its HTTP.",
+        description="Base URL of Stripe (https://api.stripe.com) or of the stand-in for its API.",
     )
     stripe_webhook_secrets: Secrets = Field(
         (),
-        description="Secrets that sign Stripe's webhooks (whsec_…), newest first, commas. Empty: none is "
-        "taken in.",
+        description="Secrets that sign Stripe's webhooks (whsec_…), newest first, separated by "
+        "commas. Empty: none "
+        "is accepted.",
     )
     stripe_timeout_s: int = Field(20, gt=0, le=120, description="Seconds to wait for Stripe.")
 
     mail_url: str = Field(
         "file",
-        description="How mail leaves: file (into var/mail), console, memory (kept nowhere, for rehearsals), "
+        description="How emails are sent: file (written to var/mail), console, memory (not kept, for "
+        "rehearsals), "
         "smtp://user:password@host:port, or a provider that reports bounces: postmark://token, "
         "mailgun://key@sender-domain, brevo://key, resend://key.",
     )
     mail_webhook_secret: SecretStr = Field(
         SecretStr(""),
-        description="user:password by which the mail provider reports bounces, to "
+        description="user:password with which the email provider reports bounces to "
         "/webhooks/mail/PROVIDER/tracking/.",
     )
-    mail_from: str = Field("Keydesk <keys@example.org>", description="The sender of all mail.")
+    mail_from: str = Field("Keydesk <keys@example.org>", description="The sender of all emails.")
     staff_security_key: Literal["required", "optional"] = Field(
         "required", description="Whether staff must sign in with a security key. Optional is for demos only."
     )
     oidc_issuer: str = Field(
-        "", description="OpenID Connect: the index's issuer, https://…; empty offers codes by mail only."
+        "",
+        description="OpenID Connect: the index's issuer, https://…; empty offers sign-in codes by "
+        "email only.",
     )
-    oidc_client_id: str = Field("", description="OpenID Connect: our id at the issuer.")
+    oidc_client_id: str = Field("", description="OpenID Connect: the client ID at the issuer.")
     oidc_client_secret: SecretStr = Field(
-        SecretStr(""), description="OpenID Connect: our secret at the issuer."
+        SecretStr(""), description="OpenID Connect: the client secret at the issuer."
     )
     oidc_name: str = Field(
-        "the package index", description="OpenID Connect: what the button calls the issuer."
+        "the package index", description="OpenID Connect: the name of the issuer on the sign-in button."
     )
     smallest_group: int = Field(
-        5, ge=2, le=100, description="Published numbers say nothing of fewer people than this."
+        5, ge=2, le=100, description="Published figures never describe fewer people than this."
     )
     snapshot_signing_key: SecretStr = Field(
         SecretStr(""), description="Signs frozen snapshots: base64 of 32 random bytes (an Ed25519 key)."
     )
     report_subscribers: Words = Field(
-        (), description="Mail addresses that get the published report as PDF each month, by commas."
+        (),
+        description="Email addresses that receive the published report as PDF each month, separated "
+        "by commas.",
     )
-    session_hours: int = Field(12, gt=0, le=720, description="How long a sign-in lasts.")
+    session_hours: int = Field(12, gt=0, le=720, description="How long a session lasts, in hours.")
 
     roster_most_shrink_percent: int = Field(
-        20, ge=0, le=100, description="A list that takes more of the roster away waits for a second person."
+        20,
+        ge=0,
+        le=100,
+        description="A list that removes more of the roster than this percentage waits for a second "
+        "person's approval.",
     )
     bigquery_api_base: str = Field(
-        "", description="BigQuery's address, or its stand-in's; empty is Google's own."
+        "", description="Base URL of BigQuery or of its stand-in; empty means Google's own."
     )
-    bigquery_project: str = Field("", description="The project that download queries are billed to.")
+    bigquery_project: str = Field("", description="The Google Cloud project billed for download queries.")
 
     @field_validator("allowed_hosts", "report_subscribers", mode="before")
     @classmethod
@@ -193,7 +208,7 @@ class Environment(BaseSettings):
             or not value.endswith("/v2")
             or value.count("v2") > 1
         ):
-            raise ValueError("must be an http(s) address that ends in /v2 and holds v2 only there")
+            raise ValueError("must be an http(s) address that ends in /v2 and contains v2 only there")
         return value
 
     @field_validator("stripe_api_base")
@@ -267,7 +282,7 @@ class Environment(BaseSettings):
 def parse_vault_keys(values: tuple[SecretStr, ...]) -> dict[str, bytes]:
     """The key-encryption keys by id, the current one first.
 
-    Raises: ValueError: a key without an id, of the wrong length, not base64, or an id twice.
+    Raises: ValueError: a key without an ID, of the wrong length or not base64; a duplicate ID.
     """
     keys: dict[str, bytes] = {}
     for value in values:
@@ -277,17 +292,17 @@ def parse_vault_keys(values: tuple[SecretStr, ...]) -> dict[str, bytes]:
         except ValueError:
             key = b""
         if not key_id or len(key) != 32 or key_id in keys:
-            raise ValueError("each key is id:base64 of exactly 32 bytes, and no id stands twice")
+            raise ValueError("each key must be id:base64 of exactly 32 bytes, and each id unique")
         keys[key_id] = key
     return keys
 
 
 class BadEnvironment(Exception):
-    """One or more variables cannot be used; the message names each."""
+    """One or more variables are invalid; the message names each."""
 
 
 def read_environment() -> Environment:
-    """Raises: BadEnvironment: names every variable that is missing or wrong, never its value."""
+    """Raises: BadEnvironment: names every variable that is missing or invalid, never its value."""
     try:
         return Environment()
     except ValidationError as error:
@@ -297,7 +312,7 @@ def read_environment() -> Environment:
             for problem in error.errors(include_input=False, include_url=False)
         ]
         raise BadEnvironment(
-            "Keydesk cannot start, these settings are missing or wrong:\n"
+            "Keydesk cannot start. These settings are missing or invalid:\n"
             + "\n".join(lines)
             + "\n.env.example explains each; `make .env` writes one for a development checkout."
         ) from None

@@ -1,5 +1,6 @@
-"""Whether this process lives, whether it can serve, and how it fares: what load balancers, people on call and
-their instruments ask. Each app adds its own in `health.py`: `CHECKS`, and `metrics(now)`.
+"""Health checks and metrics for load balancers, monitoring and people on call.
+
+Each app adds its own in `health.py`: `CHECKS`, and `metrics(now)`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +21,7 @@ from django.views.decorators.http import require_safe
 from common import clock
 from roster.selectors import roster_taken_at
 
-# Procrastinate's workers say they live every 10 s; three silences in a row are one too many.
+# Procrastinate's workers send a heartbeat every 10 s; three missed in a row mean a failure.
 WORKER_SILENCE = timedelta(seconds=30)
 # The roster comes daily. Older than this, policies with `roster_fresh` begin to refuse people.
 ROSTER_AGE = timedelta(hours=48)
@@ -31,7 +32,7 @@ Look = Callable[[datetime], tuple[bool, str]]
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """One look at one thing. What is not needed to serve is shown, and takes nobody off the air."""
+    """One health check. A failed check that is not needed to serve is shown without failing /readyz."""
 
     name: str
     look: Look
@@ -48,7 +49,7 @@ class CheckResult(TypedDict):
 
 @dataclass(frozen=True)
 class Sample:
-    """One number for Prometheus; labels hold states and reasons, never anybody's code."""
+    """One number for Prometheus; labels hold states and reasons, never a public code."""
 
     name: str
     value: float
@@ -62,14 +63,14 @@ class Sample:
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers. It asks nobody else, so that a slow database does not get it killed."""
+    """Liveness of the process. Depends on nothing else, so that a slow database does not get it killed."""
     return JsonResponse({"ok": True})
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when all that is needed passes, else 503; either way with each check's finding."""
+    """200 when all needed checks pass, else 503; in both cases with each check's finding."""
     found = check_all(now=clock.now())
     failed = [name for name, check in found.items() if not check["ok"] and check["needed"]]
     degraded = [name for name, check in found.items() if not check["ok"] and not check["needed"]]
@@ -80,7 +81,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def render_metrics(request: HttpRequest) -> HttpResponse:
-    """The checks and every app's numbers as Prometheus reads them. Keep it off the open net."""
+    """The checks and every app's numbers as Prometheus reads them. Do not expose it to the internet."""
     now = clock.now()
     found = check_all(now=now)
     samples = [Sample("keydesk_check_ok", check["ok"], {"check": name}) for name, check in found.items()]

@@ -1,6 +1,6 @@
-"""How jobs are deferred, the rescue of those whose worker died, and the nightly look at the invariants.
+"""Deferring of jobs, the rescue of jobs whose worker died, and the nightly check of the invariants.
 
-A job's arguments are ids and nothing else: they stand in a table that staff and backups can read (I9).
+Arguments of jobs are IDs only: they are stored in a table that staff and backups can read (I9).
 """
 
 import logging
@@ -28,13 +28,13 @@ _WAITS = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %s AND status =
 def defer(task_name: str, /, *, lock: str | None = None, **arguments: JSONValue) -> None:
     """Put a job in the queue within the current transaction: it exists if and only if the change does.
 
-    Jobs are named, not imported, so that a room can ask for work of a room above it.
+    Jobs are named, not imported, so that an app can defer jobs of an app above it.
     """
     app.configure_task(task_name, lock=lock, allow_unknown=False).defer(**arguments)
 
 
 def wake(task_name: str, /) -> None:
-    """Have a job of this name look for work once this transaction has committed.
+    """Defer a job of this name, unless one is waiting, once this transaction has committed.
 
     For work whose rows are the queue themselves: they commit with the change that causes them, and the job
     only says that there are some. One waiting job does for any number of rows, so a burst of changes is not
@@ -98,13 +98,13 @@ def _defer_once(task_name: str) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(name="config.rescue_jobs", queueing_lock="config.rescue_jobs", pass_context=False)
 def rescue_jobs(timestamp: int) -> None:
-    """Every minute: jobs that a killed worker left behind are given to another."""
+    """Every minute: return jobs of killed workers to the queue."""
     stalled_jobs.rescue_jobs()
 
 
 @app.periodic(cron="17 3 * * *")
 @app.task(name="config.verify", pass_context=False)
 def verify(timestamp: int) -> None:
-    """Every night: whether the invariants hold. What does not is an error in the log, with its ids."""
+    """Every night: check the invariants and log each violation as an error, with its IDs."""
     for violation in invariants.verify_all().violations:
         logger.error("%s broken: %s (%s)", violation.invariant, violation.message, ", ".join(violation.ids))

@@ -12,5 +12,5 @@ class User(AbstractUser):
     )
 
 
-# Staff's words are a table of this room; Django finds models here.
+# The table of staff's texts belongs to this app; Django looks for models here.
 from config.custom_content import WrittenText  # noqa: E402, F401

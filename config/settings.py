@@ -159,7 +159,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 
-# Sign-in: a code by mail to the address on the roster; staff use a security key (decision 0113).
+# Sign-in: a code by email to the address on the roster; staff use a security key (decision 0113).
 AUTHENTICATION_BACKENDS = ["config.authentication.Backend"]
 ACCOUNT_ADAPTER = "config.authentication.AccountAdapter"
 ACCOUNT_FORMS = {"request_login_code": "config.authentication.RequestCodeForm"}
@@ -185,7 +185,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "claims:home"
 MFA_SUPPORTED_TYPES = ["webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
-# OpenID Connect: who the index says somebody is, is who they are on the roster. Nothing of it is kept.
+# OpenID Connect: the identity at the index is the identity on the roster. No tokens are stored.
 SOCIALACCOUNT_ADAPTER = "config.authentication.IndexAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_LOGIN_ON_GET = False
@@ -228,8 +228,8 @@ SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 SECURE_PROXY_SSL_HEADER = None if DEBUG else ("HTTP_X_FORWARDED_PROTO", "https")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
-# What staff attach to a claim on insurance shows people's mails: it is read from memory and never lies on
-# a disk. Of a larger request the files are left out.
+# Attachments of insurance claims may show people's emails: they are read from memory and never stored on
+# disk. The files of a larger request are dropped.
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 8_388_608
 

@@ -1,4 +1,4 @@
-"""Jobs whose worker died: given to another, since the queue itself never takes a job back.
+"""Rescue of jobs whose worker died, since the queue itself never takes a job back.
 
 Every job here may run twice (a worker dies after its work and before it could say so), so a second run is
 always safe; a job that never ends is not.
@@ -11,7 +11,7 @@ from django.db import connection, transaction
 
 logger = logging.getLogger("keydesk.jobs")
 
-# A worker says it lives every 10 s. Six silences, so that a slow database alone costs no job its worker.
+# A worker sends a heartbeat every 10 s. Six must be missing, so that a slow database alone does not count.
 SILENCE = timedelta(seconds=60)
 # A job that took so many workers with it will take the next one too.
 MAX_ATTEMPTS = 10

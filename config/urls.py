@@ -1,4 +1,4 @@
-"""The site's URLs, room by room."""
+"""URLs of the site, by app."""
 
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -9,9 +9,9 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", health.render_metrics, name="metrics"),
-    # Nobody has a password here; who comes to the library's password page is shown the code page.
+    # There are no passwords; the library's password page redirects to the page for codes.
     path("sign-in/", RedirectView.as_view(pattern_name="account_login", query_string=True)),
-    # Keys are all there is to a second factor here, so their list is its page.
+    # Security keys are the only second factor, so their list is its page.
     path("sign-in/2fa/", RedirectView.as_view(pattern_name="mfa_list_webauthn")),
     path("sign-in/", include("allauth.urls")),
     # Before the API, whose last address is "no such page".

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 
 from django.core.cache import cache
 from django.db import connection
+from psycopg import sql
 
 from reports.as_of import day_of_release, moment_in_words
 from reports.chart_registry import Picture
@@ -23,15 +24,42 @@ KEPT_RELEASE_S = 3_600
 
 _T = TypeVar("_T")
 
-_LAST_ROWS = """
-    SELECT (SELECT max(id) FROM inventory_movement), (SELECT max(id) FROM claims_claimevent),
-           (SELECT max(id) FROM roster_decision), (SELECT max(id) FROM roster_twofactorobservation),
-           (SELECT max(id) FROM shipping_trackingupdate), (SELECT max(id) FROM cases_case),
-           (SELECT max(closed_at) FROM cases_case), (SELECT max(id) FROM roster_receipt),
-           (SELECT max(id) FROM payments_bookentry), (SELECT max(invited_at) FROM claims_invitation),
-           (SELECT max(id) FROM roster_policyexception), (SELECT max(granted_at) FROM roster_policyexception),
-           (SELECT max(id) FROM roster_appeal), (SELECT max(answered_at) FROM roster_appeal)
-"""
+# Per table that the redemption report's frames read: the columns whose highest value moves when a report
+# changes. Rows are appended, so most are seen by their id; a column beside it is filled in later. Roles and
+# critical projects change by a snapshot's import only, which appends a receipt.
+_WATCHED: Mapping[str, tuple[str, ...]] = {
+    "claims_campaign": ("id",),
+    "claims_claim": ("id",),
+    "claims_claimevent": ("id",),
+    "claims_invitation": ("invited_at",),
+    "claims_wave": ("id",),
+    "inventory_keymodel": ("id",),
+    "inventory_movement": ("id",),
+    "inventory_unit": ("id",),
+    "payments_bookentry": ("id",),
+    "payments_dispute": ("id",),
+    "payments_payment": ("id",),
+    "payments_refund": ("id",),
+    "roster_appeal": ("id", "answered_at"),
+    "roster_decision": ("id",),
+    "roster_policy": ("id",),
+    "roster_policyexception": ("id", "granted_at", "ended_at"),
+    "roster_project": ("id",),
+    "roster_projectrole": ("id",),
+    "roster_receipt": ("id",),
+    "roster_twofactorobservation": ("id",),
+    "cases_case": ("id", "closed_at"),
+    "shipping_labelpurchase": ("created_at",),
+    "shipping_parcelcharge": ("id",),
+    "shipping_shipment": ("id",),
+    "shipping_straylabel": ("id", "settled_at"),
+    "shipping_trackingupdate": ("id",),
+}
+
+
+def watched_tables() -> frozenset[str]:
+    """The tables whose new rows make a cached report out of date."""
+    return frozenset(_WATCHED)
 
 
 def kept_report(*, campaign_slug: str | None = None, as_of: datetime | None, now: datetime) -> dict[str, Any]:
@@ -93,8 +121,13 @@ def _kept(key: str, seconds: int, make: Callable[[], _T]) -> _T:
 
 
 def _last_rows() -> str:
+    newest = [
+        sql.SQL("(SELECT max({}) FROM {})").format(sql.Identifier(column), sql.Identifier(table))
+        for table, columns in _WATCHED.items()
+        for column in columns
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(_LAST_ROWS)
+        cursor.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(newest)))
         return str(cursor.fetchone())
 
 

@@ -11,7 +11,7 @@ class RosterError(KeydeskError):
 
 
 class DocumentError(RosterError):
-    """A JSON document that is not what it should be; every problem, with the field it is at."""
+    """An invalid JSON document: every problem, with its field."""
 
     what = "document"
 
@@ -32,7 +32,7 @@ class FactsError(DocumentError):
 
 
 class NoDownloads(RosterError):
-    """There is no download list to designate from."""
+    """No download list has been imported."""
 
     code = "no_downloads"
 
@@ -41,7 +41,7 @@ class NoDownloads(RosterError):
 
 
 class CohortTooLarge(RosterError):
-    """The download list is too short to say who is in the cohort."""
+    """The download list is shorter than the cohort."""
 
     code = "cohort_too_large"
 
@@ -56,19 +56,19 @@ class CohortTooLarge(RosterError):
 
 
 class PolicyAlreadyPublished(RosterError):
-    """This version is published with other rules or another time; published versions never change."""
+    """This version is published with different rules or another time; published versions never change."""
 
     code = "policy_already_published"
 
     def __init__(self, version: str) -> None:
         self.version = version
         super().__init__(
-            f"Policy {version} is published already and never changes. Publish new rules as a new version."
+            f"Policy {version} is already published and never changes. Publish new rules as a new version."
         )
 
 
 class PolicyNotPublished(RosterError):
-    """A decision that counts is taken under a published policy."""
+    """Decisions are recorded under published policies only."""
 
     code = "policy_not_published"
 
@@ -78,7 +78,7 @@ class PolicyNotPublished(RosterError):
 
 
 class SnapshotWindowDiffers(RosterError):
-    """The same download list was imported before, for other days."""
+    """The same download list was imported before, for different days."""
 
     code = "snapshot_window_differs"
 
@@ -90,7 +90,7 @@ class SnapshotWindowDiffers(RosterError):
 
 
 class UnknownPolicy(RosterError):
-    """There is no version of this name."""
+    """No policy has this version."""
 
     code = "unknown_policy"
 
@@ -99,7 +99,7 @@ class UnknownPolicy(RosterError):
 
 
 class PolicyNotPreviewed(RosterError):
-    """Nobody has looked yet at who gains and who loses by these rules."""
+    """The draft has not been previewed in its current form."""
 
     code = "policy_not_previewed"
 
@@ -110,7 +110,7 @@ class PolicyNotPreviewed(RosterError):
 
 
 class SecondPersonNeeded(RosterError):
-    """Who started this may not finish it."""
+    """The person who started an action may not approve it."""
 
     code = "self_approval"
 
@@ -119,7 +119,7 @@ class SecondPersonNeeded(RosterError):
 
 
 class AlreadyAsked(RosterError):
-    """The same is waiting for an answer."""
+    """An identical request is waiting for an answer."""
 
     code = "already_asked"
 
@@ -128,7 +128,7 @@ class AlreadyAsked(RosterError):
 
 
 class UnknownRecord(RosterError):
-    """There is none, or it is somebody else's, or it is done with."""
+    """The record does not exist, belongs to someone else, or is closed."""
 
     code = "unknown_paper"
 
@@ -137,7 +137,7 @@ class UnknownRecord(RosterError):
 
 
 class DelegationRefused(RosterError):
-    """Somebody cannot be named for a project; `why` says what stands against it."""
+    """A person cannot be named for a project; `why` is the reason."""
 
     code = "delegation_refused"
 
@@ -147,7 +147,7 @@ class DelegationRefused(RosterError):
 
 
 class ListHeld(RosterError):
-    """A list would shrink the roster more than it may; it waits for a second person."""
+    """A list would shrink the roster beyond the limit; it waits for a second person's approval."""
 
     code = "list_held"
 
@@ -161,7 +161,7 @@ class ListHeld(RosterError):
 
 
 class UnknownProject(RosterError):
-    """The roster knows no such project."""
+    """The project is not on the roster."""
 
     code = "unknown_project"
 

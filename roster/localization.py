@@ -1,4 +1,4 @@
-"""Verdicts in the reader's language: the rules are pure and write English only."""
+"""Translation of verdicts; the rules themselves are pure and write English only."""
 
 import re
 from datetime import UTC, date, datetime
@@ -18,25 +18,25 @@ _RANK = re.compile(r"rank (?P<rank>\d+) by downloads")
 
 
 def localized_reason(verdict: Verdict) -> str:
-    """Why, for the reader; a verdict read back from storage is in English."""
+    """The reason in the active language; a verdict read back from storage is in English."""
     return say(verdict.said.reason) if verdict.said else verdict.reason
 
 
 def remedy_of(verdict: Verdict) -> str:
-    """What would change the answer, for the reader."""
+    """What would change the answer, in the active language."""
     return say(verdict.said.remedy) if verdict.said else verdict.remedy
 
 
 def say(phrase: Phrase) -> str:
-    """A phrase put together in the active language."""
+    """Format a phrase in the active language."""
     values = {name: _shown(value) for name, value in phrase.values.items()}
     sentence = gettext(phrase.sentence)
-    # A reason typed into the region table may hold any sign; only sentences with values are put together.
+    # A reason typed into the region table may contain braces; only sentences with values are formatted.
     return sentence.format(**values) if values else sentence
 
 
 def why_critical(reason: str) -> str:
-    """Why a project is critical: `roster.selectors.designation_reason` in the active language; notes stay."""
+    """Translate the result of `roster.selectors.designation_reason`; notes stay as written."""
     rank = _RANK.fullmatch(reason)
     if rank is not None:
         return gettext("rank {rank} by downloads").format(rank=_shown(int(rank["rank"])))
@@ -44,7 +44,7 @@ def why_critical(reason: str) -> str:
 
 
 def localized_country_name(code: str) -> str:
-    """A country in the active language; the code itself where nobody knows it."""
+    """A country in the active language; the code itself when it is unknown."""
     name: str = Locale.parse(_locale()).territories.get(code, code)
     return name
 
@@ -73,6 +73,6 @@ def _shown(value: object) -> str:
 
 
 def _locale() -> str:
-    """Our English puts the day before the month, and no comma before the last of a list."""
+    """British English: the day before the month, and no comma before the last item of a list."""
     language = (get_language() or "en").replace("-", "_")
     return "en_GB" if language == "en" else language

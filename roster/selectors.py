@@ -37,12 +37,12 @@ class CurrentSnapshots:
 
 
 def current_snapshots() -> CurrentSnapshots:
-    """What the roster stands on; one query."""
+    """The latest snapshots of roles and accounts; one query."""
     with prepared_cursor() as cursor:
         cursor.execute(_LATEST_RECEIPTS)
         latest = {kind: (snapshot_id, taken_at) for kind, snapshot_id, taken_at in cursor.fetchall()}
     roles, accounts = latest.get("roles"), latest.get("accounts")
-    # Half a roster is none: without either list nothing is known about who maintains what.
+    # Both lists are needed: without either, it is unknown who maintains what.
     taken_at = min(roles[1], accounts[1]) if roles and accounts else None
     return CurrentSnapshots(roles and roles[0], accounts and accounts[0], taken_at)
 
@@ -66,7 +66,7 @@ def account_named(username: str) -> Account | None:
 
 
 def lock_account_named(username: str) -> Account | None:
-    """`account_named`, locked until the transaction ends: who asks for the same one waits."""
+    """`account_named`, locked until the transaction ends; concurrent callers wait."""
     return next(iter(_named_and_locked(lower_username=username.lower())), None)
 
 
@@ -85,7 +85,7 @@ def facts_about(*, account: Account, now: datetime, snapshots: CurrentSnapshots 
 
     Add the rest (keys, claims, country, region, campaign) with `dataclasses.replace`.
 
-    Args: snapshots: what the roster stands on, where the caller has asked already.
+    Args: snapshots: the current snapshots, if the caller has read them already.
     """
     return facts_of(accounts=[account], now=now, snapshots=snapshots)[0]
 
@@ -95,7 +95,7 @@ def facts_of(
 ) -> list[Facts]:
     """`facts_about` for many, in as many queries as for one.
 
-    Args: snapshots: what the roster stands on, where the caller has asked already.
+    Args: snapshots: the current snapshots, if the caller has read them already.
     """
     roles = _roles_of(accounts)
     exceptions = _exceptions_of(accounts, now)
@@ -161,7 +161,7 @@ def roles_that_count() -> QuerySet[ProjectRole]:
 
 
 def delegations_that_count() -> QuerySet[Delegation]:
-    """Live ones whose maker may still speak for the project."""
+    """Live delegations whose author may still speak for the project."""
     speaking = ProjectRole.objects.live().filter(
         Q(role=ProjectRole.Role.OWNER) | Q(account__is_organization=True),
         account=OuterRef("delegated_by"),
@@ -222,7 +222,7 @@ def _exceptions(*, accounts: Sequence[int], now: datetime) -> QuerySet[PolicyExc
 
 
 def _first_designations(projects: Iterable[int]) -> dict[int, str]:
-    """Why each project is critical: its first reason, as a sentence's end."""
+    """Why each project is critical: its first reason, as the end of a sentence."""
     reasons: dict[int, str] = {}
     for designation in _designations(projects=list(projects)):
         reasons.setdefault(designation.project_id, designation_reason(designation))
@@ -235,7 +235,7 @@ def _designations(*, projects: Sequence[int]) -> QuerySet[Designation]:
 
 
 def designation_reason(designation: Designation) -> str:
-    """Why a project is critical, as a sentence's end."""
+    """The reason why a project is critical, as the end of a sentence."""
     if designation.reason == Designation.Reason.TOP_DOWNLOADS:
         return f"rank {designation.rank} by downloads"
     if designation.reason == Designation.Reason.ALWAYS:
@@ -245,7 +245,7 @@ def designation_reason(designation: Designation) -> str:
 
 @dataclass(frozen=True)
 class TwoFactorState:
-    """An account's two-factor authentication, and since when it is known to be so."""
+    """An account's two-factor state, and when it was first observed."""
 
     has_totp: bool
     has_webauthn: bool
@@ -253,7 +253,7 @@ class TwoFactorState:
 
 
 def two_factor_at(*, account: Account, moment: datetime) -> TwoFactorState | None:
-    """What was known of an account's two-factor authentication at a moment; None before it was first seen."""
+    """The two-factor state known at a moment; None before the first observation."""
     last = (
         TwoFactorObservation.objects.filter(account=account, observed_at__lte=moment)
         .order_by("-observed_at", "-pk")
@@ -264,7 +264,7 @@ def two_factor_at(*, account: Account, moment: datetime) -> TwoFactorState | Non
 
 @dataclass(frozen=True)
 class ProjectStory:
-    """Why a project is critical, and what became of it on the index."""
+    """A project's designations and its events on the index."""
 
     project: Project
     designations: Sequence[Designation]
@@ -272,16 +272,16 @@ class ProjectStory:
 
     @property
     def flags(self) -> list[str]:
-        """What happened to it that a person should know, once each."""
+        """Kinds of events of the project, without duplicates."""
         return list(dict.fromkeys(event.kind for event in self.events))
 
 
 def project_story(*, name: str) -> ProjectStory | None:
-    """Of the project of this name in any spelling; three queries. None when the roster does not know it."""
+    """The project of this name in any spelling; three queries. None when it is not on the roster."""
     project = Project.objects.filter(normalized_name=normalized(name)).first()
     if project is None:
         return None
-    # A snapshot's table is megabytes, and only its days are shown.
+    # A snapshot's content is megabytes, and only its window is shown.
     reasons = project.designations.select_related("snapshot").defer("snapshot__content")
     events = project.events.select_related("successor")
     return ProjectStory(
@@ -290,14 +290,14 @@ def project_story(*, name: str) -> ProjectStory | None:
 
 
 def critical_projects_of(account: Account) -> list[str]:
-    """Names of the critical projects that speak for an account, the most downloaded first."""
+    """Names of the critical projects that make an account eligible, the most downloaded first."""
     facts = _roles_of([account]).get(account.pk, [])
     return list(dict.fromkeys(role.project for role in facts if role.critical))
 
 
 @dataclass(frozen=True)
 class StandingRole:
-    """A live role on a critical project, and what the person said of it."""
+    """A live role on a critical project, with the person's disclaimer if any."""
 
     project_id: int
     project: str
@@ -323,7 +323,7 @@ class StandingAppeal:
 
 @dataclass(frozen=True)
 class RosterStanding:
-    """All that a person can look at and change about their standing."""
+    """The roster data that a person can view and change."""
 
     roles: Sequence[StandingRole]
     named_for: Sequence[Delegation]
@@ -334,7 +334,7 @@ class RosterStanding:
 
 
 def standing_of(*, account: Account, now: datetime) -> RosterStanding:
-    """What a person's page shows of the roster; four queries, however much there is."""
+    """The roster data of a person's page; four queries, whatever the number of rows."""
     said = Disclaimer.objects.live().filter(account=account, project=OuterRef("project"))
     roles = (
         ProjectRole.objects.live()
@@ -392,6 +392,6 @@ def _appeal_shown(appeal: Appeal) -> StandingAppeal:
 
 
 def policy_in_force(*, now: datetime) -> Policy | None:
-    """The published policy that took effect last."""
+    """The published policy that took effect most recently."""
     effective = Policy.objects.published().filter(effective_at__lte=now)
     return effective.order_by("-effective_at", "-published_at", "-pk").first()

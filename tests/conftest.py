@@ -161,7 +161,7 @@ def campaign(db: None, now: datetime) -> Campaign:
 
 def open_campaign(*, now: datetime) -> Campaign:
     policy = publish_policy(document=_document("keydesk-default"), actor="staff", now=now)
-    regions.load_regions(document=regions.shipped_document(), now=now)
+    regions.load_regions(document=regions.bundled_regions(), now=now)
     campaign = Campaign.objects.create(
         slug="keys-2022",
         name="Keys for maintainers 2022",

@@ -11,7 +11,7 @@ from common import clock
 from fulfillment.claims.countries import is_country
 from fulfillment.claims.errors import ClaimsError
 from fulfillment.claims.models import Region
-from fulfillment.claims.region_lookup import closed_parts, region_for
+from fulfillment.claims.region_lookup import closed_subdivisions, country_region
 
 router = Router(tags=["regions"])
 
@@ -33,7 +33,7 @@ def list_regions(request: HttpRequest, limit: Limit, cursor: Cursor) -> RegionLi
     # The newest row of a country is the one in force.
     rows = rows.order_by("country", "-valid_from").distinct("country")
     shown, following = paginate(list(rows[: limit + 1]), limit=limit, cursor_of=lambda row: (row.country,))
-    parts = closed_parts([row.country for row in shown], now=clock.now())
+    parts = closed_subdivisions([row.country for row in shown], now=clock.now())
     items = [serialize_region(row, closed_parts=parts.get(row.country, [])) for row in shown]
     return RegionListOut(items=items, next=following)
 
@@ -44,7 +44,7 @@ def get_region(request: HttpRequest, country: Country) -> RegionOut:
     if not is_country(country):
         raise UnknownCountry(country)
     now = clock.now()
-    region = region_for(country=country, now=now)
+    region = country_region(country=country, now=now)
     if region is None:
         return serialize_unserved(country)
-    return serialize_region(region, closed_parts=closed_parts([country], now=now).get(country, []))
+    return serialize_region(region, closed_parts=closed_subdivisions([country], now=now).get(country, []))

@@ -1,1 +1,1 @@
-"""The PostgreSQL that starts by itself when no DATABASE_URL is given (decision 0102)."""
+"""Embedded PostgreSQL, started automatically when DATABASE_URL is empty (decision 0102)."""

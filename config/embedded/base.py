@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, but the server is started when the first connection is wanted.
+"""Django's PostgreSQL backend; the server is started at the first connection.
 
 Commands that need no database (`check_policy`, `--help`) therefore never start one.
 """

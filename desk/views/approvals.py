@@ -66,11 +66,11 @@ def exception(request: HttpRequest, exception_id: int) -> HttpResponse:
     try:
         with transaction.atomic():
             if grants:
-                done = appeal_decisions.grant_exception_and_tell(
+                done = appeal_decisions.grant_exception_and_notify(
                     exception_id=exception_id, actor=actor, now=now
                 )
             else:
-                done = appeal_decisions.end_exception_and_tell(
+                done = appeal_decisions.end_exception_and_notify(
                     exception_id=exception_id, because=because, actor=actor, now=now
                 )
             recording.record_action(
@@ -105,7 +105,7 @@ def answer_appeal(request: HttpRequest, appeal_id: int) -> HttpResponse:
                     appeal_id=appeal_id, answer=answer, expires_at=until, actor=actor, now=now
                 )
             else:
-                done = appeal_decisions.decline_appeal_and_tell(
+                done = appeal_decisions.decline_appeal_and_notify(
                     appeal_id=appeal_id, answer=answer, actor=actor, now=now
                 )
             recording.record_action(

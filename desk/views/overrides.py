@@ -67,7 +67,7 @@ def revoke_exception(request: HttpRequest, exception_id: int) -> HttpResponse:
     actor, now, because = staff_actor(request), clock.now(), request.POST.get("because", "")
     try:
         with transaction.atomic():
-            appeal_decisions.end_exception_and_tell(
+            appeal_decisions.end_exception_and_notify(
                 exception_id=exception_id, because=because, actor=actor, now=now
             )
             recording.record_action(

@@ -6,7 +6,7 @@ from datetime import datetime
 from django.utils.translation import gettext_noop as _
 
 from fulfillment.claims.models import Campaign, Claim, Invitation, Region
-from fulfillment.claims.region_lookup import region_for
+from fulfillment.claims.region_lookup import country_region
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.households import household_of, lock_household, subjects_sharing
 from inventory.selectors import available_count
@@ -36,7 +36,7 @@ def facts_for(
           live_claims, snapshots: how many there are and what the roster stands on, likewise.
     """
     if region is None and country:
-        region = region_for(country=country, now=now)
+        region = country_region(country=country, now=now)
     return replace(
         roster_selectors.facts_about(account=account, now=now, snapshots=snapshots),
         # Whether there are any is all a policy asks; a million units are not counted for it.
@@ -83,7 +83,7 @@ def _region_fact(region: Region | None) -> RegionFact:
 
 
 @dataclass(frozen=True)
-class Explained:
+class ExplainedDecision:
     """A decision and the facts it was made from."""
 
     decision: Decision
@@ -100,7 +100,7 @@ def explain(
     address: PostalAddress | None = None,
     live_claims: int | None = None,
     snapshots: roster_selectors.CurrentSnapshots | None = None,
-) -> Explained:
+) -> ExplainedDecision:
     """Whether this maintainer may claim now, with every rule's verdict. Stores nothing.
 
     Args: as `facts_for`.
@@ -115,4 +115,4 @@ def explain(
         live_claims=live_claims,
         snapshots=snapshots,
     )
-    return Explained(decide(facts, parse_policy(campaign.policy.document), now), facts)
+    return ExplainedDecision(decide(facts, parse_policy(campaign.policy.document), now), facts)

@@ -30,7 +30,7 @@ def expire_reservations(timestamp: int) -> None:
 
 @app.task(name=HOLDERS_ARE_SHORT)
 def put_back_in_line(recall_id: int) -> None:
-    recalls.put_back_in_line(recall_id=recall_id, now=clock.now())
+    recalls.return_to_waitlist(recall_id=recall_id, now=clock.now())
 
 
 @app.periodic(cron="41 2 * * *")

@@ -1,14 +1,18 @@
-"""What a campaign sells and for how much: which price list is in force, and the quote of a wish."""
+"""Price a claim: the price list in force, the quote, and the terms on which it is to be paid."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from common.errors import BadRequest
-from fulfillment.claims.models import Campaign, Claim, ClaimQuote, PriceList, Region
-from fulfillment.claims.region_lookup import region_for
-from fulfillment.claims.rules import WantedItem
+from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimQuote, PriceList, Region
+from fulfillment.claims.region_lookup import country_region
+from fulfillment.claims.rules import ClaimState, WantedItem
 from fulfillment.claims.rules.price_documents import parse_prices
 from fulfillment.claims.rules.quotes import FREE, NotSold, Prices, Quote, quote_lines
+from fulfillment.notices.contexts import NoticeContext
+
+# Checkout takes a payment for up to a day, so keys are held that long.
+PAY_WITHIN = timedelta(hours=23)
 
 
 def prices_in_force(campaign: Campaign, now: datetime) -> Prices | None:
@@ -21,7 +25,7 @@ def prices_in_force(campaign: Campaign, now: datetime) -> Prices | None:
     return published.prices
 
 
-def most_keys(campaign: Campaign, items: Sequence[WantedItem], now: datetime) -> int:
+def max_keys(campaign: Campaign, items: Sequence[WantedItem], now: datetime) -> int:
     """The most keys a claim may hold: the allotment, and what may be bought beyond it.
 
     Asks no price list when the items are within the allotment.
@@ -51,7 +55,7 @@ def quote_for(
             region: the country's row in force, where the caller has it already.
     Raises: BadRequest: something of it is not sold, with the field and the remedy.
     """
-    region = region or region_for(country=country, now=now)
+    region = region or country_region(country=country, now=now)
     keys = sum(item.quantity for item in items) if items else campaign.per_claim
     # A country without a row is refused by the policy; what it would cost is beside the point.
     is_sponsored = region is None or region.is_sponsored
@@ -70,7 +74,7 @@ def quote_for(
     return answer
 
 
-def freeze(quote: Quote, *, claim: Claim, now: datetime) -> ClaimQuote:
+def store_quote(quote: Quote, *, claim: Claim, now: datetime) -> ClaimQuote:
     """Keep what was agreed with the claim, for ever."""
     return ClaimQuote.objects.create(
         claim=claim,
@@ -82,3 +86,28 @@ def freeze(quote: Quote, *, claim: Claim, now: datetime) -> ClaimQuote:
         express_days=quote.express_days,
         quoted_at=now,
     )
+
+
+def payment_due_at(state: ClaimState, now: datetime) -> datetime | None:
+    """Until when the keys are held for a claim that comes to this state now."""
+    return now + PAY_WITHIN if state == ClaimState.AWAITING_PAYMENT else None
+
+
+def is_free(claim: Claim) -> bool:
+    """Whether nothing is to be paid for it (any more). A claim in review or in line has its quote already.
+
+    One that was paid and then lost its keys to a recall is in line again, and is not paid twice.
+    """
+    if not ClaimQuote.objects.filter(claim=claim).exists():
+        return True
+    return ClaimEvent.objects.filter(claim=claim, name=ClaimEvent.Name.PAID).exists()
+
+
+def payment_due_context(claim: Claim) -> NoticeContext:
+    """What the mail about a claim to be paid needs."""
+    assert claim.payment_due_at is not None, "a claim to be paid has a deadline"
+    quote = ClaimQuote.objects.get(claim=claim)
+    return {
+        "total": {"amount": quote.total, "currency": quote.currency},
+        "until": claim.payment_due_at.isoformat(),
+    }

@@ -10,7 +10,7 @@ from inventory.rules import Account
 
 
 @dataclass(frozen=True)
-class Keys:
+class CampaignKeys:
     """Keys of a campaign: received, free to be claimed, held for its claims, redeemed (docs/glossary.md)."""
 
     total: int
@@ -19,7 +19,7 @@ class Keys:
     redeemed: int
 
 
-def campaign_keys(campaign: Campaign) -> Keys:
+def campaign_keys(campaign: Campaign) -> CampaignKeys:
     """Counted from where the units stand now, in two queries.
 
     Stock is shared: another campaign that gives out the same key models has the same keys left.
@@ -30,4 +30,4 @@ def campaign_keys(campaign: Campaign) -> Keys:
         claimed=Count("pk"),
         redeemed=Count("pk", filter=Q(account__in=[Account.IN_TRANSIT, Account.DELIVERED])),
     )
-    return Keys(**stock, **held)
+    return CampaignKeys(**stock, **held)

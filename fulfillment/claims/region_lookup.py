@@ -13,8 +13,8 @@ from fulfillment.vault.subdivisions import subdivision_of
 from inventory.models import KeyModel
 
 
-def region_for(*, country: str, now: datetime) -> Region | None:
-    """The row in force for the whole of a country; where an address is known, ask `region_of`."""
+def country_region(*, country: str, now: datetime) -> Region | None:
+    """The row in force for the whole of a country; where an address is known, use `address_region`."""
     return _by_part(country, now).get("")
 
 
@@ -29,7 +29,7 @@ def _regions(*, country: str, now: datetime) -> QuerySet[Region]:
     return rows.order_by("valid_from")
 
 
-def region_of(address: PostalAddress, *, now: datetime) -> Region | None:
+def address_region(address: PostalAddress, *, now: datetime) -> Region | None:
     """The row in force where an address is: of its part of the country, before the whole country's.
 
     Raises: BadRequest: parts of the country differ, and the address does not say in which one it is.
@@ -47,7 +47,7 @@ def region_of(address: PostalAddress, *, now: datetime) -> Region | None:
 _WHICH_PART = "Keys do not go to every part of this country: say which it is, as in the country's own list."
 
 
-def closed_parts(countries: Collection[str], *, now: datetime) -> dict[str, list[Region]]:
+def closed_subdivisions(countries: Collection[str], *, now: datetime) -> dict[str, list[Region]]:
     """By country, the parts of it that keys do not go to even where they go to the country."""
     rows = Region.objects.in_force(now).filter(country__in=countries, key_model__isnull=True)
     found: dict[str, list[Region]] = {}

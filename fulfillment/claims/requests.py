@@ -11,8 +11,8 @@ from datetime import datetime
 from common.errors import BadRequest, FieldError
 from fulfillment.claims.errors import PriceChanged
 from fulfillment.claims.models import Campaign, Region
-from fulfillment.claims.pricing import most_keys, quote_for
-from fulfillment.claims.region_lookup import offered_models, region_of
+from fulfillment.claims.pricing import max_keys, quote_for
+from fulfillment.claims.region_lookup import address_region, offered_models
 from fulfillment.claims.rules import WantedItem, check_items
 from fulfillment.claims.rules.quotes import Quote
 from fulfillment.vault.addresses import LATIN, PostalAddress, is_po_box, parse_address
@@ -31,8 +31,8 @@ class ClaimTerms:
 
 
 def claim_terms(campaign: Campaign, *, address: PostalAddress, now: datetime) -> ClaimTerms:
-    """Raises: BadRequest: as `region_of`."""
-    region = region_of(address, now=now)
+    """Raises: BadRequest: as `address_region`."""
+    region = address_region(address, now=now)
     return ClaimTerms(region, offered_models(campaign, country=address.country, now=now))
 
 
@@ -96,7 +96,7 @@ def item_problems(
 
     Args: offered: the key models the campaign gives out in the country, by SKU.
     """
-    return check_items(items, per_claim=most_keys(campaign, items, now), offered_skus=sorted(offered))
+    return check_items(items, per_claim=max_keys(campaign, items, now), offered_skus=sorted(offered))
 
 
 def read_address(given: object, *, now: datetime) -> tuple[PostalAddress, Region | None]:
@@ -105,7 +105,7 @@ def read_address(given: object, *, now: datetime) -> tuple[PostalAddress, Region
     Raises: BadRequest: naming every part that cannot be used, or what the region or the label needs.
     """
     address = parse_address(given)
-    region = region_of(address, now=now)
+    region = address_region(address, now=now)
     if problems := address_problems(address, region=region):
         raise BadRequest(problems)
     return address, region

@@ -15,7 +15,7 @@ from roster.rules import CampaignFact, Facts, RegionFact
 CHUNK = 2_000
 
 
-def facts_of_everybody(
+def facts_of_roster(
     *, campaign: Campaign | None, now: datetime, among: QuerySet[Account] | None = None
 ) -> Iterator[Facts]:
     """Everybody's facts, as a claim made now would have them, in the order of their accounts.

@@ -46,7 +46,7 @@ def _live_claims(*, campaign: Campaign, account: Account) -> QuerySet[Claim]:
     return Claim.objects.live().filter(campaign=campaign, account=account).order_by("pk")[:1]
 
 
-def are_in_line_for(models: Collection[int | None], *, campaign_id: int) -> bool:
+def others_wait_for(models: Collection[int | None], *, campaign_id: int) -> bool:
     """Whether anybody waits for what a request for these key models would take; None is any model."""
     if None in models:
         return bool(_first_in_line(campaign_id=campaign_id))
@@ -65,7 +65,7 @@ def _first_in_line_for_named(*, models: Sequence[int], campaign_id: int) -> Quer
     return line.order_by().values_list("pk", flat=True)[:1]
 
 
-def place_in_line(claim: Claim) -> int | None:
+def waitlist_place(claim: Claim) -> int | None:
     """1 for the first on the waitlist; None for a claim that is not on it, or has been offered keys."""
     if claim.state != ClaimState.WAITLISTED or claim.offered_until is not None:
         return None
@@ -80,7 +80,7 @@ def place_in_line(claim: Claim) -> int | None:
 
 
 @dataclass(frozen=True)
-class Kin:
+class RelatedClaim:
     """Another claim of the same keys: the rest of a claim, or what replaces some of it; or the other way.
 
     `place` is its place in line, None when it waits for nothing.
@@ -92,7 +92,7 @@ class Kin:
     place: int | None
 
 
-def kin_of(claim: Claim) -> list[Kin]:
+def related_claims(claim: Claim) -> list[RelatedClaim]:
     """The claims that belong to this one, oldest first, given-up ones left out; one query."""
     ahead = Claim.objects.waitlist().order_by().filter(campaign=OuterRef("campaign"))
     ahead = ahead.filter(
@@ -111,7 +111,7 @@ def kin_of(claim: Claim) -> list[Kin]:
         .order_by("created_at", "pk")
     )
     return [
-        Kin(
+        RelatedClaim(
             code=other.code,
             kind=_kind(other) if claim.replaces_id is None else _kind_of_first(other),
             keys=other.keys,

@@ -14,7 +14,7 @@ _N = ClaimEvent.Name
 
 
 @dataclass(frozen=True)
-class TimelineStep:
+class TimelineEntry:
     """One line of the timeline."""
 
     at: datetime
@@ -58,12 +58,12 @@ _TOLD = {
 _BAD = {_N.REJECTED, _N.RETURNED, _N.EXPIRED, _N.HELD, _N.RECALLED}
 
 
-def visible_steps(events: Iterable[ClaimEvent]) -> list[TimelineStep]:
+def claim_timeline(events: Iterable[ClaimEvent]) -> list[TimelineEntry]:
     """The timeline, in the order things happened; what the carrier merely repeated is left out."""
     return [_step(event) for event in events if event.name in _TOLD]
 
 
-def _step(event: ClaimEvent) -> TimelineStep:
+def _step(event: ClaimEvent) -> TimelineEntry:
     title, text = _TOLD[ClaimEvent.Name(event.name)]
     if event.name == _N.LABEL_BOUGHT and event.data.get("is_return"):
         title, text = _("Return label ready"), _("Postage for sending the keys back to us is paid.")
@@ -71,7 +71,7 @@ def _step(event: ClaimEvent) -> TimelineStep:
         title, text = _("You sent it back"), _("The carrier has the parcel that you returned.")
     # An empty text stays empty: translated, it would be the head of the catalogue.
     told = event.data.get("note", "") if event.name == _N.REJECTED else text and gettext(text)
-    return TimelineStep(at=event.at, title=gettext(title), text=told, is_good=event.name not in _BAD)
+    return TimelineEntry(at=event.at, title=gettext(title), text=told, is_good=event.name not in _BAD)
 
 
 _NEXT = {
@@ -105,7 +105,7 @@ _BEING_PACKED = _(
 _USUAL_DAYS = 15
 
 
-def what_comes_next(claim: Claim, *, promised_days: int | None) -> str:
+def next_step_text(claim: Claim, *, promised_days: int | None) -> str:
     """One or two sentences for the claimant."""
     if claim.state == ClaimState.SHIPPED:
         days = promised_days or _USUAL_DAYS
@@ -119,7 +119,7 @@ def what_comes_next(claim: Claim, *, promised_days: int | None) -> str:
     return gettext(_NEXT[ClaimState(claim.state)])
 
 
-def has_gone_well(claim: Claim) -> bool | None:
+def is_success(claim: Claim) -> bool | None:
     """True once the keys are there, False when they will not come, None while it is under way."""
     if claim.state == ClaimState.DELIVERED:
         return True

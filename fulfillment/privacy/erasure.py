@@ -13,7 +13,7 @@ from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import HOLDING_STATES, ClaimState
 from fulfillment.claims.rules.retention import KEEP_ADDRESS_FOR
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
-from fulfillment.claims.services.drafts import drop_drafts
+from fulfillment.claims.services.drafts import delete_drafts
 from fulfillment.notices.models import Recipient
 from fulfillment.notices.services import forget_messages
 from fulfillment.privacy.data_inventory import ALL_SECTIONS, DataSection
@@ -75,7 +75,7 @@ def erase(*, account: Account, now: datetime) -> Erased:
                 under_way.append((claim.code, until))
             else:
                 shredded += shred(subject=claim.code, now=now)
-        drop_drafts(account=account, now=now)
+        delete_drafts(account=account, now=now)
         opt_out(account=account, actor=f"maintainer:{account.pk}", now=now)
         do_not_contact(account=account, actor=f"maintainer:{account.pk}", now=now)
         counts = {

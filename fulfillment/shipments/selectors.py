@@ -10,7 +10,7 @@ from django.db.models import Sum
 from common.errors import BadRequest
 from fulfillment.cases.models import Case
 from fulfillment.claims.models import Claim, Region
-from fulfillment.claims.region_lookup import region_for, region_of
+from fulfillment.claims.region_lookup import address_region, country_region
 from fulfillment.shipments.models import InsuranceClaim, LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipments.rules.insurance_claims import CaseSubject
 from fulfillment.shipments.rules.states import LABEL_STATES, PurchaseState
@@ -22,14 +22,14 @@ _CLOSED = (Region.Status.BLOCKED, Region.Status.PAUSED)
 
 def serving_region(*, country: str, now: datetime) -> Region | None:
     """The terms parcels go there on; None when none may go now, whatever was true when it was claimed."""
-    region = region_for(country=country, now=now)
+    region = country_region(country=country, now=now)
     return None if region is None or region.status in _CLOSED else region
 
 
 def is_served(address: PostalAddress, *, now: datetime) -> bool:
     """Whether a parcel may go now to where the address is; not where it does not say which part that is."""
     try:
-        region = region_of(address, now=now)
+        region = address_region(address, now=now)
     except BadRequest:
         return False
     return region is not None and region.status not in _CLOSED

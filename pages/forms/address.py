@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from common.errors import BadRequest, FieldError
 from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.models import Region
-from fulfillment.claims.region_lookup import region_of
+from fulfillment.claims.region_lookup import address_region
 from fulfillment.claims.requests import address_problems, fit_to_region
 from fulfillment.vault.addresses import LABEL_PARTS, LATIN, MAX_LENGTH, PostalAddress, is_latin, parse_address
 
@@ -114,7 +114,7 @@ class AddressForm(forms.Form):
         parts = {part: str(data.get(part, ""))[:MAX_LENGTH].strip() for part in ("state", "postal_code")}
         typed = PostalAddress(name="", street1="", country=self.country, **parts)
         try:
-            self.region = region_of(typed, now=now)
+            self.region = address_region(typed, now=now)
         except BadRequest as error:
             self._which_part = error.errors
 

@@ -22,7 +22,7 @@ from fulfillment.claims.eligibility import explain
 from fulfillment.claims.errors import AlreadyClaimed, Ineligible, PriceChanged
 from fulfillment.claims.models import Campaign, Claim, Draft, Region
 from fulfillment.claims.pricing import prices_in_force, quote_for
-from fulfillment.claims.region_lookup import open_regions, region_for, region_of
+from fulfillment.claims.region_lookup import address_region, country_region, open_regions
 from fulfillment.claims.rules.quotes import ANYWHERE, Prices, Quote
 from fulfillment.claims.rules.retention import KEEP_ADDRESS_FOR, KEEP_DRAFT_FOR
 from fulfillment.claims.selectors import current_campaign
@@ -164,7 +164,7 @@ def keys(visit: Visit) -> HttpResponse:
     offered = key_recommendation.offered_by(visit.campaign, country=visit.draft.country, now=visit.now)
     prices = prices_in_force(visit.campaign, visit.now)
     asked = [port for port in visit.request.GET.getlist("port") if port in key_recommendation.PORTS]
-    chosen = {item.sku: item.quantity for item in drafts.items_of(visit.draft) if item.sku}
+    chosen = {item.sku: item.quantity for item in drafts.draft_items(visit.draft) if item.sku}
     if asked or not chosen:
         chosen = key_recommendation.suggested(asked, offered, quantity=visit.campaign.per_claim)
     form = KeysForm(
@@ -206,13 +206,13 @@ def address_step(visit: Visit) -> HttpResponse:
         return redirect("claims:start")
 
     def keep(given: PostalAddress) -> HttpResponse:
-        drafts.keep_address(visit.draft, address=given, now=visit.now)
+        drafts.store_draft_address(visit.draft, address=given, now=visit.now)
         return redirect(f"claims:{next_claim_step(visit.draft)}")
 
     return ask_address(
         visit.request,
         country=visit.draft.country,
-        region=region_for(country=visit.draft.country, now=visit.now),
+        region=country_region(country=visit.draft.country, now=visit.now),
         now=visit.now,
         known=lambda: drafts.draft_address(visit.draft, actor=visit.actor, now=visit.now),
         keep=keep,
@@ -232,7 +232,7 @@ def check_answers_step(visit: Visit) -> HttpResponse:
     if given is None:
         return redirect("claims:address")
     try:
-        region = region_of(given, now=visit.now)
+        region = address_region(given, now=visit.now)
         quote = quote_for_draft(visit.draft, region=region, now=visit.now)
     except BadRequest as error:
         return _back_to_what_is_wrong(visit, error)
@@ -256,7 +256,7 @@ def quote_for_draft(draft: Draft, *, region: Region | None, now: datetime) -> Qu
     """What the claim in the making costs. Raises: BadRequest: something of it is not sold."""
     return quote_for(
         campaign=draft.campaign,
-        items=drafts.items_of(draft),
+        items=drafts.draft_items(draft),
         country=draft.country,
         service=draft.service,
         now=now,

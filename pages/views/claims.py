@@ -17,9 +17,9 @@ from fulfillment.claims import timeline
 from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.errors import NoOffer, NotSent, TooLate
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimQuote, Region
-from fulfillment.claims.region_lookup import region_for
+from fulfillment.claims.region_lookup import country_region
 from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, ClaimState
-from fulfillment.claims.selectors import kin_of, place_in_line
+from fulfillment.claims.selectors import related_claims, waitlist_place
 from fulfillment.claims.services.amendments_and_reviews import (
     cancel_claim,
     change_address,
@@ -54,7 +54,7 @@ def claim_status(request: HttpRequest, code: str) -> HttpResponse:
     claim = own_claim(request, code)
     now = clock.now()
     events = list(claim.events.order_by("at", "id"))
-    region = region_for(country=claim.country, now=now)
+    region = country_region(country=claim.country, now=now)
     parcels = parcels_of(claim)
     return render(
         request,
@@ -64,12 +64,12 @@ def claim_status(request: HttpRequest, code: str) -> HttpResponse:
             "state": ClaimState(claim.state),
             "items": claim.items.select_related("key_model"),
             "country": localized_country_name(claim.country),
-            "place": place_in_line(claim),
-            "others": kin_of(claim),
+            "place": waitlist_place(claim),
+            "others": related_claims(claim),
             "offer": claim.offered_until if claim.offered_until and claim.offered_until > now else None,
-            "steps": timeline.visible_steps(events),
-            "next": timeline.what_comes_next(claim, promised_days=region.promised_days if region else None),
-            "has_gone_well": timeline.has_gone_well(claim),
+            "steps": timeline.claim_timeline(events),
+            "next": timeline.next_step_text(claim, promised_days=region.promised_days if region else None),
+            "has_gone_well": timeline.is_success(claim),
             "parcels": parcels,
             # Only a claim that costs something ever had a time to be paid by.
             "receipts": receipts_of(claim) if claim.payment_due_at is not None else [],
@@ -93,7 +93,7 @@ def made(request: HttpRequest, code: str) -> HttpResponse:
     """What was just done, and what happens next and when."""
     claim = own_claim(request, code)
     now = clock.now()
-    region = region_for(country=claim.country, now=now)
+    region = country_region(country=claim.country, now=now)
     return render(
         request,
         "pages/claim/made.html",
@@ -101,8 +101,8 @@ def made(request: HttpRequest, code: str) -> HttpResponse:
             "claim": claim,
             "state": ClaimState(claim.state),
             "items": claim.items.select_related("key_model"),
-            "place": place_in_line(claim),
-            "others": kin_of(claim),
+            "place": waitlist_place(claim),
+            "others": related_claims(claim),
             "packed_by": now + PACKED_WITHIN,
             "expected_by": _expected_by(claim, region),
             "offer_days": claim.campaign.offer_days,
@@ -190,7 +190,7 @@ def change_claim_address(request: HttpRequest, code: str) -> HttpResponse:
     return ask_address(
         request,
         country=claim.country,
-        region=region_for(country=claim.country, now=now),
+        region=country_region(country=claim.country, now=now),
         now=now,
         known=known,
         keep=keep,

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_safe
 
 from common import clock
 from config import health
-from fulfillment.claims.campaigns.regions import models_closed
+from fulfillment.claims.campaigns.regions import closed_models
 from fulfillment.claims.countries import localized_country_name
 from fulfillment.claims.models import Claim, Region
-from fulfillment.claims.region_lookup import closed_parts, open_regions, region_for
+from fulfillment.claims.region_lookup import closed_subdivisions, country_region, open_regions
 from fulfillment.claims.rules.retention import KEEP_ADDRESS_FOR
 from fulfillment.claims.selectors import current_campaign
 from fulfillment.notices.models import Notice
@@ -72,9 +72,9 @@ def countries(request: HttpRequest) -> HttpResponse:
             "form": form,
             "asked": asked,
             "asked_name": localized_country_name(asked) if asked else "",
-            "answer": region_for(country=asked, now=now) if asked else None,
-            "closed": list(models_closed(country=asked, now=now).values()) if asked else [],
-            "closed_parts": closed_parts([asked], now=now).get(asked, []),
+            "answer": country_region(country=asked, now=now) if asked else None,
+            "closed": list(closed_models(country=asked, now=now).values()) if asked else [],
+            "closed_parts": closed_subdivisions([asked], now=now).get(asked, []),
             "regions": sorted(
                 ((localized_country_name(one.country), one) for one in regions), key=itemgetter(0)
             ),

@@ -1,4 +1,4 @@
-"""The decision: every rule's verdict on one account, and what they come to."""
+"""Decisions: the verdict of every rule on one account, and the overall outcome."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class DecisionJson(TypedDict):
 class Verdict:
     """One rule's answer: `pass`, `fail` or `review`, why, on what facts, and what would change it.
 
-    `reason` and `remedy` are English; `roster.localization` says them in the reader's language.
+    `reason` and `remedy` are English; `roster.localization` translates them.
     """
 
     rule: str
@@ -43,7 +43,7 @@ class Verdict:
     reason: str
     evidence: dict[str, Any]
     remedy: str
-    # The same, not put together, for pages in other languages.
+    # The untranslated sentences with their values, for pages in other languages.
     said: Said | None = field(default=None, compare=False, repr=False)
 
     def as_document(self) -> VerdictJson:
@@ -69,7 +69,7 @@ class Decision:
 
     @property
     def headline(self) -> str | None:
-        """The rule to name first: the first that refuses, else the first that asks for a review."""
+        """The rule to show first: the first that refuses, else the first that requires a review."""
         for outcome in ("fail", "review"):
             for verdict in self.verdicts:
                 if verdict.outcome == outcome:
@@ -86,7 +86,7 @@ class Decision:
 
 
 def decide(facts: Facts, policy: PolicyDocument, now: datetime) -> Decision:
-    """Ask every rule of the policy about the facts.
+    """Apply every rule of the policy to the facts.
 
     Args: now: aware; the moment the decision is for.
     """
@@ -114,7 +114,7 @@ def _verdict(facts: Facts, rule: PolicyRule, now: datetime) -> Verdict:
 
 
 def exception_from(rule: str, facts: Facts, now: datetime) -> ExceptionFact | None:
-    """The exception that lifts this rule now, the one that lasts longest."""
+    """The exception that lifts this rule now, the one that expires last."""
     if rule in NEVER_LIFTED:
         return None
     open_now = [one for one in facts.exceptions or () if one.rule == rule and now < one.expires_at]
@@ -142,17 +142,17 @@ class Judge:
 
 
 def overall_outcome(outcomes: Iterable[str]) -> str:
-    """What verdicts come to: `eligible`, `ineligible` or `review`."""
+    """The overall outcome of verdicts: `eligible`, `ineligible` or `review`."""
     found = set(outcomes)
     return "ineligible" if "fail" in found else "review" if "review" in found else "eligible"
 
 
-# Rules that read dates of one's own have as many answers as people; what is remembered stays small.
+# Rules that read personal dates have as many answers as people; the bound keeps the cache small.
 MOST_REMEMBERED = 4_096
 
 
 class _Asked:
-    """One rule of a policy and the answers it gave."""
+    """One rule of a policy with its cached answers."""
 
     def __init__(self, rule: PolicyRule, now: datetime) -> None:
         self.name = rule.rule

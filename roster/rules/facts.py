@@ -59,7 +59,7 @@ class RegionFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExceptionFact:
-    """A rule that two of the staff lifted for this person, why, and until when."""
+    """A rule that two members of staff lifted for this person, with the reason and the expiry."""
 
     rule: str
     reason: str
@@ -68,8 +68,8 @@ class ExceptionFact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All a policy may ask about. None means not known, and no rule passes on what is not known
-    but `account_joined_before`.
+    """All facts that policies use. None means not known; of all rules only `account_joined_before` passes on
+    an unknown fact.
 
     `address_claims` counts the other claims that go to the same address; `email_changed_at` is when the
     address last changed, or since when it is known to be the account's.
@@ -177,7 +177,7 @@ _FACTS = object_of(
 
 
 def in_json(value: object) -> Any:
-    """A fact as JSON has it: times in UTC with Z, days as they are."""
+    """A fact as JSON: times in UTC with Z, days in ISO 8601."""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, date):

@@ -1,6 +1,6 @@
-"""Read JSON documents field by field, keeping every problem and its place.
+"""Parsers of JSON documents that collect every problem with its field.
 
-A parser takes a JSON value and returns what it means, or raises `Unreadable`.
+A parser takes a JSON value and returns its Python value, or raises `Unreadable`.
 """
 
 import re
@@ -31,7 +31,7 @@ def bad(problem: str, remedy: str | None = None) -> Unreadable:
 
 
 def quoted(value: object) -> str:
-    """A value as it may stand in a message: short, and printable on any terminal."""
+    """A value for a message: short, and printable on any terminal."""
     text = ascii(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -142,7 +142,7 @@ def list_of(parser: Parser) -> Parser:
 
 
 def set_of(parser: Parser) -> Parser:
-    """A list that is not empty and names nothing twice."""
+    """A list that is not empty and has no duplicates."""
     items = list_of(parser)
 
     def parse(value: object) -> tuple[Any, ...]:

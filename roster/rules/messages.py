@@ -1,4 +1,4 @@
-"""Every sentence a decision says, in one place: to the person concerned, plainly.
+"""The sentences of all decisions, as shown to the person concerned.
 
 A rule answers with a case and its values; the sentence is looked up here, so that a translation is a second
 table and not a second rule.
@@ -20,7 +20,7 @@ class Text:
     remedy: str = NOTHING_TO_DO
 
 
-# In the place of a rule's own answer, where staff lifted the rule.
+# Replaces a rule's own answer when staff lifted the rule.
 LIFTED = Text("An exception was made for you until {expires_at}: {why}")
 
 NOT_KNOWN = Text("It is not known {fact}, so this cannot be confirmed.", "{remedy}")
@@ -208,10 +208,10 @@ NO_REASON = "no reason is on record"
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A sentence of this table with its values, not put together yet, so that any language can do that.
+    """A sentence of this table with its values, not formatted yet, so that it can be translated.
 
-    Values are texts that are the same in all languages, numbers, dates and times, or what stands below.
-    `str()` puts it together in English.
+    Values are texts that are the same in all languages, numbers, dates and times, or the types below.
+    `str()` formats it in English.
     """
 
     sentence: str
@@ -246,7 +246,7 @@ class Country:
 
 @dataclass(frozen=True, slots=True)
 class Countries:
-    """Several countries, without a word between them."""
+    """Several countries, separated by commas."""
 
     codes: tuple[str, ...]
 
@@ -256,14 +256,14 @@ class Countries:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a rule says to the person: why, and what would change the answer."""
+    """A rule's message to the person: the reason, and what would change the answer."""
 
     reason: Phrase
     remedy: Phrase
 
 
 def every_sentence() -> list[str]:
-    """Each sentence a decision can say, for those who translate them."""
+    """All sentences of decisions, for the message catalogues."""
     texts = [
         LIFTED,
         NOT_KNOWN,
@@ -287,5 +287,5 @@ def listed(items: list[str], word: str = "or") -> str:
 
 
 def on(moment: str) -> str:
-    """A time of a document as it reads in a sentence: `2022-07-11 12:00 UTC`."""
+    """Format a time of a document for a sentence: `2022-07-11 12:00 UTC`."""
     return f"{moment[:10]} {moment[11:16]} UTC"

@@ -16,7 +16,7 @@ ON_FAIL = ("refuse", "review")
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
-    """One rule of a policy: which, with what parameters, and what follows when it is not met."""
+    """One rule of a policy: its name, its parameters, and the consequence of not meeting it."""
 
     rule: str
     params: Mapping[str, Any]
@@ -54,7 +54,7 @@ def parse_policy(document: object) -> PolicyDocument:
     """Read a policy from JSON.
 
     Raises: PolicyError: every unknown rule, parameter, state, role or country, rule named twice, missing
-            parameter and wrong type, each with its place.
+            parameter and wrong type, each with its field.
     """
     try:
         found = _POLICY(document)
@@ -104,7 +104,7 @@ def _rule_name(value: object) -> str:
 
 
 def _refuse_null(rule: Rule, value: Mapping[str, Any]) -> None:
-    """A parameter that is null says nothing, and silence may mean the opposite of what was wanted."""
+    """Refuse null parameters: leaving a parameter out may mean the opposite of what was wanted."""
     for name in (*rule.params, "on_fail"):
         if name in value and value[name] is None:
             raise Unreadable(Problem("is null.", field=name, remedy="Give it a value or leave it out."))

@@ -16,7 +16,7 @@ Found = list[tuple[str, str]]
 
 @dataclass
 class ByRule:
-    """How one rule answers the roster, before and after: how many it does not pass, and what that changes."""
+    """Counts of one rule before and after: failures, reviews, and people gained or lost by it."""
 
     fails_before: int = 0
     fails_after: int = 0
@@ -28,9 +28,10 @@ class ByRule:
 
 @dataclass
 class Preview:
-    """What a change of policy does to the people it was shown so far.
+    """Effects of a change of policy on the people compared so far.
 
-    Admitted is who is eligible or reviewed; gained are those admitted only after, lost those only before.
+    Eligible and reviewed people count as admitted; `gained` are admitted only after the change, `lost` only
+    before it.
     """
 
     current: str
@@ -73,10 +74,10 @@ class Preview:
 def preview_policies(
     everybody: Iterable[Facts], *, current: PolicyDocument, proposed: PolicyDocument, now: datetime
 ) -> Preview:
-    """Decide everybody under both policies and compare; holds names and counts, never all facts at once.
+    """Decide for every account under both policies and compare; keeps names and counts, never all facts.
 
-    Where the keys would go is asked when somebody claims. The rule `region` counts for those whose country is
-    known, and for the others it is set aside under both policies.
+    The destination is asked for at the time of the claim. The rule `region` applies to people whose country
+    is known; for the others it is ignored under both policies.
     """
     found = Preview(current.version, proposed.version, policy_differences(current, proposed))
     for rule in (*current.rules, *proposed.rules):

@@ -15,7 +15,7 @@ from roster.services.import_approvals import hold_list
 from roster.services.snapshots import Imported, lock_imports, receive_file
 from roster.services.staging import analyse, apply_change, rows_of, stage, unstage
 
-# What a list says about an account; the rest of the row is ours.
+# Columns of a list; the other columns of the row are Keydesk's own.
 LISTED = {
     "username": "text",
     "email": "text",
@@ -28,19 +28,19 @@ LISTED = {
 
 
 def import_accounts(*, path: Path, actor: str, now: datetime) -> Imported:
-    """Bring the accounts up to the list; accounts it leaves out stay as they are.
+    """Update the accounts from the list; accounts that it omits stay as they are.
 
     A two-factor state that is new or changed is appended as an observation.
 
     Locks:  imports of account lists; the listed accounts, so that no claim decides on half an update.
     Raises: InputErrors: the file's faults, with line and field.
-            ListHeld: it leaves out more than the set share of the accounts; nothing but the hold is kept.
+            ListHeld: it omits more than the allowed share of the accounts; only the hold is recorded.
     """
     return take_in_accounts(source=read_source(path), actor=actor, now=now)
 
 
 def take_in_accounts(*, source: SourceFile, actor: str, now: datetime) -> Imported:
-    """`import_accounts` of what has been read already."""
+    """`import_accounts` from a file already read."""
     rows = read_accounts(source, now)
     with transaction.atomic(durable=True):
         lock_imports(Snapshot.Kind.ACCOUNTS)
@@ -71,7 +71,7 @@ def take_in_accounts(*, source: SourceFile, actor: str, now: datetime) -> Import
 
 
 def put_account(*, row: AccountRow, actor: str, now: datetime) -> Account:
-    """Bring one account up to what an index says of it now; it is created if it is new.
+    """Update one account from the index's data; it is created if it is new.
 
     Locks: imports of account lists; the account.
     """
@@ -86,7 +86,7 @@ def put_account(*, row: AccountRow, actor: str, now: datetime) -> Account:
 
 
 def _last_seen() -> datetime | None:
-    """When the last account list came in; the accounts observed then are those it had."""
+    """When the last account list was imported; the accounts observed then are those it contained."""
     latest = Snapshot.objects.latest_of(Snapshot.Kind.ACCOUNTS)
     return None if latest is None else latest.receipts.order_by("-taken_at", "-pk")[0].taken_at
 
@@ -125,7 +125,7 @@ def _stage(rows: Sequence[AccountRow]) -> int:
 
 
 def bring_up_to_date(snapshot: Snapshot | None, now: datetime) -> tuple[int, int]:
-    """Make the accounts on record what the staged list says; how many are new and changed."""
+    """Apply the staged list to the accounts; returns how many are new and changed."""
     params = {"now": now, "snapshot": snapshot and snapshot.pk}
     changed = apply_change(
         """

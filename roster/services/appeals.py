@@ -1,4 +1,4 @@
-"""Appeals: a person asks for another look, a person answers, and a granted one becomes an exception."""
+"""Appeals: a maintainer asks for a review, staff answer, and a granted appeal becomes an exception."""
 
 from datetime import datetime
 
@@ -15,9 +15,9 @@ from roster.services.exceptions import request_exception
 def make_appeal(
     *, account: Account, rule: str, text: str, actor: str, now: datetime, decision: Decision | None = None
 ) -> Appeal:
-    """Ask for another look at a rule.
+    """Appeal against a rule.
 
-    Raises: BadRequest: no such rule, one that nobody can lift, or nothing said.
+    Raises: BadRequest: an unknown rule, one that cannot be lifted, or no text.
             AlreadyAsked: an appeal about this rule waits for its answer.
     """
     problems = []
@@ -45,15 +45,15 @@ def make_appeal(
 
 
 def grant_appeal(*, appeal_id: int, answer: str, expires_at: datetime, actor: str, now: datetime) -> Appeal:
-    """Say yes: the exception is asked for in the answerer's name and waits for a second one.
+    """Grant an appeal: the exception is requested in the answerer's name and waits for a second person.
 
-    Raises: UnknownPaper: no open appeal. BadRequest: no answer, or an expiry that has passed.
+    Raises: UnknownRecord: no open appeal. BadRequest: no answer, or an expiry that has passed.
     """
     return _answer(appeal_id, answer=answer, actor=actor, now=now, expires_at=expires_at)
 
 
 def decline_appeal(*, appeal_id: int, answer: str, actor: str, now: datetime) -> Appeal:
-    """Say no, and why. Raises: UnknownPaper: no open appeal. BadRequest: no answer."""
+    """Decline an appeal with a reason. Raises: UnknownRecord: no open appeal. BadRequest: no answer."""
     return _answer(appeal_id, answer=answer, actor=actor, now=now, expires_at=None)
 
 
@@ -88,7 +88,7 @@ def _answer(appeal_id: int, *, answer: str, actor: str, now: datetime, expires_a
 
 
 def withdraw_appeal(*, appeal_id: int, account: Account, actor: str, now: datetime) -> Appeal:
-    """Take an appeal back. Raises: UnknownPaper: no open appeal of this account."""
+    """Withdraw an appeal. Raises: UnknownRecord: no open appeal of this account."""
     with transaction.atomic():
         appeal = _open(appeal_id, account)
         appeal.state = Appeal.State.WITHDRAWN
@@ -98,7 +98,7 @@ def withdraw_appeal(*, appeal_id: int, account: Account, actor: str, now: dateti
 
 
 def forget_appeals(*, account_id: int) -> int:
-    """Empty what a person wrote in their appeals; that they appealed and what came of it stays."""
+    """Erase the text of a person's appeals; the appeals and their outcomes stay."""
     return Appeal.objects.filter(account_id=account_id).exclude(text="").update(text="")
 
 

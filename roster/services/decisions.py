@@ -18,10 +18,10 @@ def record_decision(
     campaign: str = "",
     snapshots: CurrentSnapshots | None = None,
 ) -> Decision:
-    """Append what was decided, with the facts and the roster it was decided on.
+    """Append a decision with the facts and the roster snapshots it is based on.
 
-    Args:   campaign: the slug of the campaign it was asked for, if any.
-            snapshots: what the roster stood on, where the caller has asked already.
+    Args:   campaign: the slug of its campaign, if any.
+            snapshots: the current snapshots, if the caller has read them already.
     Raises: PolicyNotPublished.
     """
     assert decision.policy == policy.version, "the decision was taken under this policy"

@@ -1,4 +1,4 @@
-"""Delegation: those who speak for a project name the people behind it."""
+"""Delegation: owners and organisations name the people behind a project."""
 
 from datetime import datetime
 
@@ -41,8 +41,8 @@ def delegate(*, project: str, username: str, delegated_by: Account, actor: str, 
     """Name a person behind a project; from then on they count as its maintainer.
 
     Args:   project: in any spelling.
-    Locks:  the project's row, so that two who name at once do not take the same place.
-    Raises: DelegationRefused: why, with what to do.
+    Locks:  the project's row, so that concurrent delegations do not take the same slot.
+    Raises: DelegationRefused: the reason and the remedy.
     """
     with transaction.atomic():
         found = (
@@ -103,11 +103,11 @@ def _free_slot(project: Project) -> int:
 def end_delegation(
     *, delegation_id: int, actor: str, now: datetime, spoken_by: Account | None = None
 ) -> Delegation:
-    """Take a delegation back; its place is free again.
+    """End a delegation and free its slot.
 
-    Args:   spoken_by: the account that takes it back: who named, who was named, or one who may speak for the
-            project; None for staff.
-    Raises: UnknownPaper: none that is live, or not theirs to end.
+    Args:   spoken_by: the account that ends it: the one that named, the one named, or one that may speak for
+            the project; None for staff.
+    Raises: UnknownRecord: not live, or not theirs to end.
     """
     with transaction.atomic():
         live = Delegation.objects.live().select_related("project").select_for_update(of=("self",))

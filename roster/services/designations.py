@@ -19,7 +19,7 @@ from roster.services.snapshots import lock_imports, lock_new_projects, snapshot_
 
 @dataclass(frozen=True)
 class Designated:
-    """The day's cutoff and what it changed.
+    """The cutoff and the changes of a designation.
 
     `kept` were critical before and stay, `fallen` of them below the cutoff; `in_cohort` is larger than
     `cohort_size` when projects are level at the cutoff; `critical` counts all there are now.
@@ -49,10 +49,10 @@ def designate_critical(
 ) -> Designated:
     """Designate the most downloaded projects of the last list, and those always critical.
 
-    Critical is for ever: a project that falls in downloads stays, and keeps the day it was designated.
+    Designations are permanent: a project that falls in downloads stays critical and keeps its date.
 
     Args:   top_percent: of `total_projects`, rounded up; 1 unless a cohort size is given.
-            cohort_size: how many projects instead; those level with the last are in as well.
+            cohort_size: how many projects instead; projects tied with the last are included.
             total_projects: of the whole index, when the list is only its top; else the list's length.
             always: projects critical whatever their downloads: the index's own dependencies.
     Locks:  imports of download lists, so that one designation runs at a time; new projects.
@@ -97,8 +97,8 @@ def designate_critical(
 def _make_critical(names: Mapping[str, str], now: datetime) -> None:
     """Mark the projects of these normalised names critical, creating those that have no row.
 
-    Nobody else creates projects meanwhile, so no row needs to be tried first (`ON CONFLICT`), which for
-    thousands of rows takes as long as all the rest.
+    Projects are locked against concurrent creation, so `ON CONFLICT` is not needed, which for thousands of
+    rows takes as long as all the rest.
     """
     values: dict[str, date | str] = {
         "today": now.date(),
@@ -128,7 +128,7 @@ def _make_critical(names: Mapping[str, str], now: datetime) -> None:
 
 
 def _designate(names: Iterable[str], top: Top, snapshot: Snapshot, actor: str, now: datetime) -> None:
-    """Append the designations by downloads of projects that were never designated for that."""
+    """Append designations by downloads for projects that have none yet."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

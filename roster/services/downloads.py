@@ -25,7 +25,7 @@ def import_downloads(
     window_start: date | None = None,
     window_end: date | None = None,
 ) -> Imported:
-    """Keep a download list as a snapshot; all of it, or nothing.
+    """Import a download list as a snapshot, completely or not at all.
 
     Args:   window_start, window_end: the days it counts over, both or neither.
     Locks:  imports of download lists.
@@ -36,7 +36,7 @@ def import_downloads(
 
 
 def take_in_downloads(*, source: SourceFile, window: SnapshotWindow, actor: str, now: datetime) -> Imported:
-    """`import_downloads` of what has been read already."""
+    """`import_downloads` from a file already read."""
     with ThreadPoolExecutor(max_workers=1) as another_core:
         # The digest and the reading take about the same time.
         digest = another_core.submit(lambda: source.sha256)
@@ -65,12 +65,12 @@ def _window(path: Path, start: date | None, end: date | None, now: datetime) -> 
     if start and end and start > end:
         raise InputError(path, f"the window starts on {start}, after it ends on {end}.")
     if end and is_yet_to_come(end, now):
-        raise InputError(path, f"the window ends on {end}, which is yet to come.", field="window-end")
+        raise InputError(path, f"the window ends on {end}, which is in the future.", field="window-end")
     return SnapshotWindow(start, end)
 
 
 def is_yet_to_come(day: date, now: datetime) -> bool:
-    """Whether a day has begun nowhere on earth."""
+    """Whether a day has not begun anywhere on earth."""
     return day > now.date() + timedelta(days=1)
 
 

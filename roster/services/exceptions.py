@@ -1,4 +1,4 @@
-"""Exceptions: one rule lifted for one person, by two of the staff, for a time."""
+"""Exceptions: one rule lifted for one person for a limited time, approved by two members of staff."""
 
 from datetime import datetime
 
@@ -14,10 +14,10 @@ from roster.services.events import record_event
 def request_exception(
     *, account_id: int, rule: str, reason: str, expires_at: datetime, actor: str, now: datetime
 ) -> PolicyException:
-    """Ask that a rule be lifted for a person; it is not, until another of the staff grants it.
+    """Request that a rule is lifted for a person; another member of staff must grant it.
 
-    Raises: BadRequest: a rule that is none or cannot be lifted, no reason, an expiry that has passed.
-            AlreadyAsked: the same is waiting for its second name.
+    Raises: BadRequest: an unknown rule or one that cannot be lifted, no reason, an expiry in the past.
+            AlreadyAsked: an identical request is waiting for approval.
     """
     problems = []
     if rule not in RULES:
@@ -29,7 +29,7 @@ def request_exception(
             FieldError("reason", "required", "Enter a reason of up to 300 characters. The person sees it.")
         )
     if expires_at <= now:
-        problems.append(FieldError("expires_at", "in_the_past", "Choose a time that is yet to come."))
+        problems.append(FieldError("expires_at", "in_the_past", "Choose a time in the future."))
     if problems:
         raise BadRequest(problems)
     try:
@@ -53,10 +53,10 @@ def request_exception(
 
 
 def grant_exception(*, exception_id: int, actor: str, now: datetime) -> PolicyException:
-    """Give the second name; from now until it expires the rule passes for this person.
+    """Approve as the second person; until the exception expires the rule passes for this person.
 
-    Locks:  the account's row, so that no claim decides on half a change; the exception's row.
-    Raises: UnknownPaper: none that waits for a second name. SecondPersonNeeded: the actor asked for it.
+    Locks:  the account's row, so that no claim is decided during the change; the exception's row.
+    Raises: UnknownRecord: none that waits for approval. SecondPersonNeeded: the actor requested it.
     """
     with transaction.atomic():
         waiting = _locked(exception_id, now)
@@ -78,9 +78,9 @@ def grant_exception(*, exception_id: int, actor: str, now: datetime) -> PolicyEx
 
 
 def end_exception(*, exception_id: int, because: str, actor: str, now: datetime) -> PolicyException:
-    """Refuse an exception that waits, or revoke one that was granted.
+    """Refuse a requested exception, or revoke a granted one.
 
-    Raises: UnknownPaper: none that is open. BadRequest: no reason.
+    Raises: UnknownRecord: none that is open. BadRequest: no reason.
     """
     if not because.strip() or len(because) > 300:
         raise BadRequest([FieldError("because", "required", "Enter a reason of up to 300 characters.")])

@@ -9,16 +9,16 @@ from roster.errors import SecondPersonNeeded, UnknownRecord
 from roster.files.source import SourceFile
 from roster.models import HeldList
 
-# Below this many rows less it is no landslide, whatever the share: a small roster changes by single people.
+# Losing up to this many rows is always allowed: in a small roster single people are a large share.
 ALWAYS_ALLOWED = 10
 
 
 def hold_list(
     *, kind: str, source: SourceFile, rows: int, rows_before: int, kept: int, actor: str, now: datetime
 ) -> HeldList | None:
-    """Hold a list that would take away more than the set share; None when it may come in.
+    """Hold a list that would remove more than the allowed share; None when it may be imported.
 
-    One that was approved comes in once. Runs in the transaction of the import.
+    An approved list is imported once. Runs in the transaction of the import.
 
     Args: rows: in the list; rows_before: on the roster now; kept: of those, how many the list keeps.
     """
@@ -46,10 +46,10 @@ def hold_list(
 
 
 def approve_list(*, sha256: str, note: str, actor: str, now: datetime) -> HeldList:
-    """Let a held list in the next time it comes.
+    """Approve a held list for its next import.
 
-    Args:   sha256: the digest the import named, or its first twelve letters or more.
-    Raises: UnknownPaper: no list of this digest is held. SecondPersonNeeded: the actor imported it.
+    Args:   sha256: the digest from the import's message, or at least its first twelve characters.
+    Raises: UnknownRecord: no list of this digest is held. SecondPersonNeeded: the actor imported it.
     """
     with transaction.atomic():
         waiting = HeldList.objects.select_for_update().filter(approved_at=None)

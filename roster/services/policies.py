@@ -10,15 +10,15 @@ from roster.models import Policy, PolicyPreview
 from roster.policies import VERSIONS, shipped_policy
 from roster.rules import PolicyDocument, parse_policy
 
-# Whoever wrote the policies that come with the code.
+# Author of the policies that ship with the code.
 SHIPPED_BY = "keydesk"
 
 
 def draft_policy(*, document: object, actor: str, now: datetime) -> Policy:
-    """Write a version down, or over its earlier draft; what was previewed before counts no longer.
+    """Save a draft, replacing an earlier draft of the version; earlier previews no longer count.
 
     Locks:  the policy's row.
-    Raises: PolicyError: the document is none. PolicyAlreadyPublished.
+    Raises: PolicyError: the document is invalid. PolicyAlreadyPublished.
     """
     rules = parse_policy(document).as_document()
     with transaction.atomic():
@@ -35,7 +35,7 @@ def draft_policy(*, document: object, actor: str, now: datetime) -> Policy:
 def record_preview(
     *, version: str, counts: Mapping[str, object], compared_with: str, actor: str, now: datetime
 ) -> PolicyPreview:
-    """Keep that somebody saw who gains and who loses by a draft as it is now.
+    """Record that a person previewed a draft in its current form.
 
     Raises: UnknownPolicy.
     """
@@ -51,11 +51,11 @@ def record_preview(
 
 
 def publish_draft(*, version: str, actor: str, now: datetime, effective_at: datetime | None = None) -> Policy:
-    """Put a draft in force from `effective_at` (else now) on, for good.
+    """Publish a draft, in force from `effective_at` (default: now); published policies never change.
 
     Locks:  the policy's row.
     Raises: UnknownPolicy, PolicyAlreadyPublished.
-            SecondPersonNeeded: the actor wrote it. PolicyNotPreviewed: nobody previewed it as it is.
+            SecondPersonNeeded: the actor wrote it. PolicyNotPreviewed: not previewed in its current form.
     """
     with transaction.atomic():
         policy = Policy.objects.select_for_update().filter(version=version).first()
@@ -74,12 +74,12 @@ def publish_draft(*, version: str, actor: str, now: datetime, effective_at: date
 def publish_policy(
     *, document: object, actor: str, now: datetime, effective_at: datetime | None = None
 ) -> Policy:
-    """Put a policy that ships with Keydesk in force, as a set-up does; all others go by way of a draft.
+    """Publish a policy that ships with Keydesk, at set-up; all others start as a draft.
 
     Publishing the same rules for the same time again changes nothing.
 
     Locks:  the policy's row.
-    Raises: PolicyError: the document is none. PolicyAlreadyPublished: with other rules or another time.
+    Raises: PolicyError: the document is invalid. PolicyAlreadyPublished: with different rules or time.
             PolicyNotPreviewed: it does not ship with Keydesk.
     """
     parsed = parse_policy(document)

@@ -1,5 +1,4 @@
-"""What a person decides about themselves: which roles are theirs, whether we may write, whether they take
-part."""
+"""Maintainers' own settings: disclaimed roles, contact, participation, country and time zone."""
 
 from datetime import datetime
 from zoneinfo import available_timezones
@@ -16,10 +15,10 @@ from roster.services.events import record_event
 def disclaim_role(
     *, account: Account, project_id: int, kind: Disclaimer.Kind, actor: str, now: datetime
 ) -> Disclaimer:
-    """Say that a role is not, or no longer, one's own: it stops counting, and nothing else happens to it.
+    """Disclaim a role that is not, or no longer, one's own: it stops counting, and nothing else changes.
 
-    Saying it again changes nothing.
-    Raises: UnknownPaper: the account has no live role on this project.
+    Disclaiming it again changes nothing.
+    Raises: UnknownRecord: the account has no live role on this project.
     """
     with transaction.atomic():
         locked = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
@@ -36,7 +35,7 @@ def disclaim_role(
 
 
 def take_back_disclaimer(*, account: Account, project_id: int, actor: str, now: datetime) -> None:
-    """Let the role count again. Raises: UnknownPaper: nothing to take back."""
+    """Let the role count again. Raises: UnknownRecord: no disclaimer to take back."""
     with transaction.atomic():
         said = Disclaimer.objects.live().filter(account=account, project_id=project_id)
         if not said.update(withdrawn_at=now):
@@ -45,17 +44,17 @@ def take_back_disclaimer(*, account: Account, project_id: int, actor: str, now: 
 
 
 def opt_out(*, account: Account, actor: str, now: datetime) -> None:
-    """Leave the programme: no claim, no invitation. Saying it again changes nothing."""
+    """Leave the programme: no claim, no invitation. Opting out again changes nothing."""
     _set_once(account, "opted_out_at", "opted_out", actor=actor, now=now)
 
 
 def opt_in(*, account: Account, actor: str, now: datetime) -> None:
-    """Come back to the programme."""
+    """Rejoin the programme."""
     _clear(account, "opted_out_at", "opted_in", actor=actor, now=now)
 
 
 def do_not_contact(*, account: Account, actor: str, now: datetime) -> None:
-    """No invitations any more. What a claim of one's own brings about is still told."""
+    """Stop invitations. Emails about the person's own claims are still sent."""
     _set_once(account, "do_not_contact_since", "do_not_contact", actor=actor, now=now)
 
 
@@ -64,9 +63,9 @@ def allow_contact(*, account: Account, actor: str, now: datetime) -> None:
 
 
 def say_where(*, account: Account, country: str, time_zone: str, actor: str, now: datetime) -> None:
-    """Where a person lives, as far as they tell: the country for the rules, the zone for the hours of mail.
+    """Set a person's country, used by the rules, and time zone, used for the hours of emails.
 
-    Raises: BadRequest: no such country or time zone. Either may be empty.
+    Raises: BadRequest: unknown country or time zone. Either may be empty.
     """
     problems = []
     if country and country not in COUNTRIES:

@@ -13,10 +13,10 @@ from roster.services.staging import apply_change
 
 
 def note_what_became_of_projects(*, actor: str, now: datetime) -> int:
-    """Append what the staged role list (`listed_role`) says of projects; how many events.
+    """Append the project events implied by the staged role list (`listed_role`); returns their number.
 
-    One that had live roles and is not listed vanished. One that is listed and had only roles that ended was
-    made anew. One whose owners are all others was handed over.
+    A project with live roles that is not listed was deleted. A listed one with ended roles only was
+    recreated. One whose owners have all changed was transferred.
     """
     return apply_change(
         """
@@ -48,13 +48,13 @@ def note_what_became_of_projects(*, actor: str, now: datetime) -> int:
 
 
 def rename_project(*, name: str, new_name: str, note: str, actor: str, now: datetime) -> Project:
-    """Carry a project's status over to its new name; both stay critical, and both say what happened.
+    """Transfer a project's status to its new name; both stay critical, and both record the rename.
 
     Locks:  new projects.
-    Raises: UnknownProject. BadRequest: a new name that is none, or the same one spelled otherwise.
+    Raises: UnknownProject. BadRequest: an invalid new name, or the same name in another spelling.
     """
     if not is_project_name(new_name):
-        raise BadRequest([FieldError("new_name", "invalid", "This is not a project's name.")])
+        raise BadRequest([FieldError("new_name", "invalid", "Not a valid project name.")])
     if normalized(new_name) == normalized(name):
         raise BadRequest([FieldError("new_name", "same_name", "This is the same name in another spelling.")])
     with transaction.atomic():
@@ -89,14 +89,14 @@ def rename_project(*, name: str, new_name: str, note: str, actor: str, now: date
 
 
 def designate_by_hand(*, name: str, reason: str, actor: str, now: datetime) -> Designation:
-    """Make a project critical for a reason of one's own, which its page shows; for ever, like any other.
+    """Designate a project critical for a stated reason, which its page shows; permanent like any other.
 
     Locks:  new projects.
-    Raises: BadRequest: no reason, or a name that is none.
+    Raises: BadRequest: no reason, or an invalid name.
     """
     problems = []
     if not is_project_name(name):
-        problems.append(FieldError("name", "invalid", "This is not a project's name."))
+        problems.append(FieldError("name", "invalid", "Not a valid project name."))
     if not reason.strip() or len(reason) > 255:
         problems.append(
             FieldError("reason", "required", "Enter a reason of up to 255 characters. It is public.")

@@ -19,17 +19,17 @@ from roster.services.staging import analyse, apply_change, rows_of, stage, unsta
 
 
 def import_roles(*, path: Path, actor: str, now: datetime) -> Imported:
-    """Make the roles on record those of the list; it is the full picture, so what it leaves out has ended.
+    """Replace the roles by those of the list; it is complete, so roles that it omits have ended.
 
     Locks:  imports of role lists; new projects.
     Raises: InputErrors: the file's faults, roles of unknown accounts among them, with line and field.
-            ListHeld: it would end more than the set share of the roles; nothing but the hold is kept.
+            ListHeld: it would end more than the allowed share of the roles; only the hold is recorded.
     """
     return take_in_roles(source=read_source(path), actor=actor, now=now)
 
 
 def take_in_roles(*, source: SourceFile, actor: str, now: datetime) -> Imported:
-    """`import_roles` of what has been read already."""
+    """`import_roles` from a file already read."""
     rows = read_roles(source, now)
     with transaction.atomic(durable=True):
         lock_imports(Snapshot.Kind.ROLES)

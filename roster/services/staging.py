@@ -5,12 +5,12 @@ from typing import Any
 
 from django.db import connection, models
 
-# Fewer new rows than this change no plan.
+# Fewer new rows than this do not change query plans.
 WORTH_IT = 1_000
 
 
 def stage(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> None:
-    """Copy rows into a temporary table that goes with the transaction, and have the planner count it.
+    """Copy rows into a temporary table that goes with the transaction, and analyse it.
 
     Args: columns: name to type, in the order of the rows' values.
     """

@@ -16,7 +16,7 @@ from common.base_command import Steps
 from config.management.commands.verify import as_document
 from fulfillment.claims.campaigns.policy_preview import preview_draft
 from fulfillment.claims.campaigns.price_publishing import publish_prices
-from fulfillment.claims.campaigns.regions import load_regions, shipped_document
+from fulfillment.claims.campaigns.regions import bundled_regions, load_regions
 from fulfillment.claims.errors import Ineligible
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState, WantedItem
@@ -155,7 +155,7 @@ class Programme:
         self.say(f"Stock: {self.plan.keys:,} keys of {len(skus)} models in {lots} lots.")
 
     def _open_campaign(self, now: datetime) -> None:
-        load_regions(document=shipped_document(), now=now)
+        load_regions(document=bundled_regions(), now=now)
         campaign = Campaign.objects.create(
             slug=CAMPAIGN,
             name="Security keys for critical projects",

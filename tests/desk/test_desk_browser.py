@@ -13,7 +13,7 @@ from desk.roles import Role
 from fulfillment.cases.models import Case
 from fulfillment.cases.rules.reasons import CaseKind, CaseReason
 from fulfillment.claims.models import Claim
-from fulfillment.claims.pricing import freeze
+from fulfillment.claims.pricing import store_quote
 from fulfillment.claims.rules.quotes import LineKind, Quote, QuoteLine
 from fulfillment.payments.models import Dispute, Fulfilment, Payment, Refund
 from fulfillment.payments.services.cases import open_payment_case
@@ -43,7 +43,9 @@ def browser() -> Iterator[Browser]:
 def disputed(claim: Claim, now: datetime) -> Case:
     """What was paid for a claim is disputed, and a refund of part of it came back; the dispute's case."""
     lines = (QuoteLine(LineKind.EXTRA_KEYS, 1, 2900), QuoteLine(LineKind.EXPRESS, 1, 2500))
-    freeze(Quote(lines, currency="USD", tax_behavior="inclusive", prices="2022-07"), claim=claim, now=now)
+    store_quote(
+        Quote(lines, currency="USD", tax_behavior="inclusive", prices="2022-07"), claim=claim, now=now
+    )
     common: dict[str, Any] = {"created_at": now, "updated_at": now}
     money: dict[str, Any] = {"amount": 5400, "currency": "USD"}
     payment = Payment.objects.create(

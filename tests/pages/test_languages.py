@@ -176,13 +176,13 @@ def test_every_state_and_event_has_its_words(language: str, now: datetime) -> No
     events = [ClaimEvent(name=name, at=now, data={}) for name in ClaimEvent.Name]
     claims = [Claim(state=state) for state in ClaimState]
     with override("en"):
-        english = [(step.title, step.text) for step in timeline.visible_steps(events)]
-        nexts = [timeline.what_comes_next(claim, promised_days=None) for claim in claims]
+        english = [(step.title, step.text) for step in timeline.claim_timeline(events)]
+        nexts = [timeline.next_step_text(claim, promised_days=None) for claim in claims]
     with override(language):
-        for step, (title, text) in zip(timeline.visible_steps(events), english, strict=True):
+        for step, (title, text) in zip(timeline.claim_timeline(events), english, strict=True):
             assert step.title != title
             assert step.text != text or not text
         for claim, was in zip(claims, nexts, strict=True):
             assert was
-            assert timeline.what_comes_next(claim, promised_days=None) != was
+            assert timeline.next_step_text(claim, promised_days=None) != was
             assert gettext(ClaimState(claim.state).label) != ClaimState(claim.state).label

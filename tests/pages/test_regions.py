@@ -10,9 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from common.errors import InputErrors
-from fulfillment.claims.campaigns.regions import load_regions, shipped_document
+from fulfillment.claims.campaigns.regions import bundled_regions, load_regions
 from fulfillment.claims.models import Campaign, Region
-from fulfillment.claims.region_lookup import region_for
+from fulfillment.claims.region_lookup import country_region
 from tests.conftest import Roster
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def document() -> Any:
-    return copy.deepcopy(shipped_document())
+    return copy.deepcopy(bundled_regions())
 
 
 def test_the_shipped_table_opens_the_eleven_countries_of_2022(document: Any, now: datetime) -> None:
@@ -30,7 +30,7 @@ def test_the_shipped_table_opens_the_eleven_countries_of_2022(document: Any, now
     assert rows.filter(ceiling_cents__gt=0, promised_days__gt=0).exclude(source="").count() == 11
     crimea = Region.objects.in_force(now).get(country="UA", subdivision="43")
     assert crimea.status == "blocked"
-    assert region_for(country="UA", now=now) is None
+    assert country_region(country="UA", now=now) is None
 
 
 def test_loading_it_again_changes_nothing(document: Any, now: datetime) -> None:
@@ -49,7 +49,7 @@ def test_a_changed_row_ends_the_one_before_and_keeps_it(document: Any, now: date
         15,
         20,
     ]
-    before, after = region_for(country="DE", now=now), region_for(country="DE", now=later)
+    before, after = country_region(country="DE", now=now), country_region(country="DE", now=later)
     assert before is not None
     assert after is not None
     assert (before.promised_days, after.promised_days) == (15, 20)

@@ -156,7 +156,7 @@ BAD: dict[str, tuple[str | bytes, int | None, str | None, str]] = {
         parquet(ROWS).replace(b"download_count", b"download_court"),
         1,
         "download_count",
-        "no such column",
+        "unknown column",
     ),
     "a Parquet with a null": (parquet([("alpha", 1), ("beta", None)]), 2, "download_count", "None"),
     "a Parquet with fractions": (parquet([("alpha", 1.5)]), 1, "download_count", "1.5"),

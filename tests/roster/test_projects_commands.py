@@ -25,7 +25,7 @@ def test_a_project_is_designated_by_hand_and_says_why(capsys: pytest.CaptureFixt
 def test_a_renamed_project_keeps_its_status_and_both_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     with clock.reading(lambda: NOW):
         call_command("rename_project", "alpha", "Alpha.Next", "--note", "announced")
-    assert "alpha is Alpha.Next now; critical since" in capsys.readouterr().out
+    assert "alpha was renamed to Alpha.Next; critical since" in capsys.readouterr().out
     old, new = project_story(name="alpha"), project_story(name="alpha-next")
     assert old is not None
     assert new is not None
@@ -36,8 +36,8 @@ def test_a_renamed_project_keeps_its_status_and_both_say_so(capsys: pytest.Captu
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (["designate_project", "x y", "--reason", "y"], 2, "not a project's name"),
-        (["designate_project", "zeta", "--reason", " "], 2, "Say why"),
+        (["designate_project", "x y", "--reason", "y"], 2, "Not a valid project name"),
+        (["designate_project", "zeta", "--reason", " "], 2, "Enter a reason"),
         (["rename_project", "alpha", "ALPHA"], 2, "another spelling"),
         (["rename_project", "nothing", "something"], 1, "nothing"),
     ],

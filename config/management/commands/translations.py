@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from common import translation_catalogs
 from common.base_command import JsonObject, KeydeskCommand, Options
-from fulfillment.claims.campaigns.regions import shipped_document
+from fulfillment.claims.campaigns.regions import bundled_regions
 from inventory.default_key_models import KEY_MODELS
 from roster.rules.messages import every_sentence
 from roster.rules.policy_diff import TITLES
@@ -14,7 +14,7 @@ from roster.rules.policy_diff import TITLES
 
 def tables() -> dict[str, list[str]]:
     """Texts that are data: the rules' sentences and titles, why a region says no, and the keys' names."""
-    reasons = [region.get("reason") for region in shipped_document()["regions"]]
+    reasons = [region.get("reason") for region in bundled_regions()["regions"]]
     return {
         "roster/rules/messages.py": every_sentence(),
         "roster/rules/policy_diff.py": sorted(TITLES.values()),

@@ -19,7 +19,7 @@ from desk.layout import desk_page
 from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from fulfillment.claims.campaigns.invitations import Cohort, cancel_wave, plan_wave
-from fulfillment.claims.campaigns.setup import CHANGEABLE, add_campaign, as_it_stands, change_campaign
+from fulfillment.claims.campaigns.setup import CHANGEABLE, add_campaign, campaign_settings, change_campaign
 from fulfillment.claims.models import Campaign, PriceList, Region, Wave
 from inventory.models import KeyModel
 from roster.models import Policy
@@ -113,7 +113,7 @@ def campaign(request: HttpRequest, slug: str) -> HttpResponse:
     found = Campaign.objects.filter(slug=slug).first()
     if found is None:
         raise Http404("Campaign not found.")
-    seen = signing.dumps(_plain(as_it_stands(found)))
+    seen = signing.dumps(_plain(campaign_settings(found)))
     if request.method != "POST":
         return _campaign_page(request, CampaignForm(instance=found, initial={"seen": seen}))
     form = CampaignForm(request.POST, instance=found)

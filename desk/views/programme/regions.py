@@ -23,10 +23,10 @@ from fulfillment.claims.campaigns.region_csv import export_regions
 from fulfillment.claims.campaigns.regions import (
     FIELDS,
     MODEL_STATUSES,
-    close_to_model,
+    closed_models,
     load_regions,
-    models_closed,
     region_in_force,
+    set_model_status,
 )
 from fulfillment.claims.models import Region
 from inventory.models import KeyModel
@@ -167,7 +167,7 @@ def _region_page(
     }
     # A key model is closed to a whole country: what is sent to a part of it was promised before.
     if place and not subdivision:
-        closed = models_closed(country=country, now=now)
+        closed = closed_models(country=country, now=now)
         seen = {"seen": sign_values(_rows_seen(closed))}
         context |= {"closed": closed, "model_form": model_form or ModelRegionForm(initial=seen)}
     return desk_page(request, "desk/region.html", context, status=status)
@@ -183,9 +183,9 @@ def _close_to_model(request: HttpRequest, place: str, form: ModelRegionForm, *, 
     with transaction.atomic():
         # Closing locks the table as well; taken here, so that what is compared is what holds.
         region_in_force(country=place, subdivision="", now=now, lock=True)
-        if given["seen"] != _rows_seen(models_closed(country=place, now=now)):
+        if given["seen"] != _rows_seen(closed_models(country=place, now=now)):
             raise ChangedMeanwhile
-        before, after = close_to_model(
+        before, after = set_model_status(
             country=place,
             key_model=given["key_model"],
             status=given["status"],

@@ -11,81 +11,302 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('payments', '0003_money_cases_are_worked'),
-        ('shipping', '0013_insurance_claims'),
+        ("payments", "0003_money_cases_are_worked"),
+        ("shipping", "0013_insurance_claims"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Case',
+            name="Case",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(default=functools.partial(common.public_ids.new_code, *('K',), **{}), max_length=20, unique=True)),
-                ('kind', models.CharField(choices=[('shipment', 'shipment'), ('payment', 'payment')], max_length=10)),
-                ('about', models.CharField(blank=True, help_text="For payments: the provider's id the case is about, or the code of our payment or refund.", max_length=80)),
-                ('reason', models.CharField(choices=[('no_rate', 'no carrier takes this parcel'), ('over_ceiling', 'postage over the ceiling'), ('address', 'address cannot be delivered to'), ('customs_data', 'customs data missing'), ('purchase_refused', 'label purchase refused'), ('purchase_unknown', 'label purchase outcome unknown'), ('over_cap', 'label cost more than agreed'), ('refund_refused', 'refund refused'), ('unknown_status', 'unknown carrier status'), ('delivery_problem', 'the carrier cannot deliver'), ('silent', 'no news of the parcel'), ('returned', 'the parcel is coming back'), ('lost', 'the parcel is lost'), ('not_arrived', 'reported as not arrived'), ('damaged', 'reported as damaged'), ('wrong_keys', 'reported as the wrong keys'), ('seal_broken', 'reported with a broken seal'), ('tracking_reversed', 'the carrier withdrew a tracking status'), ('no_return', 'return label not bought or not used'), ('insurance', 'insurance claim needs attention'), ('mismatch', 'amount paid differs from the amount due'), ('refund_failed', 'refund failed'), ('dispute', 'payment disputed'), ('checkout_refused', 'checkout refused by the provider'), ('wrong_mode', "payment in the provider's other mode"), ('unknown_money', 'payment that belongs to no claim')], max_length=30)),
-                ('cause', models.CharField(choices=[('carrier_damaged_parcel', 'damaged by the carrier'), ('carrier_parcel_lost', 'lost by the carrier'), ('carrier_sorting_error', 'sent the wrong way by the carrier'), ('carrier_delay', 'delayed at the carrier'), ('carrier_address_not_found', 'address not found by the carrier'), ('retailer_incorrect_data', 'our data were wrong or missing'), ('retailer_incorrect_parcel', 'we packed the wrong thing'), ('consignee_refused', 'refused by the recipient'), ('consignee_not_available', 'nobody there to take it'), ('consignee_incorrect_address', 'the address was wrong'), ('customs_delay', 'held by customs'), ('customs_documentation', 'customs want papers'), ('weather_delay', 'weather'), ('security_issue', 'tampering suspected'), ('regulatory_hold', 'not allowed there'), ('unknown', 'not known')], default=fulfillment.cases.rules.causes.Cause['UNKNOWN'], max_length=40)),
-                ('detail', models.CharField(blank=True, help_text='Codes and amounts; no personal data.', max_length=300)),
-                ('owner', models.CharField(blank=True, help_text='Who works the case; empty: unassigned.', max_length=72)),
-                ('opened_at', models.DateTimeField()),
-                ('due_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('closed_by', models.CharField(blank=True, max_length=72)),
-                ('outcome', models.CharField(blank=True, max_length=200)),
-                ('payment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='payments.payment')),
-                ('shipment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='shipping.shipment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "code",
+                    models.CharField(
+                        default=functools.partial(common.public_ids.new_code, *("K",), **{}),
+                        max_length=20,
+                        unique=True,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("shipment", "shipment"), ("payment", "payment")], max_length=10
+                    ),
+                ),
+                (
+                    "about",
+                    models.CharField(
+                        blank=True,
+                        help_text="For payments: the provider's id the case is about, or the code of our payment or refund.",
+                        max_length=80,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("no_rate", "no carrier takes this parcel"),
+                            ("over_ceiling", "postage over the ceiling"),
+                            ("address", "address cannot be delivered to"),
+                            ("customs_data", "customs data missing"),
+                            ("purchase_refused", "label purchase refused"),
+                            ("purchase_unknown", "label purchase outcome unknown"),
+                            ("over_cap", "label cost more than agreed"),
+                            ("refund_refused", "refund refused"),
+                            ("unknown_status", "unknown carrier status"),
+                            ("delivery_problem", "the carrier cannot deliver"),
+                            ("silent", "no news of the parcel"),
+                            ("returned", "the parcel is coming back"),
+                            ("lost", "the parcel is lost"),
+                            ("not_arrived", "reported as not arrived"),
+                            ("damaged", "reported as damaged"),
+                            ("wrong_keys", "reported as the wrong keys"),
+                            ("seal_broken", "reported with a broken seal"),
+                            ("tracking_reversed", "the carrier withdrew a tracking status"),
+                            ("no_return", "return label not bought or not used"),
+                            ("insurance", "insurance claim needs attention"),
+                            ("mismatch", "amount paid differs from the amount due"),
+                            ("refund_failed", "refund failed"),
+                            ("dispute", "payment disputed"),
+                            ("checkout_refused", "checkout refused by the provider"),
+                            ("wrong_mode", "payment in the provider's other mode"),
+                            ("unknown_money", "payment that belongs to no claim"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                (
+                    "cause",
+                    models.CharField(
+                        choices=[
+                            ("carrier_damaged_parcel", "damaged by the carrier"),
+                            ("carrier_parcel_lost", "lost by the carrier"),
+                            ("carrier_sorting_error", "sent the wrong way by the carrier"),
+                            ("carrier_delay", "delayed at the carrier"),
+                            ("carrier_address_not_found", "address not found by the carrier"),
+                            ("retailer_incorrect_data", "our data were wrong or missing"),
+                            ("retailer_incorrect_parcel", "we packed the wrong thing"),
+                            ("consignee_refused", "refused by the recipient"),
+                            ("consignee_not_available", "nobody there to take it"),
+                            ("consignee_incorrect_address", "the address was wrong"),
+                            ("customs_delay", "held by customs"),
+                            ("customs_documentation", "customs want papers"),
+                            ("weather_delay", "weather"),
+                            ("security_issue", "tampering suspected"),
+                            ("regulatory_hold", "not allowed there"),
+                            ("unknown", "not known"),
+                        ],
+                        default=fulfillment.cases.rules.causes.Cause["UNKNOWN"],
+                        max_length=40,
+                    ),
+                ),
+                (
+                    "detail",
+                    models.CharField(
+                        blank=True, help_text="Codes and amounts; no personal data.", max_length=300
+                    ),
+                ),
+                (
+                    "owner",
+                    models.CharField(
+                        blank=True, help_text="Who works the case; empty: unassigned.", max_length=72
+                    ),
+                ),
+                ("opened_at", models.DateTimeField()),
+                ("due_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("closed_by", models.CharField(blank=True, max_length=72)),
+                ("outcome", models.CharField(blank=True, max_length=200)),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cases",
+                        to="payments.payment",
+                    ),
+                ),
+                (
+                    "shipment",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cases",
+                        to="shipping.shipment",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='CaseEntry',
+            name="CaseEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('action', models.CharField(choices=[('take', 'take the case'), ('note', 'add a note'), ('fix_address', 'correct the address and send'), ('resend', 'try the label again'), ('approve_postage', 'approve higher postage and send'), ('return_label', 'give the maintainer a return label'), ('give_customs_data', 'add customs data and send'), ('redirect', 'have the carrier redirect the parcel'), ('file_claim', 'file an insurance claim'), ('claim_insurance', 'record a claim filed elsewhere'), ('replace', 'send replacements'), ('write_off', 'write the parcel off'), ('give_up_label', 'destroy the label and keep the parcel here'), ('look', 'check with the payment provider again'), ('send_again', 'send the refund again'), ('paid_otherwise', 'record a refund paid another way'), ('answered', 'record that the evidence was submitted'), ('close', 'close the case')], max_length=20)),
-                ('actor', models.CharField(max_length=72)),
-                ('at', models.DateTimeField()),
-                ('note', models.CharField(blank=True, help_text='Written by staff; no name and no address.', max_length=500)),
-                ('data', models.JSONField(default=dict)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='cases.case')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("take", "take the case"),
+                            ("note", "add a note"),
+                            ("fix_address", "correct the address and send"),
+                            ("resend", "try the label again"),
+                            ("approve_postage", "approve higher postage and send"),
+                            ("return_label", "give the maintainer a return label"),
+                            ("give_customs_data", "add customs data and send"),
+                            ("redirect", "have the carrier redirect the parcel"),
+                            ("file_claim", "file an insurance claim"),
+                            ("claim_insurance", "record a claim filed elsewhere"),
+                            ("replace", "send replacements"),
+                            ("write_off", "write the parcel off"),
+                            ("give_up_label", "destroy the label and keep the parcel here"),
+                            ("look", "check with the payment provider again"),
+                            ("send_again", "send the refund again"),
+                            ("paid_otherwise", "record a refund paid another way"),
+                            ("answered", "record that the evidence was submitted"),
+                            ("close", "close the case"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("actor", models.CharField(max_length=72)),
+                ("at", models.DateTimeField()),
+                (
+                    "note",
+                    models.CharField(
+                        blank=True, help_text="Written by staff; no name and no address.", max_length=500
+                    ),
+                ),
+                ("data", models.JSONField(default=dict)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="entries", to="cases.case"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('closed_at__isnull', True)), fields=['kind', 'due_at', 'id'], name='open_cases_by_kind_and_due'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("closed_at__isnull", True)),
+                fields=["kind", "due_at", "id"],
+                name="open_cases_by_kind_and_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('kind', fulfillment.cases.rules.reasons.CaseKind['PAYMENT'])), fields=['about', 'reason'], name='payment_cases_by_subject'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("kind", fulfillment.cases.rules.reasons.CaseKind["PAYMENT"])),
+                fields=["about", "reason"],
+                name="payment_cases_by_subject",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('about', ''), ('kind', fulfillment.cases.rules.reasons.CaseKind['SHIPMENT']), ('payment__isnull', True), ('shipment__isnull', False)), models.Q(('kind', fulfillment.cases.rules.reasons.CaseKind['PAYMENT']), ('shipment__isnull', True), models.Q(('about', ''), _negated=True)), _connector='OR'), name='cases_are_about_their_kind'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("about", ""),
+                        ("kind", fulfillment.cases.rules.reasons.CaseKind["SHIPMENT"]),
+                        ("payment__isnull", True),
+                        ("shipment__isnull", False),
+                    ),
+                    models.Q(
+                        ("kind", fulfillment.cases.rules.reasons.CaseKind["PAYMENT"]),
+                        ("shipment__isnull", True),
+                        models.Q(("about", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="cases_are_about_their_kind",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True), ('kind', fulfillment.cases.rules.reasons.CaseKind['SHIPMENT'])), fields=('shipment', 'reason'), name='one_open_case_per_shipment_and_reason'),
+            model_name="case",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("closed_at__isnull", True),
+                    ("kind", fulfillment.cases.rules.reasons.CaseKind["SHIPMENT"]),
+                ),
+                fields=("shipment", "reason"),
+                name="one_open_case_per_shipment_and_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at__isnull', True), ('kind', fulfillment.cases.rules.reasons.CaseKind['PAYMENT'])), fields=('about', 'reason'), name='one_open_case_per_payment_and_reason'),
+            model_name="case",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("closed_at__isnull", True), ("kind", fulfillment.cases.rules.reasons.CaseKind["PAYMENT"])
+                ),
+                fields=("about", "reason"),
+                name="one_open_case_per_payment_and_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(('closed_at__isnull', True), models.Q(('outcome', ''), _negated=True), _connector='OR'), name='closed_cases_have_an_outcome'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("closed_at__isnull", True), models.Q(("outcome", ""), _negated=True), _connector="OR"
+                ),
+                name="closed_cases_have_an_outcome",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='case',
-            trigger=pgtrigger.compiler.Trigger(name='cases_stay', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='cd52100362ccdddf98e5f8205e55403d86d7922b', operation='DELETE', pgid='pgtrigger_cases_stay_f2f5f', table='cases_case', when='BEFORE')),
+            model_name="case",
+            trigger=pgtrigger.compiler.Trigger(
+                name="cases_stay",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
+                    hash="cd52100362ccdddf98e5f8205e55403d86d7922b",
+                    operation="DELETE",
+                    pgid="pgtrigger_cases_stay_f2f5f",
+                    table="cases_case",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='caseentry',
-            trigger=pgtrigger.compiler.Trigger(name='case_entries_stay', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='af2bd64ac3d92f2171ee2c4015c14645e9867bb9', operation='UPDATE OR DELETE', pgid='pgtrigger_case_entries_stay_7d299', table='cases_caseentry', when='BEFORE')),
+            model_name="caseentry",
+            trigger=pgtrigger.compiler.Trigger(
+                name="case_entries_stay",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="af2bd64ac3d92f2171ee2c4015c14645e9867bb9",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_case_entries_stay_7d299",
+                    table="cases_caseentry",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='caseentry',
-            trigger=pgtrigger.compiler.Trigger(name='case_entries_are_not_truncated', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'these rows are kept for ever; % is refused', TG_OP;", hash='b1a00770942a2cb08e1140d14f68bbdd8109e488', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_case_entries_are_not_truncated_06937', table='cases_caseentry', when='BEFORE')),
+            model_name="caseentry",
+            trigger=pgtrigger.compiler.Trigger(
+                name="case_entries_are_not_truncated",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'these rows are kept for ever; % is refused', TG_OP;",
+                    hash="b1a00770942a2cb08e1140d14f68bbdd8109e488",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_case_entries_are_not_truncated_06937",
+                    table="cases_caseentry",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

@@ -19,8 +19,8 @@ from fulfillment.cases.services import Record, close_case, enter, unrecorded, wo
 from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.claims.errors import NothingToReplace, TooLate
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.amendments_and_reviews import cancel_claim, readdress
-from fulfillment.claims.services.payment_callbacks import cannot_deliver
+from fulfillment.claims.services.amendments_and_reviews import cancel_claim, change_address_in_transaction
+from fulfillment.claims.services.payment_callbacks import request_undeliverable_refund
 from fulfillment.claims.services.replacements import grant_replacement
 from fulfillment.claims.services.shipment_callbacks import report_problem
 from fulfillment.postage.rules.customs import is_filing_number
@@ -69,7 +69,8 @@ def fix_address(
     Raises: TooLate: a label of the claim is bought, or it is closed or would go to another country.
     """
     with working(code, _A.FIX_ADDRESS, actor=actor, record=record, lock_first=_claim_of(code)) as case:
-        readdress(code=shipment_of(case).claim.code, address=address, actor=actor, now=now)
+        claim = shipment_of(case).claim
+        change_address_in_transaction(code=claim.code, address=address, actor=actor, now=now)
         enter(case, _A.FIX_ADDRESS, actor=actor, now=now)
         close_case(case, outcome=_O.ADDRESS_FIXED, actor=actor, now=now)
         _send(case)
@@ -256,7 +257,7 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: R
         ).update(state=ShipmentState.LOST, updated_at=now)
         # What a carrier delivered, or brings with the claim's other parcels, a person refunds in part.
         if shipment.state != ShipmentState.DELIVERED and not _others_arrive(shipment):
-            cannot_deliver(shipment.claim)
+            request_undeliverable_refund(shipment.claim)
         enter(case, _A.WRITE_OFF, actor=actor, note=note, now=now)
         close_case(case, outcome=_O.WRITTEN_OFF, actor=actor, note=note, now=now)
     return case

@@ -172,11 +172,11 @@ def _invite(invitation_id: int, wave: Wave, now: datetime) -> bool:
         member.invited_at, member.was_mailed = now, writes
         member.save(update_fields=["invited_at", "was_mailed"])
         if writes:
-            invite_by_mail(account=account, campaign=wave.campaign, projects=projects, now=now)
+            email_invitation(account=account, campaign=wave.campaign, projects=projects, now=now)
     return True
 
 
-def invite_by_mail(
+def email_invitation(
     *,
     account: Account,
     campaign: Campaign,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from fulfillment.claims.errors import ClaimsError
 from fulfillment.claims.models import Campaign
-from fulfillment.claims.roster_facts import facts_of_everybody
+from fulfillment.claims.roster_facts import facts_of_roster
 from roster.models import Account, PolicyPreview
 from roster.rules import Facts, PolicyDocument, parse_policy
 from roster.rules.preview import Preview, preview_policies
@@ -52,7 +52,7 @@ def preview_over_the_roster(
         if policy is None:
             raise NoPolicyYet
         current = parse_policy(policy.document)
-    everybody = facts_of_everybody(campaign=campaign, now=now)
+    everybody = facts_of_roster(campaign=campaign, now=now)
     return preview_policies(_counting(everybody, seen), current=current, proposed=proposed, now=now)
 
 

@@ -9,9 +9,9 @@ from django.db import transaction
 
 from common.errors import BadRequest, FieldError
 from config.jobs import defer
-from fulfillment.claims.campaigns.invitations import invite_by_mail
+from fulfillment.claims.campaigns.invitations import email_invitation
 from fulfillment.claims.models import Admission, Campaign, PolicyAdoption, Region
-from fulfillment.claims.roster_facts import facts_of_everybody
+from fulfillment.claims.roster_facts import facts_of_roster
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from roster.models import Account, Policy
@@ -65,7 +65,7 @@ def reevaluate(*, campaign_id: int, now: datetime, adoption_id: int | None = Non
     before = Judge(parse_policy(adoption.before.document), now) if adoption else None
     opened = _open_countries(now)
     told = 0
-    for batch in _batches(facts_of_everybody(campaign=campaign, now=now)):
+    for batch in _batches(facts_of_roster(campaign=campaign, now=now)):
         told += _look_at(batch, campaign=campaign, judge=judge, before=before, opened=opened, now=now)
     return told
 
@@ -160,5 +160,5 @@ def _tell(
     # It is not the rules that changed, it is what the roster says of them.
     projects = critical_projects_of(account)
     if projects:
-        invite_by_mail(account=account, campaign=campaign, projects=projects, opened_on=opened_on, now=now)
+        email_invitation(account=account, campaign=campaign, projects=projects, opened_on=opened_on, now=now)
     return bool(projects)

@@ -47,7 +47,7 @@ def region_in_force(*, country: str, subdivision: str, now: datetime, lock: bool
 MODEL_STATUSES = (Region.Status.OPEN, Region.Status.PAUSED, Region.Status.BLOCKED)
 
 
-def models_closed(*, country: str, now: datetime) -> dict[str, Region]:
+def closed_models(*, country: str, now: datetime) -> dict[str, Region]:
     """The rows that close a country to one key model, by SKU."""
     rows = Region.objects.in_force(now).filter(country=country, subdivision="", key_model__isnull=False)
     rows = rows.exclude(status=Region.Status.OPEN).select_related("key_model").order_by("valid_from")
@@ -55,7 +55,7 @@ def models_closed(*, country: str, now: datetime) -> dict[str, Region]:
 
 
 @transaction.atomic
-def close_to_model(
+def set_model_status(
     *, country: str, key_model: KeyModel, status: str, reason: str, source: str, now: datetime
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Say from now on whether keys of one model go to a country that keys go to; what held stays on record.
@@ -78,7 +78,7 @@ def close_to_model(
                 problems.append(FieldError(name, "required", "Say why keys of this model do not go there."))
     if problems or general is None:
         raise BadRequest(problems)
-    standing = models_closed(country=country, now=now).get(key_model.sku)
+    standing = closed_models(country=country, now=now).get(key_model.sku)
     before = {"status": standing.status, "reason": standing.reason} if standing else {"status": "open"}
     after = {"status": status} if status == Region.Status.OPEN else {"status": status, "reason": reason}
     if before == after:
@@ -189,7 +189,7 @@ _NO_SUCH_PART = (
 )
 
 
-def shipped_document(name: str = "regions-2022") -> dict[str, Any]:
+def bundled_regions(name: str = "regions-2022") -> dict[str, Any]:
     """A region table that comes with the code."""
     path = Path(__file__).parent.parent / "data" / f"{name}.json"
     document: dict[str, Any] = json.loads(path.read_text())

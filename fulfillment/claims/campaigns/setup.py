@@ -50,7 +50,7 @@ def change_campaign(
         raise BadRequest(problems)
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update(no_key=True).get(slug=slug)
-        standing = as_it_stands(campaign)
+        standing = campaign_settings(campaign)
         if changed := [name for name in CHANGEABLE if standing[name] != seen[name]]:
             raise CampaignChanged(changed)
         names = [name for name in CHANGEABLE if wanted[name] != seen[name]]
@@ -80,7 +80,7 @@ def add_campaign(*, slug: str, wanted: Mapping[str, Any], now: datetime) -> Camp
     return campaign
 
 
-def as_it_stands(campaign: Campaign) -> dict[str, Any]:
+def campaign_settings(campaign: Campaign) -> dict[str, Any]:
     """The changeable fields of a campaign; its key models by their SKUs."""
     fields = {name: getattr(campaign, name) for name in CHANGEABLE if name != "key_models"}
     return fields | {"key_models": sorted(campaign.key_models.values_list("sku", flat=True))}

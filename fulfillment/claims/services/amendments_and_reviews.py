@@ -9,14 +9,14 @@ from config.jobs import defer
 from fulfillment.claims.deferred_jobs import SETTLE_CLAIM
 from fulfillment.claims.errors import NotInReview, NotSent, TooLate, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
-from fulfillment.claims.region_lookup import offered_models, region_of
+from fulfillment.claims.pricing import is_free, payment_due_at
+from fulfillment.claims.region_lookup import address_region, offered_models
 from fulfillment.claims.requests import fit_to_region
 from fulfillment.claims.rules import ARRIVING_STATES, CANCELLABLE_STATES, HOLDING_STATES, ClaimState
 from fulfillment.claims.services.announcements import announce_claim
-from fulfillment.claims.services.backorders import rests_of, wait_for_rest
-from fulfillment.claims.services.payment_terms import is_free, payment_due_at
-from fulfillment.claims.services.stock_reservation import reserve_or_wait, reserve_some_or_wait, wanted_by
-from fulfillment.claims.services.transitions import record_transition, step
+from fulfillment.claims.services.backorders import create_backorder, open_backorders
+from fulfillment.claims.services.stock_reservation import reserve_or_wait, reserve_some_or_wait, wanted_units
+from fulfillment.claims.services.transitions import change_state, record_claim_event
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress
@@ -46,7 +46,7 @@ def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
         if claim.payment_due_at is not None:
             # Whatever was paid, or is being paid at this moment, goes back.
             defer(SETTLE_CLAIM, claim_id=claim.pk)
-        for rest in rests_of(claim).select_for_update(no_key=True):
+        for rest in open_backorders(claim).select_for_update(no_key=True):
             _give_up(rest, actor=actor, now=now)
             release(holder=rest.code, actor=actor, now=now, reason="cancelled")
         queue_notice(
@@ -56,7 +56,7 @@ def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
 
 
 def _give_up(claim: Claim, *, actor: str, now: datetime) -> None:
-    step(
+    change_state(
         claim,
         to=ClaimState.CANCELLED,
         name=ClaimEvent.Name.CANCELLED,
@@ -76,20 +76,20 @@ def change_address(*, code: str, address: PostalAddress, actor: str, now: dateti
             the label needs.
     """
     with transaction.atomic(durable=True):
-        return readdress(code=code, address=address, actor=actor, now=now)
+        return change_address_in_transaction(code=code, address=address, actor=actor, now=now)
 
 
-def readdress(*, code: str, address: PostalAddress, actor: str, now: datetime) -> Claim:
+def change_address_in_transaction(*, code: str, address: PostalAddress, actor: str, now: datetime) -> Claim:
     """`change_address` as a part of the caller's transaction."""
     claim = _locked(code)
     if claim.label_started_at is not None or claim.state not in CANCELLABLE_STATES:
         raise TooLate(code)
     if address.country != claim.country:
         raise TooLate(code)
-    address = fit_to_region(address, region=region_of(address, now=now))
+    address = fit_to_region(address, region=address_region(address, now=now))
     store_address(subject=code, address=address, now=now, scope=claim.campaign.slug)
     _note_address(claim, actor=actor, now=now)
-    for rest in rests_of(claim).select_for_update(no_key=True):
+    for rest in open_backorders(claim).select_for_update(no_key=True):
         store_address(subject=rest.code, address=address, now=now)
         _note_address(rest, actor=actor, now=now)
     return claim
@@ -98,7 +98,7 @@ def readdress(*, code: str, address: PostalAddress, actor: str, now: datetime) -
 def _note_address(claim: Claim, *, actor: str, now: datetime) -> None:
     claim.updated_at = now
     claim.save(update_fields=["updated_at"])
-    record_transition(claim, ClaimEvent.Name.ADDRESS_CHANGED, actor=actor, now=now, before=claim.state)
+    record_claim_event(claim, ClaimEvent.Name.ADDRESS_CHANGED, actor=actor, now=now, before=claim.state)
 
 
 def confirm_receipt(*, code: str, actor: str, now: datetime) -> bool:
@@ -114,7 +114,7 @@ def confirm_receipt(*, code: str, actor: str, now: datetime) -> bool:
             raise NotSent(code)
         if claim.events.filter(name=ClaimEvent.Name.RECEIVED).exists():
             return False
-        record_transition(claim, ClaimEvent.Name.RECEIVED, actor=actor, now=now, before=claim.state)
+        record_claim_event(claim, ClaimEvent.Name.RECEIVED, actor=actor, now=now, before=claim.state)
     return True
 
 
@@ -137,7 +137,7 @@ def review_claim(*, code: str, approve: bool, note: str, reviewer: str, now: dat
 
 
 def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
-    wanted: Sequence[Wanted] = wanted_by(claim)
+    wanted: Sequence[Wanted] = wanted_units(claim)
     rest: Sequence[Wanted] = ()
     among = offered_models(claim.campaign, country=claim.country, now=now).values()
     if claim.in_part:
@@ -159,7 +159,7 @@ def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
             actor=reviewer,
             now=now,
         )
-    step(
+    change_state(
         claim,
         to=state,
         name=ClaimEvent.Name.APPROVED,
@@ -190,11 +190,11 @@ def _leave_for_later(claim: Claim, rest: Sequence[Wanted], *, now: datetime) -> 
         else:
             line.delete()
     address = open_address(subject=claim.code, purpose=Purpose.SUPPORT, actor=WAITLIST, now=now)
-    wait_for_rest(claim, rest, address=address, actor=WAITLIST, now=now)
+    create_backorder(claim, rest, address=address, actor=WAITLIST, now=now)
 
 
 def _reject(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
-    step(
+    change_state(
         claim,
         to=ClaimState.REJECTED,
         name=ClaimEvent.Name.REJECTED,

@@ -5,9 +5,9 @@ from datetime import datetime
 from config.jobs import defer
 from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.claims.models import Claim
+from fulfillment.claims.pricing import payment_due_context
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.selectors import place_in_line
-from fulfillment.claims.services.payment_terms import payment_due_context
+from fulfillment.claims.selectors import waitlist_place
 from fulfillment.notices.contexts import NoticeContext
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
@@ -25,7 +25,7 @@ def announce_claim(claim: Claim, *, quantity: int, now: datetime, later: int = 0
             context["later"] = later
         defer(SHIP_CLAIM, claim_id=claim.pk)
     elif claim.state == ClaimState.WAITLISTED:
-        template, context = Notice.Template.WAITLISTED, {"place": place_in_line(claim)}
+        template, context = Notice.Template.WAITLISTED, {"place": waitlist_place(claim)}
     elif claim.state == ClaimState.AWAITING_PAYMENT:
         template, context = Notice.Template.PAYMENT_DUE, payment_due_context(claim)
     else:

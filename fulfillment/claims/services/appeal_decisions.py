@@ -14,7 +14,7 @@ from roster.models import Appeal, PolicyException
 from roster.services import appeals, exceptions
 
 
-def decline_appeal_and_tell(*, appeal_id: int, answer: str, actor: str, now: datetime) -> Appeal:
+def decline_appeal_and_notify(*, appeal_id: int, answer: str, actor: str, now: datetime) -> Appeal:
     """Say no, and why.
 
     Raises: UnknownPaper: no open appeal. BadRequest: no answer.
@@ -26,7 +26,7 @@ def decline_appeal_and_tell(*, appeal_id: int, answer: str, actor: str, now: dat
     return appeal
 
 
-def grant_exception_and_tell(*, exception_id: int, actor: str, now: datetime) -> PolicyException:
+def grant_exception_and_notify(*, exception_id: int, actor: str, now: datetime) -> PolicyException:
     """Give the second name; the rule passes from now on.
 
     Raises: UnknownPaper: none that waits for a second name. SecondPersonNeeded: the actor asked for it.
@@ -39,7 +39,9 @@ def grant_exception_and_tell(*, exception_id: int, actor: str, now: datetime) ->
     return granted
 
 
-def end_exception_and_tell(*, exception_id: int, because: str, actor: str, now: datetime) -> PolicyException:
+def end_exception_and_notify(
+    *, exception_id: int, because: str, actor: str, now: datetime
+) -> PolicyException:
     """Refuse an exception that waits, or revoke one that was granted.
 
     Raises: UnknownPaper: none that is open. BadRequest: no reason.

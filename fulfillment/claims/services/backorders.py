@@ -8,13 +8,13 @@ from django.db.models import QuerySet
 from common.public_ids import new_code
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.services.transitions import record_transition
+from fulfillment.claims.services.transitions import record_claim_event
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import store_address
 from inventory.rules import Wanted
 
 
-def wait_for_rest(
+def create_backorder(
     claim: Claim, rest: Sequence[Wanted], *, address: PostalAddress, actor: str, now: datetime
 ) -> Claim:
     """Put the rest of an accepted claim in line. When its keys come they are sent without another question.
@@ -37,11 +37,13 @@ def wait_for_rest(
     )
     ClaimItem.objects.bulk_create(ClaimItem(claim=waiting, **item._asdict()) for item in rest)
     store_address(subject=waiting.code, address=address, now=now)
-    record_transition(waiting, ClaimEvent.Name.WAITLISTED, actor=actor, now=now, data={"rest_of": claim.code})
+    record_claim_event(
+        waiting, ClaimEvent.Name.WAITLISTED, actor=actor, now=now, data={"rest_of": claim.code}
+    )
     return waiting
 
 
-def rests_of(claim: Claim) -> QuerySet[Claim]:
+def open_backorders(claim: Claim) -> QuerySet[Claim]:
     """What of a claim is still to come: it shares the claim's fate while neither has begun its parcel."""
     waiting = Claim.objects.cancellable().filter(replaces=claim, label_started_at__isnull=True)
     # A replacement is for keys that were had once; giving up the claim does not give those up.

@@ -44,7 +44,7 @@ def choose_keys(draft: Draft, *, items: Sequence[WantedItem], service: str, now:
 
 
 @transaction.atomic
-def keep_address(draft: Draft, *, address: PostalAddress, now: datetime) -> None:
+def store_draft_address(draft: Draft, *, address: PostalAddress, now: datetime) -> None:
     """Seal the address until the claim is made, for `KEEP_DRAFT_FOR` at most."""
     # A code whose key was shredded seals nothing any more.
     _forget_address(draft, now=now)
@@ -64,7 +64,7 @@ def draft_address(draft: Draft, *, actor: str, now: datetime) -> PostalAddress |
         return None
 
 
-def items_of(draft: Draft) -> list[WantedItem]:
+def draft_items(draft: Draft) -> list[WantedItem]:
     """What the draft asks for; empty while nothing is chosen."""
     wanted: Mapping[str, int] = draft.wanted
     return [WantedItem(None if sku == ANY else sku, quantity) for sku, quantity in wanted.items()]
@@ -86,7 +86,7 @@ def submit_draft(
     claim = submit_claim(
         campaign=draft.campaign,
         username=draft.account.username,
-        items=items_of(draft),
+        items=draft_items(draft),
         address=address,
         actor=actor,
         now=now,
@@ -107,7 +107,7 @@ def finish_draft(draft: Draft, *, claim: Claim, now: datetime) -> None:
 
 
 @transaction.atomic
-def drop_drafts(*, account: Account, now: datetime) -> int:
+def delete_drafts(*, account: Account, now: datetime) -> int:
     """Forget what a maintainer began and never sent; how many drafts that were."""
     drafts = Draft.objects.filter(account=account, claim__isnull=True).select_for_update()
     for draft in drafts:

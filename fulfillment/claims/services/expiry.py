@@ -5,7 +5,7 @@ from functools import partial
 
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import EXPIRING_STATES, ClaimState
-from fulfillment.claims.services.transitions import step
+from fulfillment.claims.services.transitions import change_state
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.services import shred
@@ -35,7 +35,7 @@ def _ends(code: str, *, now: datetime) -> bool:
     if claim.state not in EXPIRING_STATES:
         let_expire(holder=code, expires_at=None)
         return False
-    step(
+    change_state(
         claim,
         to=ClaimState.EXPIRED,
         name=ClaimEvent.Name.EXPIRED,

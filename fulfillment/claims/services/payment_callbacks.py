@@ -13,7 +13,7 @@ from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ClaimQuote
 from fulfillment.claims.region_lookup import models_for
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.rules.retention import KEEP_UNPAID_ADDRESS_FOR
-from fulfillment.claims.services.transitions import record_transition, step
+from fulfillment.claims.services.transitions import change_state, record_claim_event
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.models import DataKey
@@ -25,9 +25,9 @@ from inventory.services.reservations import lock_shortage, release, reserve
 ACTOR = "system:payments"
 
 
-def accept_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
+def accept_payment(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
     """The money is there: the claim is accepted and its parcel asked for. False when it waits for none."""
-    if not step(
+    if not change_state(
         claim,
         to=ClaimState.ACCEPTED,
         name=ClaimEvent.Name.PAID,
@@ -41,7 +41,7 @@ def accept_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
     return True
 
 
-def revive_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
+def accept_late_payment(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
     """The money came after the keys went back: accept the claim if it can still be served.
 
     False, and nothing changed, when the maintainer has another claim by now, the address is destroyed, too
@@ -63,7 +63,7 @@ def revive_paid(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
         reserve(holder=claim.code, wanted=wanted, among=among, actor=ACTOR, now=now)
     except InsufficientStock:
         return False
-    moved = step(
+    moved = change_state(
         claim,
         to=ClaimState.ACCEPTED,
         name=ClaimEvent.Name.PAID,
@@ -99,13 +99,13 @@ def _go_on(claim: Claim, *, now: datetime) -> None:
     )
 
 
-def lapse_unpaid(claim: Claim, *, money_may_come: bool, now: datetime) -> bool:
+def expire_unpaid(claim: Claim, *, money_may_come: bool, now: datetime) -> bool:
     """Nobody paid in time: the keys go to the next in line. False when the claim waits for no payment.
 
     Args: money_may_come: a payment is under way all the same; the address is kept for a while, so that the
           claim can still be served.
     """
-    if not step(
+    if not change_state(
         claim,
         to=ClaimState.EXPIRED,
         name=ClaimEvent.Name.EXPIRED,
@@ -138,7 +138,7 @@ def hold_keys_until(claim: Claim, *, until: datetime, now: datetime) -> None:
 
 
 def hold_claim(claim: Claim, *, why: str, now: datetime) -> bool:
-    """Send nothing of this claim until `let_go_on`; whether that is news.
+    """Send nothing of this claim until `release_hold`; whether that is news.
 
     Args: why: a code, never personal data.
     After commit: what is begun of it is stopped, as far as it is still here.
@@ -146,7 +146,7 @@ def hold_claim(claim: Claim, *, why: str, now: datetime) -> bool:
     if not Claim.objects.filter(pk=claim.pk, held_at__isnull=True).update(held_at=now, updated_at=now):
         return False
     claim.held_at = now
-    record_transition(
+    record_claim_event(
         claim, ClaimEvent.Name.HELD, actor=ACTOR, now=now, before=claim.state, data={"why": why}
     )
     if claim.label_started_at is not None:
@@ -154,18 +154,18 @@ def hold_claim(claim: Claim, *, why: str, now: datetime) -> bool:
     return True
 
 
-def let_go_on(claim: Claim, *, now: datetime) -> bool:
+def release_hold(claim: Claim, *, now: datetime) -> bool:
     """What held a claim back is settled; whether it was held. An accepted one asks for its parcel again."""
     if not Claim.objects.filter(pk=claim.pk, held_at__isnull=False).update(held_at=None, updated_at=now):
         return False
     claim.held_at = None
-    record_transition(claim, ClaimEvent.Name.HELD_NO_MORE, actor=ACTOR, now=now, before=claim.state)
+    record_claim_event(claim, ClaimEvent.Name.HELD_NO_MORE, actor=ACTOR, now=now, before=claim.state)
     if claim.state == ClaimState.ACCEPTED and claim.label_started_at is None:
         defer(SHIP_CLAIM, claim_id=claim.pk)
     return True
 
 
-def cannot_deliver(claim: Claim) -> None:
+def request_undeliverable_refund(claim: Claim) -> None:
     """Its keys will not reach the maintainer, and no others go instead: what was paid goes back, unasked.
 
     A claim that replaced another's keys was free; the money is of that other.
@@ -176,12 +176,12 @@ def cannot_deliver(claim: Claim) -> None:
         defer(REFUND_UNDELIVERABLE, claim_id=paid_for)
 
 
-def withdraw_unpaid(claim: Claim, *, now: datetime) -> bool:
+def cancel_after_lost_dispute(claim: Claim, *, now: datetime) -> bool:
     """The payer's bank took the money back for good: what was not handed over stays here.
 
     False, and nothing changed, when the parcel's label is begun or the claim is past accepting.
     """
-    if claim.label_started_at is not None or not step(
+    if claim.label_started_at is not None or not change_state(
         claim,
         to=ClaimState.CANCELLED,
         name=ClaimEvent.Name.CANCELLED,

@@ -10,7 +10,7 @@ from fulfillment.claims.errors import NothingToReplace
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.replacements import grant_replacement
-from fulfillment.claims.services.transitions import step
+from fulfillment.claims.services.transitions import change_state
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.errors import Shredded
@@ -24,7 +24,7 @@ ACTOR = "system:recall"
 
 
 @dataclass
-class Granted:
+class RecallReplacements:
     """What one action did about a recall."""
 
     recall: str
@@ -40,7 +40,7 @@ class Granted:
     packed: list[str] = field(default_factory=list)
 
 
-def grant_replacements(*, recall_code: str, actor: str, now: datetime) -> Granted:
+def grant_replacements(*, recall_code: str, actor: str, now: datetime) -> RecallReplacements:
     """Replace every key of a recall that has left the building; can be done again and again.
 
     Each claim is a transaction, so an interruption leaves fewer replacements and the next call goes on. Keys
@@ -53,7 +53,7 @@ def grant_replacements(*, recall_code: str, actor: str, now: datetime) -> Grante
         raise UnknownDocument("open recall", recall_code)
     criteria = Criteria.from_document(recall.criteria)
     partly = bool(criteria.lot or criteria.serials or criteria.firmware_from or criteria.firmware_to)
-    done = Granted(recall_code, back_in_line=put_back_in_line(recall_id=recall.pk, now=now))
+    done = RecallReplacements(recall_code, back_in_line=return_to_waitlist(recall_id=recall.pk, now=now))
     for code, serials in recalled_out(recall).items():
         try:
             made = grant_replacement(
@@ -80,7 +80,7 @@ def _ask_for_address(code: str, quantity: int, recall_code: str, *, now: datetim
     )
 
 
-def put_back_in_line(*, recall_id: int, now: datetime) -> list[str]:
+def return_to_waitlist(*, recall_id: int, now: datetime) -> list[str]:
     """Claims that lost reserved keys to a recall give the rest back, and wait before all that came later.
 
     One whose label is begun keeps what it has: its parcel is at the packing table. Returns: the codes.
@@ -96,7 +96,7 @@ def _put_back(code: str, *, now: datetime) -> bool:
     if claim is None or claim.label_started_at is not None or not _is_short(claim):
         return False
     release(holder=code, actor=ACTOR, now=now)
-    step(
+    change_state(
         claim,
         to=ClaimState.WAITLISTED,
         name=ClaimEvent.Name.RECALLED,
@@ -109,7 +109,7 @@ def _put_back(code: str, *, now: datetime) -> bool:
         account_id=claim.account_id,
         template=Notice.Template.RECALLED,
         claim_code=code,
-        context={"place": selectors.place_in_line(claim)},
+        context={"place": selectors.waitlist_place(claim)},
         now=now,
         country=claim.country,
     )

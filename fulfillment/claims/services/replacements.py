@@ -14,7 +14,7 @@ from fulfillment.claims.models import Claim, ClaimEvent, ClaimItem, ReplacedUnit
 from fulfillment.claims.region_lookup import offered_models
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.stock_reservation import reserve_or_wait
-from fulfillment.claims.services.transitions import record_transition
+from fulfillment.claims.services.transitions import record_claim_event
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.addresses import PostalAddress
@@ -67,7 +67,7 @@ def grant_replacement(
                 for unit in units
             ]
         )
-        record_transition(
+        record_claim_event(
             replacement,
             ClaimEvent.Name(replacement.state),
             actor=actor,

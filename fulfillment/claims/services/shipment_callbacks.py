@@ -8,7 +8,7 @@ from fulfillment.claims.deferred_jobs import SETTLE_CLAIM
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.rules.retention import KEEP_ADDRESS_FOR
-from fulfillment.claims.services.transitions import record_transition, step
+from fulfillment.claims.services.transitions import change_state, record_claim_event
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.services import schedule_shredding
@@ -40,7 +40,7 @@ def abandon_label(*, claim_id: int, now: datetime) -> None:
 
 
 def record_label_bought(claim: Claim, *, data: dict[str, Any], now: datetime) -> None:
-    record_transition(
+    record_claim_event(
         claim, ClaimEvent.Name.LABEL_BOUGHT, actor=ACTOR, now=now, before=claim.state, data=data
     )
 
@@ -50,7 +50,7 @@ def record_shipped(claim: Claim, *, carrier: str, tracking_code: str, now: datet
     before = ClaimState(claim.state)
     name = ClaimEvent.Name.SHIPPED if before == ClaimState.ACCEPTED else ClaimEvent.Name.CORRECTED
     data = {"carrier": carrier, "tracking_code": tracking_code}
-    moved = step(
+    moved = change_state(
         claim, to=ClaimState.SHIPPED, name=name, actor=ACTOR, now=now, from_states=_SENDING, data=data
     )
     if moved and before == ClaimState.ACCEPTED:
@@ -66,7 +66,7 @@ def record_shipped(claim: Claim, *, carrier: str, tracking_code: str, now: datet
 
 def record_delivered(claim: Claim, *, now: datetime) -> None:
     """The carrier says it is at the door. Said to the maintainer once, however often the carrier says it."""
-    if step(
+    if change_state(
         claim,
         to=ClaimState.DELIVERED,
         name=ClaimEvent.Name.DELIVERED,
@@ -89,7 +89,7 @@ def record_returning(claim: Claim, *, problem: str, now: datetime, is_asked_for:
 
     Args: is_asked_for: with the return label that the maintainer was given, so there is nothing to tell them.
     """
-    if step(
+    if change_state(
         claim,
         to=ClaimState.RETURNED,
         name=ClaimEvent.Name.RETURNED,

@@ -12,7 +12,7 @@ from inventory.rules import Wanted
 from inventory.services.reservations import lock_shortage, reserve, reserve_in_part
 
 
-def wanted_by(claim: Claim) -> list[Wanted]:
+def wanted_units(claim: Claim) -> list[Wanted]:
     """What the claim asks for."""
     return [Wanted(item.key_model_id, item.quantity) for item in claim.items.all()]
 
@@ -59,10 +59,10 @@ def reserve_or_wait(
            come free meanwhile find this claim already in line.
     """
     models = {item.key_model_id for item in wanted}
-    if selectors.are_in_line_for(models, campaign_id=campaign_id):
+    if selectors.others_wait_for(models, campaign_id=campaign_id):
         # Whoever serves the line holds this: either they are done now, or they will find this claim in it.
         lock_shortage()
-        if selectors.are_in_line_for(models, campaign_id=campaign_id):
+        if selectors.others_wait_for(models, campaign_id=campaign_id):
             return ClaimState.WAITLISTED
     try:
         reserve(holder=code, wanted=wanted, among=among, actor=actor, now=now)
@@ -102,7 +102,7 @@ def reserve_available(
 
 def _nobody_waits_for(wanted: Sequence[Wanted], *, campaign_id: int) -> list[Wanted]:
     return [
-        item for item in wanted if not selectors.are_in_line_for({item.key_model_id}, campaign_id=campaign_id)
+        item for item in wanted if not selectors.others_wait_for({item.key_model_id}, campaign_id=campaign_id)
     ]
 
 

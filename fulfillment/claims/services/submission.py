@@ -9,15 +9,14 @@ from common.public_ids import new_code
 from fulfillment.claims import eligibility, selectors
 from fulfillment.claims.errors import AlreadyClaimed, Ineligible, UnknownMaintainer
 from fulfillment.claims.models import Campaign, Claim, ClaimEvent, ClaimItem
-from fulfillment.claims.pricing import freeze
+from fulfillment.claims.pricing import payment_due_at, store_quote
 from fulfillment.claims.requests import ClaimRequest, ClaimTerms, validate_request
 from fulfillment.claims.rules import ClaimState, WantedItem
 from fulfillment.claims.rules.quotes import Quote
 from fulfillment.claims.services.announcements import announce_claim
-from fulfillment.claims.services.backorders import wait_for_rest
-from fulfillment.claims.services.payment_terms import payment_due_at
+from fulfillment.claims.services.backorders import create_backorder
 from fulfillment.claims.services.stock_reservation import reserve_or_wait, reserve_some_or_wait
-from fulfillment.claims.services.transitions import record_transition
+from fulfillment.claims.services.transitions import record_claim_event
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import store_address
 from inventory.rules import Wanted
@@ -142,12 +141,12 @@ def _create(request: ClaimRequest, *, decision: StoredDecision, actor: str, now:
         payment_due_at=payment_due_at(state, now),
     )
     if not request.quote.is_free:
-        freeze(request.quote, claim=claim, now=now)
+        store_quote(request.quote, claim=claim, now=now)
     ClaimItem.objects.bulk_create(ClaimItem(claim=claim, **item._asdict()) for item in wanted)
     store_address(subject=code, address=request.address, now=now, scope=request.campaign.slug)
-    record_transition(claim, ClaimEvent.Name(state), actor=actor, now=now)
+    record_claim_event(claim, ClaimEvent.Name(state), actor=actor, now=now)
     if rest:
-        wait_for_rest(claim, rest, address=request.address, actor=actor, now=now)
+        create_backorder(claim, rest, address=request.address, actor=actor, now=now)
     announce_claim(claim, quantity=_keys(wanted), later=_keys(rest), now=now)
     return claim
 

@@ -8,7 +8,7 @@ from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 
 
-def record_transition(
+def record_claim_event(
     claim: Claim,
     name: ClaimEvent.Name,
     *,
@@ -29,7 +29,7 @@ def record_transition(
     )
 
 
-def step(
+def change_state(
     claim: Claim,
     *,
     to: ClaimState,
@@ -51,5 +51,5 @@ def step(
     if not changed:
         return False
     claim.refresh_from_db()
-    record_transition(claim, name, actor=actor, now=now, before=before, data=data)
+    record_claim_event(claim, name, actor=actor, now=now, before=before, data=data)
     return True

@@ -13,12 +13,12 @@ from config.jobs import defer
 from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.claims.errors import NoOffer
 from fulfillment.claims.models import Claim, ClaimEvent
+from fulfillment.claims.pricing import is_free, payment_due_at
 from fulfillment.claims.region_lookup import offered_models
 from fulfillment.claims.rules import ClaimState, competes
 from fulfillment.claims.services.announcements import announce_claim
-from fulfillment.claims.services.payment_terms import is_free, payment_due_at
-from fulfillment.claims.services.stock_reservation import state_once_reserved, wanted_by
-from fulfillment.claims.services.transitions import record_transition, step
+from fulfillment.claims.services.stock_reservation import state_once_reserved, wanted_units
+from fulfillment.claims.services.transitions import change_state, record_claim_event
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from inventory.errors import InsufficientStock
@@ -58,7 +58,7 @@ def _promote_next(*, campaign_id: int, now: datetime) -> bool:
     spoken_for: set[int | None] = set()
     line = Claim.objects.waitlist().filter(campaign_id=campaign_id).prefetch_related("items")
     for claim in line.iterator(chunk_size=100):
-        wanted = wanted_by(claim)
+        wanted = wanted_units(claim)
         models = {item.key_model_id for item in wanted}
         if not competes(models, spoken_for) and _promote(claim, wanted, now=now):
             return True
@@ -96,7 +96,7 @@ def _offer(claim: Claim, wanted: Sequence[Wanted], *, now: datetime) -> None:
     Claim.objects.filter(pk=claim.pk).update(offered_until=until, updated_at=now)
     claim.offered_until = until
     let_expire(holder=claim.code, expires_at=until)
-    record_transition(claim, ClaimEvent.Name.OFFERED, actor=ACTOR, now=now, before=claim.state)
+    record_claim_event(claim, ClaimEvent.Name.OFFERED, actor=ACTOR, now=now, before=claim.state)
     _tell_promoted(claim, wanted, until=until, now=now)
 
 
@@ -114,14 +114,14 @@ def accept_offer(*, code: str, actor: str, now: datetime) -> Claim:
         let_expire(holder=code, expires_at=None)
         _accept(claim, actor=actor, now=now)
         if claim.state == ClaimState.ACCEPTED:
-            announce_claim(claim, quantity=sum(item.quantity for item in wanted_by(claim)), now=now)
+            announce_claim(claim, quantity=sum(item.quantity for item in wanted_units(claim)), now=now)
     return claim
 
 
 def _accept(claim: Claim, *, actor: str, now: datetime) -> None:
     """The keys are held: the claim is accepted, or is to be paid for first."""
     state = state_once_reserved(is_free=is_free(claim))
-    step(
+    change_state(
         claim,
         to=state,
         name=ClaimEvent.Name(state),
@@ -133,7 +133,7 @@ def _accept(claim: Claim, *, actor: str, now: datetime) -> None:
         payment_due_at=payment_due_at(state, now),
     )
     if state == ClaimState.AWAITING_PAYMENT:
-        announce_claim(claim, quantity=sum(item.quantity for item in wanted_by(claim)), now=now)
+        announce_claim(claim, quantity=sum(item.quantity for item in wanted_units(claim)), now=now)
 
 
 def _tell_promoted(claim: Claim, wanted: Sequence[Wanted], *, until: datetime | None, now: datetime) -> None:

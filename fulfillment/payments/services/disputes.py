@@ -6,7 +6,7 @@ from datetime import datetime
 from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.services.payment_callbacks import hold_claim, let_go_on, withdraw_unpaid
+from fulfillment.claims.services.payment_callbacks import cancel_after_lost_dispute, hold_claim, release_hold
 from fulfillment.payments.models import Dispute, Payment
 from fulfillment.payments.rules.states import DISPUTE_ENDS, DisputeState
 from fulfillment.payments.services.cases import open_payment_case, settle_payment_case
@@ -25,8 +25,8 @@ def record_dispute(payment: Payment, claim: Claim, listed: Sequence[VendorDisput
     if not states:
         return
     if states == {DisputeState.WON}:
-        let_go_on(claim, now=now)
-    elif DisputeState.LOST in states and withdraw_unpaid(claim, now=now):
+        release_hold(claim, now=now)
+    elif DisputeState.LOST in states and cancel_after_lost_dispute(claim, now=now):
         pass
     elif claim.state == ClaimState.ACCEPTED:
         hold_claim(claim, why="disputed", now=now)

@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
-from fulfillment.claims.services.payment_callbacks import lapse_unpaid
+from fulfillment.claims.services.payment_callbacks import expire_unpaid
 from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
 from fulfillment.payments.models import Payment, Refund
 from fulfillment.payments.rules.session_outcome import GRACE, PATIENCE
@@ -78,7 +78,7 @@ def _lapse(claim_id: int, *, waited: timedelta, now: datetime) -> bool:
         if claim.payment_due_at is None or claim.payment_due_at + waited > now:
             return False
         under_way = claim.payments.filter(state__in=LIVE_PAYMENT_STATES).exists()
-        return lapse_unpaid(claim, money_may_come=under_way, now=now)
+        return expire_unpaid(claim, money_may_come=under_way, now=now)
 
 
 def ask_after_silence(*, gateway: PaymentGateway, now: datetime) -> int:

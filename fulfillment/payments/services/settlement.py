@@ -15,10 +15,10 @@ from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.payment_callbacks import (
-    accept_paid,
+    accept_late_payment,
+    accept_payment,
+    expire_unpaid,
     hold_keys_until,
-    lapse_unpaid,
-    revive_paid,
 )
 from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
 from fulfillment.payments.models import Fulfilment, Payment
@@ -221,9 +221,9 @@ def _act_on_money(payment: Payment, claim: Claim, checkout: Checkout, *, now: da
 
 def _serve(claim: Claim, payment: Payment, *, now: datetime) -> CheckoutOutcome:
     data = {"payment": payment.code, "amount": payment.received, "currency": payment.received_currency}
-    if accept_paid(claim, data=data, now=now):
+    if accept_payment(claim, data=data, now=now):
         return CheckoutOutcome.ACCEPTED
-    if revive_paid(claim, data=data, now=now):
+    if accept_late_payment(claim, data=data, now=now):
         return CheckoutOutcome.ACCEPTED_LATE
     return CheckoutOutcome.GIVEN_BACK
 
@@ -246,7 +246,7 @@ def _lapse_if_over(payment: Payment, claim: Claim, *, now: datetime) -> None:
     others = claim.payments.filter(state__in=LIVE_PAYMENT_STATES).exclude(pk=payment.pk)
     is_due = claim.payment_due_at is None or claim.payment_due_at <= now
     if (payment.state == _P.FAILED or is_due) and not others.exists():
-        lapse_unpaid(claim, money_may_come=False, now=now)
+        expire_unpaid(claim, money_may_come=False, now=now)
 
 
 def let_go_of_the_database() -> None:

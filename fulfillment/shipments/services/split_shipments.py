@@ -16,7 +16,7 @@ from fulfillment.claims.services.shipment_callbacks import (
     record_shipped,
     report_problem,
 )
-from fulfillment.claims.services.transitions import record_transition
+from fulfillment.claims.services.transitions import record_claim_event
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.shipments.models import LabelPurchase, Shipment
@@ -93,7 +93,7 @@ def tell_of_one(
     elif state == _T.RETURNING and states <= {_T.RETURNING, _T.BACK}:
         record_returning(claim, problem=problem, is_asked_for=is_asked_for, now=now)
     elif not (first_scan and state == _T.IN_TRANSIT):
-        record_transition(
+        record_claim_event(
             claim,
             ClaimEvent.Name.TRACKED,
             actor=ACTOR,

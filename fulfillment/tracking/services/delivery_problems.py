@@ -10,7 +10,7 @@ from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.errors import NotSent, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ARRIVING_STATES
-from fulfillment.claims.services.transitions import record_transition
+from fulfillment.claims.services.transitions import record_claim_event
 from fulfillment.shipments.models import Shipment
 from fulfillment.shipments.rules.states import ShipmentState
 from fulfillment.shipments.services.cases import open_case
@@ -50,7 +50,7 @@ def report_trouble(*, claim_code: str, trouble: Trouble, actor: str, now: dateti
             shipment=shipment, reason=_CASES[trouble], detail="reported by the maintainer", now=now
         ):
             return False
-        record_transition(
+        record_claim_event(
             claim,
             ClaimEvent.Name.PROBLEM,
             actor=actor,

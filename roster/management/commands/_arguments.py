@@ -1,4 +1,4 @@
-"""Command-line arguments that the roster's commands share."""
+"""Command-line arguments shared by the roster's commands."""
 
 import argparse
 import getpass
@@ -22,7 +22,7 @@ def a_count(text: str) -> int:
 
 
 def operator() -> str:
-    """Who runs the command, for the record: the login name, or just that it was a command."""
+    """The actor of a command for the audit log: with the login name, if there is one."""
     try:
         return f"command:{getpass.getuser()}"[:150]
     except (KeyError, OSError):  # a container's user may have no name
@@ -30,7 +30,7 @@ def operator() -> str:
 
 
 def import_document(imported: Imported) -> dict[str, Any]:
-    """An import's result as JSON."""
+    """The result of an import as JSON."""
     snapshot = imported.snapshot
     return {
         "kind": str(snapshot.kind),
@@ -46,8 +46,8 @@ def import_document(imported: Imported) -> dict[str, Any]:
 
 
 def import_sentence(document: dict[str, Any], noun: str) -> str:
-    """An import's result for people."""
-    known = "" if document["is_new"] else " (this very file was imported before)"
+    """The result of an import as a sentence."""
+    known = "" if document["is_new"] else " (this file was imported before)"
     changes = ", ".join(
         f"{document[name]} {name}" for name in ("added", "changed", "ended", "unchanged") if document[name]
     )

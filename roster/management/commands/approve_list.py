@@ -7,13 +7,17 @@ from roster.services.import_approvals import approve_list
 
 
 class Command(KeydeskCommand):
-    help = "Let a list in that was held because it shrinks the roster; by another person than imported it."
+    help = "Approve a list that was held because it shrinks the roster. Another person than the importer."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("sha256", help="the digest the import named, or its first 12 letters or more")
-        parser.add_argument("--note", default="", help="why it is right")
-        parser.add_argument("--as", dest="actor", metavar="NAME", help="who approves; default: who runs this")
+        parser.add_argument(
+            "sha256", help="the digest from the import's message, or at least its first 12 characters"
+        )
+        parser.add_argument("--note", default="", help="why the list is correct")
+        parser.add_argument(
+            "--as", dest="actor", metavar="NAME", help="who approves; default: the user who runs this"
+        )
 
     def run(self, options: Options) -> JsonObject:
         held = approve_list(
@@ -32,4 +36,4 @@ class Command(KeydeskCommand):
         }
 
     def show(self, document: JsonObject) -> None:
-        self.stdout.write("{source} may come in: import it again.".format(**document))
+        self.stdout.write("{source} is approved. Import it again.".format(**document))

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Command(KeydeskCommand):
-    help = "Decide by a policy file on a facts file. Needs no database."
+    help = "Apply a policy file to a facts file. Needs no database."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -26,7 +26,7 @@ class Command(KeydeskCommand):
             type=Path,
             required=True,
             metavar="FILE",
-            help="the facts, as JSON; `now` defaults to the present",
+            help="the facts, as JSON; `now` defaults to the current time",
         )
 
     def run(self, options: Options) -> JsonObject:
@@ -40,7 +40,7 @@ class Command(KeydeskCommand):
             self.stdout.write(f"{verdict['outcome']:>8}  {verdict['rule']}: {verdict['reason']}")
             if verdict["outcome"] != "pass":
                 self.stdout.write(f"{'':8}  {verdict['remedy']}")
-            self.stdout.write(f"{'':8}  on: {json.dumps(verdict['evidence'], ensure_ascii=False)}")
+            self.stdout.write(f"{'':8}  evidence: {json.dumps(verdict['evidence'], ensure_ascii=False)}")
 
     def _read(self, path: Path, parse: Callable[[object], T]) -> T:
         document = read_document(path)

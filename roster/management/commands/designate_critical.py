@@ -24,7 +24,7 @@ def a_percentage(text: str) -> Decimal:
 
 
 class Command(KeydeskCommand):
-    help = "Designate the most downloaded projects of the last download list critical, for ever."
+    help = "Designate the most downloaded projects of the last download list as critical, permanently."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

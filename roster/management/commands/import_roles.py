@@ -9,9 +9,7 @@ from roster.services.roles import import_roles
 
 
 class Command(KeydeskCommand):
-    help = (
-        "Import who has which role on which project (CSV or JSON Lines with project, username, role, since)."
-    )
+    help = "Import roles of accounts on projects (CSV or JSON Lines with project, username, role, since)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

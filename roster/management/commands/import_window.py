@@ -10,7 +10,7 @@ from roster.services.downloads import import_window
 
 
 class Command(KeydeskCommand):
-    help = "Sum daily download files (YYYY-MM-DD.parquet) over a window; sliding it reads only what is new."
+    help = "Sum daily download files (YYYY-MM-DD.parquet) over a window; sliding it reads only the new days."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)

@@ -7,7 +7,7 @@ from roster.services.projects import rename_project
 
 
 class Command(KeydeskCommand):
-    help = "Record that a project has another name now: its status goes over, both names keep their history."
+    help = "Record a project's new name: its status is transferred, and both names keep their history."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -28,4 +28,4 @@ class Command(KeydeskCommand):
     def show(self, document: JsonObject) -> None:
         since = document["critical_since"]
         status = f"critical since {since}" if since else "not critical, as before"
-        self.stdout.write(f"{document['renamed']} is {document['project']} now; {status}.")
+        self.stdout.write(f"{document['renamed']} was renamed to {document['project']}; {status}.")

@@ -14,7 +14,7 @@ from fulfillment.casework.services import shipment_actions
 from fulfillment.casework.services.cancellation import stop_parcels
 from fulfillment.casework.services.stalled_work import sweep
 from fulfillment.claims.models import Claim
-from fulfillment.claims.services.payment_callbacks import hold_claim, let_go_on
+from fulfillment.claims.services.payment_callbacks import hold_claim, release_hold
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.services.label_batches import waiting_claims, waiting_purchases
 from fulfillment.postage.services.label_reconciliation import audit_labels
@@ -127,7 +127,7 @@ def test_nothing_of_it_is_sent_again_while_it_is_held_and_all_of_it_after(
     assert open_silent_cases(now=later) == 0
     claim.refresh_from_db()
     with transaction.atomic():
-        assert let_go_on(claim, now=later)
+        assert release_hold(claim, now=later)
     assert waiting_jobs("shipping.ship_claim") == [{"claim_id": claim.pk}]
     again = ship_claim(claim_id=claim.pk, now=later)
     assert again is not None
@@ -308,7 +308,7 @@ class TestALabelThatIsWrittenOff:
     ) -> None:
         later = now + timedelta(days=9)
         with transaction.atomic():
-            assert let_go_on(Claim.objects.get(), now=later)
+            assert release_hold(Claim.objects.get(), now=later)
         shipment_actions.give_up_label(code=refused.code, actor=PACKER, now=later)
         claim = Claim.objects.get()
         assert waiting_jobs("shipping.ship_claim") == [{"claim_id": claim.pk}]
@@ -328,7 +328,7 @@ class TestALabelThatIsWrittenOff:
         refused.refresh_from_db()
         assert refused.closed_at is None
         with transaction.atomic():
-            let_go_on(Claim.objects.get(), now=now)
+            release_hold(Claim.objects.get(), now=now)
         shipment_actions.close_shipment_case(
             code=refused.code, outcome=CaseOutcome.NO_FAULT, actor=PACKER, now=now
         )

@@ -42,7 +42,7 @@ def told() -> list[tuple[str, dict[str, object]]]:
 
 
 def test_a_refusal_is_told_with_its_reason_and_leads_to_the_rules(appeal: Appeal, now: datetime) -> None:
-    appeal_decisions.decline_appeal_and_tell(
+    appeal_decisions.decline_appeal_and_notify(
         appeal_id=appeal.pk, answer="It works again.", actor="staff:1", now=now
     )
     assert told() == [("m-second", {"granted": False, "answer": "It works again."})]
@@ -50,7 +50,7 @@ def test_a_refusal_is_told_with_its_reason_and_leads_to_the_rules(appeal: Appeal
     assert "It works again." in mail.body
     assert "/standing/" in mail.body
     with pytest.raises(UnknownRecord):
-        appeal_decisions.decline_appeal_and_tell(
+        appeal_decisions.decline_appeal_and_notify(
             appeal_id=appeal.pk, answer="Again.", actor="staff:1", now=now
         )
     assert len(told()) == 1
@@ -60,12 +60,12 @@ def test_a_yes_is_told_when_the_second_name_is_given_and_not_before(appeal: Appe
     exception = granted(appeal, now)
     assert told() == []
     with pytest.raises(SecondPersonNeeded):
-        appeal_decisions.grant_exception_and_tell(exception_id=exception, actor="staff:1", now=now)
+        appeal_decisions.grant_exception_and_notify(exception_id=exception, actor="staff:1", now=now)
     assert told() == []
-    appeal_decisions.grant_exception_and_tell(exception_id=exception, actor="staff:2", now=now)
+    appeal_decisions.grant_exception_and_notify(exception_id=exception, actor="staff:2", now=now)
     assert told() == [("m-second", {"granted": True, "answer": "Go on."})]
     assert "/standing/" not in compose_email(Notice.objects.get()).email.body
-    appeal_decisions.end_exception_and_tell(
+    appeal_decisions.end_exception_and_notify(
         exception_id=exception, because="No longer needed.", actor="staff:1", now=now
     )
     assert len(told()) == 1
@@ -73,7 +73,7 @@ def test_a_yes_is_told_when_the_second_name_is_given_and_not_before(appeal: Appe
 
 def test_a_second_name_refused_is_told_as_a_no(appeal: Appeal, now: datetime) -> None:
     exception = granted(appeal, now)
-    appeal_decisions.end_exception_and_tell(
+    appeal_decisions.end_exception_and_notify(
         exception_id=exception, because="Not enough.", actor="staff:2", now=now
     )
     assert told() == [("m-second", {"granted": False, "answer": "Not enough."})]
@@ -90,7 +90,7 @@ def test_an_exception_nobody_appealed_for_is_told_to_nobody(roster: Roster, now:
         actor="staff:1",
         now=now,
     )
-    appeal_decisions.grant_exception_and_tell(exception_id=asked.pk, actor="staff:2", now=now)
+    appeal_decisions.grant_exception_and_notify(exception_id=asked.pk, actor="staff:2", now=now)
     assert told() == []
 
 

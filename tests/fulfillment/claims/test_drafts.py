@@ -26,7 +26,7 @@ def draft(roster: Roster, campaign: Campaign, address: PostalAddress, now: datet
     begun = drafts.draft_of(account=roster["m-owner"], campaign=campaign, now=now)
     drafts.choose_country(begun, country="US", now=now)
     drafts.choose_keys(begun, items=PAIR, service="standard", now=now)
-    drafts.keep_address(begun, address=address, now=now)
+    drafts.store_draft_address(begun, address=address, now=now)
     return begun
 
 
@@ -35,7 +35,7 @@ def test_it_is_found_again_with_all_that_was_given(
 ) -> None:
     again = drafts.draft_of(account=roster["m-owner"], campaign=campaign, now=now)
     assert again == draft
-    assert drafts.items_of(again) == PAIR
+    assert drafts.draft_items(again) == PAIR
     assert drafts.draft_address(again, actor="maintainer:1", now=now) == address
     assert "Montgomery" not in str(vars(again))
     assert verify_all().violations == []
@@ -43,7 +43,7 @@ def test_it_is_found_again_with_all_that_was_given(
 
 def test_an_address_may_be_given_again_and_again(draft: Draft, address: PostalAddress, now: datetime) -> None:
     other = replace(address, street1="1 Elsewhere Road")
-    drafts.keep_address(draft, address=other, now=now)
+    drafts.store_draft_address(draft, address=other, now=now)
     assert drafts.draft_address(draft, actor="maintainer:1", now=now) == other
     assert EncryptedDocument.objects.count() == 1
 
@@ -88,7 +88,7 @@ def test_what_is_not_finished_is_destroyed_in_time(draft: Draft, now: datetime) 
 
 
 def test_it_can_be_dropped(draft: Draft, roster: Roster, now: datetime) -> None:
-    assert drafts.drop_drafts(account=roster["m-owner"], now=now) == 1
+    assert drafts.delete_drafts(account=roster["m-owner"], now=now) == 1
     assert not Draft.objects.exists()
     assert not EncryptedDocument.objects.exists()
 

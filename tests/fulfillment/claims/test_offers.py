@@ -9,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from common.invariants import verify_all
 from fulfillment.claims.errors import NoOffer
 from fulfillment.claims.models import Claim
-from fulfillment.claims.selectors import place_in_line
+from fulfillment.claims.selectors import waitlist_place
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.expiry import expire_reservations
 from fulfillment.claims.services.waitlist import accept_offer, promote_waitlist
@@ -39,7 +39,7 @@ def test_the_first_in_line_is_offered_what_comes_free(offered: tuple[Claim, Clai
     first, second = offered
     assert (first.state, first.offered_until) == ("waitlisted", TOO_LATE)
     assert Unit.objects.held_by(first.code).count() == 2
-    assert (place_in_line(first), place_in_line(second)) == (None, 1)
+    assert (waitlist_place(first), waitlist_place(second)) == (None, 1)
     assert Notice.objects.get(template="promoted").claim_code == first.code
     assert verify_all().violations == []
     assert promote_waitlist(campaign_id=first.campaign_id, now=LATER) == 0

@@ -10,13 +10,13 @@ from django.core.management import CommandError, call_command
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from common.errors import BadRequest
-from fulfillment.claims.campaigns.invitations import invite_by_mail
+from fulfillment.claims.campaigns.invitations import email_invitation
 from fulfillment.claims.campaigns.policy_preview import preview_draft, preview_over_the_roster
 from fulfillment.claims.campaigns.reevaluation import REEVALUATE, adopt_policy, reevaluate
 from fulfillment.claims.campaigns.regions import load_regions
 from fulfillment.claims.eligibility import explain, facts_for
 from fulfillment.claims.models import Admission, Campaign, PolicyAdoption
-from fulfillment.claims.roster_facts import facts_of_everybody
+from fulfillment.claims.roster_facts import facts_of_roster
 from fulfillment.notices.models import Notice
 from roster.models import Account
 from roster.policies import shipped_policy
@@ -101,7 +101,7 @@ def test_facts_in_bulk_are_the_facts_one_by_one(
     roster: Roster, campaign: Campaign, stock: None, make_claim: MakeClaim, now: datetime
 ) -> None:
     make_claim("m-owner")
-    in_bulk = {facts.username: facts for facts in facts_of_everybody(campaign=campaign, now=now)}
+    in_bulk = {facts.username: facts for facts in facts_of_roster(campaign=campaign, now=now)}
     assert set(in_bulk) == set(roster)
     for name, account in roster.items():
         bulk = in_bulk[name]
@@ -219,7 +219,7 @@ def test_who_named_a_country_that_opens_is_told_once(
     waits |= {"promised_days": 0, "ceiling_cents": 0}
     load_regions(document={"regions": [waits]}, now=now)
     if was_invited:
-        invite_by_mail(account=roster["m-owner"], campaign=campaign, projects=["keystone-lib"], now=now)
+        email_invitation(account=roster["m-owner"], campaign=campaign, projects=["keystone-lib"], now=now)
     say_where(account=roster["m-owner"], country="PT", time_zone="", actor="maintainer:1", now=now)
     assert reevaluate(campaign_id=campaign.pk, now=now) == 0
     later = now + timedelta(days=1)

@@ -9,7 +9,7 @@ from common.invariants import verify_all
 from fulfillment.claims.errors import NothingToReplace
 from fulfillment.claims.models import Claim, ReplacedUnit
 from fulfillment.claims.rules import WantedItem
-from fulfillment.claims.services.recalls import Granted, grant_replacements, put_back_in_line
+from fulfillment.claims.services.recalls import RecallReplacements, grant_replacements, return_to_waitlist
 from fulfillment.claims.services.replacements import grant_replacement
 from fulfillment.claims.services.shipment_callbacks import (
     record_delivered,
@@ -43,7 +43,7 @@ def recall(criteria: Criteria = BAD_LOT) -> str:
     return open_recall(criteria=criteria, why="bad firmware", actor="staff:ada", now=NOW).recall.code
 
 
-def grant(code: str) -> Granted:
+def grant(code: str) -> RecallReplacements:
     return grant_replacements(recall_code=code, actor="staff:ada", now=LATER)
 
 
@@ -135,8 +135,8 @@ def test_a_claim_whose_reserved_keys_are_recalled_goes_to_the_front_of_the_line(
     later = make_claim("m-second", items=[WantedItem(USB_A, 1)], now=NOW + timedelta(minutes=1))
     held = open_recall(criteria=BAD_LOT, why="bad", actor="staff:ada", now=LATER)
     assert held.short == (unlucky.code,)
-    assert put_back_in_line(recall_id=held.recall.pk, now=LATER) == [unlucky.code]
-    assert put_back_in_line(recall_id=held.recall.pk, now=LATER) == []
+    assert return_to_waitlist(recall_id=held.recall.pk, now=LATER) == [unlucky.code]
+    assert return_to_waitlist(recall_id=held.recall.pk, now=LATER) == []
     assert verify_all().violations == []
     unlucky.refresh_from_db()
     assert (unlucky.state, unlucky.waitlisted_at) == ("waitlisted", unlucky.created_at)
@@ -149,5 +149,5 @@ def test_a_claim_whose_label_is_begun_keeps_what_it_has(make_claim: MakeClaim) -
     claim = make_claim()
     start_label(claim_id=claim.pk, now=NOW)
     held = open_recall(criteria=BAD_LOT, why="bad", actor="staff:ada", now=LATER)
-    assert put_back_in_line(recall_id=held.recall.pk, now=LATER) == []
+    assert return_to_waitlist(recall_id=held.recall.pk, now=LATER) == []
     assert Unit.objects.held_by(claim.code).count() == 1

@@ -8,7 +8,7 @@ from django.test import Client
 from common.errors import BadRequest, InputErrors
 from fulfillment.claims.campaigns.regions import load_regions
 from fulfillment.claims.models import Claim, Region
-from fulfillment.claims.region_lookup import region_of
+from fulfillment.claims.region_lookup import address_region
 from fulfillment.claims.services.amendments_and_reviews import change_address
 from fulfillment.shipments.selectors import is_served
 from fulfillment.vault.addresses import PostalAddress
@@ -69,7 +69,7 @@ def test_parts_are_called_by_their_latin_names() -> None:
 @pytest.mark.usefixtures("ukraine")
 def test_the_row_of_the_part_comes_before_the_country_s(now: datetime) -> None:
     def status_of(address: PostalAddress) -> str:
-        row = region_of(address, now=now)
+        row = address_region(address, now=now)
         return row.status if row else "none"
 
     assert status_of(to(KYIV)) == "open"
@@ -164,6 +164,6 @@ def test_a_part_opens_again(now: datetime) -> None:
         "ceiling_cents": 9000,
     }  # fmt: skip
     load_regions(document={"regions": [row]}, now=now + timedelta(days=1))
-    reached = region_of(to(CRIMEA), now=now + timedelta(days=2))
+    reached = address_region(to(CRIMEA), now=now + timedelta(days=2))
     assert reached is not None
     assert reached.status == "open"

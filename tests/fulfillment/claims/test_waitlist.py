@@ -47,7 +47,7 @@ def test_who_comes_later_waits_behind_those_who_wait(make_claim: MakeClaim) -> N
 def test_without_the_look_at_the_line_the_later_one_overtakes(
     make_claim: MakeClaim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selectors, "are_in_line_for", lambda models, *, campaign_id: False)
+    monkeypatch.setattr(selectors, "others_wait_for", lambda models, *, campaign_id: False)
     first, second = an_early_and_a_late_claim(make_claim)
     assert (first.state, second.state) == ("waitlisted", "accepted")
 

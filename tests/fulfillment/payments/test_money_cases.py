@@ -21,7 +21,7 @@ from fulfillment.casework.services import shipment_actions as parcel_cases
 from fulfillment.casework.services.cancellation import stop_parcels
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
-from fulfillment.claims.services.payment_callbacks import cannot_deliver
+from fulfillment.claims.services.payment_callbacks import request_undeliverable_refund
 from fulfillment.payments.models import Dispute, Payment, Refund
 from fulfillment.payments.services.cases import open_payment_case, settle_payment_case
 from fulfillment.payments.services.refunds import refund_undeliverable
@@ -461,5 +461,5 @@ class TestWhatCannotBeDelivered:
     def test_what_was_free_asks_for_nothing(self, make_claim: Any, stock: None) -> None:
         claim = make_claim()
         with transaction.atomic():
-            cannot_deliver(claim)
+            request_undeliverable_refund(claim)
         assert waiting_jobs("payments.refund_undeliverable") == []
