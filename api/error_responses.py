@@ -13,6 +13,7 @@ from api.idempotency import REPLAYED, Replay
 from api.problems import CODES, problem
 from api.validation_errors import field_error
 from common.errors import BadRequest, FieldError, KeydeskError
+from fulfillment.cases.errors import CaseError
 from fulfillment.claims.errors import AlreadyClaimed, ClaimsError, Ineligible
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.errors import ShippingError
@@ -25,6 +26,7 @@ logger = logging.getLogger("keydesk.api")
 # Status of an error whose own code is not in `problems.CODES`, by its base class.
 BASE_CLASS_STATUS: Mapping[type[KeydeskError], int] = {
     ClaimsError: 409,
+    CaseError: 409,
     InventoryError: 409,
     RosterError: 409,
     ShippingError: 409,

@@ -274,7 +274,7 @@ def _few() -> None:
 LARGE = [
     *("roster_account", "roster_projectrole", "roster_decision", "claims_claim", "claims_claimitem"),
     *("claims_claimevent", "claims_claimquote", "claims_invitation", "inventory_unit", "inventory_movement"),
-    *("shipping_shipment", "shipping_labelpurchase", "shipping_shipment_units", "shipping_case"),
+    *("shipping_shipment", "shipping_labelpurchase", "shipping_shipment_units", "cases_case"),
     *("vault_opening", "notices_notice", "payments_payment", "desk_auditentry", "procrastinate_jobs"),
 ]
 

@@ -104,10 +104,10 @@ INSERT INTO shipping_labelpurchase (id, shipment_id, generation, state, mode, ve
 INSERT INTO shipping_shipment_units (shipment_id, unit_id, picked_by, packed_by)
     SELECT n, 1000 + n, '', '' FROM generate_series(1, @rows) AS n;
 
-INSERT INTO shipping_case (id, code, shipment_id, reason, cause, detail, owner, opened_at, due_at,
+INSERT INTO cases_case (id, code, kind, about, shipment_id, reason, cause, detail, owner, opened_at, due_at,
     closed_at,
         closed_by, outcome)
-    SELECT n, 'K-' || n, n * 40, 'not_arrived', 'unknown', '', '', @when, @when + interval '9 days',
+    SELECT n, 'K-' || n, 'shipment', '', n * 40, 'not_arrived', 'unknown', '', '', @when, @when + interval '9 days',
         CASE WHEN n > @rows / 40 - 200 THEN NULL ELSE @now::timestamptz END, '', CASE WHEN n > @rows / 40 -
             200
         THEN '' ELSE 'resolved' END FROM generate_series(1, @rows / 40) AS n;

@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "fulfillment.vault",
     "fulfillment.notices",
     "fulfillment.claims",
+    "fulfillment.cases",
     "fulfillment.shipments",
     "fulfillment.payments",
     "fulfillment.postage",

@@ -11,7 +11,6 @@ from desk.views import (
     claims,
     dashboard,
     overrides,
-    payment_cases,
     people,
     staff,
     stock,
@@ -19,8 +18,11 @@ from desk.views import (
 )
 from desk.views.programme import campaigns, catalog, custom_content, policies, regions
 from desk.warehouse import manifest_views, views
+from fulfillment.cases.rules.reasons import CaseKind
 
 app_name = "desk"
+_PAYMENT = {"kind": CaseKind.PAYMENT}
+
 urlpatterns = [
     path("", dashboard.today, name="today"),
     path("claims/", worklists.claim_list, name="claims"),
@@ -37,11 +39,13 @@ urlpatterns = [
     path("projects/<str:name>/rename/", overrides.rename, name="rename"),
     path("search/", people.search_page, name="search"),
     path("parcels/", worklists.parcels, name="parcels"),
-    path("cases/", worklists.case_list, name="cases"),
-    path("cases/money/", payment_cases.payment_cases, name="payment_cases"),
-    path("cases/money/<str:code>/", payment_cases.payment_case, name="payment_case"),
-    path("cases/money/<str:code>/work/", payment_cases.work_payment_case, name="work_payment_case"),
-    path("cases/<str:code>/", cases.case, name="case"),
+    path("cases/", cases.case_list, name="cases"),
+    path("cases/money/", cases.payment_case_list, name="payment_cases"),
+    path("cases/money/<str:code>/", cases.case_page, _PAYMENT, name="payment_case"),
+    path(
+        "cases/money/<str:code>/work/", cases.work_case, {"kind": CaseKind.PAYMENT}, name="work_payment_case"
+    ),
+    path("cases/<str:code>/", cases.case_page, name="case"),
     path("cases/<str:code>/work/", cases.work_case, name="work_case"),
     path("second-names/", approvals.second_names, name="second_names"),
     path("exceptions/<int:exception_id>/", approvals.exception, name="exception"),

@@ -48,7 +48,7 @@ _WATCHED: Mapping[str, tuple[str, ...]] = {
     "roster_projectrole": ("id",),
     "roster_receipt": ("id",),
     "roster_twofactorobservation": ("id",),
-    "shipping_case": ("id", "closed_at"),
+    "cases_case": ("id", "closed_at"),
     "shipping_labelpurchase": ("created_at",),
     "shipping_parcelcharge": ("id",),
     "shipping_shipment": ("id",),

@@ -14,8 +14,9 @@ from api.shipments.schemas import (
     ShipmentLabelOut,
     ShipmentOut,
 )
+from fulfillment.cases.models import Case
 from fulfillment.shipments.errors import UnknownManifest, UnknownShipment
-from fulfillment.shipments.models import Case, LabelPurchase, Manifest, Shipment
+from fulfillment.shipments.models import LabelPurchase, Manifest, Shipment
 from fulfillment.shipments.rules.manifests import LeftOut
 from fulfillment.shipments.rules.states import LABEL_STATES, PurchaseState
 

@@ -6,11 +6,11 @@ from typing import Any
 from django import forms
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
+from fulfillment.cases.models import Case
 from fulfillment.claims.models import Claim, ClaimItem, ClaimQuote, Wave
 from fulfillment.claims.rules import ClaimState
 from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.states import PaymentState
-from fulfillment.shipments.models import Case
 from inventory.models import KeyModel
 from roster.models import Policy
 

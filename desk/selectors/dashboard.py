@@ -11,11 +11,12 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from config import health
 from desk.selectors.cached_counts import cached
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseKind
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.models import RefusedWebhook
-from fulfillment.payments.models import PaymentCase
-from fulfillment.shipments.models import Case, Shipment
+from fulfillment.shipments.models import Shipment
 from fulfillment.shipments.rules.states import ShipmentState
 from fulfillment.webhook_backlog import waiting_webhooks
 from inventory.models import Count as BinCount
@@ -109,8 +110,8 @@ def _waiting(now: datetime) -> list[_Asked]:
         _Asked("Claims to review", _claims(ClaimState.IN_REVIEW), "claims", "state=in_review"),
         _Asked("Claims on the waitlist", _claims(ClaimState.WAITLISTED), "claims", "state=waitlisted"),
         _Asked("Parcels to pick and pack", _parcels(), "parcels", "state=labelled"),
-        _Asked("Open cases", Case.objects.filter(closed_at=None), "cases"),
-        _Asked("Open payment cases", PaymentCase.objects.filter(closed_at=None), "payment_cases"),
+        _Asked("Open cases", Case.objects.open().of_kind(CaseKind.SHIPMENT), "cases"),
+        _Asked("Open payment cases", Case.objects.open().of_kind(CaseKind.PAYMENT), "payment_cases"),
         _Asked("Appeals to answer", Appeal.objects.filter(state=Appeal.State.OPEN), "second_names"),
         _Asked(
             "Exceptions to approve",
@@ -122,13 +123,19 @@ def _waiting(now: datetime) -> list[_Asked]:
 
 
 def _late(now: datetime) -> list[_Asked]:
-    cases = Case.objects.filter(closed_at=None, due_at__lt=now)
-    money = PaymentCase.objects.filter(closed_at=None, due_at__lt=now)
+    overdue = Case.objects.open().filter(due_at__lt=now)
+    payments = overdue.of_kind(CaseKind.PAYMENT)
     jobs = ProcrastinateJob.objects.filter(status="todo", scheduled_at__lt=now - JOB_WAITS)
     webhooks = waiting_webhooks(now=now).filter(received_at__lt=now - JOB_WAITS)
     return [
-        _Asked("Overdue cases", cases, "cases", "late=1", is_wrong=True),
-        _Asked("Overdue payment cases", money, "payment_cases", "late=1", is_wrong=True),
+        _Asked("Overdue cases", overdue.of_kind(CaseKind.SHIPMENT), "cases", "late=1", is_wrong=True),
+        _Asked(
+            "Overdue payment cases",
+            payments,
+            "payment_cases",
+            "late=1",
+            is_wrong=True,
+        ),
         _Asked("Jobs waiting over five minutes", jobs, "health", is_wrong=True),
         _Asked("Webhooks not processed", webhooks, "health", is_wrong=True),
     ]

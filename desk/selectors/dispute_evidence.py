@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim, ClaimEvent, ClaimQuote
 from fulfillment.claims.rules.quotes import QuoteLine
 from fulfillment.payments.models import Dispute, Payment, Refund
-from fulfillment.shipments.models import Case, LabelPurchase, Shipment, TrackingUpdate
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipments.rules.states import LABEL_STATES
 
 

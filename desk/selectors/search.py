@@ -8,9 +8,11 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 
 from desk.roles import Action
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseKind
 from fulfillment.claims.models import Claim
-from fulfillment.payments.models import Payment, PaymentCase
-from fulfillment.shipments.models import Case, LabelPurchase, Shipment
+from fulfillment.payments.models import Payment
+from fulfillment.shipments.models import LabelPurchase, Shipment
 from inventory.models import Unit
 from roster.files.names import normalized
 from roster.models import Account, Project
@@ -60,14 +62,16 @@ def _parcels(text: str) -> Iterator[Hit]:
         yield Hit("Parcel", parcel.code, url, Action.SEE_PERSON)
 
 
+_CASES = {
+    CaseKind.SHIPMENT: ("desk:case", "Case"),
+    CaseKind.PAYMENT: ("desk:payment_case", "Payment case"),
+}
+
+
 def _cases(text: str) -> Iterator[Hit]:
     for case in Case.objects.filter(code=text.upper()):
-        yield Hit("Case", case.code, reverse("desk:case", args=[case.code]), Action.SEE_DESK)
-
-
-def _payment_cases(text: str) -> Iterator[Hit]:
-    for case in PaymentCase.objects.filter(code=text.upper()):
-        yield Hit("Payment case", case.code, reverse("desk:payment_case", args=[case.code]), Action.SEE_DESK)
+        page, label = _CASES[CaseKind(case.kind)]
+        yield Hit(label, case.code, reverse(page, args=[case.code]), Action.SEE_DESK)
 
 
 def _payments(text: str) -> Iterator[Hit]:
@@ -102,7 +106,6 @@ _LOOKS: tuple[Callable[[str], Iterator[Hit]], ...] = (
     _claims,
     _parcels,
     _cases,
-    _payment_cases,
     _payments,
     _units,
     _people,

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fulfillment.cases.models import Case
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.notices.models import Notice
-from fulfillment.payments.models import Payment, PaymentCase, Refund
+from fulfillment.payments.models import Payment, Refund
 from fulfillment.payments.rules.states import LIVE_REFUND_STATES, CheckoutOutcome, PaymentState
-from fulfillment.shipments.models import Case, Shipment
+from fulfillment.shipments.models import Shipment
 from fulfillment.vault.models import Opening
 from roster.models import (
     Account,
@@ -36,7 +37,7 @@ class ClaimStory:
     openings: Sequence[Opening]
     payments: Sequence[Payment]
     refunds: Sequence[Refund]
-    money_cases: Sequence[PaymentCase]
+    payment_cases: Sequence[Case]
 
     @property
     def paid(self) -> Payment | None:
@@ -75,7 +76,7 @@ def story_of_claim(code: str) -> ClaimStory | None:
         openings=list(Opening.objects.filter(subject=code).order_by("-id")[:AT_MOST]),
         payments=list(Payment.objects.filter(claim=claim).select_related("fulfilment").order_by("attempt")),
         refunds=list(Refund.objects.filter(payment__claim=claim).order_by("id")),
-        money_cases=list(PaymentCase.objects.filter(payment__claim=claim).order_by("-id")),
+        payment_cases=list(Case.objects.filter(payment__claim=claim).order_by("-id")),
     )
 
 

@@ -1,12 +1,16 @@
-"""One case: its clock, what was done about it, and what the playbook offers."""
+"""Cases about shipments and payments: the lists, one case with its history, and its playbook's actions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.files.uploadedfile import UploadedFile
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -15,39 +19,115 @@ from common.errors import BadRequest, KeydeskError
 from desk.forms.attachments import EvidenceField
 from desk.forms.edit_conflicts import WORKED_MEANWHILE, ChangedMeanwhile, audited, refuse_unseen
 from desk.layout import desk_page
-from desk.permissions import allowed, staff_actor
-from desk.roles import Action
+from desk.paging import page_by_time, page_of
+from desk.permissions import allowed, may, staff_actor
+from desk.roles import ALLOWED, Action
+from desk.selectors.dispute_evidence import evidence_for
+from fulfillment.cases.errors import BadCaseData
+from fulfillment.cases.models import Case, CaseEntry
+from fulfillment.cases.rules.playbooks import MOVING_MONEY, OUTCOMES, PAYMENT_ADVICE, CaseAction, CaseOutcome
+from fulfillment.cases.rules.reasons import CaseKind, CaseReason
+from fulfillment.cases.services import Record, add_note, take_case
 from fulfillment.casework.rules.instructions import advice, dollars
-from fulfillment.casework.services import shipment_actions
-from fulfillment.insurance import services
+from fulfillment.casework.services import payment_actions, shipment_actions
+from fulfillment.insurance.services import file_claim
+from fulfillment.payments.selectors import vendors_page
 from fulfillment.postage import gateways
 from fulfillment.postage.gateways.insurers import insurers_of
-from fulfillment.shipments.models import Case, CaseEntry, InsuranceClaim
-from fulfillment.shipments.rules.cases import CaseAction, CaseOutcome, CaseReason, CaseSubject, playbook
-from fulfillment.shipments.rules.insurance_claims import DEAD_INSURANCE_STATES, LossKind, likely_kind
+from fulfillment.shipments.models import InsuranceClaim
+from fulfillment.shipments.rules.insurance_claims import (
+    DEAD_INSURANCE_STATES,
+    CaseSubject,
+    LossKind,
+    likely_kind,
+)
 from fulfillment.shipments.selectors import insurance_of, subject_of
+from fulfillment.shipments.services.cases import shipment_of
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 
+
+class WorkArguments(TypedDict):
+    """The arguments that every action takes."""
+
+    code: str
+    actor: str
+    now: datetime
+    record: Record
+
+
+# The validated fields of a form, whose types only the form knows.
+Cleaned = Mapping[str, object]
+Do = Callable[..., object]
+
+
+@dataclass(frozen=True)
+class ActionForm:
+    """The fields an action asks for besides a note, those that must be filled in, and its service.
+
+    `service` takes the fields as keyword arguments; None for what needs more than the fields (`_do`).
+    """
+
+    fields: tuple[str, ...] = ()
+    required: frozenset[str] = frozenset()
+    service: Do | None = None
+
+
 _ADDRESS = ("name", "street1", "street2", "city", "state", "postal_code", "phone")
-# What each action asks for besides a note.
-FIELDS: Mapping[CaseAction, tuple[str, ...]] = {
-    CaseAction.FIX_ADDRESS: _ADDRESS,
-    CaseAction.APPROVE_POSTAGE: ("cents",),
-    CaseAction.GIVE_CUSTOMS_DATA: ("filing", "tax_id"),
-    CaseAction.RETURN_LABEL: ("cents",),
-    CaseAction.REDIRECT: ("reference",),
-    CaseAction.FILE_CLAIM: ("kind", "cents", "letter", "picture"),
-    CaseAction.CLAIM_INSURANCE: ("reference", "cents"),
-    CaseAction.CLOSE: ("outcome",),
+FORMS: Mapping[CaseAction, ActionForm] = {
+    CaseAction.TAKE: ActionForm(),
+    CaseAction.NOTE: ActionForm(required=frozenset({"note"}), service=add_note),
+    CaseAction.FIX_ADDRESS: ActionForm(_ADDRESS, frozenset({"name", "street1", "city"})),
+    CaseAction.RESEND: ActionForm(service=shipment_actions.resend),
+    CaseAction.APPROVE_POSTAGE: ActionForm(
+        ("cents",), frozenset({"cents"}), shipment_actions.approve_postage
+    ),
+    # A return label may cost what the way out was allowed to, unless an amount is given.
+    CaseAction.RETURN_LABEL: ActionForm(("cents",), service=shipment_actions.give_return_label),
+    CaseAction.GIVE_CUSTOMS_DATA: ActionForm(
+        ("filing", "tax_id"), service=shipment_actions.give_customs_data
+    ),
+    CaseAction.REDIRECT: ActionForm(("reference",), service=shipment_actions.redirect),
+    CaseAction.FILE_CLAIM: ActionForm(
+        ("kind", "cents", "letter", "picture"), frozenset({"kind", "cents", "letter", "note"})
+    ),
+    CaseAction.CLAIM_INSURANCE: ActionForm(
+        ("reference", "cents"), frozenset({"cents"}), shipment_actions.claim_insurance
+    ),
+    CaseAction.REPLACE: ActionForm(service=shipment_actions.replace_keys),
+    CaseAction.WRITE_OFF: ActionForm(service=shipment_actions.write_off),
+    CaseAction.GIVE_UP_LABEL: ActionForm(service=shipment_actions.give_up_label),
+    CaseAction.LOOK: ActionForm(service=payment_actions.look_again),
+    CaseAction.SEND_AGAIN: ActionForm(service=payment_actions.send_again),
+    CaseAction.PAID_OTHERWISE: ActionForm(
+        ("reference",), frozenset({"reference"}), payment_actions.write_down_paid
+    ),
+    CaseAction.ANSWERED: ActionForm(service=payment_actions.write_down_answer),
+    CaseAction.CLOSE: ActionForm(("outcome",), frozenset({"outcome"})),
 }
-_REQUIRED = {*_ADDRESS, "cents", "outcome", "kind", "letter"} - {"street2", "state", "postal_code", "phone"}
-# A return label may cost what the way out was allowed to, unless somebody says more.
-_OPTIONAL = {(CaseAction.RETURN_LABEL, "cents")}
+
+
+@dataclass(frozen=True)
+class KindPages:
+    """The pages of one kind of case, and the names its actions have in the activity log."""
+
+    page: str
+    work: str
+    template: str
+    audit_action: str
+    audit_kind: str
+
+
+PAGES: Mapping[CaseKind, KindPages] = {
+    CaseKind.SHIPMENT: KindPages("desk:case", "desk:work_case", "desk/case.html", "case", "case"),
+    CaseKind.PAYMENT: KindPages(
+        "desk:payment_case", "desk:work_payment_case", "desk/payment_case.html", "money", "payment_case"
+    ),
+}
 
 
 class CaseForm(forms.Form):
-    """One action on a case. `seen` is how much had been done when the page was opened."""
+    """One action on a case. `seen` is the number of entries when the page was opened."""
 
     action = forms.ChoiceField(choices=CaseAction.choices(), widget=forms.HiddenInput)
     seen = forms.IntegerField(widget=forms.HiddenInput)
@@ -61,101 +141,137 @@ class CaseForm(forms.Form):
     cents = forms.IntegerField(min_value=1, max_value=1_000_000, label="US cents")
     filing = forms.CharField(max_length=20, label="Number of the export filing (ITN)")
     tax_id = forms.CharField(max_length=40, label="Recipient's tax id")
-    reference = forms.CharField(max_length=80, label="Their reference")
+    reference = forms.CharField(max_length=80, label="Reference")
     kind = forms.ChoiceField(choices=LossKind.choices(), label="What happened to the parcel")
     letter = EvidenceField(label="What the maintainer or the carrier wrote (PDF or picture)")
     picture = EvidenceField(label="A picture of the damage (needed for damage)")
     outcome = forms.ChoiceField(choices=CaseOutcome.choices(), label="Outcome")
     note = forms.CharField(max_length=500, label="Note", help_text="No name and no address.")
 
-    def __init__(self, action: CaseAction, *args: Any, **given: Any) -> None:
-        given["auto_id"] = f"{action}_%s"
-        super().__init__(*args, **given)
-        asked = {"action", "seen", "note", *FIELDS.get(action, ())}
-        for name in list(self.fields):
-            if name not in asked:
-                del self.fields[name]
+    def __init__(
+        self,
+        action: CaseAction,
+        case_kind: CaseKind,
+        data: QueryDict | None = None,
+        files: MultiValueDict[str, "UploadedFile[bytes]"] | None = None,
+        *,
+        initial: dict[str, object] | None = None,
+    ) -> None:
+        super().__init__(data, files, auto_id=f"{action}_%s", initial=initial)
+        asked = FORMS[action]
+        always = {"action", "seen"}
+        for name in set(self.fields) - {*always, "note", *asked.fields}:
+            del self.fields[name]
         for name, field in self.fields.items():
-            field.required = name in _REQUIRED | {"action", "seen"} and (action, name) not in _OPTIONAL
-        self.fields["note"].required = action in (CaseAction.NOTE, CaseAction.FILE_CLAIM)
+            field.required = name in always | asked.required
+        if action is CaseAction.CLOSE:
+            outcomes = [(one.value, one.label) for one in OUTCOMES[case_kind]]
+            self.fields["outcome"] = forms.ChoiceField(choices=outcomes, label="Outcome")
+            self.order_fields(["outcome", "note"])
         if action is CaseAction.FILE_CLAIM:
             self.fields["note"].label = "What happened, for the insurer"
 
 
-Do = Callable[..., object]
-_SERVICES: Mapping[CaseAction, Do] = {
-    CaseAction.NOTE: shipment_actions.add_note,
-    CaseAction.RESEND: shipment_actions.resend,
-    CaseAction.APPROVE_POSTAGE: shipment_actions.approve_postage,
-    CaseAction.GIVE_CUSTOMS_DATA: shipment_actions.give_customs_data,
-    CaseAction.RETURN_LABEL: shipment_actions.give_return_label,
-    CaseAction.REDIRECT: shipment_actions.redirect,
-    CaseAction.CLAIM_INSURANCE: shipment_actions.claim_insurance,
-    CaseAction.REPLACE: shipment_actions.replace_keys,
-    CaseAction.WRITE_OFF: shipment_actions.write_off,
-    CaseAction.GIVE_UP_LABEL: shipment_actions.give_up_label,
-}
+@require_safe
+@allowed(Action.SEE_DESK)
+def case_list(request: HttpRequest) -> HttpResponse:
+    """Open shipment cases, the one due first at the top."""
+    now = clock.now()
+    rows = Case.objects.open().of_kind(CaseKind.SHIPMENT).select_related("shipment__claim")
+    if request.GET.get("late"):
+        rows = rows.filter(due_at__lt=now)
+    page = page_by_time(rows, request.GET, by="due_at")
+    return desk_page(request, "desk/cases.html", {"page": page, "now": now})
+
+
+@require_safe
+@allowed(Action.SEE_DESK)
+def payment_case_list(request: HttpRequest) -> HttpResponse:
+    """Open payment cases, the newest at the top."""
+    now = clock.now()
+    rows = Case.objects.open().of_kind(CaseKind.PAYMENT).select_related("payment__claim")
+    if request.GET.get("late"):
+        rows = rows.filter(due_at__lt=now)
+    context = {"page": page_of(rows, request.GET), "states": [], "asked": request.GET, "now": now}
+    return desk_page(request, "desk/payment_cases.html", context)
 
 
 @never_cache
 @require_safe
 @allowed(Action.SEE_DESK)
-def case(request: HttpRequest, code: str) -> HttpResponse:
-    return _page(request, _case(code))
+def case_page(request: HttpRequest, code: str, kind: CaseKind = CaseKind.SHIPMENT) -> HttpResponse:
+    return _page(request, _case(code, kind))
 
 
 @never_cache
 @require_POST
 @allowed(Action.WORK_CASE)
-def work_case(request: HttpRequest, code: str) -> HttpResponse:
-    """Do what the playbook offers. Who opened the page before somebody else acted is told so first."""
-    found = _case(code)
+def work_case(request: HttpRequest, code: str, kind: CaseKind = CaseKind.SHIPMENT) -> HttpResponse:
+    """Do an action of the playbook. Refused for a page opened before someone else acted."""
+    found = _case(code, kind)
     try:
         action = CaseAction(request.POST.get("action", ""))
     except ValueError:
         return _page(request, found, refusal="Select an action.", status=422)
-    form = CaseForm(action, request.POST, request.FILES)
+    if not _may_do(request, action):
+        who = " or ".join(sorted(role.label for role in ALLOWED[Action.MOVE_MONEY]))
+        return _page(request, found, refusal=f"Only a {who} may {action.label}.", status=403)
+    form = CaseForm(action, kind, request.POST, request.FILES)
     if not form.is_valid():
         return _page(request, found, form=form, status=422)
-    done = form.cleaned_data
+    done: Cleaned = form.cleaned_data
     actor, now = staff_actor(request), clock.now()
-    unseen = {"entries": found.entries.all(), "seen": done["seen"], "actor": actor, "now": now}
+    entries, seen = found.entries.all(), form.cleaned_data["seen"]
     record = audited(
-        **unseen,
-        action=f"case_{action}",
-        subject_kind="case",
+        entries,
+        seen,
+        actor=actor,
+        now=now,
+        action=f"{PAGES[kind].audit_action}_{action}",
+        subject_kind=PAGES[kind].audit_kind,
         subject=code,
         reason=done["note"],
         after={
             name: done[name] for name in ("outcome", "cents", "filing", "reference", "kind") if done.get(name)
         },
     )
-    given: dict[str, Any] = {"code": code, "actor": actor, "now": now, "record": record}
+    given = WorkArguments(code=code, actor=actor, now=now, record=record)
     try:
-        refuse_unseen(**unseen)
-        _do(found, action, done, given, take_over="take_over" in request.POST)
+        refuse_unseen(entries, seen, actor=actor, now=now)
+        _do(found, action, form, given, take_over="take_over" in request.POST)
     except ChangedMeanwhile:
-        return _page(request, _case(code), refusal=WORKED_MEANWHILE, status=409)
+        return _page(request, _case(code, kind), refusal=WORKED_MEANWHILE, status=409)
     except (KeydeskError, Shredded) as refusal:
         _name_fields(form, refusal)
         return _page(request, found, form=form, refusal=str(refusal), status=409)
     messages.success(request, f"Case {code}: {action.label}. Done.")
-    return HttpResponseRedirect(reverse("desk:case", args=[code]))
+    return HttpResponseRedirect(reverse(PAGES[kind].page, args=[code]))
 
 
-def _do(
-    found: Case, action: CaseAction, done: dict[str, Any], given: dict[str, Any], *, take_over: bool
-) -> None:
+def _may_do(request: HttpRequest, action: CaseAction) -> bool:
+    roles = request.roles  # type: ignore[attr-defined]  # set by gate.allowed
+    return action not in MOVING_MONEY or may(roles, Action.MOVE_MONEY)
+
+
+def _do(found: Case, action: CaseAction, form: CaseForm, given: WorkArguments, *, take_over: bool) -> None:
+    done = form.cleaned_data
     if action is CaseAction.TAKE:
-        shipment_actions.take_case(**given, take_over=take_over)
+        take_case(**given, take_over=take_over)
     elif action is CaseAction.FIX_ADDRESS:
-        country = found.shipment.claim.country
-        address = PostalAddress(country=country, **{name: done[name] for name in _ADDRESS})
+        address = PostalAddress(
+            country=shipment_of(found).claim.country, **{name: done[name] for name in _ADDRESS}
+        )
         shipment_actions.fix_address(**given, address=address)
     elif action is CaseAction.CLOSE:
-        shipment_actions.close_case(**given, outcome=CaseOutcome(done["outcome"]), note=done["note"])
+        outcome, note = CaseOutcome(done["outcome"]), done["note"]
+        close = (
+            shipment_actions.close_shipment_case
+            if found.kind == CaseKind.SHIPMENT
+            else payment_actions.close_payment_case
+        )
+        close(**given, outcome=outcome, note=note)
     elif action is CaseAction.FILE_CLAIM:
-        services.file_claim(
+        file_claim(
             **given,
             kind=LossKind(done["kind"]),
             cents=done["cents"],
@@ -165,32 +281,67 @@ def _do(
             insurers=insurers_of(gateways.carrier_gateway()),
         )
     else:
-        asked = {name: done[name] for name in (*FIELDS.get(action, ()), "note")}
-        _SERVICES[action](**given, **asked)
+        service = FORMS[action].service
+        assert service is not None, "every other action has its service in the table"
+        service(**given, **{name: done[name] for name in (*FORMS[action].fields, "note")})
 
 
 def _name_fields(form: CaseForm, refusal: Exception) -> None:
+    """Show a refusal at the fields it is about."""
     if isinstance(refusal, BadRequest):
         for error in refusal.errors:
             form.add_error(error.field if error.field in form.fields else None, error.message)
+    elif isinstance(refusal, BadCaseData) and refusal.field in form.fields:
+        form.add_error(refusal.field, str(refusal))
 
 
-def _case(code: str) -> Case:
-    found = Case.objects.select_related("shipment__claim").filter(code=code).first()
+def _case(code: str, kind: CaseKind) -> Case:
+    cases = Case.objects.of_kind(kind).select_related("shipment__claim", "payment")
+    found = cases.filter(code=code).first()
     if found is None:
         raise Http404("Case not found.")
     return found
 
 
 def _can_claim(about: CaseSubject | None, claimed: Sequence[InsuranceClaim]) -> bool:
-    """Whether there is insurance that nobody has claimed, or not with success."""
+    """Whether there is insurance that was not claimed, or not successfully."""
     return bool(about and about.insured_cents) and all(one.state in DEAD_INSURANCE_STATES for one in claimed)
+
+
+@dataclass(frozen=True)
+class CaseContext:
+    """What the page of a kind shows besides the case: its context, and what the actions' forms need."""
+
+    context: dict[str, object]
+    about: CaseSubject | None = None
+    claimed: Sequence[InsuranceClaim] = ()
+
+
+def _about_shipment(found: Case) -> CaseContext:
+    shipment = shipment_of(found)
+    claimed = insurance_of(shipment)
+    shown = [
+        (one, dollars(one.requested_cents), one.approved_cents and dollars(one.approved_cents))
+        for one in claimed
+    ]
+    about = subject_of(shipment) if found.closed_at is None else None
+    return CaseContext({"claimed": shown}, about, claimed)
+
+
+def _about_payment(found: Case) -> CaseContext:
+    return CaseContext(
+        {
+            "advice": PAYMENT_ADVICE[CaseReason(found.reason)],
+            "evidence": evidence_for(found.payment) if found.payment else None,
+            "vendors_page": vendors_page(found),
+        }
+    )
 
 
 def _initial(
     found: Case, action: CaseAction, entries: Sequence[CaseEntry], about: CaseSubject | None
-) -> dict[str, Any]:
-    initial: dict[str, Any] = {"action": action, "seen": len(entries)}
+) -> dict[str, object]:
+    initial: dict[str, object] = {"action": action, "seen": len(entries)}
     if action is CaseAction.FILE_CLAIM and about is not None:
         initial |= {"kind": likely_kind(CaseReason(found.reason)), "cents": about.insured_cents}
     return initial
@@ -199,33 +350,33 @@ def _initial(
 def _page(
     request: HttpRequest, found: Case, *, form: CaseForm | None = None, refusal: str = "", status: int = 200
 ) -> HttpResponse:
+    kind = CaseKind(found.kind)
     entries = list(found.entries.order_by("id"))
     asked = CaseAction(form.data["action"]) if form is not None else None
-    offered = playbook(CaseReason(found.reason)) if found.closed_at is None else ()
-    about = subject_of(found.shipment) if offered else None
-    claimed = insurance_of(found.shipment)
+    shown = _about_shipment(found) if kind is CaseKind.SHIPMENT else _about_payment(found)
     forms_of = [
         (
             action,
-            form if action == asked else CaseForm(action, initial=_initial(found, action, entries, about)),
-            advice(action, about),
+            form
+            if action == asked
+            else CaseForm(action, kind, initial=_initial(found, action, entries, shown.about)),
+            # The advice about a payment case is given once for the whole case.
+            advice(action, shown.about) if kind is CaseKind.SHIPMENT else (),
         )
-        for action in offered
-        if action is not CaseAction.FILE_CLAIM or _can_claim(about, claimed)
+        for action in (found.actions if found.closed_at is None else ())
+        if _may_do(request, action)
+        and (action is not CaseAction.FILE_CLAIM or _can_claim(shown.about, shown.claimed))
     ]
     context = {
         "case": found,
         "entries": entries,
-        "claimed": [
-            (one, dollars(one.requested_cents), one.approved_cents and dollars(one.approved_cents))
-            for one in claimed
-        ],
         "forms": forms_of,
         "refusal": refusal,
         "now": clock.now(),
         "is_others": found.owner not in ("", staff_actor(request)),
         "asked": asked,
         "seen": len(entries),
-        "work_url": reverse("desk:work_case", args=[found.code]),
+        "work_url": reverse(PAGES[kind].work, args=[found.code]),
+        **shown.context,
     }
-    return desk_page(request, "desk/case.html", context, status=status)
+    return desk_page(request, PAGES[kind].template, context, status=status)

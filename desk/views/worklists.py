@@ -9,12 +9,12 @@ from django.views.decorators.http import require_safe
 from common import clock
 from desk.forms.claim_filters import ClaimsForm
 from desk.layout import desk_page
-from desk.paging import page_by_time, page_of
+from desk.paging import page_of
 from desk.permissions import allowed, may
 from desk.roles import Action
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
-from fulfillment.shipments.models import Case, Shipment
+from fulfillment.shipments.models import Shipment
 from fulfillment.shipments.rules.states import ShipmentState
 
 _M = TypeVar("_M", bound=Model)
@@ -45,18 +45,6 @@ def parcels(request: HttpRequest) -> HttpResponse:
         "asked": request.GET,
     }
     return desk_page(request, "desk/parcels.html", context)
-
-
-@require_safe
-@allowed(Action.SEE_DESK)
-def case_list(request: HttpRequest) -> HttpResponse:
-    """Open cases, the one due first at the top."""
-    rows = Case.objects.filter(closed_at=None).select_related("shipment__claim")
-    now = clock.now()
-    if request.GET.get("late"):
-        rows = rows.filter(due_at__lt=now)
-    page = page_by_time(rows, request.GET, by="due_at")
-    return desk_page(request, "desk/cases.html", {"page": page, "now": now})
 
 
 def _in_state(request: HttpRequest, rows: QuerySet[_M], states: list[str]) -> QuerySet[_M]:

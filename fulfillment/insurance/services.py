@@ -17,21 +17,19 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from fulfillment.cases.errors import BadCaseData
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.playbooks import CaseAction
+from fulfillment.cases.rules.reasons import CaseReason
+from fulfillment.cases.services import Record, enter, unrecorded, working
 from fulfillment.claims.services.shipment_callbacks import ACTOR
 from fulfillment.documents.statement_of_value import Worth, WorthLine, statement_of_value
 from fulfillment.postage.gateways.insurers import ClaimEvidence, FiledClaim, InsuranceGateway, Loss
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import Failure
-from fulfillment.shipments.errors import (
-    BadCaseData,
-    ClaimedAlready,
-    InsurerRefused,
-    InsurerSilent,
-    NotInsured,
-)
-from fulfillment.shipments.models import Case, InsuranceClaim, LabelPurchase, ParcelCharge
+from fulfillment.shipments.errors import ClaimedAlready, InsurerRefused, InsurerSilent, NotInsured
+from fulfillment.shipments.models import InsuranceClaim, LabelPurchase, ParcelCharge
 from fulfillment.shipments.origin import sender_at
-from fulfillment.shipments.rules.cases import CaseAction, CaseReason
 from fulfillment.shipments.rules.insurance_claims import (
     ASK_AGAIN_AFTER,
     CLOCKS_DIFFER,
@@ -45,7 +43,7 @@ from fulfillment.shipments.rules.insurance_claims import (
     read_word,
 )
 from fulfillment.shipments.rules.states import LABEL_STATES
-from fulfillment.shipments.services.cases import Record, enter, open_case, unrecorded, working
+from fulfillment.shipments.services.cases import open_case, shipment_of
 
 logger = logging.getLogger("keydesk.shipping")
 
@@ -202,7 +200,11 @@ def _book(claim: InsuranceClaim, cents: int, *, now: datetime) -> None:
 
 def _tell(claim: InsuranceClaim, *, said: str, now: datetime) -> None:
     """Write the insurer's word into the case; what a person must act on makes it due, or opens another."""
-    case = Case.objects.select_for_update(no_key=True).select_related("shipment").get(pk=claim.case_id)
+    case = (
+        Case.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("shipment")
+        .get(pk=claim.case_id)
+    )
     told: dict[str, Any] = {"claim": claim.vendor_claim_id, "paid_cents": claim.approved_cents}
     said_of_it = {name: value for name, value in told.items() if value}
     enter(case, CaseAction.FILE_CLAIM, actor=ACTOR, now=now, insurer=said, **said_of_it)
@@ -212,7 +214,7 @@ def _tell(claim: InsuranceClaim, *, said: str, now: datetime) -> None:
             case.save(update_fields=["due_at"])
     elif claim.state in FOR_A_PERSON:
         open_case(
-            shipment=case.shipment,
+            shipment=shipment_of(case),
             reason=CaseReason.INSURANCE,
             detail=f"{claim.vendor_claim_id or 'claim'} {said}",
             now=now,
@@ -226,10 +228,10 @@ def _insured(case: Case) -> LabelPurchase:
     )
     purchase = bought.select_for_update(no_key=True).order_by("-generation").first()
     if purchase is None or not purchase.insured_cents:
-        raise NotInsured(case.shipment.code)
+        raise NotInsured(shipment_of(case).code)
     live = InsuranceClaim.objects.filter(purchase=purchase).exclude(state__in=sorted(DEAD_INSURANCE_STATES))
     if live.exists():
-        raise ClaimedAlready(case.shipment.code)
+        raise ClaimedAlready(shipment_of(case).code)
     return purchase
 
 

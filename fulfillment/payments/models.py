@@ -11,14 +11,12 @@ from django.db.models import F, Q
 
 from common.public_ids import new_code
 from common.triggers import append_only, fixed
-from fulfillment.payments.rules.cases import MoneyAction
 from fulfillment.payments.rules.states import (
     LIVE_PAYMENT_STATES,
     PAYMENT_TRANSITIONS,
     REFUND_TRANSITIONS,
     CheckoutOutcome,
     DisputeState,
-    PaymentCaseReason,
     PaymentState,
     RefundReason,
     RefundState,
@@ -26,7 +24,6 @@ from fulfillment.payments.rules.states import (
 
 _new_payment_code = partial(new_code, "P")
 _new_refund_code = partial(new_code, "R")
-_new_case_code = partial(new_code, "Q")
 
 
 class Payment(models.Model):
@@ -278,58 +275,3 @@ class BookEntry(models.Model):
             models.CheckConstraint(condition=Q(net=F("amount") - F("fee")), name="net_is_amount_less_fee"),
         ]
         triggers = append_only("book_entries")
-
-
-class PaymentCase(models.Model):
-    """Something about money that a person must look at: why, by when, whose it is, and how it ended."""
-
-    Reason = PaymentCaseReason
-
-    code = models.CharField(max_length=20, unique=True, default=_new_case_code)
-    payment = models.ForeignKey(Payment, null=True, on_delete=models.PROTECT, related_name="cases")
-    about = models.CharField(max_length=80, help_text="The vendor's id it is about, or our payment's code.")
-    reason = models.CharField(max_length=30, choices=PaymentCaseReason.choices())
-    detail = models.CharField(max_length=300, blank=True, help_text="Codes and amounts; no personal data.")
-    owner = models.CharField(max_length=72, blank=True, help_text="Who works it; empty: nobody yet.")
-    opened_at = models.DateTimeField()
-    due_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True, blank=True)
-    closed_by = models.CharField(max_length=72, blank=True)
-    outcome = models.CharField(max_length=200, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["about", "reason"],
-                condition=Q(closed_at__isnull=True),
-                name="one_open_payment_case_per_reason",
-            ),
-            models.CheckConstraint(
-                condition=Q(closed_at__isnull=True) | ~Q(outcome=""),
-                name="closed_payment_cases_have_an_outcome",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["due_at", "id"], name="open_money_cases_by_due_time", condition=Q(closed_at=None)
-            ),
-            models.Index(fields=["about", "reason"], name="money_cases_by_subject"),
-        ]
-        triggers = [pgtrigger.Protect(name="payment_cases_stay", operation=pgtrigger.Delete)]
-
-    def __str__(self) -> str:
-        return self.code
-
-
-class PaymentCaseEntry(models.Model):
-    """One thing that was done about a case. Append-only; `data` holds codes and amounts, nothing personal."""
-
-    case = models.ForeignKey(PaymentCase, on_delete=models.PROTECT, related_name="entries")
-    action = models.CharField(max_length=20, choices=MoneyAction.choices())
-    actor = models.CharField(max_length=72)
-    at = models.DateTimeField()
-    note = models.CharField(max_length=500, blank=True, help_text="Staff's words; no name and no address.")
-    data = models.JSONField(default=dict)
-
-    class Meta:
-        triggers = append_only("payment_case_entries")

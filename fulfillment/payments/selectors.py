@@ -6,9 +6,11 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connection
 
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim
-from fulfillment.payments.models import Payment, PaymentCase, Refund
-from fulfillment.payments.rules.states import LIVE_REFUND_STATES, PaymentCaseReason, PaymentState
+from fulfillment.payments.models import Payment, Refund
+from fulfillment.payments.rules.states import LIVE_REFUND_STATES, PaymentState
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,12 @@ def receipts_of(claim: Claim) -> list[Paid]:
 _DASHBOARD = "https://dashboard.stripe.com"
 
 
-def vendors_page(case: PaymentCase) -> str:
+def vendors_page(case: Case) -> str:
     """Where the vendor shows what a case is about; empty at a stand-in, which has no such pages."""
     if settings.ENVIRONMENT.stripe_api_base.rstrip("/") != "https://api.stripe.com":
         return ""
     mode = "" if settings.ENVIRONMENT.stripe_mode == "live" else "/test"
-    if case.reason == PaymentCaseReason.DISPUTE:
+    if case.reason == CaseReason.DISPUTE:
         return f"{_DASHBOARD}{mode}/disputes/{case.about}"
     intent = case.payment.payment_intent_id if case.payment else None
     return f"{_DASHBOARD}{mode}/payments/{intent}" if intent else f"{_DASHBOARD}{mode}/payments"

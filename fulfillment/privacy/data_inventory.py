@@ -281,7 +281,7 @@ SECTIONS: Sequence[DataSection] = (
                 ("purchase__shipment__code", "status", "status_detail", "said_at", "expected_on"),
             ),
             DataTable(
-                "shipping.Case",
+                "cases.Case",
                 "shipment__claim__account",
                 ("code", "shipment__code", "reason", "opened_at", "closed_at", "outcome"),
             ),
@@ -343,8 +343,6 @@ NOT_SHOWN = {
     "shipping.ParcelCharge": "costs of a parcel: amounts, and the staff who recorded them",
     "shipping.InsuranceClaim": "claims on a parcel's insurance: amounts, and the staff who filed them",
     "shipping.FloorScan": "scans of the packer",
-    "shipping.CaseEntry": "how staff handled a parcel's case, which is itself shown",
+    "cases.CaseEntry": "how staff handled a case, which is itself shown",
     "payments.Fulfilment": "the mark that a payment has been fulfilled",
-    "payments.PaymentCase": "how staff handled a payment, which is itself shown",
-    "payments.PaymentCaseEntry": "how staff handled a payment, which is itself shown",
 }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from common.errors import KeydeskError
+from fulfillment.cases.errors import CaseError
 from fulfillment.shipments.rules.manifests import LeftOut
 from inventory.errors import shorten
 
@@ -239,44 +240,6 @@ class NoPapers(FloorError):
             f"No label file for {named}. A label just bought arrives within a minute; if it does not, "
             "look at the parcel's case."
         )
-
-
-class CaseError(ShippingError):
-    """An action on a case that cannot be taken. Nothing has changed."""
-
-    code = "case"
-
-
-class UnknownCase(CaseError):
-    code = "unknown_case"
-
-    def __init__(self, code: str) -> None:
-        super().__init__(f"There is no open case {shorten(code)}. It may be closed; look at the list again.")
-
-
-class CaseTaken(CaseError):
-    code = "case_taken"
-
-    def __init__(self, code: str, owner: str) -> None:
-        self.owner = owner
-        super().__init__(f"{owner} works case {code}. Leave it to them, or take it over.")
-
-
-class NotInThePlaybook(CaseError):
-    code = "not_in_the_playbook"
-
-    def __init__(self, code: str, action: str, reason: str) -> None:
-        super().__init__(f"Case {code} ({reason}) is not settled by this: {action}.")
-
-
-class BadCaseData(CaseError):
-    """Something an action needs is missing or cannot be right."""
-
-    code = "bad_case_data"
-
-    def __init__(self, field: str, remedy: str) -> None:
-        self.field = field
-        super().__init__(remedy)
 
 
 class NotInsured(CaseError):

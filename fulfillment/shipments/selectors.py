@@ -8,10 +8,11 @@ from uuid import UUID
 from django.db.models import Sum
 
 from common.errors import BadRequest
+from fulfillment.cases.models import Case
 from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.region_lookup import address_region, country_region
-from fulfillment.shipments.models import Case, InsuranceClaim, LabelPurchase, Shipment, TrackingUpdate
-from fulfillment.shipments.rules.cases import CaseSubject
+from fulfillment.shipments.models import InsuranceClaim, LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipments.rules.insurance_claims import CaseSubject
 from fulfillment.shipments.rules.states import LABEL_STATES, PurchaseState
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Transfer, Unit

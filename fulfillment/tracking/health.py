@@ -9,15 +9,10 @@ from datetime import datetime, timedelta
 from django.db.models import Count
 
 from config.health import HealthCheck, Sample
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseKind
 from fulfillment.models import Provider
-from fulfillment.shipments.models import (
-    BuyingPause,
-    Case,
-    LabelPurchase,
-    StrayLabel,
-    TrackingUpdate,
-    VendorFinding,
-)
+from fulfillment.shipments.models import BuyingPause, LabelPurchase, StrayLabel, TrackingUpdate, VendorFinding
 from fulfillment.shipments.rules.pauses import PauseReason
 from fulfillment.tracking.services.webhook_monitor import WEBHOOK_ENDPOINT
 from fulfillment.webhook_backlog import waiting_webhooks
@@ -94,6 +89,6 @@ def metrics(now: datetime) -> Iterable[Sample]:
     states = LabelPurchase.objects.values_list("state").annotate(Count("pk")).order_by("state")
     for state, count in states:
         yield Sample("keydesk_label_purchases", count, {"state": state})
-    open_cases = Case.objects.filter(closed_at__isnull=True).values_list("reason").annotate(Count("pk"))
+    open_cases = Case.objects.open().of_kind(CaseKind.SHIPMENT).values_list("reason").annotate(Count("pk"))
     for reason, count in open_cases.order_by("reason"):
         yield Sample("keydesk_open_cases", count, {"reason": reason})

@@ -110,10 +110,10 @@ def cases(as_of: datetime) -> pd.DataFrame:
         SELECT shipment.claim_id, reason, opened_at, due_at,
                CASE WHEN closed_at <= {as_of} THEN closed_at END,
                CASE WHEN closed_at <= {as_of} THEN outcome ELSE '' END
-        FROM shipping_case
+        FROM cases_case
         JOIN shipping_shipment AS shipment ON shipment.id = shipment_id
-        WHERE opened_at <= {as_of}
-        ORDER BY shipping_case.id
+        WHERE kind = 'shipment' AND opened_at <= {as_of}
+        ORDER BY cases_case.id
         """,
         {
             "claim": WHOLE,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.postage.services import purchase_transitions
 from fulfillment.postage.services.shipment_planning import ship_claim
 from fulfillment.shipments.models import Shipment
-from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.warehouse.services import packing
 from tests.api.conftest import Caller

@@ -9,11 +9,11 @@ from django.test import Client
 
 from common import clock
 from desk.roles import Role
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.campaigns.invitations import Cohort, invite_due_waves, plan_wave
 from fulfillment.claims.models import Campaign, Claim, Wave
 from fulfillment.claims.rules import WantedItem
-from fulfillment.shipments.models import Case
-from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.services.cases import open_case
 from tests.conftest import USB_A, USB_C, MakeClaim, Roster
 from tests.desk.conftest import StaffWith

@@ -13,10 +13,12 @@ from config.health import ROSTER_AGE
 from config.models import User
 from desk.models import Appointment
 from desk.roles import Role
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseKind
 from fulfillment.claims.models import Claim
 from fulfillment.models import Webhook
 from fulfillment.shipments.carrier_values import TrackerState
-from fulfillment.shipments.models import Case, LabelPurchase, Shipment, VendorFinding
+from fulfillment.shipments.models import LabelPurchase, Shipment, VendorFinding
 from fulfillment.tracking.services.carrier_events import _apply
 from fulfillment.tracking.services.webhook_monitor import WEBHOOK_ENDPOINT
 from inventory.models import KeyModel
@@ -80,7 +82,7 @@ GROUPS = ("waiting", "late", "wrong")
 
 def test_it_counts_what_the_rehearsal_left(today: Numbers, rehearsed: datetime) -> None:
     shown = today(rehearsed)
-    assert shown["Open cases"] == Case.objects.filter(closed_at=None).count()
+    assert shown["Open cases"] == Case.objects.open().of_kind(CaseKind.SHIPMENT).count()
     assert shown["Claims to review"] == Claim.objects.filter(state="in_review").count()
     assert shown["Claims on the waitlist"] == Claim.objects.filter(state="waitlisted").count()
     assert shown["Webhooks not processed"] == 0

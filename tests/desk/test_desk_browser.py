@@ -10,14 +10,13 @@ from django.conf import settings
 from playwright.sync_api import Browser
 
 from desk.roles import Role
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseKind, CaseReason
 from fulfillment.claims.models import Claim
 from fulfillment.claims.pricing import store_quote
 from fulfillment.claims.rules.quotes import LineKind, Quote, QuoteLine
-from fulfillment.payments.models import Dispute, Fulfilment, Payment, PaymentCase, Refund
-from fulfillment.payments.rules.states import PaymentCaseReason
+from fulfillment.payments.models import Dispute, Fulfilment, Payment, Refund
 from fulfillment.payments.services.cases import open_payment_case
-from fulfillment.shipments.models import Case
-from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Unit
@@ -41,7 +40,7 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-def disputed(claim: Claim, now: datetime) -> PaymentCase:
+def disputed(claim: Claim, now: datetime) -> Case:
     """What was paid for a claim is disputed, and a refund of part of it came back; the dispute's case."""
     lines = (QuoteLine(LineKind.EXTRA_KEYS, 1, 2900), QuoteLine(LineKind.EXPRESS, 1, 2500))
     store_quote(
@@ -64,12 +63,12 @@ def disputed(claim: Claim, now: datetime) -> PaymentCase:
         due_by=now + timedelta(days=7), opened_at=now, **money,
     )  # fmt: skip
     for about, reason in (
-        (refund.code, PaymentCaseReason.REFUND_FAILED),
-        ("du_1", PaymentCaseReason.DISPUTE),
+        (refund.code, CaseReason.REFUND_FAILED),
+        ("du_1", CaseReason.DISPUTE),
     ):
         open_payment_case(about=about, reason=reason, payment=payment, now=now - timedelta(days=3))
     Claim.objects.filter(pk=claim.pk).update(held_at=now)
-    return PaymentCase.objects.get(about="du_1")
+    return Case.objects.of_kind(CaseKind.PAYMENT).get(about="du_1")
 
 
 def test_every_page_can_be_read(
@@ -99,10 +98,10 @@ def test_every_page_can_be_read(
         "claim": f"claims/{parcel.claim.code}/",
         "parcels": "parcels/",
         "cases": "cases/",
-        "case": f"cases/{Case.objects.get().code}/",
+        "case": f"cases/{Case.objects.of_kind(CaseKind.SHIPMENT).get().code}/",
         "money-cases": "cases/money/",
         "money-case": f"cases/money/{money_case.code}/",
-        "money-case-refund": f"cases/money/{PaymentCase.objects.get(reason='refund_failed').code}/",
+        "money-case-refund": f"cases/money/{Case.objects.get(kind='payment', reason='refund_failed').code}/",
         "person": "people/m-000/",
         "project": f"projects/{Project.objects.critical()[0].normalized_name}/",
         "second-names": "second-names/",

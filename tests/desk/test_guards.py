@@ -20,12 +20,11 @@ from django.utils.module_loading import import_string
 from common import clock
 from desk.models import AuditEntry
 from desk.roles import Role
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Campaign, Claim
-from fulfillment.payments.models import PaymentCase
-from fulfillment.payments.rules.states import PaymentCaseReason
 from fulfillment.payments.services.cases import open_payment_case
-from fulfillment.shipments.models import Case, PickList
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.models import PickList
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Count, KeyModel, Unit
@@ -133,18 +132,15 @@ def a_case(campaign: Campaign, stock: None, make_claim: MakeClaim, now: datetime
 
 
 @pytest.fixture
-def a_case_about_money(now: datetime) -> PaymentCase:
-    open_payment_case(about="po_unknown", reason=PaymentCaseReason.UNKNOWN_MONEY, now=now)
-    return PaymentCase.objects.get()
+def a_case_about_money(now: datetime) -> Case:
+    open_payment_case(about="po_unknown", reason=CaseReason.UNKNOWN_MONEY, now=now)
+    return Case.objects.get()
 
 
 @WITH_AND_WITHOUT
-@pytest.mark.parametrize(
-    ("kind", "views", "place"),
-    [("a_case", "cases", "cases"), ("a_case_about_money", "payment_cases", "cases/money")],
-)
+@pytest.mark.parametrize(("kind", "place"), [("a_case", "cases"), ("a_case_about_money", "cases/money")])
 def test_a_case(
-    kind: str, views: str, place: str, is_guarded: bool, robin: Client, kim: Client, race: Race,
+    kind: str, place: str, is_guarded: bool, robin: Client, kim: Client, race: Race,
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     case = request.getfixturevalue(kind)
@@ -156,7 +152,7 @@ def test_a_case(
         return client.post(f"/desk/{place}/{case.code}/work/", form).status_code
 
     answers = race(
-        f"desk.views.{views}._do",
+        "desk.views.cases._do",
         lambda: work(robin, "close", outcome="no_fault"),
         lambda: work(kim, "note", note="They called: it is another one after all."),
     )

@@ -13,9 +13,10 @@ from django.urls import reverse
 from common import clock
 from desk.audit import recording
 from desk.roles import Role
-from fulfillment.casework.services import shipment_actions
-from fulfillment.shipments.models import Case, Shipment
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
+from fulfillment.cases.services import add_note
+from fulfillment.shipments.models import Shipment
 from fulfillment.shipments.services.cases import open_case
 from inventory.models import Unit
 from inventory.services.bin_transfers import add_warehouse
@@ -28,7 +29,18 @@ from tests.desk.conftest import StaffWith
 from tests.desk.test_roles import PAGES
 
 HOSTILE = """"'><script>alert(1)</script>{{7*7}}{% x %}\u202e"""
-ROOMS = ("roster", "inventory", "claims", "vault", "notices", "payments", "shipping", "desk", "config")
+ROOMS = (
+    "roster",
+    "inventory",
+    "claims",
+    "vault",
+    "notices",
+    "cases",
+    "payments",
+    "shipping",
+    "desk",
+    "config",
+)
 # Names that addresses, forms and joins are made of; they are checked where they come in.
 _WIRED = frozenset(
     {"code", "serial", "slug", "version", "sku", "username", "label", "subject", "reference", "claim_code"}
@@ -62,7 +74,7 @@ def pages(roster: Roster, make_claim: MakeClaim, stock: None, now: datetime) -> 
     parcel = Shipment.objects.create(claim=claim, created_at=now, updated_at=now)
     open_case(shipment=parcel, reason=CaseReason.NO_RATE, detail="none", now=now)
     case = Case.objects.get()
-    shipment_actions.add_note(code=case.code, note="Asked the carrier.", actor="staff:kim", now=now)
+    add_note(code=case.code, note="Asked the carrier.", actor="staff:kim", now=now)
     person = Account.objects.get(username="m-owner")
     make_appeal(account=person, rule="role_age", text="Mine since 2014.", actor="maintainer:1", now=now)
     request_exception(

@@ -10,11 +10,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from common import clock
 from desk.models import AuditEntry
 from desk.roles import Role
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.postage.gateways.insurers import FiledClaim, Loss
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import Failure
-from fulfillment.shipments.models import Case, InsuranceClaim, LabelPurchase, Shipment
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.models import InsuranceClaim, LabelPurchase, Shipment
 from fulfillment.shipments.services.cases import open_case
 from tests.conftest import MakeClaim
 from tests.desk.conftest import StaffWith

@@ -16,9 +16,10 @@ from desk.roles import Role
 from desk.warehouse.scan_sessions import work_scan
 from desk.warehouse.scan_workflow import Scanned
 from desk.warehouse.views import STEPS
+from fulfillment.cases.models import Case
 from fulfillment.claims.models import Campaign
 from fulfillment.shipments.carrier_values import TrackerState
-from fulfillment.shipments.models import Case, FloorScan, LabelPurchase, Manifest, PickList, Shipment
+from fulfillment.shipments.models import FloorScan, LabelPurchase, Manifest, PickList, Shipment
 from fulfillment.tracking.services.carrier_events import _apply
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.warehouse.services.picking import make_pick_list, take_pick_list

@@ -10,10 +10,11 @@ import pytest
 from common import clock
 from desk.models import AuditEntry
 from desk.roles import Role
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.services.amendments_and_reviews import review_claim
-from fulfillment.shipments.models import Case, Shipment
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.models import Shipment
 from fulfillment.shipments.services.cases import open_case
 from inventory.models import Unit
 from inventory.services.bin_transfers import add_warehouse, put_away

@@ -15,13 +15,14 @@ from playwright.sync_api import Browser, Page, expect
 
 from desk.models import AuditEntry
 from desk.roles import Role
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim, Wave
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.gateways.scan_forms import forms_of
 from fulfillment.postage.services import purchase_transitions
 from fulfillment.postage.services.shipment_planning import ship_claim
-from fulfillment.shipments.models import Case, InsuranceClaim, Manifest, Shipment
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.models import InsuranceClaim, Manifest, Shipment
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import Purpose, open_address

@@ -15,11 +15,11 @@ from django.db import transaction
 from django.db.models import Model
 from django.test import Client
 
+from fulfillment.cases.models import Case
 from fulfillment.claims.models import Claim, Region
 from fulfillment.notices.models import Recipient
 from fulfillment.postage import gateways
 from fulfillment.shipments.carrier_values import NOT_ASKED, Verification
-from fulfillment.shipments.models import Case
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import EncryptedDocument
 from roster.models import Account, AccountEvent, Appeal, Delegation

@@ -9,6 +9,8 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import REASONS, CaseKind
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.shipment_callbacks import record_delivered
 from fulfillment.claims.services.waitlist import serve_waitlists
@@ -16,7 +18,7 @@ from fulfillment.notices.examples import CONTEXTS
 from fulfillment.notices.models import Notice
 from fulfillment.notices.secrets import link_token
 from fulfillment.notices.services import queue_notice, send_notices
-from fulfillment.shipments.models import Case, LabelPurchase, TrackingUpdate
+from fulfillment.shipments.models import LabelPurchase, TrackingUpdate
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import Opening
 from fulfillment.vault.services import open_address
@@ -140,7 +142,8 @@ def test_a_claim_accepted_sent_delivered_and_complained_of(
     assert too_many(client_of_owner, *of(claim, "", "report/", "enrol/"), *OF_EVERYBODY) == {}
     record_delivered(claim, now=now)
     Case.objects.bulk_create(
-        Case(shipment=shipment, reason=reason, opened_at=now, due_at=now) for reason in Case.Reason
+        Case(kind=CaseKind.SHIPMENT, shipment=shipment, reason=reason, opened_at=now, due_at=now)
+        for reason in REASONS[CaseKind.SHIPMENT]
     )
     assert too_many(client_of_owner, *of(claim, "", "report/", "enrol/"), *OF_EVERYBODY) == {}
 

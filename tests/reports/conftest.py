@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from common import clock
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.errors import Ineligible
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.rules import WantedItem
@@ -19,8 +21,7 @@ from fulfillment.claims.services.shipment_callbacks import (
     record_shipped,
 )
 from fulfillment.claims.services.submission import submit_claim
-from fulfillment.shipments.models import Case, LabelPurchase, Shipment, TrackingUpdate
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.vault.addresses import PostalAddress
 from inventory.services.movements import move

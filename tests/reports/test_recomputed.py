@@ -247,7 +247,7 @@ def test_carriers_cases_and_payments(made: Any) -> None:
     assert [(row["carrier"], row["shipped"], row["delivered"]) for row in report["carriers"]] == carriers
     cases = ask(
         "SELECT reason, count(*), count(*) FILTER (WHERE closed_at IS NULL OR closed_at > %(t)s)"
-        " FROM shipping_case WHERE opened_at <= %(t)s GROUP BY 1 ORDER BY 1"
+        " FROM cases_case WHERE kind = 'shipment' AND opened_at <= %(t)s GROUP BY 1 ORDER BY 1"
     )
     assert [(row["reason"], row["opened"], row["open"]) for row in report["cases"]["by_reason"]] == cases
     paid = ask(

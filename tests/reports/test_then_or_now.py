@@ -45,14 +45,14 @@ _LATER = {
     "roster_appeal": "created_at > %(t)s",
     "roster_projectrole": "first_seen_on >= %(day)s",
     "shipping_trackingupdate": "recorded_at > %(t)s",
-    "shipping_case": "opened_at > %(t)s",
+    "cases_case": "opened_at > %(t)s",
     "shipping_parcelcharge": "recorded_at > %(t)s",
     "shipping_straylabel": "found_at > %(t)s",
     "payments_bookentry": "recorded_at > %(t)s",
     "vault_opening": "opened_at > %(t)s",
 }
 _FILLED_IN_LATER = (
-    "UPDATE shipping_case SET closed_at = NULL, closed_by = '', outcome = '' WHERE closed_at > %(t)s",
+    "UPDATE cases_case SET closed_at = NULL, closed_by = '', outcome = '' WHERE closed_at > %(t)s",
     "UPDATE shipping_straylabel SET settled_at = NULL WHERE settled_at > %(t)s",
     "UPDATE roster_policyexception SET granted_at = NULL WHERE granted_at > %(t)s",
     "UPDATE roster_policyexception SET ended_at = NULL WHERE ended_at > %(t)s",

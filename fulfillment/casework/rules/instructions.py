@@ -7,7 +7,8 @@ from them. What came of either is written down here.
 
 from collections.abc import Mapping, Sequence
 
-from fulfillment.shipments.rules.cases import CaseAction, CaseSubject
+from fulfillment.cases.rules.playbooks import CaseAction
+from fulfillment.shipments.rules.insurance_claims import CaseSubject
 
 # The carriers' services that turn a parcel round or send it elsewhere.
 _REDIRECTS: Mapping[str, str] = {

@@ -8,9 +8,14 @@ called last in the transaction that acts, so that who keeps a trail of their own
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db.models import Model, QuerySet
 
 from config.jobs import defer
+from fulfillment.cases.errors import BadCaseData
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.playbooks import CaseAction, CaseOutcome
+from fulfillment.cases.rules.reasons import CaseReason
+from fulfillment.cases.services import Record, close_case, enter, unrecorded, working
 from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.claims.errors import NothingToReplace, TooLate
 from fulfillment.claims.models import Claim
@@ -21,21 +26,10 @@ from fulfillment.claims.services.shipment_callbacks import report_problem
 from fulfillment.postage.rules.customs import is_filing_number
 from fulfillment.postage.services.label_refunds import write_label_off
 from fulfillment.postage.services.shipment_planning import plan_again, plan_return
-from fulfillment.shipments.errors import (
-    BadCaseData,
-    ReturnUnderWay,
-)
-from fulfillment.shipments.models import Case, ParcelUnit, Shipment
-from fulfillment.shipments.rules.cases import CaseAction, CaseOutcome, CaseReason
+from fulfillment.shipments.errors import ReturnUnderWay
+from fulfillment.shipments.models import ParcelUnit, Shipment
 from fulfillment.shipments.rules.states import RETURNABLE_STATES, ShipmentState
-from fulfillment.shipments.services.cases import (
-    Record,
-    close,
-    enter,
-    lock_case,
-    unrecorded,
-    working,
-)
+from fulfillment.shipments.services.cases import shipment_of
 from fulfillment.shipments.services.split_shipments import others_of
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.services import Purpose, open_address, store_address
@@ -49,31 +43,7 @@ _A, _O = CaseAction, CaseOutcome
 REDIRECTED_FOR = timedelta(days=7)
 
 
-def take_case(
-    *, code: str, actor: str, now: datetime, take_over: bool = False, record: Record = unrecorded
-) -> Case:
-    """Work a case. One person does at a time; `take_over` takes it from whoever has it."""
-    with transaction.atomic(durable=True):
-        case = lock_case(code, actor=actor, action=_A.TAKE, take_over=take_over)
-        case.owner = actor
-        case.save(update_fields=["owner"])
-        enter(case, _A.TAKE, actor=actor, now=now)
-        record()
-    return case
-
-
-def add_note(*, code: str, note: str, actor: str, now: datetime, record: Record = unrecorded) -> Case:
-    """Write down what was found out; anybody may. Raises: BadCaseData: an empty note."""
-    with transaction.atomic(durable=True):
-        case = lock_case(code, actor=None, action=_A.NOTE)
-        if not note.strip():
-            raise BadCaseData("note", "Say what you found out.")
-        enter(case, _A.NOTE, actor=actor, note=note.strip(), now=now)
-        record()
-    return case
-
-
-def close_case(
+def close_shipment_case(
     *, code: str, outcome: CaseOutcome, actor: str, now: datetime, note: str = "", record: Record = unrecorded
 ) -> Case:
     """Close a case by its outcome. A parcel without a label is then tried again by the sweep.
@@ -85,7 +55,7 @@ def close_case(
     """
     with working(code, _A.CLOSE, actor=actor, record=record) as case:
         _refuse_to_forget(case)
-        close(case, outcome=outcome, actor=actor, note=note, now=now)
+        close_case(case, outcome=outcome, actor=actor, note=note, now=now)
     if outcome == _O.NOT_SENT:
         _give_up(case, actor=actor, now=now)
     return case
@@ -98,10 +68,11 @@ def fix_address(
 
     Raises: TooLate: a label of the claim is bought, or it is closed or would go to another country.
     """
-    with working(code, _A.FIX_ADDRESS, actor=actor, record=record, claim_first=True) as case:
-        change_address_in_transaction(code=case.shipment.claim.code, address=address, actor=actor, now=now)
+    with working(code, _A.FIX_ADDRESS, actor=actor, record=record, lock_first=_claim_of(code)) as case:
+        claim = shipment_of(case).claim
+        change_address_in_transaction(code=claim.code, address=address, actor=actor, now=now)
         enter(case, _A.FIX_ADDRESS, actor=actor, now=now)
-        close(case, outcome=_O.ADDRESS_FIXED, actor=actor, note="", now=now)
+        close_case(case, outcome=_O.ADDRESS_FIXED, actor=actor, now=now)
         _send(case)
     _plan_left(case, now=now)
     return case
@@ -112,7 +83,7 @@ def resend(*, code: str, actor: str, now: datetime, note: str = "", record: Reco
     with working(code, _A.RESEND, actor=actor, record=record) as case:
         _check_here(case)
         enter(case, _A.RESEND, actor=actor, note=note, now=now)
-        close(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
+        close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
         _send(case)
     _plan_left(case, now=now)
     return case
@@ -129,9 +100,9 @@ def approve_postage(
         _check_here(case)
         if not 0 < cents <= 1_000_000:
             raise BadCaseData("cents", "Approve between 1 cent and 10,000 dollars.")
-        Shipment.objects.filter(pk=case.shipment_id).update(approved_cents=cents)
+        Shipment.objects.filter(pk=shipment_of(case).pk).update(approved_cents=cents)
         enter(case, _A.APPROVE_POSTAGE, actor=actor, note=note, now=now, cents=cents)
-        close(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
+        close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
         _send(case)
     _plan_left(case, now=now)
     return case
@@ -160,13 +131,13 @@ def give_customs_data(
         if not filing and not tax_id and not note:
             raise BadCaseData("filing", "Give a filing number, a tax id, or a note of what customs got.")
         if filing:
-            Shipment.objects.filter(pk=case.shipment_id).update(export_filing=filing)
+            Shipment.objects.filter(pk=shipment_of(case).pk).update(export_filing=filing)
         if tax_id:
-            _keep_tax_id(case.shipment.claim.code, tax_id, actor=actor, now=now)
+            _keep_tax_id(shipment_of(case).claim.code, tax_id, actor=actor, now=now)
         given = [name for name, value in (("filing", filing), ("tax_id", tax_id)) if value]
         enter(case, _A.GIVE_CUSTOMS_DATA, actor=actor, note=note, now=now, given=given)
-        if case.shipment.state == ShipmentState.PLANNED:
-            close(case, outcome=_O.CUSTOMS_GIVEN, actor=actor, note=note, now=now)
+        if shipment_of(case).state == ShipmentState.PLANNED:
+            close_case(case, outcome=_O.CUSTOMS_GIVEN, actor=actor, note=note, now=now)
             _send(case)
     _plan_left(case, now=now)
     return case
@@ -187,14 +158,14 @@ def give_return_label(
     Raises: TooLate: the parcel has not left, or comes back. ReturnUnderWay: they have one, or soon.
     """
     with working(code, _A.RETURN_LABEL, actor=actor, record=record) as case:
-        shipment = Shipment.objects.select_for_update(no_key=True).get(pk=case.shipment_id)
+        shipment = Shipment.objects.select_for_update(no_key=True).get(pk=shipment_of(case).pk)
         if shipment.state not in RETURNABLE_STATES:
-            raise TooLate(case.shipment.claim.code)
+            raise TooLate(shipment_of(case).claim.code)
         if plan_return(shipment, approved_cents=cents or 0, now=now) is None:
             raise ReturnUnderWay(shipment.code)
         enter(case, _A.RETURN_LABEL, actor=actor, note=note, now=now, **({"cents": cents} if cents else {}))
         if case.reason == CaseReason.NO_RETURN:
-            close(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
+            close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
     return case
 
 
@@ -209,7 +180,7 @@ def redirect(
         enter(case, _A.REDIRECT, actor=actor, note=note, now=now, reference=reference[:80])
         case.due_at = now + REDIRECTED_FOR
         case.save(update_fields=["due_at"])
-        report_problem(case.shipment.claim, problem="the carrier has been asked to redirect it", now=now)
+        report_problem(shipment_of(case).claim, problem="the carrier has been asked to redirect it", now=now)
     return case
 
 
@@ -248,11 +219,15 @@ def replace_keys(
     Raises:  NothingToReplace: its keys were replaced before, or are still here. Shredded: ask for an address.
     """
     with working(code, _A.REPLACE, actor=actor, record=record) as case:
-        if case.shipment.state in (ShipmentState.PLANNED, ShipmentState.LABELLED, ShipmentState.CANCELLED):
-            raise NothingToReplace(case.shipment.claim.code)
-        rows = ParcelUnit.objects.filter(shipment=case.shipment_id).select_related("unit")
+        if shipment_of(case).state in (
+            ShipmentState.PLANNED,
+            ShipmentState.LABELLED,
+            ShipmentState.CANCELLED,
+        ):
+            raise NothingToReplace(shipment_of(case).claim.code)
+        rows = ParcelUnit.objects.filter(shipment=shipment_of(case).pk).select_related("unit")
         granted = grant_replacement(
-            code=case.shipment.claim.code,
+            code=shipment_of(case).claim.code,
             serials=[row.unit.serial for row in rows],
             why=case.code,
             actor=actor,
@@ -260,7 +235,7 @@ def replace_keys(
             same_model=False,
         )
         enter(case, _A.REPLACE, actor=actor, note=note, now=now, claim=granted.code)
-        close(case, outcome=_O.REPLACED, actor=actor, note=note, now=now)
+        close_case(case, outcome=_O.REPLACED, actor=actor, note=note, now=now)
     return case, granted
 
 
@@ -270,7 +245,7 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: R
     Raises: TooLate: it is still here.
     """
     with working(code, _A.WRITE_OFF, actor=actor, record=record) as case:
-        shipment = case.shipment
+        shipment = shipment_of(case)
         if shipment.state in (ShipmentState.PLANNED, ShipmentState.LABELLED, ShipmentState.CANCELLED):
             raise TooLate(shipment.claim.code)
         rows = ParcelUnit.objects.filter(shipment=shipment).select_related("unit")
@@ -284,7 +259,7 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: R
         if shipment.state != ShipmentState.DELIVERED and not _others_arrive(shipment):
             request_undeliverable_refund(shipment.claim)
         enter(case, _A.WRITE_OFF, actor=actor, note=note, now=now)
-        close(case, outcome=_O.WRITTEN_OFF, actor=actor, note=note, now=now)
+        close_case(case, outcome=_O.WRITTEN_OFF, actor=actor, note=note, now=now)
     return case
 
 
@@ -297,11 +272,11 @@ def give_up_label(
     After commit: a claim that is held back is looked at, for a lost dispute only waits for this and ends it;
                   any other gets a new label.
     """
-    with working(code, _A.GIVE_UP_LABEL, actor=actor, record=record, claim_first=True) as case:
-        claim = case.shipment.claim
-        lost = write_label_off(claim=claim, shipment_id=case.shipment_id, now=now)
+    with working(code, _A.GIVE_UP_LABEL, actor=actor, record=record, lock_first=_claim_of(code)) as case:
+        claim = shipment_of(case).claim
+        lost = write_label_off(claim=claim, shipment_id=shipment_of(case).pk, now=now)
         enter(case, _A.GIVE_UP_LABEL, actor=actor, note=note, now=now, cents=lost.cost_cents or 0)
-        close(case, outcome=_O.LABEL_LOST, actor=actor, note=note, now=now)
+        close_case(case, outcome=_O.LABEL_LOST, actor=actor, note=note, now=now)
         if claim.held_at is None:
             _send(case)
     return case
@@ -309,7 +284,7 @@ def give_up_label(
 
 def _refuse_to_forget(case: Case) -> None:
     """A label that keeps a held claim from its end is somebody's to destroy until it is, or may be used."""
-    shipment = case.shipment
+    shipment = shipment_of(case)
     if (
         case.reason == CaseReason.REFUND_REFUSED
         and shipment.claim.held_at is not None
@@ -322,9 +297,14 @@ def _refuse_to_forget(case: Case) -> None:
 
 def _give_up(case: Case, *, actor: str, now: datetime) -> None:
     try:
-        cancel_claim(code=case.shipment.claim.code, actor=actor, now=now)
+        cancel_claim(code=shipment_of(case).claim.code, actor=actor, now=now)
     except TooLate:
         pass  # Something of it is under way, or it was given up before.
+
+
+def _claim_of(code: str) -> QuerySet[Model]:
+    """The claim of a case's shipment; who changes a claim and then its cases locks it first."""
+    return Claim.objects.filter(pk__in=Case.objects.filter(code=code).values("shipment__claim"))
 
 
 def _others_arrive(shipment: Shipment) -> bool:
@@ -332,18 +312,18 @@ def _others_arrive(shipment: Shipment) -> bool:
 
 
 def _check_here(case: Case) -> None:
-    if case.shipment.state != ShipmentState.PLANNED:
-        raise TooLate(case.shipment.claim.code)
+    if shipment_of(case).state != ShipmentState.PLANNED:
+        raise TooLate(shipment_of(case).claim.code)
 
 
 def _send(case: Case) -> None:
     """Have the label bought: the job makes parcels of an accepted claim that has none under way."""
-    defer(SHIP_CLAIM, claim_id=case.shipment.claim_id)
+    defer(SHIP_CLAIM, claim_id=shipment_of(case).claim_id)
 
 
 def _plan_left(case: Case, *, now: datetime) -> None:
     """A parcel of a claim whose other parcels are under way is planned by itself."""
-    plan_again(shipment_id=case.shipment_id, now=now)
+    plan_again(shipment_id=shipment_of(case).pk, now=now)
 
 
 def _keep_tax_id(claim_code: str, tax_id: str, *, actor: str, now: datetime) -> None:

@@ -8,14 +8,15 @@ from django.db.models import Exists, OuterRef, Q
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from config.jobs import defer
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.deferred_jobs import SHIP_CLAIM, STOP_PARCELS
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.postage.services.circuit_breaker import paused_until
 from fulfillment.postage.services.purchase_transitions import FETCH_LABEL
 from fulfillment.postage.services.shipment_planning import BUY_LABEL, drop_parcel, plan_again
-from fulfillment.shipments.models import Case, LabelPurchase, Shipment
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.rules.states import (
     DEAD_PURCHASE_STATES,
     LABEL_STATES,

@@ -65,16 +65,6 @@ class RefundReason(Choices):
     BY_HAND = "by_hand", _("as agreed")
 
 
-class PaymentCaseReason(Choices):
-    MISMATCH = "mismatch", "what was paid is not what was asked for"
-    REFUND_FAILED = "refund_failed", "a refund came back"
-    REFUND_REFUSED = "refund_refused", "the vendor refuses a refund"
-    DISPUTE = "dispute", "the payer disputes the payment"
-    CHECKOUT_REFUSED = "checkout_refused", "the vendor refuses to take payments"
-    WRONG_MODE = "wrong_mode", "money of the vendor's other mode"
-    UNKNOWN_MONEY = "unknown_money", "money that belongs to no claim"
-
-
 class CheckoutOutcome(Choices):
     """What became of money that arrived."""
 

@@ -1,67 +1,44 @@
-"""Cases about money: opened by whoever finds something wrong, closed by what settles it or by a person."""
+"""Payment cases: opened by the service that finds a problem, closed by the event that settles it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from fulfillment.payments.models import Payment, PaymentCase, PaymentCaseEntry
-from fulfillment.payments.rules.cases import MoneyAction
-from fulfillment.payments.rules.states import PaymentCaseReason
+from common.public_ids import new_code
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseKind, CaseReason
+from fulfillment.cases.rules.reasons import due_at as usual_due_at
+from fulfillment.cases.services import close_case, open_once
+from fulfillment.payments.models import Payment
 
-DUE_WITHIN = timedelta(days=1)
 ACTOR = "system:payments"
-# Found at every look for as long as they stand; a person who closed one has seen it.
-_SEEN_ONCE = frozenset({PaymentCaseReason.WRONG_MODE, PaymentCaseReason.UNKNOWN_MONEY})
 
 
 def open_payment_case(
     *,
     about: str,
-    reason: PaymentCaseReason,
+    reason: CaseReason,
     now: datetime,
     payment: Payment | None = None,
     detail: str = "",
     due_at: datetime | None = None,
 ) -> bool:
-    """Open a case unless one of this reason about this is open; whether one was opened.
+    """Open a case unless one of this reason is open about this; whether one was opened.
 
-    Args:  about: the vendor's id, or our payment's or refund's code. detail: codes and amounts, never
-           personal data.
-    Locks: none; the constraint lets one of several through.
+    Args: about: the provider's id, or the code of our payment or refund.
+          detail: codes and amounts, never personal data.
     """
-    known = PaymentCase.objects.filter(about=about, reason=reason)
-    if reason in _SEEN_ONCE and known.exists():
-        return False
-    _, is_new = PaymentCase.objects.get_or_create(
-        about=about,
+    return open_once(
+        kind=CaseKind.PAYMENT,
         reason=reason,
-        closed_at=None,
-        defaults={
-            "payment": payment,
-            "detail": detail[:300],
-            "opened_at": now,
-            "due_at": due_at or now + DUE_WITHIN,
-        },
+        subject={"about": about},
+        code=new_code("Q"),
+        payment=payment,
+        detail=detail[:300],
+        opened_at=now,
+        due_at=due_at or usual_due_at(CaseKind.PAYMENT, reason, now),
     )
-    return is_new
 
 
-def close_payment_case(*, about: str, reason: PaymentCaseReason, outcome: str, now: datetime) -> bool:
-    """Close the case that what happened has settled; whether one was open."""
-    case = PaymentCase.objects.filter(about=about, reason=reason, closed_at=None).first()
-    return case is not None and close_payment(case, outcome=outcome, actor=ACTOR, now=now)
-
-
-def close_payment(case: PaymentCase, *, outcome: str, actor: str, now: datetime, note: str = "") -> bool:
-    """Close an open case, and write down who did and why; whether it was open."""
-    closed = PaymentCase.objects.filter(pk=case.pk, closed_at=None).update(
-        closed_at=now, closed_by=actor, outcome=outcome[:200]
-    )
-    if closed:
-        enter(case, MoneyAction.CLOSE, actor=actor, note=note, now=now, outcome=outcome)
-    return bool(closed)
-
-
-def enter(
-    case: PaymentCase, action: MoneyAction, *, actor: str, now: datetime, note: str = "", **data: str | int
-) -> None:
-    """Append what was done."""
-    PaymentCaseEntry.objects.create(case=case, action=action, actor=actor, at=now, note=note[:500], data=data)
+def settle_payment_case(*, about: str, reason: CaseReason, outcome: str, now: datetime) -> bool:
+    """Close the case that an event has settled; whether one was open."""
+    case = Case.objects.open().of_kind(CaseKind.PAYMENT).filter(about=about, reason=reason).first()
+    return case is not None and close_case(case, outcome=outcome, actor=ACTOR, now=now)

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F, Max
 from django.urls import reverse
 
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim, ClaimQuote
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.payment_callbacks import hold_keys_until
@@ -18,7 +19,7 @@ from fulfillment.payments.errors import CheckoutNotReady, NothingToPay
 from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
 from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.session_outcome import KEY_GOOD_FOR, session_ends_at
-from fulfillment.payments.rules.states import LIVE_PAYMENT_STATES, PaymentCaseReason, PaymentState
+from fulfillment.payments.rules.states import LIVE_PAYMENT_STATES, PaymentState
 from fulfillment.payments.services.cases import open_payment_case
 from fulfillment.payments.services.settlement import let_go_of_the_database, settle_payment
 from fulfillment.payments.values import Checkout, Failure, Order, OrderLine
@@ -120,7 +121,7 @@ def _after_refusal(
     if error.failure is Failure.PERMANENT:
         open_payment_case(
             about=payment.code,
-            reason=PaymentCaseReason.CHECKOUT_REFUSED,
+            reason=CaseReason.CHECKOUT_REFUSED,
             payment=payment,
             detail=error.code,
             now=now,

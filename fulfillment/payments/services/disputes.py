@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.payment_callbacks import cancel_after_lost_dispute, hold_claim, release_hold
 from fulfillment.payments.models import Dispute, Payment
-from fulfillment.payments.rules.states import DISPUTE_ENDS, DisputeState, PaymentCaseReason
-from fulfillment.payments.services.cases import close_payment_case, open_payment_case
+from fulfillment.payments.rules.states import DISPUTE_ENDS, DisputeState
+from fulfillment.payments.services.cases import open_payment_case, settle_payment_case
 from fulfillment.payments.values import VendorDispute
 
 
@@ -49,7 +50,7 @@ def _follow(payment: Payment, claim: Claim, one: VendorDispute, *, now: datetime
     if is_new:
         open_payment_case(
             about=one.id,
-            reason=PaymentCaseReason.DISPUTE,
+            reason=CaseReason.DISPUTE,
             payment=payment,
             detail=evidence(claim, one),
             due_at=one.due_by,
@@ -70,9 +71,9 @@ def _follow(payment: Payment, claim: Claim, one: VendorDispute, *, now: datetime
 def _close_decided(payment: Payment, *, now: datetime) -> None:
     """The case of a lost dispute stays open while its parcel has a label that is not given back yet."""
     for dispute in Dispute.objects.filter(payment=payment).exclude(state=DisputeState.OPEN):
-        close_payment_case(
+        settle_payment_case(
             about=dispute.vendor_id,
-            reason=PaymentCaseReason.DISPUTE,
+            reason=CaseReason.DISPUTE,
             outcome=f"decided: {dispute.status}",
             now=now,
         )

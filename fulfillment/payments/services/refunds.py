@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from config.jobs import defer
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.notices.models import Notice
@@ -25,12 +26,11 @@ from fulfillment.payments.rules.states import (
     LIVE_REFUND_STATES,
     CheckoutOutcome,
     DisputeState,
-    PaymentCaseReason,
     PaymentState,
     RefundReason,
     RefundState,
 )
-from fulfillment.payments.services.cases import close_payment_case, open_payment_case
+from fulfillment.payments.services.cases import open_payment_case, settle_payment_case
 from fulfillment.payments.values import Failure, VendorRefund
 
 logger = logging.getLogger("keydesk.payments")
@@ -233,7 +233,7 @@ def _after_refusal(
         if not is_moot:
             open_payment_case(
                 about=refund.code,
-                reason=PaymentCaseReason.REFUND_REFUSED,
+                reason=CaseReason.REFUND_REFUSED,
                 payment=payment,
                 detail=f"{error.code}: {refund.amount} {refund.currency}",
                 now=now,
@@ -282,14 +282,14 @@ def _follow(refund: Refund, one: VendorRefund, *, now: datetime) -> None:
     if after == _R.FAILED:
         open_payment_case(
             about=refund.code,
-            reason=PaymentCaseReason.REFUND_FAILED,
+            reason=CaseReason.REFUND_FAILED,
             payment=refund.payment,
             detail=f"{one.failure or one.status}: {refund.amount} {refund.currency}",
             now=now,
         )
     elif before in (_R.PLANNED, _R.FAILED):
-        close_payment_case(
-            about=refund.code, reason=PaymentCaseReason.REFUND_FAILED, outcome="sent after all", now=now
+        settle_payment_case(
+            about=refund.code, reason=CaseReason.REFUND_FAILED, outcome="sent after all", now=now
         )
         _tell(refund, now=now)
 

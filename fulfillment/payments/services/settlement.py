@@ -11,6 +11,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.payment_callbacks import (
@@ -28,13 +29,7 @@ from fulfillment.payments.rules.session_outcome import (
     reason_to_give_back,
     state_seen,
 )
-from fulfillment.payments.rules.states import (
-    LIVE_PAYMENT_STATES,
-    CheckoutOutcome,
-    PaymentCaseReason,
-    PaymentState,
-    RefundReason,
-)
+from fulfillment.payments.rules.states import LIVE_PAYMENT_STATES, CheckoutOutcome, PaymentState, RefundReason
 from fulfillment.payments.services import disputes, refunds
 from fulfillment.payments.services.cases import open_payment_case
 from fulfillment.payments.values import NOT_OPEN, Checkout, Failure, VendorDispute, VendorRefund
@@ -173,7 +168,7 @@ def _apply(payment: Payment, look: Look, *, mode: str, now: datetime) -> bool:
 def _set_aside(payment: Payment, *, now: datetime) -> None:
     """Money of the other mode is never mixed with ours; a person looks."""
     logger.error("payment %s: the vendor's session is of another mode", payment.code)
-    open_payment_case(about=payment.code, reason=PaymentCaseReason.WRONG_MODE, payment=payment, now=now)
+    open_payment_case(about=payment.code, reason=CaseReason.WRONG_MODE, payment=payment, now=now)
     Payment.objects.filter(pk=payment.pk).update(looked_at=now)
 
 
@@ -241,9 +236,7 @@ def _report_difference(
         f"{payment.received} {payment.received_currency} taken"
     )
     logger.error("payment %s differs in %s", payment.code, ", ".join(differs))
-    open_payment_case(
-        about=payment.code, reason=PaymentCaseReason.MISMATCH, payment=payment, detail=detail, now=now
-    )
+    open_payment_case(about=payment.code, reason=CaseReason.MISMATCH, payment=payment, detail=detail, now=now)
 
 
 def _lapse_if_over(payment: Payment, claim: Claim, *, now: datetime) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.models import Provider, Webhook, WebhookOutcome
 from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
 from fulfillment.payments.models import Payment
-from fulfillment.payments.rules.states import PaymentCaseReason
 from fulfillment.payments.services.cases import open_payment_case
 from fulfillment.payments.services.settlement import settle_payment
 from fulfillment.payments.values import Failure
@@ -71,7 +71,7 @@ def _work(subject: str, webhooks: list[Webhook], *, gateway: PaymentGateway, now
     foreign = {one for one in session_ids if payment.session_id not in (None, one)}
     for session_id in sorted(foreign):
         logger.error("payment %s has session %s, and another", payment.code, payment.session_id)
-        open_payment_case(about=session_id, reason=PaymentCaseReason.UNKNOWN_MONEY, payment=payment, now=now)
+        open_payment_case(about=session_id, reason=CaseReason.UNKNOWN_MONEY, payment=payment, now=now)
     settled = settle_payment(
         payment_id=payment.pk,
         gateway=gateway,

@@ -6,7 +6,7 @@ Source: docs/vendors.md § 4.4 and § 4.5.
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.cases.rules.reasons import CaseReason
 
 MAX_ATTEMPTS = 4
 GIVE_UP_AFTER = timedelta(hours=24)

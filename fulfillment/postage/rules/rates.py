@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.shipments.carrier_values import Rate
-from fulfillment.shipments.rules.cases import CaseReason
 
 
 @dataclass(frozen=True)

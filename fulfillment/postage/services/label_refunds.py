@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q
 
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.shipment_callbacks import ACTOR
 from fulfillment.postage.rules.refunds import (
@@ -20,7 +21,6 @@ from fulfillment.postage.services import purchase_transitions
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
 from fulfillment.shipments.errors import LabelNotRefundable
 from fulfillment.shipments.models import LabelPurchase, ParcelCharge, Shipment
-from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipments.rules.tracking import is_scan
 from fulfillment.shipments.services.cases import open_case

@@ -13,12 +13,12 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_noop as _
 
 from config.jobs import defer
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.deferred_jobs import STOP_PARCELS
 from fulfillment.claims.services.shipment_callbacks import record_label_bought, report_problem
 from fulfillment.shipments.carrier import CarrierGateway
 from fulfillment.shipments.carrier_values import BoughtLabel
 from fulfillment.shipments.models import LabelPurchase, Shipment
-from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.shipments.services.locking import lock_claim

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from common.prepared_queries import prepared
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.postage.rules.purchases import (
     MAX_ATTEMPTS,
     PurchaseAnswer,
@@ -25,7 +26,6 @@ from fulfillment.postage.services.circuit_breaker import end_pauses, pause_for
 from fulfillment.postage.services.rating import as_fields, choose_again, create_and_rate
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
 from fulfillment.shipments.models import BuyingPause, LabelPurchase
-from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import PurchaseState
 from fulfillment.shipments.services.cases import open_case
 

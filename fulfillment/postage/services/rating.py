@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.services.shipment_callbacks import ACTOR
 from fulfillment.postage.rules.destinations import allowed_carriers
 from fulfillment.postage.rules.insured_value import insured_cents
@@ -22,7 +23,6 @@ from fulfillment.postage.services.shipment_request import CannotBeDescribed, Des
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
 from fulfillment.shipments.carrier_values import CreatedShipment, Failure, Rate
 from fulfillment.shipments.models import LabelPurchase, Shipment
-from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import PurchaseState
 from fulfillment.shipments.selectors import is_served
 from fulfillment.vault.addresses import PostalAddress

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from config.jobs import defer
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.claims.models import Claim, Region
 from fulfillment.claims.rules import ClaimState
@@ -18,7 +19,6 @@ from fulfillment.postage.rules.rates import UNPROMISED_DAYS, RateTerms, rate_ter
 from fulfillment.postage.services.express import paid_express
 from fulfillment.shipments.errors import NotToLabel, UnknownShipment
 from fulfillment.shipments.models import LabelPurchase, Shipment
-from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import DEAD_PURCHASE_STATES, LABEL_STATES, ShipmentState
 from fulfillment.shipments.selectors import serving_region, warehouse_of
 from fulfillment.shipments.services.cases import open_case

@@ -1,6 +1,5 @@
 """The tables of the shipping room."""
 
-from fulfillment.shipments.models.cases import Case, CaseEntry
 from fulfillment.shipments.models.charges import ParcelCharge
 from fulfillment.shipments.models.insurance import InsuranceClaim
 from fulfillment.shipments.models.manifests import Manifest
@@ -10,8 +9,6 @@ from fulfillment.shipments.models.vendor_account import BuyingPause, StrayLabel,
 
 __all__ = [
     "BuyingPause",
-    "Case",
-    "CaseEntry",
     "FloorScan",
     "InsuranceClaim",
     "LabelPurchase",

@@ -4,7 +4,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
-from fulfillment.shipments.models.cases import Case
+from fulfillment.cases.models import Case
 from fulfillment.shipments.models.parcels import LabelPurchase
 from fulfillment.shipments.rules.insurance_claims import (
     DEAD_INSURANCE_STATES,

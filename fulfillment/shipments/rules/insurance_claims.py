@@ -1,10 +1,11 @@
 """Claims on the insurance that was bought with a label: what its states and the insurer's words are."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 
 from common.choices import Choices
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.cases.rules.reasons import CaseReason
 
 
 class LossKind(Choices):
@@ -73,3 +74,17 @@ def read_word(status: str, *, approved_cents: int | None) -> InsuranceState:
 def likely_kind(reason: CaseReason) -> LossKind:
     """What a claim is most likely about, for a case of this reason."""
     return LossKind.DAMAGE if reason is CaseReason.DAMAGED else LossKind.LOSS
+
+
+@dataclass(frozen=True)
+class CaseSubject:
+    """The parcel a case is about, as the carrier and the insurer know it; no data of the recipient.
+
+    `insured_cents` is what was insured with the label, in US cents; 0 for nothing.
+    """
+
+    carrier: str
+    tracking_code: str
+    vendor_shipment_id: str
+    insured_cents: int
+    value_cents: int

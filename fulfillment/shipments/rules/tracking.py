@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum, auto
 
 from common.translatable import gettext_noop as _
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.shipments.rules.states import SHIPMENT_TRANSITIONS, ShipmentState
 from inventory.rules import Account, Reason
 

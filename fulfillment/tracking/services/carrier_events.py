@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from common.prepared_queries import prepared
+from fulfillment.cases.rules.reasons import MOOT_ON_DELIVERY, CaseReason
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.claims.services.shipment_callbacks import (
@@ -32,7 +33,6 @@ from fulfillment.postage.services import label_refunds, purchase_transitions
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
 from fulfillment.shipments.carrier_values import Failure, TrackerState
 from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
-from fulfillment.shipments.rules.cases import MOOT_ON_DELIVERY, CaseReason
 from fulfillment.shipments.rules.states import UNDER_WAY_STATES, PurchaseState, ShipmentState
 from fulfillment.shipments.rules.tracking import (
     Change,

@@ -6,12 +6,12 @@ from enum import StrEnum
 
 from django.db import transaction
 
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.errors import NotSent, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ARRIVING_STATES
 from fulfillment.claims.services.transitions import record_claim_event
 from fulfillment.shipments.models import Shipment
-from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import ShipmentState
 from fulfillment.shipments.services.cases import open_case
 

@@ -7,10 +7,11 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Greatest
 
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
-from fulfillment.shipments.models import Case, LabelPurchase, Shipment, TrackingUpdate
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipments.rules.states import ShipmentState
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.tracking.rules.overdue import SHORTEST, UNSHIPPED_FOR, WATCHED_STATES, quiet_for

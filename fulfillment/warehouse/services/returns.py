@@ -6,11 +6,12 @@ from datetime import datetime
 
 from django.db import transaction
 
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.shipment_callbacks import record_returning
 from fulfillment.shipments.errors import NotExpectedBack
-from fulfillment.shipments.models import Case, Shipment
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.models import Shipment
 from fulfillment.shipments.rules.states import OUT_STATES, ShipmentState
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.shipments.services.split_shipments import others_of

@@ -7,6 +7,9 @@ import pytest
 from django.db import transaction
 
 from common import invariants
+from fulfillment.cases.errors import BadCaseData
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.playbooks import CaseOutcome
 from fulfillment.casework.services import shipment_actions
 from fulfillment.casework.services.cancellation import stop_parcels
 from fulfillment.casework.services.stalled_work import sweep
@@ -20,8 +23,7 @@ from fulfillment.postage.services.purchasing import buy_label
 from fulfillment.postage.services.recovery import resolve_purchase
 from fulfillment.postage.services.shipment_planning import plan_again, ship_claim
 from fulfillment.shipments import errors
-from fulfillment.shipments.models import Case, LabelPurchase, Manifest, ParcelCharge, Shipment
-from fulfillment.shipments.rules.cases import CaseOutcome
+from fulfillment.shipments.models import LabelPurchase, Manifest, ParcelCharge, Shipment
 from fulfillment.tracking.services.overdue import open_silent_cases
 from fulfillment.warehouse.services import packing
 from fulfillment.warehouse.services.manifests import hand_over_manifest, make_manifest
@@ -280,7 +282,7 @@ class TestALabelThatIsWrittenOff:
         hold(bought, now=now)
         refuse_the_refund(stop, gateway=gateway, vendor=vendor, now=now)
         forget_jobs()
-        return Case.objects.get(reason="refund_refused")
+        return Case.objects.get(kind="shipment", reason="refund_refused")
 
     def test_the_keys_are_the_claims_again_and_its_hold_is_looked_at(
         self, refused: Case, bought: LabelPurchase, vendor: Control, gateway: EasyPostGateway, now: datetime
@@ -319,15 +321,17 @@ class TestALabelThatIsWrittenOff:
     def test_it_cannot_be_closed_and_forgotten_while_the_claim_is_held(
         self, refused: Case, now: datetime
     ) -> None:
-        with pytest.raises(errors.BadCaseData, match="Destroy the label first"):
-            shipment_actions.close_case(
+        with pytest.raises(BadCaseData, match="Destroy the label first"):
+            shipment_actions.close_shipment_case(
                 code=refused.code, outcome=CaseOutcome.NO_FAULT, actor=PACKER, now=now
             )
         refused.refresh_from_db()
         assert refused.closed_at is None
         with transaction.atomic():
             release_hold(Claim.objects.get(), now=now)
-        shipment_actions.close_case(code=refused.code, outcome=CaseOutcome.NO_FAULT, actor=PACKER, now=now)
+        shipment_actions.close_shipment_case(
+            code=refused.code, outcome=CaseOutcome.NO_FAULT, actor=PACKER, now=now
+        )
 
     def test_what_has_left_keeps_its_label(self, refused: Case, bought: LabelPurchase, now: datetime) -> None:
         Shipment.objects.update(state="in_transit")

@@ -8,14 +8,17 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from common.invariants import verify_all
+from fulfillment.cases.errors import BadCaseData
+from fulfillment.cases.models import Case, CaseEntry
+from fulfillment.cases.rules.playbooks import CaseOutcome
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.casework.services import shipment_actions
 from fulfillment.insurance import services
 from fulfillment.models import Provider, Webhook
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.gateways.insurers import ClaimEvidence, InsuranceGateway, insurers_of
 from fulfillment.shipments import errors
-from fulfillment.shipments.models import Case, CaseEntry, InsuranceClaim, LabelPurchase, ParcelCharge
-from fulfillment.shipments.rules.cases import CaseOutcome, CaseReason
+from fulfillment.shipments.models import InsuranceClaim, LabelPurchase, ParcelCharge
 from fulfillment.shipments.rules.insurance_claims import InsuranceState, LossKind, read_word
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.tracking.services.carrier_events import work_carrier_webhooks
@@ -133,7 +136,7 @@ def test_a_no_makes_the_case_due_or_opens_one(
 ) -> None:
     vendor.settings(claim_outcome=outcome)
     case = file()
-    shipment_actions.close_case(code=case.code, outcome=CaseOutcome.REPLACED, actor=PACKER, now=now)
+    shipment_actions.close_shipment_case(code=case.code, outcome=CaseOutcome.REPLACED, actor=PACKER, now=now)
     vendor.advance(86_400 * 6)
     services.follow_claims(insurers=insurers, now=now + timedelta(days=6))
     assert InsuranceClaim.objects.get().state == outcome
@@ -188,7 +191,7 @@ def test_what_the_insurer_does_not_take_can_be_filed_again(file: File, vendor: C
 def test_what_is_missing_is_said_before_anything_is_sent(
     file: File, vendor: Control, changed: dict[str, Any], field: str
 ) -> None:
-    with pytest.raises(errors.BadCaseData) as refusal:
+    with pytest.raises(BadCaseData) as refusal:
         file(**changed)
     assert refusal.value.field == field
     assert not InsuranceClaim.objects.exists()

@@ -12,12 +12,13 @@ from django.test import Client
 from common import clock
 from common.invariants import verify_all
 from config.models import User
+from fulfillment.cases.models import Case
 from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.waitlist import promote_waitlist
 from fulfillment.notices.models import Notice
 from fulfillment.payments.errors import CheckoutNotReady, NothingToPay
-from fulfillment.payments.models import Fulfilment, Payment, PaymentCase
+from fulfillment.payments.models import Fulfilment, Payment
 from fulfillment.payments.services.checkout import start_checkout
 from fulfillment.payments.services.expiry import lapse_due
 from fulfillment.payments.services.settlement import settle_payment
@@ -340,7 +341,7 @@ class TestTheVendorMisbehaves:
         with pytest.raises(CheckoutNotReady):
             desk.offer(dear_claim)
         assert Payment.objects.get().state == "void"
-        assert PaymentCase.objects.get().reason == "checkout_refused"
+        assert Case.objects.get().reason == "checkout_refused"
 
 
 def test_the_database_keeps_one_payment_under_way_per_claim(desk: Desk, dear_claim: Claim) -> None:

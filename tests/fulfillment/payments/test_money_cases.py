@@ -11,24 +11,25 @@ from common import clock
 from common.invariants import verify_all
 from desk.models import AuditEntry
 from desk.roles import Role
+from fulfillment.cases.errors import BadCaseData, CaseTaken, UnknownCase
+from fulfillment.cases.models import Case, CaseQuerySet
+from fulfillment.cases.rules.playbooks import PAYMENT_ADVICE, CaseAction, CaseOutcome, playbook
+from fulfillment.cases.rules.reasons import REASONS, CaseKind, CaseReason
+from fulfillment.cases.services import take_case
 from fulfillment.casework.services import payment_actions
 from fulfillment.casework.services import shipment_actions as parcel_cases
 from fulfillment.casework.services.cancellation import stop_parcels
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.payment_callbacks import request_undeliverable_refund
-from fulfillment.payments.errors import BadMoneyData, PaymentCaseTaken, UnknownPaymentCase
-from fulfillment.payments.models import Dispute, Payment, PaymentCase, Refund
-from fulfillment.payments.rules.cases import ADVICE, MoneyAction, MoneyOutcome, payment_playbook
-from fulfillment.payments.rules.states import PaymentCaseReason
-from fulfillment.payments.services.cases import close_payment_case, open_payment_case
+from fulfillment.payments.models import Dispute, Payment, Refund
+from fulfillment.payments.services.cases import open_payment_case, settle_payment_case
 from fulfillment.payments.services.refunds import refund_undeliverable
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.services.label_refunds import check_refunds
 from fulfillment.postage.services.purchasing import buy_label
 from fulfillment.postage.services.shipment_planning import ship_claim
-from fulfillment.shipments.models import Case, LabelPurchase, Shipment
-from fulfillment.shipments.rules.cases import CaseOutcome, CaseReason
+from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.services.cases import open_case
 from tests.desk.conftest import (
     StaffWith,
@@ -69,6 +70,10 @@ def labelled(desk: Desk, paid: Payment, carrier: EasyPostGateway) -> LabelPurcha
     return LabelPurchase.objects.select_related("shipment").get(pk=purchase.pk)
 
 
+def payment_cases() -> CaseQuerySet:
+    return Case.objects.of_kind(CaseKind.PAYMENT)
+
+
 def dispute(desk: Desk, payment: Payment) -> str:
     """The payer's bank asks for the money, and we hear of it; the vendor's id."""
     assert payment.payment_intent_id
@@ -92,7 +97,7 @@ def wait_for_the_refunds(desk: Desk, carrier: EasyPostGateway) -> None:
     check_refunds(gateway=carrier, now=desk.now)
 
 
-def post(client: Any, case: PaymentCase, action: str, seen: int = 0, **more: object) -> Any:
+def post(client: Any, case: Case, action: str, seen: int = 0, **more: object) -> Any:
     return client.post(f"/desk/cases/money/{case.code}/work/", {"action": action, "seen": seen, **more})
 
 
@@ -112,13 +117,13 @@ class TestADisputeStopsTheParcel:
         desk.hear()
         claim = Claim.objects.get()
         assert (claim.state, claim.held_at is None) == ("accepted", False), "its label is out still"
-        assert PaymentCase.objects.get().closed_at is None
+        assert payment_cases().get().closed_at is None
         wait_for_the_refunds(desk, carrier)
         desk.work()
         claim.refresh_from_db()
         assert claim.state == "cancelled"
         assert {one.state for one in LabelPurchase.objects.all()} == {"refunded"}
-        assert PaymentCase.objects.get().outcome == "decided: lost"
+        assert payment_cases().get().outcome == "decided: lost"
         assert verify_all().violations == []
 
     def test_labels_whose_money_the_carrier_keeps_are_destroyed_from_the_case_and_the_lost_claim_ends(
@@ -141,8 +146,8 @@ class TestADisputeStopsTheParcel:
         desk.work()
         claim, client = Claim.objects.get(), staff_with(Role.REVIEWER)
         assert (claim.state, claim.held_at is None) == ("accepted", False)
-        money = PaymentCase.objects.get()
-        refused = list(Case.objects.filter(reason="refund_refused", closed_at=None))
+        money = payment_cases().get()
+        refused = list(Case.objects.open().of_kind(CaseKind.SHIPMENT).filter(reason="refund_refused"))
         page = client.get(f"/desk/cases/money/{money.code}/").content.decode()
         assert len(refused) == 2
         for case in refused:
@@ -191,7 +196,7 @@ class TestADisputeStopsTheParcel:
         Shipment.objects.filter(pk=labelled.shipment_id).update(state="in_transit")
         assert stop(desk, carrier) == 1, "the other one is still here"
         assert LabelPurchase.objects.get(pk=labelled.pk).state == "bought"
-        case = PaymentCase.objects.get()
+        case = payment_cases().get()
         page = staff_with(Role.REVIEWER).get(f"/desk/cases/money/{case.code}/").content.decode()
         for shown in (
             made,
@@ -208,7 +213,7 @@ class TestADisputeStopsTheParcel:
 
 class TestAtTheDesk:
     @pytest.fixture
-    def failed(self, desk: Desk, paid: Payment) -> PaymentCase:
+    def failed(self, desk: Desk, paid: Payment) -> Case:
         """The refund of a cancelled claim came back from the bank."""
         cancel_claim(code=paid.claim.code, actor="claimant", now=desk.now)
         desk.work()
@@ -216,12 +221,12 @@ class TestAtTheDesk:
         assert refund.vendor_id
         desk.vendor.fail_refund(refund.vendor_id)
         desk.hear()
-        return PaymentCase.objects.get()
+        return payment_cases().get()
 
     def test_it_is_counted_listed_and_found(
         self,
         desk: Desk,
-        failed: PaymentCase,
+        failed: Case,
         staff_with: StaffWith,
     ) -> None:
         client = staff_with(Role.VIEWER)
@@ -240,14 +245,14 @@ class TestAtTheDesk:
     def test_it_costs_the_same_queries_however_much_there_is(
         self,
         desk: Desk,
-        failed: PaymentCase,
+        failed: Case,
         staff_with: StaffWith,
         django_assert_max_num_queries: Any,
     ) -> None:
         client = staff_with(Role.MANAGER)
         client.get("/desk/cases/money/")
         for number in range(5):
-            open_payment_case(about=f"cs_{number}", reason=PaymentCaseReason.UNKNOWN_MONEY, now=desk.now)
+            open_payment_case(about=f"cs_{number}", reason=CaseReason.UNKNOWN_MONEY, now=desk.now)
         with django_assert_max_num_queries(5):
             client.get("/desk/cases/money/")
         with django_assert_max_num_queries(16):
@@ -257,7 +262,7 @@ class TestAtTheDesk:
         self,
         desk: Desk,
         paid: Payment,
-        failed: PaymentCase,
+        failed: Case,
         staff_with: StaffWith,
     ) -> None:
         reviewer, manager = staff_with(Role.REVIEWER), staff_with(Role.MANAGER, username="kim")
@@ -278,20 +283,20 @@ class TestAtTheDesk:
         assert Refund.objects.count() == 2
         assert verify_all().violations == []
 
-    def test_what_comes_back_a_second_time_is_a_second_case(self, desk: Desk, failed: PaymentCase) -> None:
+    def test_what_comes_back_a_second_time_is_a_second_case(self, desk: Desk, failed: Case) -> None:
         again = payment_actions.send_again(code=failed.code, actor="staff:kim", now=desk.now)
         desk.work()
         again.refresh_from_db()
         assert again.vendor_id
         desk.vendor.fail_refund(again.vendor_id)
         desk.hear()
-        opened = PaymentCase.objects.filter(closed_at=None)
+        opened = payment_cases().open()
         assert [(case.reason, case.about) for case in opened] == [("refund_failed", again.code)]
 
     def test_money_paid_back_by_transfer_is_written_down(
         self,
         desk: Desk,
-        failed: PaymentCase,
+        failed: Case,
         staff_with: StaffWith,
     ) -> None:
         manager = staff_with(Role.MANAGER)
@@ -305,7 +310,7 @@ class TestAtTheDesk:
         assert Refund.objects.count() == 1, "nothing is owed any more"
         assert verify_all().violations == []
 
-    def test_two_people_at_one_case(self, failed: PaymentCase, staff_with: StaffWith) -> None:
+    def test_two_people_at_one_case(self, failed: Case, staff_with: StaffWith) -> None:
         robin, kim = staff_with(Role.REVIEWER), staff_with(Role.MANAGER, username="kim")
         assert post(robin, failed, "take").status_code == 302
         stale = post(kim, failed, "close", outcome="no_fault")
@@ -330,7 +335,7 @@ class TestAtTheDesk:
         staff_with: StaffWith,
     ) -> None:
         made = dispute(desk, paid)
-        case, client = PaymentCase.objects.get(), staff_with(Role.REVIEWER)
+        case, client = payment_cases().get(), staff_with(Role.REVIEWER)
         assert "on hold since" in client.get(f"/desk/cases/money/{case.code}/").content.decode()
         assert post(client, case, "answered", note="With the tracking number.").status_code == 302
         case.refresh_from_db()
@@ -343,29 +348,31 @@ class TestAtTheDesk:
 
 
 def test_what_nobody_may_do(desk: Desk) -> None:
-    open_payment_case(about="cs_test_1", reason=PaymentCaseReason.UNKNOWN_MONEY, now=desk.now)
-    case = PaymentCase.objects.get()
-    with pytest.raises(UnknownPaymentCase):
-        payment_actions.take_case(code="Q-NONE", actor="staff:1", now=desk.now)
-    with pytest.raises(BadMoneyData, match="vendor's pages"):
+    open_payment_case(about="cs_test_1", reason=CaseReason.UNKNOWN_MONEY, now=desk.now)
+    case = payment_cases().get()
+    with pytest.raises(UnknownCase):
+        take_case(code="Q-NONE", actor="staff:1", now=desk.now)
+    with pytest.raises(BadCaseData, match="vendor's pages"):
         payment_actions.look_again(code=case.code, actor="staff:1", now=desk.now)
-    payment_actions.take_case(code=case.code, actor="staff:1", now=desk.now)
-    with pytest.raises(PaymentCaseTaken):
-        payment_actions.close_case(
-            code=case.code, outcome=MoneyOutcome.NO_FAULT, actor="staff:2", now=desk.now
+    take_case(code=case.code, actor="staff:1", now=desk.now)
+    with pytest.raises(CaseTaken):
+        payment_actions.close_payment_case(
+            code=case.code, outcome=CaseOutcome.NO_FAULT, actor="staff:2", now=desk.now
         )
-    payment_actions.close_case(code=case.code, outcome=MoneyOutcome.NO_FAULT, actor="staff:1", now=desk.now)
+    payment_actions.close_payment_case(
+        code=case.code, outcome=CaseOutcome.NO_FAULT, actor="staff:1", now=desk.now
+    )
     # It is found at every look, and was seen.
-    assert not open_payment_case(about="cs_test_1", reason=PaymentCaseReason.UNKNOWN_MONEY, now=desk.now)
-    assert not close_payment_case(
-        about="cs_test_1", reason=PaymentCaseReason.UNKNOWN_MONEY, outcome="x", now=desk.now
+    assert not open_payment_case(about="cs_test_1", reason=CaseReason.UNKNOWN_MONEY, now=desk.now)
+    assert not settle_payment_case(
+        about="cs_test_1", reason=CaseReason.UNKNOWN_MONEY, outcome="x", now=desk.now
     )
 
 
-@pytest.mark.parametrize("reason", PaymentCaseReason)
-def test_every_reason_says_what_to_do_and_offers_it(reason: PaymentCaseReason) -> None:
-    assert ADVICE[reason]
-    assert {MoneyAction.TAKE, MoneyAction.NOTE, MoneyAction.CLOSE} <= set(payment_playbook(reason))
+@pytest.mark.parametrize("reason", sorted(REASONS[CaseKind.PAYMENT]))
+def test_every_reason_says_what_to_do_and_offers_it(reason: CaseReason) -> None:
+    assert PAYMENT_ADVICE[reason]
+    assert {CaseAction.TAKE, CaseAction.NOTE, CaseAction.CLOSE} <= set(playbook(CaseKind.PAYMENT, reason))
 
 
 class TestRefundsByHand:
@@ -442,7 +449,7 @@ class TestWhatCannotBeDelivered:
         Claim.objects.filter(pk=paid.claim_id).update(label_started_at=None)
         open_case(shipment=purchase.shipment, reason=CaseReason.NO_RATE, now=desk.now)
         code = purchase.shipment.cases.get().code
-        parcel_cases.close_case(
+        parcel_cases.close_shipment_case(
             code=code, outcome=CaseOutcome.NOT_SENT, actor="staff:1", now=desk.now, note="Nobody goes there."
         )
         desk.work()

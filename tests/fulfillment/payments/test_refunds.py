@@ -7,13 +7,14 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from common.invariants import verify_all
+from fulfillment.cases.models import Case
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.shipment_callbacks import record_shipped, start_label
 from fulfillment.notices.models import Notice
 from fulfillment.payments.errors import PaymentNotRefundable
 from fulfillment.payments.gateways.base import PaymentGatewayError
-from fulfillment.payments.models import Dispute, Payment, PaymentCase, Refund
+from fulfillment.payments.models import Dispute, Payment, Refund
 from fulfillment.payments.rules.refunds import price_of_missing_keys
 from fulfillment.payments.rules.states import RefundReason
 from fulfillment.payments.services.refunds import refund_part, send_refund
@@ -115,14 +116,14 @@ class TestTheVendorMisbehaves:
         desk.vendor.refund(paid.payment_intent_id)
         desk.work()
         assert refunds_of(paid) == [("short", "void", TOTAL), ("by_hand", "succeeded", TOTAL)]
-        assert not PaymentCase.objects.exists()
+        assert not Case.objects.exists()
         assert verify_all().violations == []
 
     def test_a_refusal_is_a_case(self, desk: Desk, paid: Payment) -> None:
         desk.vendor.add_fault("status", status=400, code="insufficient_funds", method="POST", path="/refunds")
         refund = give_back(desk, paid, 2900)
         assert (refund.state, refund.failure) == ("failed", "insufficient_funds")
-        assert PaymentCase.objects.get().reason == "refund_refused"
+        assert Case.objects.get().reason == "refund_refused"
 
 
 class TestLater:
@@ -150,7 +151,7 @@ class TestLater:
         desk.vendor.fail_refund(refund.vendor_id)
         desk.hear()
         assert refunds_of(paid) == [("cancelled", "failed", TOTAL)]
-        case = PaymentCase.objects.get()
+        case = Case.objects.get()
         assert (case.reason, case.about) == ("refund_failed", refund.code)
         assert "5400 USD" in case.detail
         # A person has it now; nothing goes to the same card by itself.
@@ -177,7 +178,7 @@ class TestDisputes:
         claim = Claim.objects.get()
         assert claim.held_at == desk.now
         assert start_label(claim_id=claim.pk, now=desk.now) is None
-        case = PaymentCase.objects.get()
+        case = Case.objects.get()
         assert case.reason == "dispute"
         assert "not handed over; held back" in case.detail
         assert case.due_at == desk.now + timedelta(days=7)
@@ -195,7 +196,7 @@ class TestDisputes:
         assert claim.held_at is None
         assert waiting_jobs("shipping.ship_claim") == [{"claim_id": claim.pk}]
         assert start_label(claim_id=claim.pk, now=desk.now) is not None
-        assert PaymentCase.objects.get().outcome == "decided: won"
+        assert Case.objects.get().outcome == "decided: won"
 
     def test_one_that_is_lost_frees_the_keys(self, desk: Desk, paid: Payment) -> None:
         assert paid.payment_intent_id
@@ -219,7 +220,7 @@ class TestDisputes:
         desk.vendor.dispute(paid.payment_intent_id)
         desk.hear()
         assert Claim.objects.get().held_at is None
-        assert "shipped 2022-07-11 by USPS 9400100000000000000000" in PaymentCase.objects.get().detail
+        assert "shipped 2022-07-11 by USPS 9400100000000000000000" in Case.objects.get().detail
 
     def test_the_money_of_a_cancelled_claim_is_not_sent_twice(self, desk: Desk, paid: Payment) -> None:
         """The bank has it; should we win, it goes back after all."""

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from fulfillment.cases.models import Case
 from fulfillment.claims.models import Claim
 from fulfillment.models import RefusedWebhook, Webhook, WebhookOutcome
-from fulfillment.payments.models import Payment, PaymentCase
+from fulfillment.payments.models import Payment
 from sandbox.stripe.webhook_delivery import sign_stripe_event, thin
 from tests.fulfillment.payments.conftest import Desk, deliver, fresh
 
@@ -198,7 +199,7 @@ class TestChangedOnTheWay:
         desk.work()
         payment = fresh(payment)
         assert (payment.claim.state, payment.fulfilment.outcome) == ("awaiting_payment", "given_back")
-        assert detail in PaymentCase.objects.get(reason="mismatch").detail
+        assert detail in Case.objects.get(reason="mismatch").detail
         (charge,) = desk.vendor.ledger()
         assert charge["refunded"] == charge["amount"] == payment.received
 
@@ -209,7 +210,7 @@ class TestChangedOnTheWay:
         desk.vendor.tamper(payment.session_id, livemode=True)
         desk.hear()
         assert fresh(payment).state == "open"
-        assert PaymentCase.objects.get().reason == "wrong_mode"
+        assert Case.objects.get().reason == "wrong_mode"
 
 
 def test_a_burst_is_one_look_a_payment(desk: Desk, event: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from pytest_django.live_server_helper import LiveServer
 
 from common import clock, invariants
+from fulfillment.cases.models import Case
 from fulfillment.casework.services.stalled_work import sweep
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
@@ -17,7 +18,7 @@ from fulfillment.postage.services.label_refunds import check_refunds, refund_unu
 from fulfillment.postage.services.shipment_planning import ship_claim
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.errors import LabelNotRefundable
-from fulfillment.shipments.models import Case, LabelPurchase, Shipment
+from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.tracking.services.carrier_events import work_webhook
 from fulfillment.vault.models import EncryptedDocument

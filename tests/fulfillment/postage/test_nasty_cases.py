@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from django.conf import settings
 
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.rules.insured_value import insured_cents
 from fulfillment.postage.rules.rates import choose_rate
@@ -16,8 +18,7 @@ from fulfillment.postage.services.recovery import resolve_purchases
 from fulfillment.postage.services.shipment_request import describe_shipment
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import Rate
-from fulfillment.shipments.models import Case, LabelPurchase
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.models import LabelPurchase
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.tracking.services.carrier_events import work_webhook
 from fulfillment.vault.addresses import PostalAddress

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from common import invariants
+from fulfillment.cases.models import Case
 from fulfillment.casework.services.stalled_work import sweep
 from fulfillment.claims.models import Region
 from fulfillment.postage.gateways.easypost import EasyPostGateway
@@ -12,7 +13,7 @@ from fulfillment.postage.services.rating import create_and_rate
 from fulfillment.postage.services.recovery import resolve_purchases
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import Failure
-from fulfillment.shipments.models import BuyingPause, Case, LabelPurchase
+from fulfillment.shipments.models import BuyingPause, LabelPurchase
 from fulfillment.shipments.rules.states import PurchaseState
 from fulfillment.vault.addresses import PostalAddress
 from sandbox.client import Control

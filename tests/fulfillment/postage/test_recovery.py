@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from common import invariants
+from fulfillment.cases.models import Case
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.services import purchase_transitions
 from fulfillment.postage.services.purchasing import buy_label
@@ -14,7 +15,7 @@ from fulfillment.postage.services.rating import create_and_rate
 from fulfillment.postage.services.recovery import in_doubt, resolve_purchase, resolve_purchases
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import BoughtLabel, Failure
-from fulfillment.shipments.models import Case, LabelPurchase
+from fulfillment.shipments.models import LabelPurchase
 from fulfillment.shipments.rules.states import PurchaseState
 from sandbox.client import Control
 from sandbox.server import Sandbox

@@ -8,6 +8,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from common.invariants import verify_all
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.casework.services import shipment_actions, stalled_work
 from fulfillment.claims.errors import TooLate
 from fulfillment.claims.models import ClaimEvent
@@ -24,8 +26,7 @@ from fulfillment.postage.services.recovery import resolve_purchases
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import TrackerState
 from fulfillment.shipments.errors import LabelNotRefundable, NoReturnLabel, ReturnUnderWay
-from fulfillment.shipments.models import Case, LabelPurchase
-from fulfillment.shipments.rules.cases import CaseReason
+from fulfillment.shipments.models import LabelPurchase
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipments.rules.tracking import change_by_return, placed_by
 from fulfillment.shipments.services.cases import open_case

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.postage.gateways import parsing
 from fulfillment.postage.rules.customs import customs_lines, needs_export_filing
 from fulfillment.postage.rules.destinations import allowed_carriers, needs_customs
@@ -13,7 +14,6 @@ from fulfillment.postage.rules.packaging import Content, parcel_for
 from fulfillment.postage.rules.purchases import PurchaseAnswer, Recovery, after_an_empty_look, read_answer
 from fulfillment.postage.rules.rates import choose_rate
 from fulfillment.shipments.carrier_values import Rate
-from fulfillment.shipments.rules.cases import CaseReason
 from fulfillment.shipments.rules.states import SHIPMENT_TRANSITIONS, ShipmentState
 from fulfillment.shipments.rules.tracking import (
     ACCOUNT_OF,

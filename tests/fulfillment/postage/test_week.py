@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from common.invariants import verify_all
+from fulfillment.cases.models import Case
+from fulfillment.cases.rules.playbooks import CaseOutcome
+from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.casework.services import shipment_actions
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
@@ -26,8 +29,7 @@ from fulfillment.postage.services.label_refunds import check_refunds, request_re
 from fulfillment.postage.services.purchasing import buy_label
 from fulfillment.postage.services.shipment_planning import ship_claim
 from fulfillment.shipments.errors import NotToPack
-from fulfillment.shipments.models import Case, LabelPurchase, Shipment
-from fulfillment.shipments.rules.cases import CaseOutcome, CaseReason
+from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.tracking.services.carrier_events import ask_silent_trackers
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.warehouse import selectors as floor_reads
@@ -217,7 +219,9 @@ def test_a_week_at_the_desk_adds_up(desk: Desk, address: PostalAddress, tmp_path
     assert check_refunds(gateway=desk.gateway, now=desk.now) == 1
     cancel_claim(code=changed.code, actor="claimant", now=desk.now)
     for case in Case.objects.filter(closed_at=None):
-        shipment_actions.close_case(code=case.code, outcome=CaseOutcome.NO_FAULT, actor=CHIEF, now=desk.now)
+        shipment_actions.close_shipment_case(
+            code=case.code, outcome=CaseOutcome.NO_FAULT, actor=CHIEF, now=desk.now
+        )
 
     delivered = {near.code, moved.code, fine.code, far.code, instead_of_lost.code, instead_of_back.code}
     assert set(Claim.objects.filter(state="delivered").values_list("code", flat=True)) == delivered

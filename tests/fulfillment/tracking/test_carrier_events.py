@@ -12,6 +12,7 @@ import pytest
 from django.db import connection, connections
 
 from common import clock, invariants
+from fulfillment.cases.models import Case
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
 from fulfillment.models import Webhook, WebhookOutcome
@@ -19,7 +20,7 @@ from fulfillment.notices.models import Notice
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.services.recovery import resolve_purchases
 from fulfillment.shipments.carrier import GatewayError
-from fulfillment.shipments.models import Case, LabelPurchase, TrackingUpdate
+from fulfillment.shipments.models import LabelPurchase, TrackingUpdate
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.tracking.services import carrier_events
 from fulfillment.tracking.services.carrier_events import (

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from common.invariants import verify_all
+from fulfillment.cases.models import Case
 from fulfillment.claims.errors import NotSent, UnknownClaim
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.services.shipment_callbacks import record_shipped
-from fulfillment.shipments.models import Case, Shipment
+from fulfillment.shipments.models import Shipment
+from fulfillment.shipments.services.cases import shipment_of
 from fulfillment.tracking.services.delivery_problems import Trouble, report_trouble
 from tests.conftest import MakeClaim
 
@@ -27,7 +29,7 @@ def sent(make_claim: MakeClaim, now: datetime) -> Claim:
 def test_it_becomes_a_case_with_a_due_time(sent: Claim, trouble: Trouble, now: datetime) -> None:
     assert report_trouble(claim_code=sent.code, trouble=trouble, actor="maintainer:1", now=now)
     case = Case.objects.get()
-    assert (case.shipment.claim, str(case.reason)) == (sent, str(trouble))
+    assert (shipment_of(case).claim, str(case.reason)) == (sent, str(trouble))
     assert now < case.due_at <= now + timedelta(days=3)
     event = sent.events.get(name=ClaimEvent.Name.PROBLEM)
     assert (event.state_after, event.data) == ("shipped", {"trouble": str(trouble)})

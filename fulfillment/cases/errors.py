@@ -1,0 +1,44 @@
+"""Refusals of actions on cases."""
+
+from common.errors import KeydeskError
+from inventory.errors import shorten
+
+
+class CaseError(KeydeskError):
+    """An action on a case that cannot be taken. Nothing has changed."""
+
+    code = "case"
+
+
+class UnknownCase(CaseError):
+    code = "unknown_case"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"There is no open case {shorten(code)}. It may have been closed; reload the list.")
+
+
+class CaseTaken(CaseError):
+    code = "case_taken"
+
+    def __init__(self, code: str, owner: str) -> None:
+        self.owner = owner
+        super().__init__(f"{owner} works case {code}. Leave it to them, or take it over.")
+
+
+class NotInThePlaybook(CaseError):
+    """The playbook has no such action for cases of this reason."""
+
+    code = "not_in_the_playbook"
+
+    def __init__(self, code: str, action: str, reason: str) -> None:
+        super().__init__(f"“{action}” is not available for case {code} ({reason}).")
+
+
+class BadCaseData(CaseError):
+    """Something an action needs is missing or not valid."""
+
+    code = "bad_case_data"
+
+    def __init__(self, field: str, remedy: str) -> None:
+        self.field = field
+        super().__init__(remedy)
