@@ -7,11 +7,11 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sandbox.easypost.formats import parse_time
 from sandbox.easypost.settings import JOURNEYS, BadSetting, EasyPostSettings
 from sandbox.server import Options, serve
+from sandbox.vendor_json import Json
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,7 +60,7 @@ def _options(given: argparse.Namespace) -> Options:
     start_at = parse_time(given.start_at) if given.start_at else None
     if start_at is None and given.virtual_clock:
         start_at = datetime.now(UTC).replace(microsecond=0)
-    settings: dict[str, Any] = json.loads(given.settings)
+    settings: Json = json.loads(given.settings)
     for name in ("journey", "seed"):
         if getattr(given, name) is not None:
             settings[name] = getattr(given, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from sandbox.vendor_json import Json
@@ -53,11 +52,11 @@ class Control:
     def advance(self, seconds: float) -> Json:
         return self.send("POST", "/clock", {"advance_seconds": seconds})
 
-    def settings(self, **values: Any) -> Json:
+    def settings(self, **values: object) -> Json:
         """Change settings and return all of them; see `sandbox.easypost.settings`."""
         return self.send("POST", "/settings", values)
 
-    def add_fault(self, kind: str, **values: Any) -> Json:
+    def add_fault(self, kind: str, **values: object) -> Json:
         """Set a fault; see `sandbox.faults`."""
         return self.send("POST", "/faults", {"kind": kind, **values})
 
@@ -68,7 +67,7 @@ class Control:
     def clear_faults(self) -> None:
         self.send("DELETE", "/faults")
 
-    def push(self, tracker: str, status: str, **values: Any) -> Json:
+    def push(self, tracker: str, status: str, **values: object) -> Json:
         """Move a tracker (its id, its shipment's id or its tracking code) to a status, at once."""
         return self.send("POST", f"/trackers/{quote(tracker, safe='')}/push", {"status": status, **values})
 

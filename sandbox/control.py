@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any
 
 from aiohttp import web
 
@@ -234,7 +233,7 @@ def _labels(account: EasyPostAccount) -> list[Json]:
     return rows
 
 
-def _time(value: Any) -> datetime:
+def _time(value: object) -> datetime:
     try:
         return parse_time(str(value))
     except ValueError:

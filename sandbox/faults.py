@@ -27,9 +27,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from sandbox.easypost.ids import stable_number
+from sandbox.vendor_json import Json
 
 HttpKind = Literal["delay", "drop", "status", "html", "garbage", "no_label", "price", "webhook_first"]
 WebhookKind = Literal[
@@ -129,7 +130,7 @@ class Fault:
         self.struck += 1
         return True
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return {item.name: getattr(self, item.name) for item in fields(self) if not item.name.startswith("_")}
 
 
@@ -140,7 +141,7 @@ class FaultBook:
         self._faults: list[Fault] = []
         self._ids = itertools.count(1)
 
-    def add(self, values: dict[str, Any]) -> Fault:
+    def add(self, values: Json) -> Fault:
         """Set a fault from its JSON form. Raises BadFault."""
         known = {item.name for item in fields(Fault) if item.init} - {"id", "matched", "struck"}
         if unknown := sorted(set(values) - known):
@@ -176,7 +177,7 @@ class FaultBook:
     def clear(self) -> None:
         self._faults.clear()
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[Json]:
         return [fault.to_json() for fault in self._faults]
 
 

@@ -128,7 +128,7 @@ class Sandbox:
         port: int = 0,
         mail_dir: Path | None = None,
         in_thread: bool = False,
-        **settings: Any,
+        **settings: object,
     ) -> None:
         self._options = Options(
             port=port,

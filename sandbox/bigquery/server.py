@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
+
+from sandbox.vendor_json import Json
 
 PAGE_ROWS = 3
 TABLE = "`bigquery-public-data.pypi.file_downloads`"
@@ -33,7 +35,7 @@ class BigQuery:
 
     def __init__(self, rows: Iterable[tuple[str, date, int]]) -> None:
         self.rows = list(rows)
-        self.asked: list[dict[str, Any]] = []
+        self.asked: list[Json] = []
         # What to answer next instead: (status, reason, message).
         self.faults: list[tuple[int, str, str]] = []
         self._results: dict[str, list[tuple[str, int]]] = {}
@@ -53,7 +55,7 @@ class BigQuery:
         self._server.shutdown()
         self._server.server_close()
 
-    def query(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def query(self, body: Json) -> tuple[int, Json]:
         """`jobs.query`."""
         self.asked.append(body)
         if self.faults:
@@ -68,10 +70,10 @@ class BigQuery:
         self._results[job] = self._counted(given)
         return 200, self.page(job, 0)
 
-    def page(self, job: str, start: int) -> dict[str, Any]:
+    def page(self, job: str, start: int) -> Json:
         """`jobs.getQueryResults`: some rows, and where the next begin."""
         rows = self._results[job]
-        answer: dict[str, Any] = {
+        answer: Json = {
             "kind": "bigquery#queryResponse",
             "schema": _SCHEMA,
             "jobReference": {"projectId": "stand-in", "jobId": job, "location": "US"},
@@ -86,7 +88,7 @@ class BigQuery:
             answer["pageToken"] = str(start + PAGE_ROWS)
         return answer
 
-    def job(self, job: str) -> dict[str, Any]:
+    def job(self, job: str) -> Json:
         """`jobs.get`: the client asks for the job before it asks for more pages."""
         table = {"projectId": "stand-in", "datasetId": "_results", "tableId": job}
         query = {"query": self.asked[-1]["query"], "useLegacySql": False, "destinationTable": table}
@@ -132,7 +134,7 @@ class BigQuery:
                 token = parse_qs(address.query).get("pageToken", ["0"])[0]
                 self._answer(200, stand_in.page(named[2], int(token)))
 
-            def _answer(self, status: int, document: dict[str, Any]) -> None:
+            def _answer(self, status: int, document: Json) -> None:
                 data = json.dumps(document).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json; charset=UTF-8")
@@ -140,13 +142,13 @@ class BigQuery:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, format: str, *args: object) -> None:
                 """Say nothing: tests read `asked`."""
 
         return Handler
 
 
-def refusal(status: int, reason: str, message: str) -> tuple[int, dict[str, Any]]:
+def refusal(status: int, reason: str, message: str) -> tuple[int, Json]:
     """An error as BigQuery words it."""
     errors = [{"message": message, "domain": "global", "reason": reason}]
     return status, {"error": {"code": status, "message": message, "errors": errors}}

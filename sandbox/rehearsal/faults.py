@@ -4,16 +4,17 @@ Whom a fault strikes depends on the seed and the recipient alone, never on the o
 the purchases. So the same seed gives the same summary with faults as well.
 """
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from sandbox.client import Control
+from sandbox.vendor_json import Json
 
 Severity = Literal["none", "light", "heavy"]
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 
 _BUY = {"method": "POST", "path": "/shipments/*/buy", "count": 1}
 # Each kind of lost answer of the purchase protocol that costs no waiting.
-_PURCHASES: tuple[dict[str, Any], ...] = (
+_PURCHASES: tuple[Json, ...] = (
     {"kind": "drop", "moment": "before", **_BUY},
     {"kind": "drop", "moment": "after", **_BUY},
     {"kind": "html", "moment": "after", **_BUY},
@@ -22,7 +23,7 @@ _PURCHASES: tuple[dict[str, Any], ...] = (
     {"kind": "no_label", **_BUY},
     {"kind": "price", "percent": 3, **_BUY},
 )
-_EVENTS: tuple[dict[str, Any], ...] = (
+_EVENTS: tuple[Json, ...] = (
     {"kind": "webhook_duplicate", "times": 3, "count": 0},
     {"kind": "webhook_reorder", "count": 1},
     {"kind": "webhook_drop", "count": 1},

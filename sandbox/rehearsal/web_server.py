@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Thread
-from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connections
@@ -25,7 +25,7 @@ class _Server(ThreadedWSGIServer):
         super().close_request(request)  # type: ignore[arg-type]
 
 
-def _behind_a_proxy(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def _behind_a_proxy(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """As a deployment sees it: the proxy in front ended TLS and says so."""
     environ["HTTP_X_FORWARDED_PROTO"] = "https"
     return application(environ, start_response)

@@ -42,7 +42,7 @@ def _put(tree: Json, path: list[str], value: str) -> None:
     tree[last] = value
 
 
-def _with_lists(tree: Any) -> Any:
+def _with_lists(tree: object) -> Any:
     if not isinstance(tree, dict):
         return tree
     made = {name: _with_lists(value) for name, value in tree.items()}
@@ -51,11 +51,11 @@ def _with_lists(tree: Any) -> Any:
     return made
 
 
-def whole_number(value: Any, name: str, *, at_least: int | None = None) -> int:
+def whole_number(value: object, name: str, *, at_least: int | None = None) -> int:
     """An integer as sent in a form. Raises ApiError naming the parameter."""
     try:
-        number = int(value)
-    except (TypeError, ValueError):
+        number = int(value if isinstance(value, str | int) else "")
+    except ValueError:
         raise invalid(f"Invalid integer: {value}", param=name, code="parameter_invalid_integer") from None
     if at_least is not None and number < at_least:
         raise invalid(
@@ -66,7 +66,7 @@ def whole_number(value: Any, name: str, *, at_least: int | None = None) -> int:
     return number
 
 
-def form_text(value: Any, name: str, *, longest: int = 5000) -> str:
+def form_text(value: object, name: str, *, longest: int = 5000) -> str:
     if not isinstance(value, str):
         raise invalid("Invalid string", param=name)
     if len(value) > longest:
@@ -74,7 +74,7 @@ def form_text(value: Any, name: str, *, longest: int = 5000) -> str:
     return value
 
 
-def metadata(value: Any, name: str = "metadata") -> dict[str, str]:
+def metadata(value: object, name: str = "metadata") -> dict[str, str]:
     if value in (None, ""):
         return {}
     if not isinstance(value, dict) or len(value) > 50:
