@@ -1,7 +1,7 @@
-"""BigQuery's HTTP for one question: the most downloaded projects of a window.
+"""BigQuery's HTTP API for one query: the most downloaded projects of a period.
 
-It answers the query that `roster.gateways.bigquery` asks, from (project, day, downloads) rows, in pages; any
-other text is refused as BigQuery refuses what it cannot parse. What was asked is kept for tests to look at.
+It answers the query of `roster.gateways.bigquery` from (project, day, downloads) rows, in pages; any other
+text is refused as BigQuery refuses invalid SQL. Requests are recorded for tests.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class BigQuery:
     def __init__(self, rows: Iterable[tuple[str, date, int]]) -> None:
         self.rows = list(rows)
         self.asked: list[Json] = []
-        # What to answer next instead: (status, reason, message).
+        # The next response instead of a result: (status, reason, message).
         self.faults: list[tuple[int, str, str]] = []
         self._results: dict[str, list[tuple[str, int]]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -71,7 +71,7 @@ class BigQuery:
         return 200, self.page(job, 0)
 
     def page(self, job: str, start: int) -> Json:
-        """`jobs.getQueryResults`: some rows, and where the next begin."""
+        """`jobs.getQueryResults`: one page of rows and the token of the next."""
         rows = self._results[job]
         answer: Json = {
             "kind": "bigquery#queryResponse",
@@ -89,7 +89,7 @@ class BigQuery:
         return answer
 
     def job(self, job: str) -> Json:
-        """`jobs.get`: the client asks for the job before it asks for more pages."""
+        """`jobs.get`: the client gets the job before it gets further pages."""
         table = {"projectId": "stand-in", "datasetId": "_results", "tableId": job}
         query = {"query": self.asked[-1]["query"], "useLegacySql": False, "destinationTable": table}
         return {
@@ -143,12 +143,12 @@ class BigQuery:
                 self.wfile.write(data)
 
             def log_message(self, format: str, *args: object) -> None:
-                """Say nothing: tests read `asked`."""
+                """Log nothing: tests read `asked`."""
 
         return Handler
 
 
 def refusal(status: int, reason: str, message: str) -> tuple[int, Json]:
-    """An error as BigQuery words it."""
+    """An error response in BigQuery's format."""
     errors = [{"message": message, "domain": "global", "reason": reason}]
     return status, {"error": {"code": status, "message": message, "errors": errors}}

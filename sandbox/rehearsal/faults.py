@@ -1,7 +1,7 @@
-"""What goes wrong in a rehearsal with faults: the vendor's purchases and its events, parcel by parcel.
+"""Faults of a rehearsal: in the vendor's purchases and events, drawn for each shipment.
 
-Whom a fault strikes depends on the seed and the recipient alone, never on the order in which workers come to
-the purchases. So the same seed gives the same summary with faults as well.
+Whether a fault affects a shipment depends only on the seed and the recipient, never on the order in which
+workers process purchases. So the same seed gives the same summary with faults as well.
 """
 
 from typing import Literal, get_args
@@ -13,7 +13,7 @@ Severity = Literal["none", "light", "heavy"]
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 
 _BUY = {"method": "POST", "path": "/shipments/*/buy", "count": 1}
-# Each kind of lost answer of the purchase protocol that costs no waiting.
+# Every way to lose the response to a purchase that does not involve waiting.
 _PURCHASES: tuple[Json, ...] = (
     {"kind": "drop", "moment": "before", **_BUY},
     {"kind": "drop", "moment": "after", **_BUY},
@@ -30,12 +30,12 @@ _EVENTS: tuple[Json, ...] = (
     {"kind": "webhook_bad_signature", "count": 1},
 )
 _SHARES = {"light": (0.01, 0.02), "heavy": (0.05, 0.08)}
-# Parcels that are lost, come back or are held, of all.
+# Shares of parcels that are lost, returned or held.
 _JOURNEYS = {"light": (0.005, 0.01, 0.01), "heavy": (0.02, 0.03, 0.04)}
 
 
 def set_up(vendor: Control, severity: str, *, seed: int) -> None:
-    """Have the stand-in go wrong in this way from now on."""
+    """Add the faults of this severity to the stand-in."""
     if severity == "none":
         return
     of_purchases, of_events = _SHARES[severity]

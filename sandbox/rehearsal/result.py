@@ -1,4 +1,4 @@
-"""A rehearsal's summary for people: the report, then whether the books agree and everything holds."""
+"""A rehearsal's summary as text: the report, the comparison with the vendor, the invariants."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ from reports.exports.terminal import render_text
 
 
 def as_text(summary: dict[str, Any]) -> str:
-    """The report and, below it, what the rehearsal checked."""
+    """The report, followed by the checks of the rehearsal."""
     vendor, verdict = summary["vendor"], summary["verify"]
     came = ", ".join(f"{count:,} {what}" for what, count in summary["came"].items())
     checked = sum(verdict["checked"].values())
     lines = [
         render_text(summary["report"]),
-        f"Who came: {came}.",
+        f"Claims: {came}.",
         f"Labels: {vendor['labels_ours']:,} bought for {vendor['cents_ours'] / 100:,.2f} USD; "
-        f"the vendor's books {'agree to the cent' if vendor['agree'] else 'say otherwise'}.",
-        f"Invariants: {', '.join(verdict['checked'])}; {checked:,} things checked, "
+        f"the vendor's records {'agree to the cent' if vendor['agree'] else 'differ'}.",
+        f"Invariants: {', '.join(verdict['checked'])}; {checked:,} checks, "
         f"{len(verdict['violations'])} violations.",
         *(f"  {found['invariant']}: {found['message']} {found['ids']}" for found in verdict["violations"]),
     ]
