@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
@@ -61,7 +61,7 @@ def build_app(options: Options) -> web.Application:
     ControlRoutes(vendor, options.settings).add_routes(app)
     add_routes(app, Inbox(options.mail_dir))
 
-    async def run(app: web.Application) -> Any:
+    async def run(app: web.Application) -> AsyncIterator[None]:
         keeper = None if options.start_at else asyncio.create_task(vendor.keep_time())
         yield
         if keeper is not None:

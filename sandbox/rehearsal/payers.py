@@ -21,6 +21,7 @@ from fulfillment.payments.services.balance_transactions import collect_books, is
 from fulfillment.payments.services.checkout import start_checkout
 from fulfillment.payments.services.settlement import settle_payment
 from sandbox.rehearsal.people import Pays, Person
+from sandbox.rehearsal.result import PaymentComparison
 from sandbox.stripe.client import StripeControl
 
 TIMEOUT_S = 20
@@ -60,7 +61,7 @@ class Payers:
         if is_used():
             collect_books(gateway=gateways.payment_gateway(), now=clock.now())
 
-    def compare_ledgers(self) -> dict[str, object]:
+    def compare_ledgers(self) -> PaymentComparison:
         """Compare our rows, our copy of the balance transactions and the stand-in's ledger, to the cent."""
         self.fetch_balance_transactions()
         theirs = self._vendor.ledger()

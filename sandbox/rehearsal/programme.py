@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Any
 
 from django.db.models import Sum
 
@@ -43,6 +42,7 @@ from sandbox.rehearsal.payers import Payers
 from sandbox.rehearsal.people import Person, draw_persona, persona_address
 from sandbox.rehearsal.periodic_jobs import RESOLVE_PURCHASES, WEEKLY, run_periodic_job
 from sandbox.rehearsal.plan import Plan
+from sandbox.rehearsal.result import LabelComparison, RehearsalSummary
 from sandbox.rehearsal.workers import Workers
 from sandbox.stripe.client import StripeControl
 from sandbox.synthetic_index import generate_index
@@ -353,7 +353,7 @@ class Programme:
 
     # The result.
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> RehearsalSummary:
         """The result; the same seed gives the same document, byte for byte."""
         now = self.plan.end
         verdict = as_document(invariants.verify_all())
@@ -376,7 +376,7 @@ class Programme:
             "verify": verdict,
         }
 
-    def _compare_labels(self) -> dict[str, Any]:
+    def _compare_labels(self) -> LabelComparison:
         """Compare the stand-in's labels and cents with ours; they must be equal."""
         ours = LabelPurchase.objects.filter(bought_at__isnull=False).values_list("cost_cents", flat=True)
         theirs = self.vendor.state()

@@ -1,11 +1,52 @@
 """A rehearsal's summary as text: the report, the comparison with the vendor, the invariants."""
 
-from typing import Any
+from typing import TypedDict
 
+from config.management.commands.verify import VerifyDocument
 from reports.exports.terminal import render_text
 
 
-def as_text(summary: dict[str, Any]) -> str:
+class ReportStability(TypedDict):
+    """Whether reports as of past moments were the same when made later."""
+
+    moments: int
+    same_when_made_later: bool
+
+
+class LabelComparison(TypedDict):
+    """Labels and their cost by our records and by the stand-in's."""
+
+    labels_ours: int
+    labels_theirs: int
+    cents_ours: int
+    cents_theirs: int
+    agree: bool
+
+
+class PaymentComparison(TypedDict):
+    """Payments, refunds and fees by our records and by the stand-in's."""
+
+    ours: dict[str, int]
+    theirs: dict[str, int]
+    agree: bool
+
+
+class RehearsalSummary(TypedDict):
+    """The result of a rehearsal, as `rehearse --json` prints it."""
+
+    seed: int
+    keys: int
+    maintainers: int
+    weeks: int
+    came: dict[str, int]
+    report: dict[str, object]
+    reports: ReportStability
+    vendor: LabelComparison
+    payments: PaymentComparison
+    verify: VerifyDocument
+
+
+def as_text(summary: RehearsalSummary) -> str:
     """The report, followed by the checks of the rehearsal."""
     vendor, verdict = summary["vendor"], summary["verify"]
     came = ", ".join(f"{count:,} {what}" for what, count in summary["came"].items())

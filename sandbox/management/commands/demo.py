@@ -9,7 +9,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -19,7 +18,7 @@ from django.core.management.base import CommandError, CommandParser
 from common.base_command import JsonObject, KeydeskCommand, Options
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.plan import FULL_KEYS, FULL_MAINTAINERS, FULL_WEEKS
-from sandbox.rehearsal.result import as_text
+from sandbox.rehearsal.result import RehearsalSummary, as_text
 from sandbox.rehearsal.run import STRIPE_WEBHOOK_SECRET, environment, run_in_process
 from sandbox.server import Sandbox
 
@@ -72,7 +71,7 @@ class Command(KeydeskCommand):
             )
             if result.status != 0:
                 raise CommandError("The rehearsal failed; see the messages above.", returncode=1)
-            summary: dict[str, Any] = json.loads(result.output)
+            summary: RehearsalSummary = json.loads(result.output)
             self.say(as_text(summary))
             self._serve(vendor, options)
         return {"rehearsal": summary}

@@ -2,7 +2,7 @@
 
 import json
 from argparse import ArgumentTypeError
-from typing import Any
+from collections.abc import Callable
 
 from django.core.management.base import CommandParser
 
@@ -10,12 +10,12 @@ from common.base_command import JsonObject, KeydeskCommand, Options
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.faults import SEVERITIES
 from sandbox.rehearsal.plan import DEFAULT_START, FULL_KEYS, FULL_MAINTAINERS, FULL_WEEKS
-from sandbox.rehearsal.result import as_text
+from sandbox.rehearsal.result import RehearsalSummary, as_text
 from sandbox.rehearsal.run import run_in_process
 from sandbox.server import Sandbox
 
 
-def _from(least: int, most: int) -> Any:
+def _from(least: int, most: int) -> Callable[[str], int]:
     def whole_number(text: str) -> int:
         try:
             number = int(text)
@@ -64,11 +64,12 @@ class Command(KeydeskCommand):
                 self.say(f"The database is kept as {name}.")
             else:
                 databases.drop(name)
-        document: dict[str, Any] = json.loads(result.output) if result.output else {}
+        self._summary: RehearsalSummary | None = json.loads(result.output) if result.output else None
+        document: JsonObject = dict(self._summary) if self._summary else {}
         if result.status != 0:
             raise self.fail(document, f"The rehearsal failed with exit status {result.status}.")
         return document
 
     def show(self, document: JsonObject) -> None:
-        if document:
-            self.stdout.write(as_text(document))
+        if self._summary:
+            self.stdout.write(as_text(self._summary))

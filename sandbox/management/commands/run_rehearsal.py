@@ -9,7 +9,6 @@ import logging
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import CommandError, CommandParser
@@ -20,6 +19,7 @@ from common.base_command import JsonObject, KeydeskCommand, Options
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.faults import SEVERITIES, set_up
 from sandbox.rehearsal.plan import Plan
+from sandbox.rehearsal.result import RehearsalSummary
 from sandbox.rehearsal.workers import Workers, workers
 
 
@@ -60,12 +60,12 @@ class Command(KeydeskCommand):
         agree = summary["vendor"]["agree"] and summary["payments"]["agree"]
         if not summary["verify"]["ok"] or not agree or not _reports_are_stable(summary):
             raise self.fail(
-                summary,
+                dict(summary),
                 "The rehearsal ended with violated invariants or records that differ from the vendor's.",
             )
-        return summary
+        return dict(summary)
 
-    def _play(self, plan: Plan, vendor_url: str, staff: Workers) -> dict[str, Any]:
+    def _play(self, plan: Plan, vendor_url: str, staff: Workers) -> RehearsalSummary:
         from sandbox.client import Control
         from sandbox.rehearsal.clock import VirtualClock
         from sandbox.rehearsal.programme import Programme
@@ -96,6 +96,6 @@ class Command(KeydeskCommand):
             return programme.summary()
 
 
-def _reports_are_stable(summary: dict[str, Any]) -> bool:
+def _reports_are_stable(summary: RehearsalSummary) -> bool:
     """Whether reports as of past moments are the same when made later."""
-    return bool(summary["reports"]["same_when_made_later"])
+    return summary["reports"]["same_when_made_later"]
