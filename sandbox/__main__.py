@@ -7,11 +7,11 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sandbox.easypost.formats import parse_time
 from sandbox.easypost.settings import JOURNEYS, BadSetting, EasyPostSettings
 from sandbox.server import Options, serve
+from sandbox.vendor_json import Json
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,14 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
-    parser.add_argument("--port", type=int, default=9000, help="0 takes any free port; default: 9000")
-    parser.add_argument("--virtual-clock", action="store_true", help="time moves by the control API only")
-    parser.add_argument("--start-at", metavar="TIME", help="where a virtual clock begins (ISO 8601)")
-    parser.add_argument("--journey", choices=JOURNEYS, help="how parcels travel; default: test")
-    parser.add_argument("--seed", type=int, help="the seed of realistic journeys; default: 0")
-    parser.add_argument("--mail-dir", type=Path, metavar="DIR", help="folder of the messages to show")
-    parser.add_argument("--settings", default="{}", metavar="JSON", help="more settings, as an object")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=9000, help="0 for any free port; default: 9000")
+    parser.add_argument("--virtual-clock", action="store_true", help="time moves only by the control API")
+    parser.add_argument("--start-at", metavar="TIME", help="start of a virtual clock (ISO 8601)")
+    parser.add_argument("--journey", choices=JOURNEYS, help="how parcels travel (default: test)")
+    parser.add_argument("--seed", type=int, help="seed of realistic journeys (default: 0)")
+    parser.add_argument("--mail-dir", type=Path, metavar="DIR", help="folder of the email files to show")
+    parser.add_argument("--settings", default="{}", metavar="JSON", help="further settings, as a JSON object")
     parser.add_argument("--json", action="store_true", help="print the address as one JSON line")
     parser.add_argument("--ends-with-stdin", action="store_true", help=argparse.SUPPRESS)
     return parser
@@ -60,7 +60,7 @@ def _options(given: argparse.Namespace) -> Options:
     start_at = parse_time(given.start_at) if given.start_at else None
     if start_at is None and given.virtual_clock:
         start_at = datetime.now(UTC).replace(microsecond=0)
-    settings: dict[str, Any] = json.loads(given.settings)
+    settings: Json = json.loads(given.settings)
     for name in ("journey", "seed"):
         if getattr(given, name) is not None:
             settings[name] = getattr(given, name)

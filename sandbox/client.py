@@ -1,11 +1,10 @@
-"""Speaks to the control API of a running stand-in."""
+"""Client for the control API of a running stand-in."""
 
 from __future__ import annotations
 
 import http.client
 import json
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from sandbox.vendor_json import Json
@@ -15,11 +14,11 @@ TIMEOUT_SECONDS = 600
 
 
 class ControlError(RuntimeError):
-    """The stand-in refused a control request; the message says why."""
+    """The stand-in refused a control request; the message gives the reason."""
 
 
 class Control:
-    """Each method is one request.
+    """Client for the control API; each method sends one request.
 
     Args: url: where the stand-in is served, as `http://127.0.0.1:9000`.
     """
@@ -32,7 +31,7 @@ class Control:
         return self.send("GET", "/health")
 
     def reset(self, *, now: datetime | None = None) -> Json:
-        """Forget all objects and faults, return to the first settings; `now` also sets a virtual clock."""
+        """Delete all objects and faults and restore the initial settings; `now` also sets a virtual clock."""
         return self.send("POST", "/reset", {} if now is None else {"now": now.isoformat()})
 
     def clock(self) -> Json:
@@ -43,7 +42,7 @@ class Control:
         return self.send("POST", "/clock", {"now": now.isoformat()})
 
     def advance_to(self, now: datetime) -> Json:
-        """Go to `now`; answers when all transitions on the way are done and their webhooks settled.
+        """Advance to `now`; returns when all transitions until then are done and their webhooks delivered.
 
         Returns: the clock, and counts of this advance: `done`, `events`, `webhooks_delivered`,
             `webhooks_failed`, `webhooks_dropped`, `webhooks_given_up`.
@@ -53,35 +52,35 @@ class Control:
     def advance(self, seconds: float) -> Json:
         return self.send("POST", "/clock", {"advance_seconds": seconds})
 
-    def settings(self, **values: Any) -> Json:
+    def settings(self, **values: object) -> Json:
         """Change settings and return all of them; see `sandbox.easypost.settings`."""
         return self.send("POST", "/settings", values)
 
-    def add_fault(self, kind: str, **values: Any) -> Json:
-        """Set a fault; see `sandbox.faults`."""
+    def add_fault(self, kind: str, **values: object) -> Json:
+        """Add a fault; see `sandbox.faults`."""
         return self.send("POST", "/faults", {"kind": kind, **values})
 
     def faults(self) -> list[Json]:
-        """The faults set, each with how often it matched and struck."""
+        """The faults, each with how often it matched and was applied."""
         return list(self.send("GET", "/faults")["faults"])
 
     def clear_faults(self) -> None:
         self.send("DELETE", "/faults")
 
-    def push(self, tracker: str, status: str, **values: Any) -> Json:
-        """Move a tracker (its id, its shipment's id or its tracking code) to a status, at once."""
+    def push(self, tracker: str, status: str, **values: object) -> Json:
+        """Move a tracker to a status at once. `tracker`: its id, its shipment's id or its tracking code."""
         return self.send("POST", f"/trackers/{quote(tracker, safe='')}/push", {"status": status, **values})
 
     def state(self, mode: str = "test") -> Json:
-        """Counts and money of one mode's account."""
+        """Counts and amounts of one mode's account."""
         return dict(self.send("GET", "/state")["modes"][mode])
 
     def labels(self) -> list[Json]:
-        """Every label ever bought: shipment, reference, tracking code, cost, refund and tracker status."""
+        """Every label bought so far: shipment, reference, tracking code, cost, refund and tracker status."""
         return list(self.send("GET", "/labels")["labels"])
 
     def send(self, method: str, path: str, body: Json | None = None) -> Json:
-        """One request of the control API. Raises: ControlError."""
+        """Send a request to the control API. Raises: ControlError."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=TIMEOUT_SECONDS)
         try:
             content = None if body is None else json.dumps(body)

@@ -1,4 +1,4 @@
-"""Time inside the stand-ins: a clock that can be held, and the agenda of what falls due on it."""
+"""Time inside the stand-ins: a clock that can be virtual, and the agenda of what is due when."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 
 class Clock:
-    """The wall's time, or a time that only the control API moves.
+    """A clock that follows real time, or that only the control API moves.
 
-    Args: start: the virtual time to begin at; None follows the wall.
+    Args: start: the virtual time to begin at; None follows real time.
     """
 
     def __init__(self, start: datetime | None = None) -> None:
@@ -26,14 +26,14 @@ class Clock:
         return self._held if self._held is not None else datetime.now(UTC)
 
     def set(self, at: datetime) -> None:
-        """Put a virtual clock to `at`; a clock that follows the wall is left alone."""
+        """Set a virtual clock; no effect on a clock that follows real time."""
         if self._held is not None:
             self._held = at
 
 
 @dataclass(order=True, slots=True)
 class Due:
-    """Something that happens at a time. `key` names the object it happens to."""
+    """An action due at a time. `key` identifies the object concerned."""
 
     at: datetime
     order: int
@@ -45,12 +45,12 @@ class Due:
 
 
 class Agenda:
-    """What will happen, soonest first; things due at the same instant keep the order they were put in."""
+    """Actions by due time; those due at the same time run in the order they were added."""
 
     def __init__(self) -> None:
         self._heap: list[Due] = []
         self._order = 0
-        # Set whenever an entry arrives, so that whoever sleeps until the next one can look again.
+        # Set whenever an entry is added, so that a task waiting for the next one checks again.
         self.changed = asyncio.Event()
 
     def put(self, at: datetime, act: Callable[[], None], *, key: str = "") -> Due:
@@ -64,7 +64,7 @@ class Agenda:
         self.changed.set()
 
     def pop(self, until: datetime) -> Due | None:
-        """Take the first entry due at `until` or before."""
+        """Remove and return the first entry due at or before `until`."""
         self._drop_cancelled()
         if self._heap and self._heap[0].at <= until:
             return heapq.heappop(self._heap)

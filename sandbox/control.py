@@ -1,14 +1,13 @@
-"""The control API under `/_control/`: what a test or the rehearsal may do that a client may not.
+"""The control API under `/_control/`, for tests and rehearsals; vendors' clients do not use it.
 
-Time, settings, faults, pushing a tracker, starting over, and the stand-in's own store to compare with.
-All bodies are JSON; what makes no sense is answered with 400 and `{"error": …}`.
+Time, settings, faults, pushing a tracker, reset, and the stand-in's own records for comparison.
+All bodies are JSON; an invalid request gets 400 and `{"error": …}`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any
 
 from aiohttp import web
 
@@ -33,7 +32,7 @@ _TALLIES = (
 
 
 class ControlRoutes:
-    """Answers `/_control/…`. `settings` are those that a reset returns to."""
+    """Handlers of `/_control/…`. `settings`: the initial settings, restored by a reset."""
 
     def __init__(self, vendor: EasyPost, settings: EasyPostSettings) -> None:
         self._vendor = vendor
@@ -61,7 +60,7 @@ class ControlRoutes:
         return {"ok": True, "virtual": self._vendor.world.clock.is_virtual}
 
     async def reset(self, request: web.Request) -> Json:
-        """Forget everything; `now` puts a virtual clock anywhere, also back."""
+        """Delete everything; `now` sets a virtual clock to any time, also backwards."""
         body = await body_of(request)
         await self._vendor.reset()
         self._vendor.world.settings = self._first_settings
@@ -73,14 +72,14 @@ class ControlRoutes:
         return self._clock()
 
     async def move_clock(self, request: web.Request) -> Json:
-        """Go to `now`, or on by `advance_seconds`, doing all that falls due on the way."""
+        """Advance to `now`, or by `advance_seconds`, performing everything due until then."""
         clock = self._vendor.world.clock
         if not clock.is_virtual:
-            raise ControlRefused("this stand-in follows the wall clock", 409)
+            raise ControlRefused("this stand-in follows real time", 409)
         target = self._target(await body_of(request), clock.now())
         if target < clock.now():
             if len(self._vendor.world.agenda):
-                raise ControlRefused("time goes back only when nothing is due; reset first", 409)
+                raise ControlRefused("time can only go back when nothing is due; reset first", 409)
             clock.set(target)
         before = self._tally()
         done = await self._vendor.advance(target)
@@ -112,10 +111,10 @@ class ControlRoutes:
         return {"faults": []}
 
     async def push(self, request: web.Request) -> Json:
-        """Move a tracker, named by its own id, its shipment's id or its tracking code.
+        """Move a tracker, identified by its id, its shipment's id or its tracking code.
 
-        Body: status; optional status_detail, message, signed_by, and halt (default true: the scripted
-        journey ends here). Answers once the webhooks have settled.
+        Body: status; optional status_detail, message, signed_by, and halt (default true: ends the scripted
+        journey). Responds once the webhooks are delivered.
         """
         account, tracker = self._find_tracker(request.match_info["id"])
         body = await body_of(request)
@@ -133,14 +132,14 @@ class ControlRoutes:
         return tracker.body
 
     async def state(self, request: web.Request) -> Json:
-        """Counts and money, per mode."""
+        """Counts and amounts, by mode."""
         return {
             "clock": self._clock(),
-            "modes": {mode: _books(account) for mode, account in self._accounts()},
+            "modes": {mode: _counts(account) for mode, account in self._accounts()},
         }
 
     async def labels(self, request: web.Request) -> Json:
-        """Every label ever bought, in the order of purchase."""
+        """Every label bought so far, in order of purchase."""
         rows = [row for _, account in self._accounts() for row in _labels(account)]
         return {"labels": rows}
 
@@ -168,7 +167,7 @@ class ControlRoutes:
             return _time(body["now"])
         seconds = body.get("advance_seconds")
         if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-            raise ControlRefused("give now or advance_seconds")
+            raise ControlRefused("give `now` or `advance_seconds`")
         return now + timedelta(seconds=seconds)
 
     def _find_tracker(self, key: str) -> tuple[EasyPostAccount, Tracker]:
@@ -181,10 +180,10 @@ class ControlRoutes:
             for (code, _), by_code in store.by_tracking_code.items():
                 if code == key:
                     return account, store.trackers[by_code]
-        raise ControlRefused("no such tracker", 404)
+        raise ControlRefused("tracker not found", 404)
 
 
-def _books(account: EasyPostAccount) -> Json:
+def _counts(account: EasyPostAccount) -> Json:
     store = account.store
     wallet = account.settings.wallet_cents
     return {
@@ -234,8 +233,8 @@ def _labels(account: EasyPostAccount) -> list[Json]:
     return rows
 
 
-def _time(value: Any) -> datetime:
+def _time(value: object) -> datetime:
     try:
         return parse_time(str(value))
     except ValueError:
-        raise ControlRefused(f"{value!r} is no time; give ISO 8601") from None
+        raise ControlRefused(f"{value!r} is not an ISO 8601 time") from None

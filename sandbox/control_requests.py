@@ -1,4 +1,4 @@
-"""Requests of the control API: JSON in, JSON out, refusals as `{"error": …}`."""
+"""Requests of the control API: JSON bodies and responses, errors as `{"error": …}`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ControlHandler = Callable[[web.Request], Awaitable[Json]]
 
 
 class ControlRefused(Exception):
-    """A control request that makes no sense."""
+    """An invalid control request."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class ControlRefused(Exception):
 def answering(
     handler: ControlHandler,
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """What a handler returns as JSON; what it refuses as `{"error": …}`."""
+    """Respond with a handler's result as JSON, or with its refusal as `{"error": …}`."""
 
     async def answer(request: web.Request) -> web.Response:
         try:
@@ -35,7 +35,7 @@ def answering(
 
 
 async def body_of(request: web.Request) -> Json:
-    """The request's JSON object. Raises: Refused."""
+    """The request's JSON object. Raises: ControlRefused."""
     raw = await request.read()
     try:
         body = json.loads(raw) if raw else {}

@@ -1,7 +1,7 @@
-"""Misbehaviour on request: which calls and webhooks go wrong, and how.
+"""Faults on request: which calls and webhooks fail, and how.
 
-A fault is data. HTTP kinds are applied in `sandbox.easypost.app` and webhook kinds in
-`sandbox.easypost.webhook_delivery`, one place each.
+HTTP kinds are applied in `sandbox.easypost.app` and webhook kinds in
+`sandbox.easypost.webhook_delivery`, and nowhere else.
 
 HTTP kinds, matched on method and path:
 
@@ -9,9 +9,9 @@ HTTP kinds, matched on method and path:
     drop           cut the connection, before or after the effect
     status         answer `status` as JSON (with `retry_after` when given), before or after the effect
     html           answer an HTML page with `status` (502 unless given)
-    garbage        answer 200 with something that is not JSON
-    no_label       answer the success without label, tracking code and tracker
-    price          move the rates of a shipment by `percent` just before it is bought
+    garbage        answer 200 with a body that is not JSON
+    no_label       answer success without label, tracking code and tracker
+    price          change the rates of a shipment by `percent` just before the purchase
     webhook_first  deliver the webhook of the effect before answering the call
 
 Webhook kinds, matched on the event's description (`tracker.updated`) and its result's status:
@@ -27,9 +27,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from sandbox.easypost.ids import stable_number
+from sandbox.vendor_json import Json
 
 HttpKind = Literal["delay", "drop", "status", "html", "garbage", "no_label", "price", "webhook_first"]
 WebhookKind = Literal[
@@ -47,18 +48,18 @@ WEBHOOK_KINDS: frozenset[str] = frozenset(get_args(WebhookKind))
 
 
 class BadFault(ValueError):
-    """A fault that could never strike as described."""
+    """An invalid description of a fault."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One way to go wrong, from the `nth` matching call on, `count` times (0: for ever).
+    """A fault, applied from the `nth` matching call on, `count` times (0: without limit).
 
     `path` is a pattern below `/v2`: `*` stands for one segment or part of it, `**` for any number.
-    `moment` says whether the fault strikes before or after the call took effect.
+    `moment` says whether the fault is applied before or after the call takes effect.
 
-    With a `share` below 1 it strikes that share of recipients and `count` times each, whatever the order the
-    calls come in: which ones depends on `salt`, the fault and the recipient alone.
+    With a `share` below 1 it affects that share of recipients, `count` times each, in whatever order the
+    calls come: the recipients depend only on `salt` and the fault.
     """
 
     kind: str
@@ -89,11 +90,11 @@ class Fault:
         if self.kind not in HTTP_KINDS | WEBHOOK_KINDS:
             raise BadFault(f"unknown kind {self.kind!r}")
         if self.moment not in get_args(Moment):
-            raise BadFault("moment is 'before' or 'after'")
+            raise BadFault("moment must be 'before' or 'after'")
         if self.nth < 1 or self.count < 0 or self.seconds < 0 or self.times < 1:
-            raise BadFault("nth and times start at 1; count and seconds at 0")
+            raise BadFault("nth and times must be at least 1, count and seconds at least 0")
         if not 0 <= self.share <= 1:
-            raise BadFault("share is between 0 and 1")
+            raise BadFault("share must be between 0 and 1")
         self._struck_of = Counter()
         self._path = _glob(self.path)
         self._event = _glob(self.event)
@@ -109,9 +110,9 @@ class Fault:
         return self._event.fullmatch(description) is not None and self.result_status in ("*", status)
 
     def take_turn(self, subject: str = "") -> bool:
-        """Count one matching call, and say whether the fault strikes it.
+        """Count one matching call; returns whether the fault applies to it.
 
-        Args: subject: whom the call is about; calls about nobody are spared by faults with a share.
+        Args: subject: the recipient the call is about. Faults with a share ignore calls about no recipient.
         """
         self.matched += 1
         if self.share < 1:
@@ -129,19 +130,19 @@ class Fault:
         self.struck += 1
         return True
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return {item.name: getattr(self, item.name) for item in fields(self) if not item.name.startswith("_")}
 
 
 class FaultBook:
-    """The faults set and how often each has struck."""
+    """The faults, and how often each was applied."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._ids = itertools.count(1)
 
-    def add(self, values: dict[str, Any]) -> Fault:
-        """Set a fault from its JSON form. Raises BadFault."""
+    def add(self, values: Json) -> Fault:
+        """Add a fault from its JSON form. Raises: BadFault."""
         known = {item.name for item in fields(Fault) if item.init} - {"id", "matched", "struck"}
         if unknown := sorted(set(values) - known):
             raise BadFault(f"unknown field {', '.join(unknown)}")
@@ -153,7 +154,7 @@ class FaultBook:
         return fault
 
     def for_call(self, method: str, path: str, subject: str = "") -> list[Fault]:
-        """The faults that strike this call about `subject`, whom faults with a share choose by."""
+        """The faults to apply to this call. `subject`: the recipient, for faults with a share."""
         if not self._faults:
             return []
         return _striking(
@@ -176,12 +177,12 @@ class FaultBook:
     def clear(self) -> None:
         self._faults.clear()
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[Json]:
         return [fault.to_json() for fault in self._faults]
 
 
 def _striking(subject: str, candidates: Iterable[Fault]) -> list[Fault]:
-    # Every candidate must take its turn, so no short-circuit here.
+    # Every candidate must count the call, so no short-circuit here.
     return [fault for fault in list(candidates) if fault.take_turn(subject)]
 
 

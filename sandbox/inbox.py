@@ -1,7 +1,7 @@
-"""A mail inbox for a demo: the messages that a program wrote into a folder, as pages.
+"""An email inbox for a demo: the messages in a folder, as web pages.
 
 Reads the files of Django's file-based mail backend, where each file holds one or more messages, a line of
-79 dashes after each. Whoever runs the demo finds their sign-in code here.
+79 dashes after each. Sign-in codes of the demo arrive here.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SEPARATOR = b"\n" + b"-" * 79 + b"\n"
 LARGEST_FILE = 5_000_000
 PAGE_SIZE = 100
 
-# Nothing may load or run; styles inside a message are harmless without the means to load anything.
+# Nothing may load or run. Styles inside a message are harmless if they cannot load anything.
 POLICY = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src data:; form-action 'self'"
 POLICY += "; base-uri 'none'; frame-ancestors 'none'"
 HEADERS = {
@@ -65,7 +65,7 @@ _LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]")
 
 @dataclass(frozen=True)
 class Mail:
-    """One message, read when it is looked at. `number` counts from the oldest and stays as newer arrive."""
+    """One message, parsed when shown. `number` counts from the oldest, so it does not change later."""
 
     number: int
     written_at: datetime
@@ -84,7 +84,7 @@ class Mail:
         return ", ".join(str(self.message[name]) for name in ("to", "cc", "bcc") if self.message[name])
 
     def is_to(self, recipient: str) -> bool:
-        # The cheap look comes first: a full demo leaves thousands of messages.
+        # Search the raw bytes first: a full demo leaves thousands of messages to parse.
         wanted = recipient.lower()
         return not wanted or (wanted.encode() in self.raw.lower() and wanted in self.recipients.lower())
 
@@ -100,11 +100,11 @@ class Mail:
 
 
 class Inbox:
-    """The messages in a folder. None: no folder was given."""
+    """The messages in a folder; without a folder, none."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        # Files are read once; one that grew is read again.
+        # Files are read once, and again after they have grown.
         self._read: dict[Path, tuple[int, list[bytes]]] = {}
 
     def mails(self) -> list[Mail]:
@@ -117,14 +117,14 @@ class Inbox:
         return found
 
     def _files(self) -> Iterator[tuple[Path, int, float]]:
-        """Regular files of the folder itself, oldest first: no links, nothing below it."""
+        """Regular files directly in the folder, oldest first; no links, no subfolders."""
         if self._folder is None or not self._folder.is_dir():
             return
         entries = []
         for path in self._folder.glob("*.log"):
             facts = path.lstat()
             if stat.S_ISREG(facts.st_mode) and facts.st_size <= LARGEST_FILE:
-                # The name starts with the second it was made in; the rest of it says nothing about order.
+                # The name starts with its creation time to the second; the rest is random.
                 entries.append((path.name[:15], facts.st_mtime_ns, path, facts))
         for _, _, path, facts in sorted(entries, key=lambda entry: entry[:3]):
             yield path, facts.st_size, facts.st_mtime
@@ -149,7 +149,7 @@ def add_routes(app: web.Application, inbox: Inbox) -> None:
         for mail in mails:
             if mail.number == number:
                 return _page(mail.subject, _message(mail))
-        return _page("No such message", "<p><a href='/inbox'>Back to the inbox</a></p>", status=404)
+        return _page("Message not found", "<p><a href='/inbox'>Back to the inbox</a></p>", status=404)
 
     async def style(request: web.Request) -> web.Response:
         return web.Response(text=STYLE, content_type="text/css")
@@ -184,14 +184,14 @@ def _page(title: str, content: str, *, status: int = 200) -> web.Response:
 
 
 def _listing(mails: list[Mail], recipient: str) -> str:
-    """The newest messages, those to one recipient if asked for."""
+    """The newest messages, of one recipient if given."""
     wanted = [mail for mail in mails if mail.is_to(recipient)]
     form = (
         "<form method='get' action='/inbox' role='search'><label for='to'>To</label>"
         f"<input id='to' name='to' value='{html.escape(recipient)}'><button>Filter</button></form>"
     )
     if not wanted:
-        return f"{form}<p>No messages yet. Reload the page when one should have arrived.</p>"
+        return f"{form}<p>No messages yet. Reload the page to check again.</p>"
     rows = "".join(_row(mail) for mail in wanted[:PAGE_SIZE])
     shown = min(len(wanted), PAGE_SIZE)
     return (
@@ -219,14 +219,14 @@ def _message(mail: Mail) -> str:
     if (plain := mail.part("plain")) is not None:
         parts.append(f"<h2>Text</h2><pre>{_linked(plain)}</pre>")
     if (rich := mail.part("html")) is not None:
-        # The sandbox attribute without permissions: no scripts, no forms, no way out of the frame.
+        # The sandbox attribute without permissions: no scripts, no forms, no navigation of the page.
         source = html.escape(rich, quote=True)
         parts.append(f'<h2>HTML</h2><iframe sandbox title="HTML part" srcdoc="{source}"></iframe>')
     return "".join(parts)
 
 
 def _linked(text: str) -> str:
-    """The text, escaped, with web addresses made into links."""
+    """The text, escaped, with web addresses as links."""
     pieces, end = [], 0
     for link in _LINK.finditer(text):
         address = html.escape(link.group())

@@ -1,4 +1,4 @@
-"""Serves the stand-ins and the inbox: as a program, and as a context manager for tests and rehearsals."""
+"""Server of the stand-ins and the inbox: as a program, and as a context manager for tests and rehearsals."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
@@ -35,7 +35,7 @@ START_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to serve. port 0: any free one. start_at: a virtual clock begins here; None follows the wall.
+    """Options of the server. port 0: any free port. start_at: start of a virtual clock; None for real time.
 
     ends_with_stdin: stop when standard input closes, so that no server outlives the process it serves.
     """
@@ -49,7 +49,7 @@ class Options:
 
 
 def build_app(options: Options) -> web.Application:
-    """Everything under one roof: `/v2` EasyPost, `/v1` and `/c` Stripe, `/files`, `/_control`, `/inbox`."""
+    """The whole application: `/v2` EasyPost, `/v1` and `/c` Stripe, `/files`, `/_control`, `/inbox`."""
     app = web.Application()
     vendor = EasyPost(Clock(options.start_at), options.settings)
     vendor.add_routes(app)
@@ -61,7 +61,7 @@ def build_app(options: Options) -> web.Application:
     ControlRoutes(vendor, options.settings).add_routes(app)
     add_routes(app, Inbox(options.mail_dir))
 
-    async def run(app: web.Application) -> Any:
+    async def run(app: web.Application) -> AsyncIterator[None]:
         keeper = None if options.start_at else asyncio.create_task(vendor.keep_time())
         yield
         if keeper is not None:
@@ -73,7 +73,7 @@ def build_app(options: Options) -> web.Application:
 
 
 async def serve_until(options: Options, stop: asyncio.Event, on_start: Callable[[int], None]) -> None:
-    """Serve until `stop` is set; `on_start` is told the port once the server listens."""
+    """Serve until `stop` is set; `on_start` gets the port once the server listens."""
     runner = web.AppRunner(build_app(options), access_log=None, handle_signals=False, shutdown_timeout=2.0)
     await runner.setup()
     try:
@@ -95,7 +95,7 @@ def serve(options: Options, on_start: Callable[[int], None]) -> None:
         if not options.ends_with_stdin:
             loop.add_signal_handler(signal.SIGINT, stop.set)
         else:
-            # Ctrl-C reaches the whole process group; whoever started this server decides when it ends.
+            # Ctrl-C reaches the whole process group; the process that started the server ends it.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             await loop.connect_read_pipe(lambda: _StopAtEnd(stop), sys.stdin)
         await serve_until(options, stop, on_start)
@@ -112,13 +112,13 @@ class _StopAtEnd(asyncio.Protocol):
 
 
 class Sandbox:
-    """A stand-in for as long as the `with` block lasts.
+    """The stand-ins, running for as long as the `with` block lasts.
 
-    Args: start_at: a virtual clock begins here; None follows the wall.
+    Args: start_at: start of a virtual clock; None follows real time.
         mail_dir: the folder whose messages the inbox shows.
         settings: names and values of `sandbox.easypost.settings.EasyPostSettings`.
-        in_thread: serve in a thread of this process, to debug; the default is a process of its own, so
-            that the stand-in's work does not compete for this interpreter.
+        in_thread: serve in a thread of this process, for debugging; the default is a separate process, which
+            does not compete for this interpreter.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Sandbox:
         port: int = 0,
         mail_dir: Path | None = None,
         in_thread: bool = False,
-        **settings: Any,
+        **settings: object,
     ) -> None:
         self._options = Options(
             port=port,
@@ -163,12 +163,12 @@ class Sandbox:
 
     @property
     def easypost_url(self) -> str:
-        """What the `easypost` client takes as `api_base`."""
+        """The `api_base` for the `easypost` client."""
         return f"{self.url}/v2"
 
     @property
     def stripe_url(self) -> str:
-        """What the `stripe` client takes as the base address of its API."""
+        """The base address for the `stripe` client."""
         return self.url
 
     @property

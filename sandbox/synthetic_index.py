@@ -1,4 +1,4 @@
-"""A package index of true size that never was: download list, roles and accounts, by seed.
+"""A synthetic package index of realistic size: download list, roles and accounts, from a seed.
 
 Project names and usernames are made of syllables and mail goes to example.org; nobody real is in it. The same
 seed gives the same files, to the byte.
@@ -20,8 +20,8 @@ Random = np.random.Generator
 Numbers = npt.NDArray[np.int64]
 
 SYLLABLES = [a + b for a in "bdfghjklmnprstvz" for b in "aeiou"]
-# Rank against downloads in six months for an index of 350,000 projects; straight lines between them when both
-# are logarithms. The upper part is the shape of the public monthly dumps.
+# Rank and downloads in six months for an index of 350,000 projects, interpolated linearly between logarithms.
+# The upper part is the shape of the public monthly dumps.
 CURVE_RANKS = (1, 10, 100, 1_000, 3_818, 15_000, 100_000, 350_000)
 CURVE_DOWNLOADS = (1.1e10, 6e9, 9e8, 7e7, 9e6, 3.4e5, 2_000, 30)
 CURVE_PROJECTS = 350_000
@@ -33,7 +33,7 @@ ORGANIZATIONS = 0.015
 
 @dataclass(frozen=True)
 class SyntheticIndex:
-    """The three files, and what is in them."""
+    """The three files and their sizes."""
 
     downloads: Path
     roles: Path
@@ -61,9 +61,9 @@ def generate_index(
 ) -> SyntheticIndex:
     """Write downloads.csv, roles.csv and accounts.csv.
 
-    Args:   critical: how many projects have maintainers: the most downloaded ones.
-            downloads: a real download list to take the projects from; then none is written.
-    Raises: InputErrors: that list's faults.
+    Args:   critical: the number of projects that have maintainers, the most downloaded ones.
+            downloads: a real download list to take the projects from; no downloads.csv is written then.
+    Raises: InputErrors: errors in that list.
     """
     random = np.random.default_rng(seed)
     directory.mkdir(parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def generate_index(
     else:
         names, projects = _names_of(downloads, critical)
     critical = min(critical, len(names))
-    # Accounts without a role maintain nothing, so there are as many maintainers as there are accounts.
+    # Every account has a role, so there are as many maintainers as accounts.
     accounts = _write_accounts(directory / "accounts.csv", random, maintainers)
     role_count = _write_roles(directory / "roles.csv", random, names[:critical], accounts)
     return SyntheticIndex(
@@ -102,7 +102,7 @@ def _write_downloads(path: Path, random: Random, projects: int) -> list[str]:
 
 
 def _download_counts(random: Random, projects: int) -> Numbers:
-    """Most downloaded first; each a little off the curve, as real ones are."""
+    """Download counts, highest first, with a little noise around the curve."""
     ranks = np.arange(1, projects + 1) * (CURVE_PROJECTS / projects)
     on_curve = np.exp(np.interp(np.log(ranks), np.log(CURVE_RANKS), np.log(CURVE_DOWNLOADS)))
     counts = (on_curve * random.lognormal(0, 0.15, projects)).astype(np.int64)
@@ -110,7 +110,7 @@ def _download_counts(random: Random, projects: int) -> Numbers:
 
 
 def _words(random: Random, how_many: int, shortest: int, longest: int) -> list[list[str]]:
-    """Different sequences of syllables. All syllables have two letters, so they differ when run together."""
+    """Distinct sequences of syllables. All syllables have two letters, so the joined words differ, too."""
     found: dict[tuple[int, ...], None] = {}
     while len(found) < how_many:
         missing = how_many - len(found)
@@ -121,7 +121,7 @@ def _words(random: Random, how_many: int, shortest: int, longest: int) -> list[l
 
 
 def _project_names(random: Random, how_many: int) -> list[str]:
-    """Names as people write them: some in two parts, a few with capitals."""
+    """Project names: some in two parts, a few with capitals."""
     separators = random.choice(["", "-", "_", "."], how_many, p=[0.45, 0.42, 0.1, 0.03]).tolist()
     capitals = (random.random(how_many) < 0.06).tolist()
     words = _words(random, how_many, 3, 6)
@@ -134,7 +134,7 @@ def _project_names(random: Random, how_many: int) -> list[str]:
 
 def _write_accounts(path: Path, random: Random, how_many: int) -> list[_Account]:
     usernames = ["".join(word) for word in _words(random, how_many, 3, 5)]
-    # The index grew all along, so later days are likelier.
+    # The index has been growing, so later days are more likely.
     days = (random.beta(2.0, 1.6, how_many) * (LAST_DAY - FIRST_DAY).days).astype(int).tolist()
     accounts = [
         _Account(name, FIRST_DAY + timedelta(days=day)) for name, day in zip(usernames, days, strict=True)
@@ -144,7 +144,7 @@ def _write_accounts(path: Path, random: Random, how_many: int) -> list[_Account]
     rows = []
     for i, account in enumerate(accounts):
         has_webauthn = two_factor[i] < WITH_WEBAUTHN
-        # Most who have a security key set up an authenticator app before.
+        # Most people with a security key set up an authenticator app first.
         has_totp = app[i] < 0.7 if has_webauthn else two_factor[i] < WITH_WEBAUTHN + WITH_TOTP_ONLY
         joined_at = "" if unknown[i] < 0.01 else _moment(account.joined_on, seconds[i])
         flags = (has_totp, has_webauthn, organization[i] < ORGANIZATIONS)
@@ -171,7 +171,7 @@ def _write_roles(path: Path, random: Random, projects: list[str], accounts: list
     return len(rows)
 
 
-# (project, account) to whether the account is the project's first owner.
+# (project, account) → whether the account is the project's first owner.
 _Pairs = dict[tuple[int, int], bool]
 
 
@@ -180,7 +180,7 @@ def _owners(projects: int, accounts: int) -> _Pairs:
 
 
 def _helpers(random: Random, projects: int, accounts: int) -> _Pairs:
-    """A role for each account that owns nothing, and more for a few; the most downloaded have the most."""
+    """A role for each account without a project, and more for a few; top projects get the most."""
     idle = list(range(projects, accounts))
     prolific = (random.pareto(1.2, accounts // 5) * 20).astype(int) % accounts
     helpers = idle + prolific.tolist()

@@ -1,1 +1,1 @@
-"""A stand-in for BigQuery: `jobs.query` and its pages over a table of downloads, and its refusals."""
+"""A stand-in for BigQuery: `jobs.query` and its result pages over a table of downloads, and its errors."""

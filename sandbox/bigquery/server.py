@@ -1,7 +1,7 @@
-"""BigQuery's HTTP for one question: the most downloaded projects of a window.
+"""BigQuery's HTTP API for one query: the most downloaded projects of a period.
 
-It answers the query that `roster.gateways.bigquery` asks, from (project, day, downloads) rows, in pages; any
-other text is refused as BigQuery refuses what it cannot parse. What was asked is kept for tests to look at.
+It answers the query of `roster.gateways.bigquery` from (project, day, downloads) rows, in pages; any other
+text is refused as BigQuery refuses invalid SQL. Requests are recorded for tests.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import parse_qs, urlsplit
+
+from sandbox.vendor_json import Json
 
 PAGE_ROWS = 3
 TABLE = "`bigquery-public-data.pypi.file_downloads`"
@@ -33,8 +35,8 @@ class BigQuery:
 
     def __init__(self, rows: Iterable[tuple[str, date, int]]) -> None:
         self.rows = list(rows)
-        self.asked: list[dict[str, Any]] = []
-        # What to answer next instead: (status, reason, message).
+        self.asked: list[Json] = []
+        # The next response instead of a result: (status, reason, message).
         self.faults: list[tuple[int, str, str]] = []
         self._results: dict[str, list[tuple[str, int]]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -53,7 +55,7 @@ class BigQuery:
         self._server.shutdown()
         self._server.server_close()
 
-    def query(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def query(self, body: Json) -> tuple[int, Json]:
         """`jobs.query`."""
         self.asked.append(body)
         if self.faults:
@@ -68,10 +70,10 @@ class BigQuery:
         self._results[job] = self._counted(given)
         return 200, self.page(job, 0)
 
-    def page(self, job: str, start: int) -> dict[str, Any]:
-        """`jobs.getQueryResults`: some rows, and where the next begin."""
+    def page(self, job: str, start: int) -> Json:
+        """`jobs.getQueryResults`: one page of rows and the token of the next."""
         rows = self._results[job]
-        answer: dict[str, Any] = {
+        answer: Json = {
             "kind": "bigquery#queryResponse",
             "schema": _SCHEMA,
             "jobReference": {"projectId": "stand-in", "jobId": job, "location": "US"},
@@ -86,8 +88,8 @@ class BigQuery:
             answer["pageToken"] = str(start + PAGE_ROWS)
         return answer
 
-    def job(self, job: str) -> dict[str, Any]:
-        """`jobs.get`: the client asks for the job before it asks for more pages."""
+    def job(self, job: str) -> Json:
+        """`jobs.get`: the client gets the job before it gets further pages."""
         table = {"projectId": "stand-in", "datasetId": "_results", "tableId": job}
         query = {"query": self.asked[-1]["query"], "useLegacySql": False, "destinationTable": table}
         return {
@@ -132,7 +134,7 @@ class BigQuery:
                 token = parse_qs(address.query).get("pageToken", ["0"])[0]
                 self._answer(200, stand_in.page(named[2], int(token)))
 
-            def _answer(self, status: int, document: dict[str, Any]) -> None:
+            def _answer(self, status: int, document: Json) -> None:
                 data = json.dumps(document).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json; charset=UTF-8")
@@ -140,13 +142,13 @@ class BigQuery:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def log_message(self, format: str, *args: Any) -> None:
-                """Say nothing: tests read `asked`."""
+            def log_message(self, format: str, *args: object) -> None:
+                """Log nothing: tests read `asked`."""
 
         return Handler
 
 
-def refusal(status: int, reason: str, message: str) -> tuple[int, dict[str, Any]]:
-    """An error as BigQuery words it."""
+def refusal(status: int, reason: str, message: str) -> tuple[int, Json]:
+    """An error response in BigQuery's format."""
     errors = [{"message": message, "domain": "global", "reason": reason}]
     return status, {"error": {"code": status, "message": message, "errors": errors}}

@@ -6,20 +6,22 @@ documents without a recorded answer are marked "documented".
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+
+from sandbox.vendor_json import Json
 
 
 class EasyPostError(Exception):
     """A refusal that becomes the answer."""
 
-    def __init__(self, status: int, code: str, message: str, errors: list[Any] | None = None) -> None:
+    def __init__(self, status: int, code: str, message: str, errors: Sequence[object] = ()) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
         self.message = message
-        self.errors = errors or []
+        self.errors = list(errors)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return {"error": {"code": self.code, "message": self.message, "errors": self.errors}}
 
 
@@ -74,12 +76,12 @@ def wrong_type(prefix: str) -> EasyPostError:
     )
 
 
-def invalid_shipment(errors: list[Any]) -> EasyPostError:
+def invalid_shipment(errors: Sequence[object]) -> EasyPostError:
     message = "Unable to create shipment, one or more parameters were invalid."
     return EasyPostError(422, "SHIPMENT.INVALID_PARAMS", message, errors)
 
 
-def unverifiable(errors: list[dict[str, Any]]) -> EasyPostError:
+def unverifiable(errors: list[Json]) -> EasyPostError:
     return EasyPostError(422, "ADDRESS.VERIFY.FAILURE", "Unable to verify address.", errors)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
 from sandbox.easypost.errors import EasyPostError
 
@@ -39,7 +38,7 @@ def fee_amount(cents: int) -> str:
     return f"{as_dollars(cents)}000"
 
 
-def as_cents(amount: str | float) -> int:
+def as_cents(amount: object) -> int:
     """Read an amount in dollars. Raises ApiError on what is not a number."""
     try:
         return int((Decimal(str(amount)) * 100).to_integral_value())
@@ -49,21 +48,21 @@ def as_cents(amount: str | float) -> int:
         ) from None
 
 
-def number(value: Any, field: str) -> float:
+def number(value: object, field: str) -> float:
     """Read a number that may come as text. Raises ApiError, naming the field."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        return float(value if isinstance(value, str | int | float) else "")
+    except ValueError:
         problem = {"field": field, "message": "must be a number"}
         raise EasyPostError(422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [problem]) from None
 
 
-def truth(value: Any) -> bool:
+def truth(value: object) -> bool:
     """Clients spell booleans `true`, `True`, `"1"`; a list of verifications also means yes."""
     if isinstance(value, str):
         return value.strip().lower() in ("true", "1", "yes")
     return bool(value)
 
 
-def as_text_field(value: Any) -> str | None:
+def as_text_field(value: object) -> str | None:
     return None if value is None else str(value)

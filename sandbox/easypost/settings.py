@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+
+from sandbox.vendor_json import Json
 
 JOURNEYS = ("test", "realistic")
 CLAIM_OUTCOMES = ("approved", "approved_partial", "rejected", "needs_action")
@@ -58,7 +59,7 @@ class EasyPostSettings:
     # 1 min, 5 min, 30 min, 2 h, 6 h, 15 h: six repeats in just under 24 hours.
     webhook_retry_seconds: list[int] = field(default_factory=lambda: [60, 300, 1800, 7200, 21600, 54000])
 
-    def changed(self, values: dict[str, Any]) -> EasyPostSettings:
+    def changed(self, values: Json) -> EasyPostSettings:
         """These settings with `values` put in. Raises BadSetting, naming what is wrong."""
         known = {item.name: str(item.type) for item in fields(self)}
         if unknown := sorted(set(values) - set(known)):
@@ -86,11 +87,11 @@ class EasyPostSettings:
             if not is_right:
                 raise BadSetting(f"{name} is out of range")
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return asdict(self)
 
 
-def _is_of_type(value: Any, annotation: str) -> bool:
+def _is_of_type(value: object, annotation: str) -> bool:
     """Whether a JSON value fits one of the annotations above."""
     if value is None:
         return annotation.endswith("| None")

@@ -1,1 +1,1 @@
-"""A whole programme in virtual time: seeded people, the real services, the real client over HTTP."""
+"""A whole programme in virtual time: seeded people, the real services, the real vendor clients over HTTP."""

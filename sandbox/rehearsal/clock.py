@@ -1,10 +1,10 @@
-"""Time that moves when the rehearsal says so."""
+"""The virtual clock of a rehearsal."""
 
 from datetime import datetime
 
 
 class VirtualClock:
-    """Reads the same moment until it is moved, and never moves back."""
+    """A clock that stands still until it is moved, and never moves back."""
 
     def __init__(self, start: datetime) -> None:
         self._now = start

@@ -1,4 +1,4 @@
-"""Databases of their own for rehearsals, beside the one that the settings name."""
+"""Separate databases for rehearsals, on the server of the settings."""
 
 import os
 from urllib.parse import quote, urlsplit
@@ -8,14 +8,14 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
-# A rehearsal fills and drops only databases whose name starts so.
+# A rehearsal only fills and drops databases with this prefix.
 PREFIX = "keydesk_rehearsal"
 
 
 def create_database(name: str) -> None:
-    """An empty database of this name, in place of any before.
+    """Create an empty database, replacing one of the same name.
 
-    Commits there do not wait for the disk: what a power cut may take from it can be rehearsed again.
+    Its commits do not wait for the disk: whatever a power cut loses can be rehearsed again.
     """
     drop(name)
     with _maintenance() as server:
@@ -24,13 +24,13 @@ def create_database(name: str) -> None:
 
 
 def drop(name: str) -> None:
-    assert name.startswith(PREFIX), "only rehearsals are dropped"
+    assert name.startswith(PREFIX), "only a rehearsal's database is dropped"
     with _maintenance() as server:
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def environment_for(name: str) -> dict[str, str]:
-    """The variables that make another process of ours use this database on the same server."""
+    """Environment variables for another process to use this database on the same server."""
     if not settings.ENVIRONMENT.database_url:
         return {"DATABASE_NAME": name}
     url = urlsplit(settings.ENVIRONMENT.database_url)

@@ -1,8 +1,8 @@
-"""Those of a rehearsal's people who pay for something, on the stand-in's own page.
+"""Payments of a rehearsal's people, on the stand-in's checkout page.
 
-Their payments are brought to the programme's own moments, with no worker at work beside: what they come to
-must not depend on whether the vendor's webhook or the person coming back is faster. So the vendor is given no
-address for its webhooks: people come back, and what they leave open is asked after in the evening.
+Payments happen at fixed moments with no worker running: their result must not depend on whether the vendor's
+webhook or the returning person is faster. So no webhook endpoint is registered with the vendor: people return
+from the page, and payments left open are checked in the evening.
 """
 
 from collections import Counter
@@ -21,19 +21,20 @@ from fulfillment.payments.services.balance_transactions import collect_books, is
 from fulfillment.payments.services.checkout import start_checkout
 from fulfillment.payments.services.settlement import settle_payment
 from sandbox.rehearsal.people import Pays, Person
+from sandbox.rehearsal.result import PaymentComparison
 from sandbox.stripe.client import StripeControl
 
 TIMEOUT_S = 20
 
 
 class Payers:
-    """Pays, leaves, or is declined first, as each person was drawn to."""
+    """Pays, leaves, or is declined first, as drawn for each person."""
 
     def __init__(self, vendor: StripeControl) -> None:
         self._vendor = vendor
 
     def visit(self, claim: Claim, one: Person, tally: Counter[str]) -> None:
-        """The person opens the page to pay on, does what they do there, and comes back."""
+        """Open the checkout page, act on it as the person does, and return."""
         page = start_checkout(code=claim.code, gateway=gateways.payment_gateway(), now=clock.now())
         if one.pays is Pays.NOT:
             _click(page, "abandon")
@@ -43,26 +44,26 @@ class Payers:
             _click(page, "decline")
             tally["declined at first"] += 1
         _click(page, "pay")
-        # What the page does that the vendor leads back to.
+        # As the page does to which the vendor redirects.
         payment = Payment.objects.get(claim=claim)
         settle_payment(payment_id=payment.pk, gateway=gateways.payment_gateway(), now=clock.now())
         claim.refresh_from_db()
         tally["paid"] += claim.state == "accepted"
 
-    def end_what_nobody_paid(self) -> None:
-        """Those who did not pay in time give their keys back."""
+    def expire_unpaid(self) -> None:
+        """Expire unpaid payments and release their keys."""
         gateway, now = gateways.payment_gateway(), clock.now()
         expiry.lapse_due(gateway=gateway, now=now)
         expiry.ask_after_silence(gateway=gateway, now=now)
 
-    def fetch_books(self) -> None:
-        """The lines of the vendor's books that are new; nothing is asked before anybody paid."""
+    def fetch_balance_transactions(self) -> None:
+        """Fetch new balance transactions; no request before the first payment."""
         if is_used():
             collect_books(gateway=gateways.payment_gateway(), now=clock.now())
 
-    def books(self) -> dict[str, object]:
-        """Our rows, our copy of the vendor's books, and the stand-in's own: to the cent."""
-        self.fetch_books()
+    def compare_ledgers(self) -> PaymentComparison:
+        """Compare our rows, our copy of the balance transactions and the stand-in's ledger, to the cent."""
+        self.fetch_balance_transactions()
         theirs = self._vendor.ledger()
         received = Payment.objects.filter(state=PaymentState.PAID)
         back = Refund.objects.filter(state=RefundState.SUCCEEDED)
@@ -85,13 +86,13 @@ class Payers:
 
 
 def _click(page: str, way: str) -> None:
-    """Press one of the page's buttons; the way back is not followed, for nobody of the site is there."""
+    """Press one of the page's buttons. The redirect is not followed, as no site is listening there."""
     address = urlsplit(page)
     connection = HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_S)
     try:
         connection.request("POST", f"{address.path}/{way}")
         answer = connection.getresponse()
         answer.read()
-        assert answer.status in (200, 303), "the stand-in's page answers"
+        assert answer.status in (200, 303), "the stand-in's page responds"
     finally:
         connection.close()

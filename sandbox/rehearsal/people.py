@@ -1,7 +1,7 @@
 """The people of a rehearsal: who claims, when, from where, and whether they use their keys.
 
-Everything is drawn from (seed, username), never from one running stream, so that one person more or
-less changes nobody else.
+Everything is drawn from (seed, username), never from a shared stream, so that adding or removing a person
+changes no other person.
 """
 
 import random
@@ -11,17 +11,17 @@ from enum import Enum
 
 from fulfillment.vault.addresses import PostalAddress
 
-# Where maintainers live, in shares of a thousand; about a quarter live where no keys can be sent.
+# Countries of maintainers, per thousand; about a quarter live where no keys can be sent.
 COUNTRIES = {
     "US": 310, "DE": 95, "GB": 80, "FR": 60, "JP": 45, "CA": 45, "IT": 30, "ES": 25, "CH": 20, "AT": 15,
     "BE": 15, "IN": 60, "BR": 40, "NL": 40, "CN": 35, "PL": 30, "AU": 30, "SE": 15, "RU": 10,
 }  # fmt: skip
 
-# What of those who live where no keys can be sent still try; the others read so on the page.
+# The share of people in countries not served who still try; the others read about it on the site.
 TRIES_ANYWAY = 0.3
 SERVED = frozenset({"US", "DE", "GB", "FR", "JP", "CA", "IT", "ES", "CH", "AT", "BE"})
 
-# City, subdivision and postal code that fit each other; the streets are made up.
+# Consistent cities, subdivisions and postal codes; the streets are invented.
 PLACES = {
     "US": [("Portland", "OR", "97205"), ("Austin", "TX", "78701"), ("Boston", "MA", "02108")],
     "DE": [("Berlin", "", "10115"), ("Hamburg", "", "20095"), ("München", "", "80331")],
@@ -70,7 +70,7 @@ _ENDS = ("n", "l", "r", "s", "th", "nd", "rn", "ck", "m")
 
 
 class Pays(Enum):
-    """What somebody does on the page to pay on."""
+    """How a person behaves on the checkout page."""
 
     AT_ONCE = "at once"
     AT_SECOND_TRY = "after a card that is declined"
@@ -79,7 +79,7 @@ class Pays(Enum):
 
 @dataclass(frozen=True)
 class Person:
-    """How one maintainer behaves. `claims_after` None means they never come.
+    """How one maintainer behaves. `claims_after` is None if they never claim.
 
     Few pay for anything: `extra_keys` beyond the allotment, or express shipping.
     """
@@ -96,12 +96,12 @@ class Person:
 
     @property
     def is_to_pay(self) -> bool:
-        """Whether what they want may cost something."""
+        """Whether the claim may cost something."""
         return self.is_express or self.extra_keys > 0
 
 
 def draw_persona(seed: int, username: str, *, claim_share: float, weeks: int) -> Person:
-    """Draw a maintainer's behaviour: most who come do so in the first weeks, some remember late."""
+    """Draw a maintainer's behaviour. Most claims come in the first weeks, some late."""
     draw, purse = random.Random(f"{seed}/{username}"), random.Random(f"{seed}/{username}/pays")
     country = draw.choices(list(COUNTRIES), weights=list(COUNTRIES.values()))[0]
     comes = draw.random() < claim_share * (1 if country in SERVED else TRIES_ANYWAY)
@@ -114,7 +114,7 @@ def draw_persona(seed: int, username: str, *, claim_share: float, weeks: int) ->
         wants=draw.choices(["pair", "usb_c", "usb_a"], weights=[60, 30, 10])[0],
         cancels=draw.random() < 0.012,
         enrols_after=timedelta(days=draw.uniform(1, 21)) if draw.random() < 0.7 else None,
-        # About one in ten; by a draw of their own, which leaves the others as they were.
+        # About one in ten; drawn from a generator of its own, so that the other draws do not change.
         extra_keys=purse.choice([1, 1, 2]) if purse.random() < 0.05 else 0,
         is_express=purse.random() < 0.05,
         pays=purse.choices(list(Pays), weights=[75, 10, 15])[0],
@@ -122,7 +122,7 @@ def draw_persona(seed: int, username: str, *, claim_share: float, weeks: int) ->
 
 
 def persona_address(seed: int, one: Person) -> PostalAddress:
-    """Where this maintainer has the keys sent. Every street is unlike any word of the code or the data."""
+    """The maintainer's address. No street resembles a word of the code or the data."""
     draw = random.Random(f"{seed}/{one.username}/address")
     city, state, postal_code = draw.choice(PLACES[one.country])
     street = f"{draw.randint(1, 9899)} {_word(draw)}{_word(draw)} {draw.choice(['Lane', 'Way', 'Row'])}"

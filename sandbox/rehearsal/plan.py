@@ -11,7 +11,7 @@ DEFAULT_START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes default to the programme of 2022; a smaller one keeps its proportions."""
+    """The size of a rehearsal, by default that of the 2022 programme; a smaller one keeps its proportions."""
 
     seed: int = 1
     keys: int = FULL_KEYS
@@ -35,6 +35,6 @@ class Plan:
 
     @property
     def claim_share(self) -> float:
-        """Of all maintainers, who come. About a third of them are turned down (2FA, region), so at the
-        programme's true size some 1,400 of the 4,000 keys go out in eight weeks."""
+        """Share of maintainers who try to claim. About a third of them are refused (2FA, region), so at full
+        size some 1,400 of the 4,000 keys are sent in eight weeks."""
         return 0.17

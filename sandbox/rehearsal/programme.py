@@ -1,4 +1,4 @@
-"""One whole programme, day by day: roster in, keys in, claims, labels, parcels, and who enrolled."""
+"""A whole programme, day by day: roster, stock, claims, labels, shipments and enrolments."""
 
 import csv
 import hashlib
@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, time, timedelta
 from pathlib import Path
-from typing import Any
 
 from django.db.models import Sum
 
@@ -43,6 +42,7 @@ from sandbox.rehearsal.payers import Payers
 from sandbox.rehearsal.people import Person, draw_persona, persona_address
 from sandbox.rehearsal.periodic_jobs import RESOLVE_PURCHASES, WEEKLY, run_periodic_job
 from sandbox.rehearsal.plan import Plan
+from sandbox.rehearsal.result import LabelComparison, RehearsalSummary
 from sandbox.rehearsal.workers import Workers
 from sandbox.stripe.client import StripeControl
 from sandbox.synthetic_index import generate_index
@@ -50,7 +50,7 @@ from sandbox.synthetic_index import generate_index
 ACTOR = "system:rehearsal"
 REVIEWER = "staff:rehearsal-reviewer"
 CAMPAIGN = "security-keys"
-# The index pushes its roster once a week here, so a roster may be a little over a week old.
+# The index pushes its roster once a week, so the roster may be a little over a week old.
 ROSTER_MAX_AGE_HOURS = 24 * 8
 POLICY = {
     "version": "rehearsal-1",
@@ -65,11 +65,11 @@ POLICY = {
         {"rule": "not_organization_account", "on_fail": "review"},
     ],
 }
-# A campaign outlives the rehearsal, so that a demo can still claim.
+# The campaign stays open after the rehearsal, so that claims can be made in a demo.
 OPEN_AFTER_THE_END = timedelta(weeks=8)
 
 
-# What the few who want more than is free may buy, and every visitor of the demo.
+# Prices for the few who want more than is free, and for visitors of the demo.
 PRICES = {
     "version": "rehearsal-1",
     "currency": "USD",
@@ -81,7 +81,7 @@ PRICES = {
 
 
 class Programme:
-    """A programme being rehearsed. `prepare` fills the empty database, `days` plays it, `summary` adds up."""
+    """A rehearsed programme: `prepare` fills the empty database, `days` runs it, `summary` reports it."""
 
     def __init__(
         self,
@@ -101,22 +101,22 @@ class Programme:
         self.payers = Payers(StripeControl(vendor))
         self.say = say
         self.tally: Counter[str] = Counter()
-        # What the reports said of moments, when these had just passed; asked again at the end (I11).
-        self.told: dict[datetime, str] = {}
+        # Digests of the reports as of past moments, made right then and again at the end (I11).
+        self.report_digests: dict[datetime, str] = {}
 
-    # Before the first day.
+    # Preparation.
 
     def prepare(self) -> None:
-        """Roster, catalogue, stock, policy, regions and campaign, all through their services."""
+        """Create roster, catalogue, stock, policy, regions and campaign, all through their services."""
         now = self.plan.start - timedelta(days=1)
         self.clock.move_to(now)
-        self._take_in_roster(now)
-        self._take_in_stock(now)
+        self._import_roster(now)
+        self._receive_stock(now)
         self._open_campaign(now)
         self.people = self._people()
         self.clock.move_to(self.plan.start)
 
-    def _take_in_roster(self, now: datetime) -> None:
+    def _import_roster(self, now: datetime) -> None:
         plan = self.plan
         self.index = generate_index(
             seed=plan.seed,
@@ -139,7 +139,7 @@ class Programme:
         designated = designate_critical(cohort_size=plan.critical, actor=ACTOR, now=now)
         self.say(f"Roster: {plan.maintainers:,} maintainers of {designated.added:,} critical projects.")
 
-    def _take_in_stock(self, now: datetime) -> None:
+    def _receive_stock(self, now: datetime) -> None:
         ensure_catalogue(now=now)
         skus = sorted(KeyModel.objects.values_list("sku", flat=True))
         lots = 4 if self.plan.keys >= 40 else 2
@@ -172,14 +172,14 @@ class Programme:
         )
 
     def _publish_policy(self, now: datetime) -> Policy:
-        """By the way every change of the rules takes: drafted by one, previewed, published by another."""
+        """Publish the policy as any other: drafted by one person, previewed, published by another."""
         publish_policy(document=shipped_policy("keydesk-default"), actor=ACTOR, now=now)
         version = draft_policy(document=POLICY, actor=ACTOR, now=now).version
         preview_draft(version=version, campaign=None, actor=ACTOR, now=now)
         return publish_draft(version=version, actor=REVIEWER, now=now, effective_at=now)
 
     def _people(self) -> dict[int, list[Person]]:
-        """Who comes on which day, in the order they come."""
+        """The people who claim, by day, in order of time."""
         by_day: dict[int, list[Person]] = {}
         with self.index.accounts.open(newline="") as file:
             for row in csv.DictReader(file):
@@ -192,50 +192,50 @@ class Programme:
             ones.sort(key=lambda one: (one.claims_after, one.username))
         return by_day
 
-    # Day by day.
+    # The days.
 
     def days(self, steps: Steps) -> Iterator[datetime]:
-        """Play every day; yields each evening."""
+        """Run every day; yields each evening."""
         for number in range(self.plan.weeks * 7):
             midnight = datetime.combine(self.plan.start.date(), time(), self.plan.start.tzinfo)
             evening = midnight + timedelta(days=number, hours=23, minutes=59)
-            # Labels are bought while people come, and all of them before the carrier's day passes; what it
-            # says is worked as it says it. At each `finish` it is the same whoever was faster.
+            # Workers buy labels while people claim, and all of them before the carrier's day passes; they
+            # work its webhooks as they arrive. The state at each `finish` does not depend on speed.
             self.workers.start(evening)
             for one in self.people.get(number, []):
                 self._claim(one, evening)
             self.clock.move_to(evening)
-            # Somebody may have come, and paid, in the day's last minute: time does not go back for the rest.
+            # Someone may have paid in the last minute of the day; the clock does not go back.
             evening = self.clock()
-            self._review_what_waits(evening)
+            self._review_claims(evening)
             self.workers.finish()
             if self.plan.faults != "none":
                 run_periodic_job(RESOLVE_PURCHASES)
-            # Before the vendor's day passes, so that it is we who end what nobody paid, and not its time.
-            self.payers.end_what_nobody_paid()
+            # Before the vendor's day passes, so that we expire unpaid payments before the vendor does.
+            self.payers.expire_unpaid()
             self.workers.work(evening)
             with self.workers.working(evening):
                 self.vendor.advance_to(evening)
-            self.payers.fetch_books()
+            self.payers.fetch_balance_transactions()
             if number % 7 == 6:
-                # Asking after every parcel that was quiet for hours is a week's work at this pace.
+                # Weekly, because each asks the vendor about every shipment without news.
                 for job in WEEKLY:
                     run_periodic_job(job)
                 self.workers.work(evening)
-                self._carrier_bill(evening)
+                self._import_carrier_bill(evening)
                 moment = evening - timedelta(seconds=1)
-                self.told[moment] = _what_is_told_of(moment)
-                # After the last week too: a demo goes on from here, and an old roster admits nobody.
+                self.report_digests[moment] = _report_digest(moment)
+                # After the last week as well: a demo continues from here and needs a recent roster.
                 self._weekly_roster(evening)
             steps.advance()
             yield evening
         if self.plan.faults != "none":
-            self._bring_to_rest()
+            self._resolve_open_purchases()
 
-    def _bring_to_rest(self) -> None:
-        """Between the last evening and the programme's end: find out what became of every purchase."""
+    def _resolve_open_purchases(self) -> None:
+        """Resolve every open purchase between the last evening and the end of the programme."""
         while LabelPurchase.objects.filter(state=PurchaseState.BUYING).exists():
-            assert self.clock() < self.plan.end, "purchases are found out within hours"
+            assert self.clock() < self.plan.end, "purchases are resolved within hours"
             self.clock.move_to(self.clock() + timedelta(minutes=10))
             run_periodic_job(RESOLVE_PURCHASES)
             self.workers.work(self.clock())
@@ -246,12 +246,12 @@ class Programme:
         if not one.cancels and not one.is_to_pay:
             self._submit(one)
             return
-        # Whether a claim can be cancelled, when it is paid, and who gets its keys, must not depend on how
-        # fast workers are.
+        # Whether a claim can be cancelled, when it is paid, and who gets its keys must not depend on the
+        # speed of the workers.
         self.workers.finish()
         claim = self._submit(one)
         if claim and claim.state == ClaimState.AWAITING_PAYMENT:
-            # Sessions are good for a day of the vendor's own clock.
+            # Checkout sessions are valid for a day by the vendor's own clock.
             self.vendor.set_clock(self.clock())
             self.payers.visit(claim, one, self.tally)
         if claim and one.cancels:
@@ -280,8 +280,8 @@ class Programme:
         self.tally[claim.state] += 1
         return claim
 
-    def _review_what_waits(self, now: datetime) -> None:
-        """A reviewer approves four of five claims the policy held."""
+    def _review_claims(self, now: datetime) -> None:
+        """Review the claims that the policy holds for review; four of five are approved."""
         for claim in Claim.objects.filter(state="in_review").order_by("created_at", "account__username"):
             self.tally["reviewed"] += 1
             approve = self.tally["reviewed"] % 5 != 0
@@ -289,7 +289,7 @@ class Programme:
             review_claim(code=claim.code, approve=approve, note=note, reviewer=REVIEWER, now=now)
 
     def _weekly_roster(self, now: datetime) -> None:
-        """The index sends its accounts again: those who had their keys long enough now use them."""
+        """Import the accounts again, in which people who have had their keys long enough are enrolled."""
         enrolled = self._enrolled_by(now)
         path = self.folder / f"accounts-{now.date()}.csv"
         with self.index.accounts.open(newline="") as before, path.open("w", newline="") as after:
@@ -302,13 +302,13 @@ class Programme:
                 writer.writerow(row)
         import_accounts(path=path, actor=ACTOR, now=now)
         path.unlink()
-        # Roles did not change, but the index says so again: the roster is as fresh as its oldest list.
+        # The roles are unchanged, but a roster is only as fresh as its oldest list.
         import_roles(path=self.index.roles, actor=ACTOR, now=now)
 
-    def _carrier_bill(self, now: datetime) -> None:
-        """The carrier bills what it paid at borders, two weeks later: a fifth of the value and five dollars.
+    def _import_carrier_bill(self, now: datetime) -> None:
+        """Import the carrier's bill for duties, two weeks later: a fifth of the value plus five dollars.
 
-        By the day of the claim and not of the delivery: that is the same however fast the machine is.
+        By the date of the claim, not of delivery, as it does not depend on the speed of the machine.
         """
         crossed = LabelPurchase.objects.filter(
             state=PurchaseState.BOUGHT,
@@ -345,16 +345,16 @@ class Programme:
                 enrolled.add(username)
         return enrolled
 
-    def standing(self) -> str:
-        """How it stands, in a line."""
+    def progress_line(self) -> str:
+        """Progress in one line."""
         refused = sum(count for what, count in self.tally.items() if what.startswith("refused"))
         accepted, waitlisted = self.tally["accepted"], self.tally["waitlisted"]
         return f"{accepted:,} accepted, {waitlisted:,} waitlisted, {refused:,} refused"
 
-    # Afterwards.
+    # The result.
 
-    def summary(self) -> dict[str, Any]:
-        """What came of it; the same seed gives the same document, to the byte."""
+    def summary(self) -> RehearsalSummary:
+        """The result; the same seed gives the same document, byte for byte."""
         now = self.plan.end
         verdict = as_document(invariants.verify_all())
         report = redemption_report(campaign_slug=CAMPAIGN, as_of=now)
@@ -366,18 +366,18 @@ class Programme:
             "came": dict(sorted(self.tally.items())),
             "report": report,
             "reports": {
-                "moments": len(self.told),
+                "moments": len(self.report_digests),
                 "same_when_made_later": all(
-                    told == _what_is_told_of(moment) for moment, told in self.told.items()
+                    digest == _report_digest(moment) for moment, digest in self.report_digests.items()
                 ),
             },
-            "vendor": self._compare_books(),
-            "payments": self.payers.books(),
+            "vendor": self._compare_labels(),
+            "payments": self.payers.compare_ledgers(),
             "verify": verdict,
         }
 
-    def _compare_books(self) -> dict[str, Any]:
-        """The stand-in keeps its own books; they must agree with ours to the label and the cent."""
+    def _compare_labels(self) -> LabelComparison:
+        """Compare the stand-in's labels and cents with ours; they must be equal."""
         ours = LabelPurchase.objects.filter(bought_at__isnull=False).values_list("cost_cents", flat=True)
         theirs = self.vendor.state()
         return {
@@ -390,8 +390,8 @@ class Programme:
         }
 
 
-def _what_is_told_of(moment: datetime) -> str:
-    """A digest of the exact and the published report as of a moment, made now."""
+def _report_digest(moment: datetime) -> str:
+    """A digest of the exact and the published report as of a moment, both made now."""
     exact = redemption_report(campaign_slug=CAMPAIGN, as_of=moment)
     published = released_report(campaign_slug=CAMPAIGN, as_of=moment, smallest_group=5)
     return hashlib.sha256(json.dumps([exact, published]).encode()).hexdigest()

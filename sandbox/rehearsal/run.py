@@ -1,4 +1,4 @@
-"""Play a rehearsal in a process that sees its own database and the stand-in, and nothing real."""
+"""Run a rehearsal in a separate process, with its own database and the stand-ins only."""
 
 import os
 import subprocess
@@ -12,20 +12,20 @@ from django.conf import settings
 from sandbox.rehearsal import databases
 from sandbox.server import Sandbox
 
-# The stand-in is told to sign with it; nothing but the stand-in is taken in under it.
+# The stand-in signs with it, so only its webhooks are accepted.
 STRIPE_WEBHOOK_SECRET = "whsec_keydesk-stand-in"  # noqa: S105
 
 
 @dataclass(frozen=True)
 class Result:
-    """How the process ended, and what it printed as its result."""
+    """Exit status and output of the process."""
 
     status: int
     output: str
 
 
 def environment(*, database: str, vendor: Sandbox) -> dict[str, str]:
-    """The variables of a process that rehearses, or of one that serves what was rehearsed."""
+    """Environment variables of a process that rehearses, or serves a rehearsed programme."""
     return {
         **os.environ,
         **databases.environment_for(database),
@@ -51,8 +51,8 @@ def run_in_process(
     downloads: Path | None = None,
     faults: str = "none",
 ) -> Result:
-    """Run `run_rehearsal`; its messages and progress go to this process's standard error."""
-    # The middleware that serves static files warns where there is no such directory.
+    """Run `run_rehearsal`. Its messages and progress go to this process's standard error."""
+    # The middleware for static files warns if the directory does not exist.
     Path(settings.STATIC_ROOT).mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable,
@@ -68,7 +68,7 @@ def run_in_process(
         *([f"--downloads={downloads}"] if downloads else []),
         "--json",
     ]
-    # As in production, but webhooks come over loopback only and mail goes nowhere.
+    # As in production, but webhooks come over loopback only and email is discarded.
     variables = {
         **environment(database=database, vendor=vendor),
         "DEBUG": "false",

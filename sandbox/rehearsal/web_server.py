@@ -1,9 +1,9 @@
-"""The site on a loopback port inside this process, so that the stand-in's webhooks find the real view."""
+"""The site on a loopback port inside this process, so that the stand-in's webhooks reach the real view."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from threading import Thread
-from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.db import connections
@@ -13,26 +13,26 @@ from config.wsgi import application
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
-        """Thousands of webhooks arrive; none is news."""
+        """Log nothing: thousands of webhooks arrive."""
 
 
 class _Server(ThreadedWSGIServer):
     daemon_threads = True
 
     def close_request(self, request: object) -> None:
-        # The thread ends with its connection to the client, and so must its connection to the database.
+        # The thread ends with its client connection, and so must its database connection.
         connections.close_all()
         super().close_request(request)  # type: ignore[arg-type]
 
 
-def _behind_a_proxy(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """As a deployment sees it: the proxy in front ended TLS and says so."""
+def _behind_a_proxy(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Add the header of the TLS proxy in front of a deployment."""
     environ["HTTP_X_FORWARDED_PROTO"] = "https"
     return application(environ, start_response)
 
 
 @contextmanager
-def open_front_door() -> Iterator[str]:
+def serve_site() -> Iterator[str]:
     """Serve until the block ends; yields the address, such as http://127.0.0.1:41234."""
     server = _Server(("127.0.0.1", 0), _Quiet)
     server.set_app(_behind_a_proxy)

@@ -1,4 +1,4 @@
-"""The job queue, worked until it is empty, as often as the rehearsal wants, by processes of its own."""
+"""Worker processes of a rehearsal, which work the job queue until it is empty, on demand."""
 
 import asyncio
 import subprocess
@@ -21,10 +21,10 @@ DONE, NO_MORE = "done", "no more"
 
 
 class Workers:
-    """Procrastinate workers that are called in rather than left waiting.
+    """Procrastinate workers that run on demand.
 
-    They are processes, as in a deployment; each is told the time it works at, for the rehearsal's clock is
-    of this process only.
+    They are processes, as in a deployment. Each gets the time to work at, because the rehearsal's clock
+    exists only in this process.
     """
 
     def __init__(self) -> None:
@@ -35,14 +35,14 @@ class Workers:
         ]
 
     def start(self, now: datetime) -> None:
-        """Have them work whatever jobs come, at this time, until `finish`."""
+        """Work incoming jobs, at this time, until `finish`."""
         for process in self._processes:
             assert process.stdin is not None
             process.stdin.write(f"{now.isoformat()}\n")
             process.stdin.flush()
 
     def finish(self) -> None:
-        """Until the queue is empty: every job there is, and every job those defer.
+        """Wait until the queue is empty, including jobs that jobs defer.
 
         Raises: RuntimeError: a worker ended; its messages are on standard error.
         """
@@ -53,17 +53,17 @@ class Workers:
         for process in self._processes:
             assert process.stdout is not None
             if process.stdout.readline().strip() != DONE:
-                raise RuntimeError("a worker of the rehearsal ended early")
+                raise RuntimeError("a worker of the rehearsal ended unexpectedly")
 
     @contextmanager
     def working(self, now: datetime) -> Iterator[None]:
-        """For the length of the block, and then until the queue is empty."""
+        """Work during the block, and then until the queue is empty."""
         self.start(now)
         yield
         self.finish()
 
     def work(self, now: datetime) -> None:
-        """Whatever jobs there are now."""
+        """Work the queue until it is empty."""
         with self.working(now):
             pass
 
@@ -80,7 +80,7 @@ class Workers:
 
 @contextmanager
 def workers() -> Iterator[Workers]:
-    """Workers for the length of the block."""
+    """Workers for the duration of the block."""
     staff = Workers()
     try:
         yield staff
@@ -89,9 +89,9 @@ def workers() -> Iterator[Workers]:
 
 
 def _jobs_wait() -> bool:
-    """Whether any job waits; those to be tried again are made due at once.
+    """Whether any job is waiting; jobs scheduled for a retry become due at once.
 
-    Their pauses go by the wall's clock, of which a day of the rehearsal takes a moment.
+    Their delays go by real time, of which a day of the rehearsal takes a few seconds.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -104,7 +104,7 @@ def _jobs_wait() -> bool:
 
 
 class Worker:
-    """One worker, in its process: keeps its connections from one call to the next."""
+    """One worker in its process, with connections that it keeps between calls."""
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
@@ -114,25 +114,25 @@ class Worker:
     async def _open(self) -> None:
         connector = app.connector
         assert isinstance(connector, DjangoConnector)
-        # Its own pool looks whether the server is still there before each of thousands of small queries,
-        # and begins and commits around each.
+        # Procrastinate's own pool checks the connection before each of thousands of small queries, and
+        # wraps each in a transaction.
         pool = await self._stack.enter_async_context(
             AsyncConnectionPool(
                 kwargs={**connector_params(), "autocommit": True}, max_size=CONCURRENCY + 1, open=False
             )
         )
-        # The copy below has the tasks that are known by now.
+        # The copy below has the tasks that are known at this point.
         app.perform_import_paths()  # type: ignore[no-untyped-call]
         self._app = app.with_connector(connector.get_worker_connector())
-        # Periodic jobs go by the wall's clock; a rehearsal calls for them by its own.
+        # Periodic jobs go by real time; a rehearsal runs them by its own clock.
         self._app.periodic_registry.periodic_tasks.clear()
         await self._stack.enter_async_context(self._app.open_async(pool))
 
     def work(self, *, until: Callable[[], object]) -> None:
-        """Jobs as they come until that call, made in a thread, returns; then those that still wait.
+        """Work incoming jobs until the call, made in a thread, returns; then the jobs still waiting.
 
-        Those deferred by the last ones worked are among these: a worker that is stopped ends its jobs, but
-        looks for no others.
+        The latter include jobs deferred by the last ones worked: a worker that is stopped finishes its
+        jobs, but fetches no others.
         """
         self._runner.run(self._work_as_they_come(until))
         while _jobs_wait():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import quote
 
 from sandbox.client import Control
@@ -18,11 +17,11 @@ class StripeControl:
     def __init__(self, control: Control) -> None:
         self._control = control
 
-    def settings(self, **values: Any) -> Json:
+    def settings(self, **values: object) -> Json:
         """See `sandbox.stripe.settings`."""
         return self._post("/settings", values)
 
-    def add_fault(self, kind: str, **values: Any) -> Json:
+    def add_fault(self, kind: str, **values: object) -> Json:
         """See `sandbox.faults`; paths are below /v1."""
         return self._post("/faults", {"kind": kind, **values})
 
@@ -46,7 +45,7 @@ class StripeControl:
         """pay, decline, later or expire; then, for one that is paid later, succeed or fail."""
         return self._post(f"/sessions/{quote(session_id)}/{way}", {})
 
-    def tamper(self, session_id: str, **changes: Any) -> Json:
+    def tamper(self, session_id: str, **changes: object) -> Json:
         return self._post(f"/sessions/{quote(session_id)}/tamper", changes)
 
     def refund(self, intent_id: str, *, amount: int | None = None) -> Json:
@@ -75,7 +74,7 @@ class StripeControl:
     def copy(self, object_id: str) -> Json:
         return self._post("/forget", {"id": object_id, "copy": True})
 
-    def change(self, object_id: str, **values: Any) -> Json:
+    def change(self, object_id: str, **values: object) -> Json:
         return self._post("/forget", {"id": object_id, "set": values})
 
     def roll_secret(self, secret: str) -> None:

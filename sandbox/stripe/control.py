@@ -6,7 +6,6 @@ All bodies are JSON; what makes no sense is answered with 400 and `{"error": …
 from __future__ import annotations
 
 import copy
-from typing import Any
 
 from aiohttp import web
 
@@ -216,7 +215,7 @@ class StripeControlRoutes:
         """Lose, copy or change an object without a word, to plant a difference."""
         account = self._account(request)
         wanted = await body_of(request)
-        tables: dict[str, dict[str, Any]] = {
+        tables: dict[str, Json] = {
             "cs": account.sessions,
             "re": account.refunds,
             "du": account.disputes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sandbox.vendor_json import Json
 
 
 class StripeError(Exception):
@@ -20,8 +20,8 @@ class StripeError(Exception):
         super().__init__(message)
         self.status, self.message, self.kind, self.code, self.param = status, message, kind, code, param
 
-    def to_json(self) -> dict[str, Any]:
-        error: dict[str, Any] = {"message": self.message, "type": self.kind}
+    def to_json(self) -> Json:
+        error: Json = {"message": self.message, "type": self.kind}
         if self.code is not None:
             error["code"] = self.code
         if self.param is not None:

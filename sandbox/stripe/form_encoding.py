@@ -1,9 +1,8 @@
-"""Form bodies as Stripe takes them: `line_items[0][price_data][currency]=usd` is a tree."""
+"""Form encoding of Stripe: `line_items[0][price_data][currency]=usd` is a nested object."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 from urllib.parse import parse_qsl
 
 from sandbox.stripe.errors import invalid
@@ -14,12 +13,11 @@ DEEPEST = 8
 
 
 def parse(text: str) -> Json:
-    """A form or query string as nested dictionaries; lists are dictionaries by index made into lists."""
+    """Parse a form or query string into nested dictionaries; dictionaries keyed by index become lists."""
     tree: Json = {}
     for name, value in parse_qsl(text, keep_blank_values=True):
         _put(tree, _path(name), value)
-    made: Json = _with_lists(tree)
-    return made
+    return {name: _with_lists(value) for name, value in tree.items()}
 
 
 def _path(name: str) -> list[str]:
@@ -37,12 +35,12 @@ def _put(tree: Json, path: list[str], value: str) -> None:
         tree = tree.setdefault(part, {})
         if not isinstance(tree, dict):
             raise invalid("A parameter is both a value and an object.", param=part)
-    # `expand[]=a&expand[]=b` numbers its values by itself.
+    # `expand[]=a&expand[]=b` numbers its values in order.
     last = path[-1] or str(len(tree))
     tree[last] = value
 
 
-def _with_lists(tree: Any) -> Any:
+def _with_lists(tree: object) -> object:
     if not isinstance(tree, dict):
         return tree
     made = {name: _with_lists(value) for name, value in tree.items()}
@@ -51,11 +49,11 @@ def _with_lists(tree: Any) -> Any:
     return made
 
 
-def whole_number(value: Any, name: str, *, at_least: int | None = None) -> int:
-    """An integer as sent in a form. Raises ApiError naming the parameter."""
+def whole_number(value: object, name: str, *, at_least: int | None = None) -> int:
+    """An integer sent in a form. Raises: StripeError: not an integer, or too small."""
     try:
-        number = int(value)
-    except (TypeError, ValueError):
+        number = int(value if isinstance(value, str | int) else "")
+    except ValueError:
         raise invalid(f"Invalid integer: {value}", param=name, code="parameter_invalid_integer") from None
     if at_least is not None and number < at_least:
         raise invalid(
@@ -66,7 +64,7 @@ def whole_number(value: Any, name: str, *, at_least: int | None = None) -> int:
     return number
 
 
-def form_text(value: Any, name: str, *, longest: int = 5000) -> str:
+def form_text(value: object, name: str, *, longest: int = 5000) -> str:
     if not isinstance(value, str):
         raise invalid("Invalid string", param=name)
     if len(value) > longest:
@@ -74,7 +72,7 @@ def form_text(value: Any, name: str, *, longest: int = 5000) -> str:
     return value
 
 
-def metadata(value: Any, name: str = "metadata") -> dict[str, str]:
+def metadata(value: object, name: str = "metadata") -> dict[str, str]:
     if value in (None, ""):
         return {}
     if not isinstance(value, dict) or len(value) > 50:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.form_encoding import whole_number
@@ -12,9 +11,7 @@ from sandbox.vendor_json import Json
 DEFAULT_PAGE, LARGEST_PAGE = 10, 100
 
 
-def stripe_page(
-    oldest_first: Iterable[Json], query: Mapping[str, Any], *, url: str, by: tuple[str, ...] = ()
-) -> Json:
+def stripe_page(oldest_first: Iterable[Json], query: Json, *, url: str, by: tuple[str, ...] = ()) -> Json:
     """The list object that the query asks for. `by`: fields that may be asked for by value."""
     found = [item for item in oldest_first if _is_asked_for(item, query, by)]
     found.reverse()
@@ -40,7 +37,7 @@ def _place(places: Mapping[str, int], object_id: str, param: str) -> int:
     return places[object_id]
 
 
-def _is_asked_for(item: Json, query: Mapping[str, Any], by: tuple[str, ...]) -> bool:
+def _is_asked_for(item: Json, query: Json, by: tuple[str, ...]) -> bool:
     if any(name in query and item.get(name) != query[name] for name in by):
         return False
     created = query.get("created")

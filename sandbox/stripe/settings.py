@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
 
 from sandbox.easypost.settings import BadSetting
+from sandbox.vendor_json import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class StripeSettings:
         default_factory=lambda: [60, 300, 1800, 7200, 21_600, 43_200, 86_400, 86_400]
     )
 
-    def changed(self, values: dict[str, Any]) -> StripeSettings:
+    def changed(self, values: Json) -> StripeSettings:
         """These settings with `values` put in. Raises BadSetting, naming what is wrong."""
         known = {item.name for item in fields(self)}
         if unknown := sorted(set(values) - known):
@@ -50,5 +50,5 @@ class StripeSettings:
             raise BadSetting("refund_status is out of range")
         return changed
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return asdict(self)

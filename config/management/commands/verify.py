@@ -1,9 +1,25 @@
 """`manage.py verify`: check every invariant of docs/invariants.md and list the ids of violations."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from common import invariants
 from common.base_command import JsonObject, KeydeskCommand, Options
+
+
+class ViolationDocument(TypedDict):
+    """One violation in the JSON document."""
+
+    invariant: str
+    message: str
+    ids: list[str]
+
+
+class VerifyDocument(TypedDict):
+    """The JSON document: records checked per invariant, and every violation."""
+
+    ok: bool
+    checked: dict[str, int]
+    violations: list[ViolationDocument]
 
 
 class Command(KeydeskCommand):
@@ -12,8 +28,8 @@ class Command(KeydeskCommand):
     def run(self, options: Options) -> JsonObject:
         verdict = as_document(invariants.verify_all())
         if not verdict["ok"]:
-            raise self.fail(verdict, f"{len(verdict['violations'])} violation(s) found.")
-        return verdict
+            raise self.fail(dict(verdict), f"{len(verdict['violations'])} violation(s) found.")
+        return dict(verdict)
 
     def show(self, document: dict[str, Any]) -> None:
         for invariant, looked_at in document["checked"].items():
@@ -27,7 +43,7 @@ class Command(KeydeskCommand):
         )
 
 
-def as_document(verdict: invariants.VerifyResult) -> dict[str, Any]:
+def as_document(verdict: invariants.VerifyResult) -> VerifyDocument:
     """The JSON document, as docs/api.md describes it."""
     return {
         "ok": verdict.ok,

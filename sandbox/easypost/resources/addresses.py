@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
 
 from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, as_object, created, find_by_id
 from sandbox.easypost.errors import EasyPostError, unverifiable
@@ -91,7 +90,7 @@ def list_addresses(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     return Reply({"addresses": found, "has_more": has_more})
 
 
-def take(account: EasyPostAccount, given: Any, field_name: str) -> Json:
+def take(account: EasyPostAccount, given: object, field_name: str) -> Json:
     """The address that a shipment names: `{"id"}` of one we have, or the fields of a new one."""
     fields = as_object(given, field_name)
     if set(fields) == {"id"}:
@@ -160,7 +159,7 @@ def _keep(account: EasyPostAccount, address: Json) -> Json:
     return address
 
 
-def _hidden(tax_id: Any) -> str | None:
+def _hidden(tax_id: object) -> str | None:
     return "HIDDEN" if tax_id else None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import timedelta
-from typing import Any
 
 from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, created, find_by_id
 from sandbox.easypost.errors import EasyPostError, required, uninsured
@@ -120,7 +119,7 @@ def _new(
     }
 
 
-def _stored(account: EasyPostAccount, call: EasyPostCall, attachment: Any) -> str:
+def _stored(account: EasyPostAccount, call: EasyPostCall, attachment: object) -> str:
     """Where a file sent as a data URL lies; its bytes are looked at and forgotten."""
     head, _, content = str(attachment).partition(";base64,")
     kind = {"data:image/png": "png", "data:image/jpeg": "jpg", "data:application/pdf": "pdf"}.get(head)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, as_object, created, find_by_id
 from sandbox.easypost.errors import invalid_shipment, required
 from sandbox.easypost.formats import as_text_field, number, stamp, truth
@@ -38,7 +36,7 @@ def retrieve_customs_info(account: EasyPostAccount, call: EasyPostCall) -> Reply
     return Reply(find_by_id(account.store.customs_infos, call.ids["id"], "cstinfo"))
 
 
-def take_parcel(account: EasyPostAccount, given: Any) -> Json:
+def take_parcel(account: EasyPostAccount, given: object) -> Json:
     """The parcel that a shipment names, by id or by fields. Weight is in ounces and must be positive."""
     fields = as_object(given, "parcel")
     if set(fields) == {"id"}:
@@ -61,7 +59,7 @@ def take_parcel(account: EasyPostAccount, given: Any) -> Json:
     return parcel
 
 
-def take_customs_info(account: EasyPostAccount, given: Any) -> Json | None:
+def take_customs_info(account: EasyPostAccount, given: object) -> Json | None:
     """The declaration that a shipment names; an empty one counts as none."""
     if not given:
         return None
@@ -90,7 +88,7 @@ def take_customs_info(account: EasyPostAccount, given: Any) -> Json | None:
     return info
 
 
-def _take_item(account: EasyPostAccount, given: Any) -> Json:
+def _take_item(account: EasyPostAccount, given: object) -> Json:
     """One line of a declaration. Value and weight are totals of the line; the value comes back as text."""
     fields = as_object(given, "customs_items")
     if set(fields) == {"id"}:
@@ -118,5 +116,5 @@ def _take_item(account: EasyPostAccount, given: Any) -> Json:
     return item
 
 
-def _optional_number(value: Any, field_name: str) -> float | None:
+def _optional_number(value: object, field_name: str) -> float | None:
     return None if value is None else number(value, f"parcel.{field_name}")

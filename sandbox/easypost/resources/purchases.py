@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, find_by_id
 from sandbox.easypost.errors import (
@@ -36,7 +35,7 @@ LABEL_FILES = {"PNG": "label_url", "PDF": "label_pdf_url", "ZPL": "label_zpl_url
 
 
 async def charge_postage(
-    account: EasyPostAccount, shipment: StoredShipment, *, rate_id: str, insurance: Any, base_url: str
+    account: EasyPostAccount, shipment: StoredShipment, *, rate_id: str, insurance: object, base_url: str
 ) -> None:
     """Buy one of the shipment's rates, once.
 
@@ -72,7 +71,7 @@ def buy_in_one_call(
     _complete(account, shipment, matching[0], base_url=base_url)
 
 
-def charge_insurance(account: EasyPostAccount, shipment: StoredShipment, amount: Any) -> None:
+def charge_insurance(account: EasyPostAccount, shipment: StoredShipment, amount: object) -> None:
     if not shipment.is_bought:
         raise postage_required()
     if shipment.body["insurance"] is not None:

@@ -7,7 +7,6 @@ forms, labels dated today or later, each shipment on one form, and no change aft
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, find_by_id
@@ -86,7 +85,7 @@ def draw_scan_form(form: Json) -> bytes:
     return labels.paper("SHIPMENT CONFIRMATION", "STAND-IN, NO CARRIER ACCEPTS IT", lines)
 
 
-def _shipment(account: EasyPostAccount, named: Any) -> StoredShipment:
+def _shipment(account: EasyPostAccount, named: object) -> StoredShipment:
     key = str(named.get("id") if isinstance(named, dict) else named)
     shipment = account.store.shipments.get(key)
     if shipment is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, created
 from sandbox.easypost.errors import (
     EasyPostError,
@@ -180,7 +178,7 @@ def _build(account: EasyPostAccount, given: Json, accounts: list[str]) -> Stored
 
 def _carrier_accounts(given: Json) -> list[str]:
     """The carrier accounts to ask; none means all. Raises SHIPMENT.CARRIER_ACCOUNTS.INVALID."""
-    accounts: list[Any] = given.get("carrier_accounts") or []
+    accounts: list[object] = given.get("carrier_accounts") or []
     ids = [str(account["id"] if isinstance(account, dict) else account) for account in accounts]
     unknown = [account for account in ids if account not in rates.CARRIER_OF_ACCOUNT]
     if unknown:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, created
 from sandbox.easypost.errors import required, resource_not_found, wrong_type
@@ -116,7 +115,7 @@ def find_tracker(account: EasyPostAccount, tracker_id: str) -> Tracker:
         raise resource_not_found() from None
 
 
-def obtain(account: EasyPostAccount, code: str, carrier: Any) -> Tracker:
+def obtain(account: EasyPostAccount, code: str, carrier: object) -> Tracker:
     """The tracker of a code: the one there is, or a new one that stands where its code says."""
     name = str(carrier or "USPS")
     known = account.store.by_tracking_code.get((code, name))

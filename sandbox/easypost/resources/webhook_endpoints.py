@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply
 from sandbox.easypost.errors import EasyPostError, resource_not_found
 from sandbox.easypost.formats import stamp
@@ -60,7 +58,7 @@ def _get(account: EasyPostAccount, call: EasyPostCall) -> WebhookEndpoint:
         raise resource_not_found() from None
 
 
-def _url(url: Any) -> str:
+def _url(url: object) -> str:
     if not isinstance(url, str) or not url.strip():
         problem = {"field": "url", "message": "must be present; must be a string"}
         raise EasyPostError(
@@ -70,5 +68,5 @@ def _url(url: Any) -> str:
     return url if url.startswith(("http://", "https://")) else f"http://{url}"
 
 
-def _headers(headers: Any) -> list[Json]:
+def _headers(headers: list[Json] | None) -> list[Json]:
     return [{"name": str(header["name"]), "value": str(header["value"])} for header in headers or []]

@@ -1,4 +1,4 @@
-"""`manage.py demo`: rehearse a programme, print its report, and serve the very programme it made."""
+"""`manage.py demo`: rehearse a programme, print its report, and serve it."""
 
 import json
 import signal
@@ -9,7 +9,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -19,7 +18,7 @@ from django.core.management.base import CommandError, CommandParser
 from common.base_command import JsonObject, KeydeskCommand, Options
 from sandbox.rehearsal import databases
 from sandbox.rehearsal.plan import FULL_KEYS, FULL_MAINTAINERS, FULL_WEEKS
-from sandbox.rehearsal.result import as_text
+from sandbox.rehearsal.result import RehearsalSummary, as_text
 from sandbox.rehearsal.run import STRIPE_WEBHOOK_SECRET, environment, run_in_process
 from sandbox.server import Sandbox
 
@@ -32,14 +31,16 @@ class Command(KeydeskCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--downloads", type=Path, help="a real download list (project, download_count)")
+        parser.add_argument(
+            "--downloads", type=Path, help="use a real download list (project, download_count)"
+        )
         parser.add_argument("--seed", type=int, default=1)
         parser.add_argument("--keys", type=int, default=FULL_KEYS)
         parser.add_argument("--maintainers", type=int, default=FULL_MAINTAINERS)
         parser.add_argument("--weeks", type=int, default=FULL_WEEKS)
-        parser.add_argument("--port", type=int, default=8000, help="where the site listens")
-        parser.add_argument("--vendor-port", type=int, default=9000, help="where the stand-ins listen")
-        parser.add_argument("--stop-after", type=float, help="serve for so many seconds only")
+        parser.add_argument("--port", type=int, default=8000, help="port of the site")
+        parser.add_argument("--vendor-port", type=int, default=9000, help="port of the stand-ins")
+        parser.add_argument("--stop-after", type=float, help="stop after this many seconds")
 
     def run(self, options: Options) -> JsonObject:
         signal.signal(signal.SIGTERM, _stop)
@@ -48,7 +49,7 @@ class Command(KeydeskCommand):
         databases.create_database(DATABASE)
         mail_dir = settings.VAR_DIR / "mail"
         mail_dir.mkdir(parents=True, exist_ok=True)
-        # It ends on the eve of today, so that the campaign is open and its parcels are under way.
+        # It ends yesterday evening, so that the campaign is open and shipments are in transit.
         this_morning = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         start = this_morning - timedelta(weeks=options["weeks"])
         with Sandbox(
@@ -69,8 +70,8 @@ class Command(KeydeskCommand):
                 downloads=options["downloads"],
             )
             if result.status != 0:
-                raise CommandError("The rehearsal failed; what went wrong is above.", returncode=1)
-            summary: dict[str, Any] = json.loads(result.output)
+                raise CommandError("The rehearsal failed; see the messages above.", returncode=1)
+            summary: RehearsalSummary = json.loads(result.output)
             self.say(as_text(summary))
             self._serve(vendor, options)
         return {"rehearsal": summary}
@@ -96,10 +97,10 @@ class Command(KeydeskCommand):
             check=False,
         )
         if prepared.returncode != 0:
-            raise CommandError("The demo has nobody to sign in as; why is above.", returncode=1)
+            raise CommandError("The demo could not be prepared; see the messages above.", returncode=1)
         people = json.loads(prepared.stdout)
         vendor.stripe.roll_secret(STRIPE_WEBHOOK_SECRET)
-        # Parcels of the demo's visitors travel a step a minute.
+        # Shipments claimed in the demo advance one step a minute.
         vendor.control.settings(journey="test")
         processes = [
             subprocess.Popen(command, env=variables)  # noqa: S603
@@ -123,21 +124,21 @@ class Command(KeydeskCommand):
 
 def _welcome(*, site: str, vendor: str, people: dict[str, str]) -> str:
     return f"""
-The programme is running:
+The demo is running:
 
   the site          {site}/
   the report        {site}/reports/redemption/
   the API           {site}/api/v1/docs
-  the mail inbox    {vendor}/inbox   (sign-in codes arrive here)
+  the email inbox   {vendor}/inbox   (sign-in codes arrive here)
 
-Sign in at {site}/ with one of these addresses, then read the code in the inbox:
+Sign in at {site}/ with one of these addresses. The code arrives in the inbox:
 
-  as a maintainer   {people["maintainer"]}   (may claim)
-  as one who has    {people["claimant"]}   (has a claim to follow)
+  as a maintainer   {people["maintainer"]}   (eligible, no claim yet)
+  as a claimant     {people["claimant"]}   (has a claim to track)
   as ops            {people["ops"]}
   as the foundation {people["foundation"]}
 
-An API token with every scope, for this demo only: {people["token"]}
+An API token with all scopes, for this demo only: {people["token"]}
 
 Ctrl-C stops everything.
 """
@@ -150,7 +151,7 @@ def _refuse_busy(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise CommandError(
-                f"Port {port} is in use. Stop what listens there, or choose others (--port, --vendor-port).",
+                f"Port {port} is in use. Stop that program or choose another (--port, --vendor-port).",
                 returncode=1,
             ) from None
 
@@ -165,16 +166,16 @@ def _wait_for(url: str, processes: list[subprocess.Popen[bytes]]) -> None:
                 return
         except (URLError, OSError):
             time.sleep(0.2)
-    raise CommandError("The site did not start; its messages are above.", returncode=1)
+    raise CommandError("The site did not start; see its messages above.", returncode=1)
 
 
 def _stay(processes: list[subprocess.Popen[bytes]], vendor: Sandbox, seconds: float | None) -> None:
-    """Keep the stand-in's clock with the wall's until it is time, Ctrl-C, or a part has stopped."""
+    """Keep the stand-in's clock at real time until the time is up, Ctrl-C, or a process stops."""
     deadline = time.monotonic() + seconds if seconds is not None else None
     while deadline is None or time.monotonic() < deadline:
         for process in processes:
             if process.poll() is not None:
-                raise CommandError("A part of the demo stopped; its messages are above.", returncode=1)
+                raise CommandError("A process of the demo stopped; see its messages above.", returncode=1)
         vendor.control.advance_to(datetime.now(UTC))
         time.sleep(1)
 

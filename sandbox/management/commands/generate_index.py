@@ -9,7 +9,7 @@ from sandbox.synthetic_index import generate_index
 
 
 class Command(KeydeskCommand):
-    help = "Write a synthetic package index: downloads.csv, roles.csv and accounts.csv. The seed decides all."
+    help = "Write a synthetic package index: downloads.csv, roles.csv and accounts.csv, from a seed."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
@@ -19,7 +19,7 @@ class Command(KeydeskCommand):
         parser.add_argument("--critical", type=a_count, default=3_818, metavar="N")
         parser.add_argument("--maintainers", type=a_count, default=8_218, metavar="N")
         parser.add_argument(
-            "--downloads", type=Path, metavar="FILE", help="a real download list whose top projects to use"
+            "--downloads", type=Path, metavar="FILE", help="use the top projects of a real download list"
         )
 
     def run(self, options: Options) -> JsonObject:

@@ -1,4 +1,4 @@
-"""The people who can sign in to a demo, made in its database; `demo` runs this in a process of its own."""
+"""`manage.py prepare_demo`: create the users of a demo in its database; run by `demo`."""
 
 from collections.abc import Iterable
 
@@ -22,16 +22,16 @@ from sandbox.rehearsal import databases
 from sandbox.rehearsal.webhook_registration import register_carrier_webhook
 
 STAFF = {"ops": "ops@example.org", "foundation": "foundation@example.org"}
-# So that one person can try the whole desk; two names are still two people.
+# Ops has every role, so that one person can try everything; approvals still need the second user.
 ROLES = {"ops": tuple(Role), "foundation": (Role.VIEWER, Role.MANAGER, Role.AUDITOR)}
 
 
 class Command(KeydeskCommand):
-    help = "Make the demo's staff and find maintainers to sign in as, in a rehearsal's database."
+    help = "Create the demo's staff and find maintainers to sign in as, in a rehearsal's database."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--site", required=True, help="where the site will listen")
+        parser.add_argument("--site", required=True, help="address of the site")
 
     def run(self, options: Options) -> JsonObject:
         name = connection.settings_dict["NAME"]
@@ -39,21 +39,21 @@ class Command(KeydeskCommand):
             raise CommandError(f"{name} is not a rehearsal's database.", returncode=2)
         register_carrier_webhook(options["site"])
         payments.payment_gateway().ensure_webhook(f"{options['site']}/api/v1/webhooks/stripe")
-        # As the job does that would come within the hour; Today says nobody looked until then.
+        # As the hourly job does; until then the dashboard says that webhooks have not been checked.
         watch_webhooks(gateway=gateways.carrier_gateway(), now=clock.now())
         for username, address in STAFF.items():
-            _make_staff(username, address, ROLES[username])
+            _create_staff(username, address, ROLES[username])
         _, token = create_token(name="demo", scopes=sorted(SCOPES), days=30, now=clock.now())
         return {
-            "maintainer": _who_may_claim().email,
-            "claimant": _who_has_claimed().email,
+            "maintainer": _eligible_maintainer().email,
+            "claimant": _claimant().email,
             "ops": STAFF["ops"],
             "foundation": STAFF["foundation"],
             "token": token,
         }
 
 
-def _make_staff(username: str, address: str, roles: Iterable[Role]) -> None:
+def _create_staff(username: str, address: str, roles: Iterable[Role]) -> None:
     if User.objects.filter(username=username).exists():
         return
     user = add_staff(username=username, email=address)
@@ -61,22 +61,22 @@ def _make_staff(username: str, address: str, roles: Iterable[Role]) -> None:
         appoint(user=user, role=role, by=None, now=clock.now())
 
 
-def _who_may_claim() -> Account:
+def _eligible_maintainer() -> Account:
     now = clock.now()
     campaign = selectors.current_campaign(now)
-    assert campaign is not None, "a rehearsal leaves a campaign"
+    assert campaign is not None, "a rehearsal has a campaign"
     for account in Account.objects.filter(claims__isnull=True, has_webauthn=False).order_by("username")[:500]:
         explained = eligibility.explain(account=account, campaign=campaign, country="US", now=now)
         if explained.decision.outcome == "eligible":
             return account
-    raise CommandError("Nobody on the rehearsed roster may still claim.", returncode=1)
+    raise CommandError("No maintainer on the rehearsed roster is still eligible.", returncode=1)
 
 
-def _who_has_claimed() -> Account:
-    """Somebody whose parcel is under way, or else delivered."""
+def _claimant() -> Account:
+    """A maintainer whose shipment is in transit, or else delivered."""
     claims = Claim.objects.select_related("account").order_by("-created_at")
     for state in (ClaimState.SHIPPED, ClaimState.DELIVERED, ClaimState.ACCEPTED):
         claim = claims.filter(state=state).first()
         if claim is not None:
             return claim.account
-    raise CommandError("The rehearsal ended without a claim.", returncode=1)
+    raise CommandError("The rehearsal ended without any claim.", returncode=1)

@@ -1,4 +1,4 @@
-"""A worker of a rehearsal: for every time on standard input, works at that time until the next line."""
+"""`manage.py run_rehearsal_worker`: work jobs at each time read from standard input, until the next line."""
 
 import gc
 import logging
@@ -17,21 +17,21 @@ from sandbox.rehearsal.workers import DONE, Worker
 
 
 class Command(KeydeskCommand):
-    help = "Work the jobs of a rehearsal; run_rehearsal starts it and tells it the time."
+    help = "Work the jobs of a rehearsal; started by run_rehearsal, which sends the times."
 
     def run(self, options: Options) -> JsonObject:
         name = connection.settings_dict["NAME"]
         if not name.startswith(databases.PREFIX):
             raise CommandError(f"{name} is not a rehearsal's database; use rehearse.", returncode=2)
-        # A worker says a line for every job; a rehearsal has thousands.
+        # A worker logs a line for every job; a rehearsal has thousands.
         logging.getLogger("procrastinate").setLevel(logging.WARNING)
-        # So does the gateway for what the vendor refuses, as it does a session that is to end and has ended.
+        # The gateways log every refusal of a vendor, such as to expire a session that has expired.
         logging.getLogger("keydesk").setLevel(logging.WARNING)
-        # Thousands of short transactions leave no garbage worth looking for after each.
+        # Thousands of short transactions leave little garbage to collect.
         gc.set_threshold(100_000, 50, 50)
         worker = Worker()
         try:
-            # Read line by line, for the line that ends a time is read while its jobs are worked.
+            # Read line by line: the line that ends a time is read while its jobs are worked.
             while line := sys.stdin.readline():
                 time_now = VirtualClock(datetime.fromisoformat(line.strip()))
                 with clock.reading(time_now):
@@ -44,4 +44,4 @@ class Command(KeydeskCommand):
         return {}
 
     def show(self, document: JsonObject) -> None:
-        """Its output is what it was told to do, done."""
+        """Print nothing: the output is the protocol with run_rehearsal."""
