@@ -25,7 +25,14 @@ from desk.roles import ALLOWED, Action
 from desk.selectors.dispute_evidence import evidence_for
 from fulfillment.cases.errors import BadCaseData
 from fulfillment.cases.models import Case, CaseEntry
-from fulfillment.cases.rules.playbooks import MOVING_MONEY, OUTCOMES, PAYMENT_ADVICE, CaseAction, CaseOutcome
+from fulfillment.cases.rules.playbooks import (
+    ACTIONS,
+    MOVING_MONEY,
+    OUTCOMES,
+    PAYMENT_ADVICE,
+    CaseAction,
+    CaseOutcome,
+)
 from fulfillment.cases.rules.reasons import CaseKind, CaseReason
 from fulfillment.cases.services import Record, add_note, take_case
 from fulfillment.casework.rules.instructions import advice, dollars
@@ -209,9 +216,8 @@ def case_page(request: HttpRequest, code: str, kind: CaseKind = CaseKind.SHIPMEN
 def work_case(request: HttpRequest, code: str, kind: CaseKind = CaseKind.SHIPMENT) -> HttpResponse:
     """Do an action of the playbook. Refused for a page opened before someone else acted."""
     found = _case(code, kind)
-    try:
-        action = CaseAction(request.POST.get("action", ""))
-    except ValueError:
+    action = _asked_action(request, kind)
+    if action is None:
         return _page(request, found, refusal="Select an action.", status=422)
     if not _may_do(request, action):
         who = " or ".join(sorted(role.label for role in ALLOWED[Action.MOVE_MONEY]))
@@ -246,6 +252,12 @@ def work_case(request: HttpRequest, code: str, kind: CaseKind = CaseKind.SHIPMEN
         return _page(request, found, form=form, refusal=str(refusal), status=409)
     messages.success(request, f"Case {code}: {action.label}. Done.")
     return HttpResponseRedirect(reverse(PAGES[kind].page, args=[code]))
+
+
+def _asked_action(request: HttpRequest, kind: CaseKind) -> CaseAction | None:
+    """The action a form asks for; None for what is not an action of this kind of case."""
+    asked = request.POST.get("action", "")
+    return next((action for action in ACTIONS[kind] if action.value == asked), None)
 
 
 def _may_do(request: HttpRequest, action: CaseAction) -> bool:

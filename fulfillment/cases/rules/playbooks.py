@@ -106,6 +106,12 @@ _PLAYBOOKS: Mapping[CaseKind, Mapping[CaseReason, tuple[CaseAction, ...]]] = {
 MOVING_MONEY = frozenset(_OF_A_REFUND)
 
 
+# All that any case of a kind offers; an action of another kind does not apply to it at all.
+ACTIONS: Mapping[CaseKind, frozenset[CaseAction]] = {
+    kind: frozenset(_ALWAYS[kind]).union(*_PLAYBOOKS[kind].values()) for kind in CaseKind
+}
+
+
 def playbook(kind: CaseKind, reason: CaseReason) -> tuple[CaseAction, ...]:
     """The actions offered for a case of this kind and reason, the likeliest first."""
     return (*_PLAYBOOKS[kind].get(reason, ()), *_ALWAYS[kind])
