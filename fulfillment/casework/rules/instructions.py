@@ -23,7 +23,7 @@ _REDIRECTS: Mapping[str, str] = {
 _RETURN = (
     "Postage is bought, and the maintainer is told by mail that the label can be printed from the claim's "
     "page.",
-    "If nobody posts it, the money is asked back before the carrier keeps it, and a case says so.",
+    "If the parcel is not posted in time, a refund of the label is requested, and a case is opened.",
 )
 _GIVE_UP = (
     "Take the label off the parcel and destroy it: a carrier would still take a parcel that shows it.",

@@ -153,7 +153,7 @@ def test_a_week_at_the_desk_adds_up(desk: Desk, address: PostalAddress, tmp_path
     # One is not to be sent after all: its label is asked back before it is packed.
     unused = LabelPurchase.objects.get(shipment__claim=changed, state="bought")
     assert request_refund(purchase_id=unused.pk, gateway=desk.gateway, now=desk.now) == "submitted"
-    with pytest.raises(NotToPack, match="asked back"):
+    with pytest.raises(NotToPack, match="refund has been requested"):
         packing.pack_unit(
             key="scan-unused",
             label=unused.tracking_code,
