@@ -49,7 +49,7 @@ def serialize_unserved(country: str) -> RegionOut:
         country=country,
         name=localized_country_name(country),
         status="blocked",
-        reason="We have no way to send keys there yet.",
+        reason="We cannot send keys there yet.",
         source="",
         is_sponsored=False,
         keys_per_parcel=0,

@@ -2,7 +2,7 @@
 
 # Makes a parcel of an accepted claim.
 SHIP_CLAIM = "shipping.ship_claim"
-# Stops the parcels of a claim that is held.
+# Stops the parcels of a claim on hold.
 STOP_PARCELS = "shipping.stop_parcels"
 # Brings the money of a claim in line with its state.
 SETTLE_CLAIM = "payments.settle_claim"

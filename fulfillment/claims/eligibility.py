@@ -14,7 +14,7 @@ from roster import selectors as roster_selectors
 from roster.models import Account
 from roster.rules import CampaignFact, Decision, Facts, RegionFact, decide, parse_policy
 
-# More than any claim holds.
+# More than any claim can have.
 ENOUGH_KEYS = 100
 
 
@@ -29,17 +29,17 @@ def facts_for(
     live_claims: int | None = None,
     snapshots: roster_selectors.CurrentSnapshots | None = None,
 ) -> Facts:
-    """All a policy may ask about one maintainer in one campaign, in a fixed number of queries.
+    """The facts about one maintainer in one campaign that policies decide by, in a fixed number of queries.
 
     Args: region: the country's row in force, where the caller has it already.
-          address: where the keys would go, once that is known.
-          live_claims, snapshots: how many there are and what the roster stands on, likewise.
+          address: the destination, once it is known.
+          live_claims, snapshots: the number of live claims and the current roster, likewise.
     """
     if region is None and country:
         region = country_region(country=country, now=now)
     return replace(
         roster_selectors.facts_about(account=account, now=now, snapshots=snapshots),
-        # Whether there are any is all a policy asks; a million units are not counted for it.
+        # Policies only ask whether there are any, so the count is capped.
         keys_available=available_count(at_most=ENOUGH_KEYS),
         live_claims=Claim.objects.live().filter(campaign=campaign, account=account).count()
         if live_claims is None
@@ -57,9 +57,9 @@ def facts_for(
 def _claims_sharing(
     address: PostalAddress | None, *, account: Account, campaign: Campaign, now: datetime
 ) -> int | None:
-    """How many live claims of others go to the same household; None while the address is not known.
+    """The number of other people's live claims to the same household; None while the address is not known.
 
-    Only asked where the policy has the rule, for it costs queries that no other rule needs.
+    Only counted where the policy has the rule, because it costs queries that no other rule needs.
     Locks: the household, until the transaction ends.
     """
     if address is None or not _asks_for(campaign, "address_not_shared"):
@@ -78,13 +78,13 @@ def _asks_for(campaign: Campaign, rule: str) -> bool:
 
 def _region_fact(region: Region | None) -> RegionFact:
     if region is None:
-        return RegionFact(status="blocked", reason=_("We have no way to send keys there yet."), source="")
+        return RegionFact(status="blocked", reason=_("We cannot send keys there yet."), source="")
     return RegionFact(status=region.status, reason=region.reason, source=region.source)
 
 
 @dataclass(frozen=True)
 class ExplainedDecision:
-    """A decision and the facts it was made from."""
+    """A decision and the facts it was based on."""
 
     decision: Decision
     facts: Facts
@@ -101,7 +101,7 @@ def explain(
     live_claims: int | None = None,
     snapshots: roster_selectors.CurrentSnapshots | None = None,
 ) -> ExplainedDecision:
-    """Whether this maintainer may claim now, with every rule's verdict. Stores nothing.
+    """Decide whether this maintainer may claim now, with every rule's verdict. Stores nothing.
 
     Args: as `facts_for`.
     """

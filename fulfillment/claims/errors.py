@@ -1,4 +1,4 @@
-"""What the claims room can refuse."""
+"""Errors of the claims room."""
 
 from common.errors import KeydeskError
 from fulfillment.claims.money import format_money
@@ -14,25 +14,25 @@ class UnknownCampaign(ClaimsError):
     code = "unknown_campaign"
 
     def __init__(self, slug: str) -> None:
-        super().__init__(f"There is no campaign {slug!r}.")
+        super().__init__(f"Campaign {slug!r} does not exist." if slug else "There is no campaign yet.")
 
 
 class UnknownMaintainer(ClaimsError):
     code = "unknown_maintainer"
 
     def __init__(self, username: str) -> None:
-        super().__init__(f"There is no account {username!r} on the roster.")
+        super().__init__(f"Account {username!r} is not on the roster.")
 
 
 class UnknownClaim(ClaimsError):
     code = "unknown_claim"
 
     def __init__(self, code: str) -> None:
-        super().__init__(f"There is no claim {code!r}.")
+        super().__init__(f"Claim {code!r} does not exist.")
 
 
 class Ineligible(ClaimsError):
-    """The decision says no; it is stored and goes with the error."""
+    """The maintainer may not claim; carries the decision, which is stored."""
 
     code = "ineligible"
 
@@ -47,29 +47,29 @@ class AlreadyClaimed(ClaimsError):
 
     def __init__(self, claim_code: str) -> None:
         self.claim_code = claim_code
-        super().__init__(f"There is a claim already: {claim_code}. Change or cancel that one.")
+        super().__init__(f"There is already a claim: {claim_code}. Change or cancel it.")
 
 
 class TooLate(ClaimsError):
-    """The label is being bought, or the claim is past changing."""
+    """The claim can no longer be changed: its label is being bought, or it is closed."""
 
     code = "too_late"
 
     def __init__(self, claim_code: str) -> None:
         super().__init__(
-            f"Claim {claim_code} can no longer be changed: its label is bought, or it is closed."
+            f"Claim {claim_code} can no longer be changed: its label has been bought, or it is closed."
         )
 
 
 class NothingToReplace(ClaimsError):
-    """None of these keys can be replaced for this claim: not its keys, or replaced before."""
+    """None of these keys can be replaced: they are not the claim's, or were already replaced."""
 
     code = "nothing_to_replace"
 
     def __init__(self, claim_code: str) -> None:
         super().__init__(
-            f"Nothing of claim {claim_code} is left to replace: the keys are not its own, or were replaced "
-            "before. Look at its replacements."
+            f"Claim {claim_code} has no keys left to replace: they belong to another claim, or were already "
+            "replaced. See its replacements."
         )
 
 
@@ -77,40 +77,42 @@ class NotInReview(ClaimsError):
     code = "not_in_review"
 
     def __init__(self, claim_code: str) -> None:
-        super().__init__(f"Claim {claim_code} is not waiting for a review.")
+        super().__init__(f"Claim {claim_code} is not in review.")
 
 
 class PriceChanged(ClaimsError):
-    """What the person agreed to pay is not what it costs now; carries the new quote."""
+    """The price is not the one that the person agreed to; carries the new quote."""
 
     code = "price_changed"
 
     def __init__(self, quote: Quote) -> None:
         self.quote = quote
         costs = "nothing" if quote.is_free else format_money(quote.total, quote.currency)
-        super().__init__(f"The price has changed: this claim costs {costs} now. Look it over and confirm it.")
+        super().__init__(f"The price has changed: this claim now costs {costs}. Check it and confirm.")
 
 
 class NoOffer(ClaimsError):
-    """There was no offer of keys, or it is over."""
+    """The claim has no offer of keys, or the offer has expired."""
 
     code = "no_offer"
 
     def __init__(self, claim_code: str) -> None:
-        super().__init__(f"No keys are held for claim {claim_code} to take: they went to the next in line.")
+        super().__init__(
+            f"No keys are held for claim {claim_code}: they went to the next person on the waitlist."
+        )
 
 
 class NotSent(ClaimsError):
     code = "not_sent"
 
     def __init__(self, claim_code: str) -> None:
-        super().__init__(f"Claim {claim_code} has no parcel under way.")
+        super().__init__(f"Claim {claim_code} has no parcel on its way.")
 
 
 class UnknownWave(ClaimsError):
-    """No wave that waits to be sent."""
+    """There is no wave of this id or name that has not started."""
 
     code = "unknown_wave"
 
     def __init__(self) -> None:
-        super().__init__("There is no such wave, or it has begun already.")
+        super().__init__("The wave does not exist, or has already started.")

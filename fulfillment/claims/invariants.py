@@ -1,7 +1,6 @@
-"""I3, I4 and the claims' side of I2: one live claim each, a decision before it, units that are its own."""
+"""I3, I4 and the claims' part of I2: one live claim each, decided beforehand, holding only its own units."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.db import connection
 from django.db.models import Count
@@ -28,7 +27,7 @@ def one_live_claim() -> tuple[int, Iterable[Violation]]:
     ]
 
 
-# Accepted means: it ever came to a state that keys are sent in.
+# Accepted: the claim was at some point in a state in which keys are sent.
 _WITHOUT_DECISION = """
 SELECT claim.code
 FROM claims_claim AS claim
@@ -51,14 +50,14 @@ WHERE EXISTS (
 
 
 def accepted_after_a_decision() -> tuple[int, Iterable[Violation]]:
-    """I4: every accepted claim has an earlier decision that admits it, or a person's approval."""
+    """I4: every accepted claim has an earlier decision that admits it, or a reviewer's approval."""
     return Claim.objects.count(), [
-        Violation("I4", "accepted without a decision that admits it", [code])
+        Violation("I4", "accepted without a decision that admits it", [str(code)])
         for (code,) in _rows(_WITHOUT_DECISION)
     ]
 
 
-# A claim that holds units holds as many as it asked for, and nobody else holds any.
+# A claim that may hold units holds as many as it requested, and no other holds any.
 _WRONG_UNITS = """
 SELECT coalesce(claim.code, unit.held_for), claim.state, coalesce(claim.wanted, 0), coalesce(unit.held, 0)
 FROM (
@@ -72,7 +71,7 @@ FULL JOIN (
 ) AS unit ON unit.held_for = claim.code
 WHERE CASE
     WHEN claim.code IS NULL THEN true
-    -- What came back is with us, in the same claim's name no longer.
+    -- Returned units are in the warehouse, no longer held for the claim.
     WHEN claim.state = 'returned' THEN false
     WHEN claim.state = ANY(%(holding)s) OR claim.offered_until IS NOT NULL
         THEN coalesce(unit.held, 0) <> claim.wanted
@@ -82,14 +81,16 @@ END
 
 
 def units_belong_to_claims() -> tuple[int, Iterable[Violation]]:
-    """I2: every held unit is held for a claim that may hold it, and such a claim holds what it asked for."""
+    """I2: every held unit is held for a claim that may hold it, and such a claim holds what it requested."""
     return Claim.objects.count(), [
-        Violation("I2", f"claim is {state or 'unknown'}, asked for {wanted} and holds {held} units", [code])
+        Violation(
+            "I2", f"claim is {state or 'unknown'}, requested {wanted} and holds {held} units", [str(code)]
+        )
         for code, state, wanted, held in _rows(_WRONG_UNITS, {"holding": _HOLDING})
     ]
 
 
-# The claim's state is what its events add up to (decision 0109).
+# A claim's state is that of its last event (decision 0109).
 _STATE_WITHOUT_EVENT = """
 SELECT claim.code, claim.state, event.state_after
 FROM claims_claim AS claim
@@ -102,17 +103,17 @@ WHERE claim.state IS DISTINCT FROM event.state_after
 
 
 def state_is_the_last_events() -> tuple[int, Iterable[Violation]]:
-    """I4: a claim stands where its last event left it."""
+    """I4: a claim is in the state of its last event."""
     return Claim.objects.count(), [
-        Violation("I4", f"claim is {state} but its last event says {says}", [code])
+        Violation("I4", f"claim is {state}, but its last event says {says}", [str(code)])
         for code, state, says in _rows(_STATE_WITHOUT_EVENT)
     ]
 
 
-def _rows(sql: str, parameters: dict[str, Any] | None = None) -> Sequence[tuple[Any, ...]]:
+def _rows(sql: str, parameters: dict[str, list[str]] | None = None) -> Sequence[tuple[object, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters or {})
-        rows: Sequence[tuple[Any, ...]] = cursor.fetchall()
+        rows: Sequence[tuple[object, ...]] = cursor.fetchall()
     return rows
 
 

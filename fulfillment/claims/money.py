@@ -1,6 +1,6 @@
-"""Money as integers of a currency's minor unit (decision 0110), and the currencies prices can be in.
+"""Money in minor units (decision 0110), and the currencies that prices can be in.
 
-How many minor units make one is the currency's own: 500 yen are `500`, and a dinar has a thousand.
+The number of decimal places depends on the currency: 500 yen are `500`, and a dinar has a thousand fils.
 """
 
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from babel.numbers import format_currency
 
 @dataclass(frozen=True)
 class Currency:
-    """One currency that cards are charged in.
+    """A currency that cards can be charged in.
 
     Args: exponent: decimal places of its minor unit. smallest: the least that can be charged, and
-          largest: more than any key or parcel costs, so that a slip of a few digits is noticed; both in
-          minor units. step: amounts are multiples of it.
+          largest: more than any key or parcel costs, so that typing mistakes are noticed; both in minor
+          units. step: amounts are multiples of it.
     Source: https://docs.stripe.com/currencies (minor units, minimum amounts, three-decimal currencies)
     """
 
@@ -42,7 +42,7 @@ CURRENCIES: Mapping[str, Currency] = {
     },
     "JPY": Currency("JPY", 0, 50, 150_000),
     "KRW": Currency("KRW", 0, 700, 1_400_000),
-    # The last of three decimals is always nought, for card networks know two.
+    # The last of three decimals is always zero, because card networks use two.
     "KWD": Currency("KWD", 3, 200, 300_000, step=10),
     "BHD": Currency("BHD", 3, 200, 380_000, step=10),
     "JOD": Currency("JOD", 3, 400, 700_000, step=10),
@@ -51,7 +51,7 @@ CURRENCIES: Mapping[str, Currency] = {
 
 
 def format_money(amount: int, currency: str, *, locale: str = "en") -> str:
-    """An amount for people: `$29.00`, `¥500`, `KWD1.250`.
+    """Format an amount for people: `$29.00`, `¥500`, `KWD1.250`.
 
     Args: amount: in minor units; may be negative.
     """

@@ -26,9 +26,9 @@ def prices_in_force(campaign: Campaign, now: datetime) -> Prices | None:
 
 
 def max_keys(campaign: Campaign, items: Sequence[WantedItem], now: datetime) -> int:
-    """The most keys a claim may hold: the allotment, and what may be bought beyond it.
+    """The most keys a claim may have: the allotment, plus the extra keys that can be bought.
 
-    Asks no price list when the items are within the allotment.
+    Reads no price list when the items are within the allotment.
     """
     if sum(item.quantity for item in items) <= campaign.per_claim:
         return campaign.per_claim
@@ -46,18 +46,19 @@ def quote_for(
     now: datetime,
     region: Region | None = None,
 ) -> Quote:
-    """What a claim of these items costs, before it is made; `quote.is_free` for most.
+    """Quote a claim before it is made; most claims are free.
 
-    The review step shows it and hands it to `submit_claim(agreed=…)`, which refuses if it has changed.
-    A free claim asks no price list.
+    The review step shows the quote and passes it to `submit_claim(agreed=…)`, which refuses if the price
+    has changed.
+    A free claim reads no price list.
 
-    Args:   items: empty asks for the full allotment.
+    Args:   items: empty requests the full allotment.
             region: the country's row in force, where the caller has it already.
-    Raises: BadRequest: something of it is not sold, with the field and the remedy.
+    Raises: BadRequest: part of it is not sold, with the field and the remedy.
     """
     region = region or country_region(country=country, now=now)
     keys = sum(item.quantity for item in items) if items else campaign.per_claim
-    # A country without a row is refused by the policy; what it would cost is beside the point.
+    # The policy refuses a country without a row, so its price does not matter.
     is_sponsored = region is None or region.is_sponsored
     if keys <= campaign.per_claim and service == "standard" and is_sponsored:
         return FREE
@@ -75,7 +76,7 @@ def quote_for(
 
 
 def store_quote(quote: Quote, *, claim: Claim, now: datetime) -> ClaimQuote:
-    """Keep what was agreed with the claim, for ever."""
+    """Store the agreed quote with the claim, permanently."""
     return ClaimQuote.objects.create(
         claim=claim,
         prices=quote.prices,
@@ -89,14 +90,14 @@ def store_quote(quote: Quote, *, claim: Claim, now: datetime) -> ClaimQuote:
 
 
 def payment_due_at(state: ClaimState, now: datetime) -> datetime | None:
-    """Until when the keys are held for a claim that comes to this state now."""
+    """The payment deadline of a claim that enters this state now; None where nothing is to be paid."""
     return now + PAY_WITHIN if state == ClaimState.AWAITING_PAYMENT else None
 
 
 def is_free(claim: Claim) -> bool:
-    """Whether nothing is to be paid for it (any more). A claim in review or in line has its quote already.
+    """Whether nothing is left to pay. A claim in review or on the waitlist already has its quote.
 
-    One that was paid and then lost its keys to a recall is in line again, and is not paid twice.
+    A claim that was paid and lost its keys to a recall is on the waitlist again, and is not paid for twice.
     """
     if not ClaimQuote.objects.filter(claim=claim).exists():
         return True
@@ -104,7 +105,7 @@ def is_free(claim: Claim) -> bool:
 
 
 def payment_due_context(claim: Claim) -> NoticeContext:
-    """What the mail about a claim to be paid needs."""
+    """The values of the email about a payment that is due."""
     assert claim.payment_due_at is not None, "a claim to be paid has a deadline"
     quote = ClaimQuote.objects.get(claim=claim)
     return {

@@ -1,4 +1,4 @@
-"""How many keys a campaign has, and what became of them: the numbers of the public counters."""
+"""Public counters of a campaign: its keys, and what became of them."""
 
 from dataclasses import dataclass
 
@@ -20,9 +20,9 @@ class CampaignKeys:
 
 
 def campaign_keys(campaign: Campaign) -> CampaignKeys:
-    """Counted from where the units stand now, in two queries.
+    """Count a campaign's keys by where the units are now, in two queries.
 
-    Stock is shared: another campaign that gives out the same key models has the same keys left.
+    Stock is shared: campaigns that offer the same key models have the same keys available.
     """
     ours = Unit.objects.filter(key_model__in=campaign.key_models.all()).exclude(account=Account.SUPPLIER)
     stock = ours.aggregate(total=Count("pk"), available=Count("pk", filter=Q(account=Account.AVAILABLE)))

@@ -14,12 +14,12 @@ from inventory.models import KeyModel
 
 
 def country_region(*, country: str, now: datetime) -> Region | None:
-    """The row in force for the whole of a country; where an address is known, use `address_region`."""
+    """The row in force for a whole country; where an address is known, use `address_region`."""
     return _by_part(country, now).get("")
 
 
 def _by_part(country: str, now: datetime) -> dict[str, Region]:
-    """A country's rows in force by the part they are about, empty for the whole."""
+    """A country's rows in force by subdivision, empty for the whole country."""
     return {row.subdivision: row for row in _regions(country=country, now=now)}
 
 
@@ -30,9 +30,9 @@ def _regions(*, country: str, now: datetime) -> QuerySet[Region]:
 
 
 def address_region(address: PostalAddress, *, now: datetime) -> Region | None:
-    """The row in force where an address is: of its part of the country, before the whole country's.
+    """The row in force for an address: that of its subdivision, else that of the whole country.
 
-    Raises: BadRequest: parts of the country differ, and the address does not say in which one it is.
+    Raises: BadRequest: subdivisions differ, and the address does not tell which one it is in.
     """
     by_part = _by_part(address.country, now)
     whole = by_part.get("")
@@ -40,15 +40,15 @@ def address_region(address: PostalAddress, *, now: datetime) -> Region | None:
         return whole
     part = subdivision_of(address)
     if not part:
-        raise BadRequest([FieldError("shipping_address.state", "which_part", _WHICH_PART)])
+        raise BadRequest([FieldError("shipping_address.state", "which_part", _STATE_NEEDED)])
     return by_part.get(part, whole)
 
 
-_WHICH_PART = "Keys do not go to every part of this country: say which it is, as in the country's own list."
+_STATE_NEEDED = "Keys are not sent to every part of this country. Enter the state or region."
 
 
 def closed_subdivisions(countries: Collection[str], *, now: datetime) -> dict[str, list[Region]]:
-    """By country, the parts of it that keys do not go to even where they go to the country."""
+    """The subdivisions that keys cannot be sent to, by country."""
     rows = Region.objects.in_force(now).filter(country__in=countries, key_model__isnull=True)
     found: dict[str, list[Region]] = {}
     for row in rows.exclude(subdivision="").exclude(status=Region.Status.OPEN).order_by("subdivision"):
@@ -57,7 +57,7 @@ def closed_subdivisions(countries: Collection[str], *, now: datetime) -> dict[st
 
 
 def models_for(campaign: Campaign, *, country: str, now: datetime) -> QuerySet[KeyModel]:
-    """The key models the campaign gives out there; the region table may close a country to one of them."""
+    """The key models that the campaign offers in a country; the region table may close it to one of them."""
     closed = Region.objects.in_force(now).filter(country=country, key_model__isnull=False)
     closed = closed.exclude(status=Region.Status.OPEN)
     given_out = KeyModel.objects.filter(campaigns=campaign, is_active=True)
@@ -75,7 +75,7 @@ def _offered(*, campaign: Campaign, country: str, now: datetime) -> QuerySet[Key
 
 
 def open_regions(now: datetime) -> Sequence[Region]:
-    """Where keys can be sent now, by country."""
+    """The regions where keys can be sent now, by country."""
     rows = Region.objects.in_force(now).filter(
         status=Region.Status.OPEN, key_model__isnull=True, subdivision=""
     )

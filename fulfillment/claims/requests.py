@@ -18,13 +18,15 @@ from fulfillment.claims.rules.quotes import Quote
 from fulfillment.vault.addresses import LATIN, PostalAddress, is_po_box, parse_address
 
 _NOT_IN_PART = FieldError(
-    "in_part", "to_be_paid", "A claim that is to be paid is sent whole. Leave the paid extras out, or wait."
+    "in_part",
+    "to_be_paid",
+    "A claim that has to be paid for is sent as a whole. Remove the paid extras, or wait.",
 )
 
 
 @dataclass(frozen=True)
 class ClaimTerms:
-    """On what terms a campaign sends keys to an address now: its region row and the key models, by SKU."""
+    """The terms for an address in a campaign now: its region row, and the key models by SKU."""
 
     region: Region | None
     offered: Mapping[str, int]
@@ -63,7 +65,7 @@ def validate_request(
     terms: ClaimTerms | None = None,
     in_part: bool = False,
 ) -> ClaimRequest:
-    """Check a request for keys in the order in which problems are reported: keys, address, price.
+    """Check a request in the order in which problems are reported: keys, address, price.
 
     Args:   as `submission.submit_claim`.
     Raises: BadRequest, PriceChanged: as `submission.submit_claim`.
@@ -72,7 +74,7 @@ def validate_request(
     wanted = items or [WantedItem(None, campaign.per_claim)]
     if problems := item_problems(wanted, campaign=campaign, offered=terms.offered, now=now):
         raise BadRequest(problems)
-    # Before the price: nothing is sold to where nothing goes.
+    # Before the price: extras are not sold to places that keys cannot be sent to.
     address = fit_to_region(address, region=terms.region)
     quote = quote_for(
         campaign=campaign,
@@ -94,7 +96,7 @@ def item_problems(
 ) -> list[FieldError]:
     """Problems with the keys that a claim asks for; empty when there are none.
 
-    Args: offered: the key models the campaign gives out in the country, by SKU.
+    Args: offered: the key models that the campaign offers in the country, by SKU.
     """
     return check_items(items, per_claim=max_keys(campaign, items, now), offered_skus=sorted(offered))
 
@@ -102,7 +104,7 @@ def item_problems(
 def read_address(given: object, *, now: datetime) -> tuple[PostalAddress, Region | None]:
     """Parse an address and check it against its region. Returns: the address and its region's row.
 
-    Raises: BadRequest: naming every part that cannot be used, or what the region or the label needs.
+    Raises: BadRequest: naming every part that is not valid, or that the region or the label needs.
     """
     address = parse_address(given)
     region = address_region(address, now=now)
@@ -112,10 +114,9 @@ def read_address(given: object, *, now: datetime) -> tuple[PostalAddress, Region
 
 
 def address_problems(address: PostalAddress, *, region: Region | None) -> list[FieldError]:
-    """What the region and the label need and the address lacks; empty when nothing.
+    """Parts that the region or the label needs and the address lacks; empty when it has all.
 
-    Args: region: of the address's part of the country. That the whole country is closed is the decision's
-          to say.
+    Args: region: the row of the address's subdivision. Closed countries are refused by the decision instead.
     """
     problems = [
         FieldError(f"shipping_address.{LATIN}{part}", "latin_required", _LATIN_NEEDED)
@@ -135,16 +136,16 @@ def address_problems(address: PostalAddress, *, region: Region | None) -> list[F
     return problems
 
 
-_LATIN_NEEDED = "Carriers read Latin letters only. Write this in Latin letters too."
+_LATIN_NEEDED = "Carriers can only read Latin letters. Enter this in Latin letters too."
 _PHONE_NEEDED = "Carriers need a phone number for parcels to this country."
-_TAX_ID_NEEDED = "Customs in this country ask for the receiver’s tax or personal number."
-_NO_PO_BOX = "Carriers cannot deliver to a PO box in this country. Give a street address."
+_TAX_ID_NEEDED = "Customs in this country require the recipient’s tax or personal number."
+_NO_PO_BOX = "Carriers cannot deliver to a PO box in this country. Enter a street address."
 
 
 def fit_to_region(address: PostalAddress, *, region: Region | None) -> PostalAddress:
-    """The address with no more than the region asks for: what nobody needs is not kept.
+    """Drop the parts of an address that the region does not require, so that they are not kept.
 
-    Raises: BadRequest: naming what the region or the label needs and the address lacks.
+    Raises: BadRequest: naming the parts that the region or the label needs and the address lacks.
     """
     if problems := address_problems(address, region=region):
         raise BadRequest(problems)

@@ -1,4 +1,4 @@
-"""The facts of everybody on the roster in one campaign, a few thousand people at a time."""
+"""Facts about all accounts on the roster in one campaign, a few thousand at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -18,12 +18,12 @@ CHUNK = 2_000
 def facts_of_roster(
     *, campaign: Campaign | None, now: datetime, among: QuerySet[Account] | None = None
 ) -> Iterator[Facts]:
-    """Everybody's facts, as a claim made now would have them, in the order of their accounts.
+    """The facts about every account as for a claim made now, in the order of their ids.
 
-    What only a claim brings is taken to be in its favour: keys in stock, an address of one's own. The country
-    is the one the person's claim or account names; it is None where neither does.
+    Facts that only a claim has are assumed in its favour: keys in stock, an address shared with nobody. The
+    country is that of the person's claim or account; None where neither has one.
 
-    Args: campaign: None leaves out what only a campaign knows.
+    Args: campaign: None leaves out the facts that only a campaign has.
           among: accounts; all of them by default.
     """
     snapshots = roster_selectors.current_snapshots()
@@ -50,7 +50,7 @@ def facts_of_roster(
 
 
 def regions_in_force(now: datetime) -> dict[str, RegionFact]:
-    """The whole countries of the region table; one query."""
+    """The rows of whole countries in the region table, in one query."""
     rows = Region.objects.in_force(now).filter(key_model__isnull=True, subdivision="").order_by("valid_from")
     return {row.country: RegionFact(status=row.status, reason=row.reason, source=row.source) for row in rows}
 
@@ -58,12 +58,12 @@ def regions_in_force(now: datetime) -> dict[str, RegionFact]:
 def _region(country: str | None, regions: dict[str, RegionFact]) -> RegionFact | None:
     if country is None:
         return None
-    nowhere = RegionFact(status="blocked", reason="We have no way to send keys there yet.", source="")
+    nowhere = RegionFact(status="blocked", reason="We cannot send keys there yet.", source="")
     return regions.get(country, nowhere)
 
 
 def _countries_of_claims(campaign: Campaign | None, accounts: Sequence[int]) -> dict[int, str]:
-    """Who has a live claim in the campaign, and for where."""
+    """The accounts with a live claim in the campaign, and the country of each."""
     if campaign is None:
         return {}
     live = Claim.objects.filter(campaign=campaign, state__in=sorted(LIVE_STATES), account__in=accounts)
@@ -71,7 +71,7 @@ def _countries_of_claims(campaign: Campaign | None, accounts: Sequence[int]) -> 
 
 
 def _chunks(accounts: QuerySet[Account]) -> Iterable[list[Account]]:
-    """By keyset, so that no snapshot of the database is held open for minutes."""
+    """Page by primary key, so that no database snapshot is held open for minutes."""
     last = 0
     while chunk := list(accounts.filter(pk__gt=last).order_by("pk")[:CHUNK]):
         yield chunk

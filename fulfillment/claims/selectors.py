@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum
 
@@ -27,9 +27,9 @@ def _campaigns(*, slug: str) -> QuerySet[Campaign]:
 
 
 def current_campaign(now: datetime, *, among: QuerySet[Campaign] | None = None) -> Campaign | None:
-    """The campaign people mean when they name none: the open one, else the last to open.
+    """The default campaign: the open one, else the last to open.
 
-    Args: among: all campaigns, annotated with what the caller needs besides.
+    Args: among: all campaigns, with the annotations that the caller needs.
     """
     campaigns = Campaign.objects.all() if among is None else among
     by_opening = campaigns.select_related("policy").order_by("-opens_at")
@@ -47,26 +47,26 @@ def _live_claims(*, campaign: Campaign, account: Account) -> QuerySet[Claim]:
 
 
 def others_wait_for(models: Collection[int | None], *, campaign_id: int) -> bool:
-    """Whether anybody waits for what a request for these key models would take; None is any model."""
+    """Whether claims on the waitlist want keys that a request for these models would take (None: any)."""
     if None in models:
-        return bool(_first_in_line(campaign_id=campaign_id))
+        return bool(_first_waiting(campaign_id=campaign_id))
     named = [model for model in models if model]
-    return bool(_first_in_line_for_named(models=named, campaign_id=campaign_id))
+    return bool(_first_waiting_for_named(models=named, campaign_id=campaign_id))
 
 
 @prepared
-def _first_in_line(*, campaign_id: int) -> QuerySet[Claim, int]:
-    return Claim.objects.in_line(campaign_id).order_by().values_list("pk", flat=True)[:1]
+def _first_waiting(*, campaign_id: int) -> QuerySet[Claim, int]:
+    return Claim.objects.waiting_in(campaign_id).order_by().values_list("pk", flat=True)[:1]
 
 
 @prepared
-def _first_in_line_for_named(*, models: Sequence[int], campaign_id: int) -> QuerySet[Claim, int]:
-    line = Claim.objects.in_line_for_named(models, campaign_id=campaign_id)
+def _first_waiting_for_named(*, models: Sequence[int], campaign_id: int) -> QuerySet[Claim, int]:
+    line = Claim.objects.waiting_for_named(models, campaign_id=campaign_id)
     return line.order_by().values_list("pk", flat=True)[:1]
 
 
 def waitlist_place(claim: Claim) -> int | None:
-    """1 for the first on the waitlist; None for a claim that is not on it, or has been offered keys."""
+    """The place on the waitlist, from 1; None for a claim that is not on it or has been offered keys."""
     if claim.state != ClaimState.WAITLISTED or claim.offered_until is not None:
         return None
     ahead = (
@@ -79,21 +79,24 @@ def waitlist_place(claim: Claim) -> int | None:
     return ahead.count() + 1
 
 
+RelationKind = Literal["rest", "replacement", "first", "replaced"]
+
+
 @dataclass(frozen=True)
 class RelatedClaim:
-    """Another claim of the same keys: the rest of a claim, or what replaces some of it; or the other way.
+    """A claim related to another: its backorder or replacement, or the claim that those belong to.
 
-    `place` is its place in line, None when it waits for nothing.
+    `place` is its place on the waitlist, None when it is not on it.
     """
 
     code: str
-    kind: Literal["rest", "replacement", "first", "replaced"]
+    kind: RelationKind
     keys: int
     place: int | None
 
 
 def related_claims(claim: Claim) -> list[RelatedClaim]:
-    """The claims that belong to this one, oldest first, given-up ones left out; one query."""
+    """The claims related to this one, oldest first, without cancelled ones; one query."""
     ahead = Claim.objects.waitlist().order_by().filter(campaign=OuterRef("campaign"))
     ahead = ahead.filter(
         Q(waitlisted_at__lt=OuterRef("waitlisted_at"))
@@ -113,7 +116,12 @@ def related_claims(claim: Claim) -> list[RelatedClaim]:
     return [
         RelatedClaim(
             code=other.code,
-            kind=_kind(other) if claim.replaces_id is None else _kind_of_first(other),
+            kind=_kind(
+                is_follower=claim.replaces_id is None,
+                is_about_replacement=other.is_replacement
+                if claim.replaces_id is None
+                else other.replaces_some,
+            ),
             keys=other.keys,
             place=other.place if other.state == ClaimState.WAITLISTED and not other.offered_until else None,
         )
@@ -125,9 +133,7 @@ def _first_of(claim: Claim) -> QuerySet[Claim]:
     return Claim.objects.filter(replacements=claim)
 
 
-def _kind(other: Any) -> Literal["rest", "replacement"]:
-    return "replacement" if other.is_replacement else "rest"
-
-
-def _kind_of_first(first: Any) -> Literal["first", "replaced"]:
-    return "replaced" if first.replaces_some else "first"
+def _kind(*, is_follower: bool, is_about_replacement: bool) -> RelationKind:
+    if is_follower:
+        return "replacement" if is_about_replacement else "rest"
+    return "replaced" if is_about_replacement else "first"

@@ -158,7 +158,7 @@ class TestOneKeyModelInACountry:
         assert entry.after == {"status": "blocked", "reason": "Its radio has no licence there."}
         shown = client.get(self.URL).content.decode()
         assert "Its radio has no licence there." in shown
-        with pytest.raises(BadRequest, match="not to this country"):
+        with pytest.raises(BadRequest, match="not in this country"):
             make_claim(address=german)
         # Whoever takes any gets the other; elsewhere nothing has changed.
         claim = make_claim(items=[], address=german)

@@ -433,7 +433,7 @@ def test_reviewed_then_approved_and_cancelled(
     claim = Claim.objects.get()
     review_claim(code=claim.code, approve=True, note="Named.", reviewer="staff:rita", now=now)
     page.get_by_role("link", name="See your claim").click()
-    expect(page.get_by_text("A person has looked at your claim and approved it.")).to_be_visible()
+    expect(page.get_by_text("A member of staff reviewed your claim and approved it.")).to_be_visible()
     visitor.look_both("claim-approved")
     page.get_by_role("link", name="Cancel this claim").click()
     visitor.look_both("claim-cancel")

@@ -14,7 +14,7 @@ from roster.rules.policy_diff import TITLES
 
 def tables() -> dict[str, list[str]]:
     """Texts that are data: the rules' sentences and titles, why a region says no, and the keys' names."""
-    reasons = [region.get("reason") for region in bundled_regions()["regions"]]
+    reasons = [str(region.get("reason", "")) for region in bundled_regions()["regions"]]
     return {
         "roster/rules/messages.py": every_sentence(),
         "roster/rules/policy_diff.py": sorted(TITLES.values()),

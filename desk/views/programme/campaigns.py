@@ -1,5 +1,7 @@
 """The programme: campaigns, policies, waves, prices, regions. What is changed is audited before and after."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +21,13 @@ from desk.layout import desk_page
 from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from fulfillment.claims.campaigns.invitations import Cohort, cancel_wave, plan_wave
-from fulfillment.claims.campaigns.setup import CHANGEABLE, add_campaign, campaign_settings, change_campaign
+from fulfillment.claims.campaigns.setup import (
+    CHANGEABLE,
+    CampaignSettings,
+    add_campaign,
+    campaign_settings,
+    change_campaign,
+)
 from fulfillment.claims.models import Campaign, PriceList, Region, Wave
 from inventory.models import KeyModel
 from roster.models import Policy
@@ -63,12 +71,13 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
             policies.required = False
             policies.empty_label = f"{FIRST_POLICY}, which comes with Keydesk"
 
-    def wanted(self) -> dict[str, Any]:
+    def wanted(self) -> CampaignSettings:
         """The campaign as it should be, as services take it."""
         given = self.cleaned_data
         plain = {name: given[name] for name in CHANGEABLE if name not in ("policy_id", "key_models")}
         models = sorted(model.sku for model in given["key_models"])
-        return plain | {"key_models": models, "policy_id": given["policy"].pk if given["policy"] else None}
+        policy_id = given["policy"].pk if given["policy"] else None
+        return CampaignSettings(**plain, key_models=models, policy_id=policy_id)
 
     def clean_seen(self) -> dict[str, Any]:
         try:
@@ -80,7 +89,7 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
         return seen
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+def _plain(values: Mapping[str, object]) -> dict[str, object]:
     return {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()
     }
@@ -113,14 +122,14 @@ def campaign(request: HttpRequest, slug: str) -> HttpResponse:
     found = Campaign.objects.filter(slug=slug).first()
     if found is None:
         raise Http404("Campaign not found.")
-    seen = signing.dumps(_plain(campaign_settings(found)))
+    seen = signing.dumps(_plain(vars(campaign_settings(found))))
     if request.method != "POST":
         return _campaign_page(request, CampaignForm(instance=found, initial={"seen": seen}))
     form = CampaignForm(request.POST, instance=found)
     if not form.is_valid():
         return _campaign_page(request, form, 422)
     try:
-        _change_campaign(request, slug, form.cleaned_data["seen"], form.wanted())
+        _change_campaign(request, slug, CampaignSettings(**form.cleaned_data["seen"]), form.wanted())
     except BadRequest as refusal:
         for error in refusal.errors:
             form.add_error(error.field, error.message)
@@ -154,22 +163,24 @@ def new_campaign(request: HttpRequest) -> HttpResponse:
 def _add_campaign(request: HttpRequest, form: CampaignForm) -> Campaign:
     actor, now, wanted = staff_actor(request), clock.now(), form.wanted()
     with transaction.atomic():
-        if wanted["policy_id"] is None:
+        if wanted.policy_id is None:
             first = publish_policy(document=shipped_policy(FIRST_POLICY), actor=actor, now=now)
-            wanted["policy_id"] = first.pk
+            wanted = replace(wanted, policy_id=first.pk)
         made = add_campaign(slug=form.cleaned_data["slug"], wanted=wanted, now=now)
         recording.record_action(
             actor=actor,
             action="campaign_added",
             subject_kind="campaign",
             subject=made.slug,
-            after=_plain(wanted),
+            after=_plain(vars(wanted)),
             now=now,
         )
     return made
 
 
-def _change_campaign(request: HttpRequest, slug: str, seen: dict[str, Any], wanted: dict[str, Any]) -> None:
+def _change_campaign(
+    request: HttpRequest, slug: str, seen: CampaignSettings, wanted: CampaignSettings
+) -> None:
     now = clock.now()
     with transaction.atomic():
         before, after = change_campaign(slug=slug, seen=seen, wanted=wanted, now=now)

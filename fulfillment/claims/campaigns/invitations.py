@@ -1,9 +1,8 @@
-"""Plan a wave, invite it, cancel it."""
+"""Plan, send and cancel waves of invitations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -26,9 +25,9 @@ INVITE_WAVES = "claims.invite_waves"
 
 @dataclass(frozen=True)
 class Cohort:
-    """Whom a wave takes: those that fit everything it names.
+    """The criteria of a wave: it takes the people who meet all that are given.
 
-    `first_rank` to `last_rank` are of projects by downloads when they were designated, both included.
+    `first_rank` to `last_rank` are ranks of projects by downloads when they were designated, both included.
     """
 
     first_rank: int | None = None
@@ -37,13 +36,13 @@ class Cohort:
     countries: Sequence[str] = ()
     usernames: Sequence[str] = ()
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if value not in (None, (), [])}
 
 
 def accounts_in(cohort: Cohort) -> QuerySet[Account]:
-    """The people of a cohort: who have a role on a critical project or are named for one, not organisations,
-    not opted out."""
+    """The people of a cohort: those with a role on a critical project or a delegation, without organisations
+    and people who opted out."""
     fits = _projects_of(cohort)
     people = Account.objects.filter(
         Exists(roles_that_count().filter(fits, account=OuterRef("pk")))
@@ -74,10 +73,10 @@ def _projects_of(cohort: Cohort) -> Q:
 def plan_wave(
     *, campaign: Campaign, name: str, cohort: Cohort, invites_at: datetime, actor: str, now: datetime
 ) -> Wave:
-    """Put the people of a cohort who are in no wave yet into a new one, invited from a moment on.
+    """Create a wave with the people of a cohort who are in no wave yet, to be invited from a date on.
 
-    Raises: BadRequest: an empty cohort, a country or username that is none, a name taken.
-    After commit: nothing; a job invites when the time has come.
+    Raises: BadRequest: an empty cohort, an unknown country or username, a name already taken.
+    After commit: a job invites them when the date has come.
     """
     if problems := _problems(name, cohort):
         raise BadRequest(problems)
@@ -99,12 +98,16 @@ def plan_wave(
             )
             if not wave.invitations.exists():
                 raise BadRequest(
-                    [FieldError("cohort", "empty", "Nobody fits who is not in another wave already.")]
+                    [
+                        FieldError(
+                            "cohort", "empty", "Everyone who meets these criteria is already in another wave."
+                        )
+                    ]
                 )
     except IntegrityError as error:
         if "waves_have_names_of_their_own" not in str(error):
             raise
-        raise BadRequest([FieldError("name", "taken", "There is a wave of this name.")]) from None
+        raise BadRequest([FieldError("name", "taken", "A wave with this name already exists.")]) from None
     wake(INVITE_WAVES)
     return wave
 
@@ -112,11 +115,13 @@ def plan_wave(
 def _problems(name: str, cohort: Cohort) -> list[FieldError]:
     problems = []
     if not name.strip() or len(name) > 100:
-        problems.append(FieldError("name", "required", "Give the wave a name of up to 100 letters."))
+        problems.append(FieldError("name", "required", "Enter a name of up to 100 characters."))
     if not cohort.as_document():
-        problems.append(FieldError("cohort", "required", "Name ranks, projects, countries or usernames."))
+        problems.append(FieldError("cohort", "required", "Enter ranks, projects, countries or usernames."))
     if bad := [country for country in cohort.countries if country not in COUNTRIES]:
-        problems.append(FieldError("countries", "unknown_country", f"No country: {', '.join(bad)}."))
+        problems.append(
+            FieldError("countries", "unknown_country", f"Not a valid country code: {', '.join(bad)}.")
+        )
     if cohort.usernames:
         known = Account.objects.annotate(lower_username=Lower("username")).filter(
             lower_username__in=[name.lower() for name in cohort.usernames]
@@ -132,9 +137,9 @@ def _problems(name: str, cohort: Cohort) -> list[FieldError]:
 
 
 def cancel_wave(*, wave_id: int, actor: str, now: datetime) -> None:
-    """Call a wave off before it began; its people can go into another.
+    """Cancel a wave before it starts; its people can be put into another.
 
-    Raises: UnknownWave: none that waits.
+    Raises: UnknownWave: it does not exist, or has started.
     """
     with transaction.atomic():
         waiting = Wave.objects.filter(pk=wave_id, started_at=None, cancelled_at=None)
@@ -144,7 +149,7 @@ def cancel_wave(*, wave_id: int, actor: str, now: datetime) -> None:
 
 
 def invite_due_waves(*, now: datetime) -> int:
-    """Invite the members of every wave whose time has come and who are not invited yet; how many.
+    """Invite the members of every due wave who are not invited yet; return how many.
 
     Safe to repeat: each member is invited in a transaction of their own.
     """
@@ -167,11 +172,11 @@ def _invite(invitation_id: int, wave: Wave, now: datetime) -> bool:
             return False
         account = member.account
         projects = critical_projects_of(account)
-        # Who asked not to be written to is invited all the same: their page says so when they come.
-        writes = bool(projects) and not (account.do_not_contact_since or account.opted_out_at)
-        member.invited_at, member.was_mailed = now, writes
+        # People who want no emails are invited all the same: their page shows it when they visit.
+        sends_email = bool(projects) and not (account.do_not_contact_since or account.opted_out_at)
+        member.invited_at, member.was_mailed = now, sends_email
         member.save(update_fields=["invited_at", "was_mailed"])
-        if writes:
+        if sends_email:
             email_invitation(account=account, campaign=wave.campaign, projects=projects, now=now)
     return True
 
@@ -184,9 +189,9 @@ def email_invitation(
     now: datetime,
     opened_on: datetime | None = None,
 ) -> None:
-    """Queue the invitation, once a campaign, for the working hours of where the person is.
+    """Queue the invitation email, once per campaign, for the recipient's working hours.
 
-    Args: opened_on: since when keys go to their country, for whom an earlier invitation was of no use.
+    Args: opened_on: the date their country opened, if an earlier invitation was of no use to them.
     """
     opening = f":{account.country}:{opened_on.date()}" if opened_on else ""
     queue_notice(

@@ -1,4 +1,4 @@
-"""Preview a policy over the whole roster."""
+"""Preview the effect of a policy on the whole roster."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -14,16 +14,16 @@ from roster.services.policies import policy_of, record_preview
 
 
 class EmptyRoster(ClaimsError):
-    """Nobody to preview a policy on."""
+    """The roster is empty, so there is nobody to preview a policy on."""
 
     code = "empty_roster"
 
     def __init__(self) -> None:
-        super().__init__("There is nobody on the roster.")
+        super().__init__("The roster is empty.")
 
 
 class NoPolicyYet(ClaimsError):
-    """Nothing to compare with: no campaign, and no policy in force."""
+    """There is no policy to compare with: no campaign, and no policy in force."""
 
     code = "no_policy"
 
@@ -39,10 +39,10 @@ def preview_over_the_roster(
     current: PolicyDocument | None = None,
     seen: Callable[[], None] = lambda: None,
 ) -> Preview:
-    """Decide everybody under the current and the proposed policy. Stores nothing.
+    """Decide every account under the current and the proposed policy. Stores nothing.
 
     Args:   current: by default the campaign's policy, else the one in force.
-            seen: called for everybody looked at.
+            seen: called after each account, to show progress.
     Raises: EmptyRoster, NoPolicyYet.
     """
     if not Account.objects.exists():
@@ -52,12 +52,12 @@ def preview_over_the_roster(
         if policy is None:
             raise NoPolicyYet
         current = parse_policy(policy.document)
-    everybody = facts_of_roster(campaign=campaign, now=now)
-    return preview_policies(_counting(everybody, seen), current=current, proposed=proposed, now=now)
+    everyone = facts_of_roster(campaign=campaign, now=now)
+    return preview_policies(_counting(everyone, seen), current=current, proposed=proposed, now=now)
 
 
-def _counting(everybody: Iterator[Facts], seen: Callable[[], None]) -> Iterator[Facts]:
-    for facts in everybody:
+def _counting(everyone: Iterator[Facts], seen: Callable[[], None]) -> Iterator[Facts]:
+    for facts in everyone:
         yield facts
         seen()
 
@@ -65,7 +65,7 @@ def _counting(everybody: Iterator[Facts], seen: Callable[[], None]) -> Iterator[
 def preview_draft(
     *, version: str, campaign: Campaign | None, actor: str, now: datetime
 ) -> tuple[Preview, PolicyPreview]:
-    """Preview a draft and keep that it was; from then on it may be published.
+    """Preview a draft policy and record the preview; from then on the draft can be published.
 
     Raises: UnknownPolicy, EmptyRoster, NoPolicyYet.
     """

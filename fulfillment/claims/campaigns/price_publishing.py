@@ -1,8 +1,7 @@
-"""Price lists: published with the time they hold, and never changed."""
+"""Publish price lists with the period they are in force. A published list never changes."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -14,21 +13,22 @@ from fulfillment.claims.rules.price_documents import parse_prices
 def publish_prices(
     *,
     campaign: Campaign,
-    document: Mapping[str, Any],
+    document: object,
     actor: str,
     now: datetime,
     source: str = "price list",
 ) -> PriceList:
-    """Publish a price list; the one before it ends where it begins. Quotes given stay as they are.
+    """Publish a price list; the previous one ends when it begins. Quotes already given do not change.
 
-    The same document under the same version again is no error and changes nothing.
+    Publishing the same document under the same version again changes nothing.
 
-    Raises: InputErrors: naming every field that cannot be used, or that the list would change the past.
+    Raises: InputErrors: naming every field that is not valid, or that the list would begin in the past.
     Locks:  the campaign's row, so that two lists are published one after the other.
     """
     published, problems = parse_prices(document)
     if published is None:
         raise InputErrors(source, problems)
+    assert isinstance(document, Mapping), "a document that could be parsed is an object"
     version = published.prices.version
     with transaction.atomic():
         Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
@@ -39,16 +39,16 @@ def publish_prices(
                 return same
             raise InputError(
                 source,
-                f"There is a price list {version} already, and it says something else.",
+                f"Price list {version} already exists with different content.",
                 field="version",
-                remedy="Give the new one a version of its own.",
+                remedy="Use another version.",
             )
         if published.valid_from < now:
             raise InputError(
                 source,
-                "It would begin in the past.",
+                "The start must not be in the past.",
                 field="valid_from",
-                remedy=f"Give {now.isoformat()} or later.",
+                remedy=f"Enter {now.isoformat()} or later.",
             )
         lists.filter(valid_from__lt=published.valid_from).exclude(
             valid_until__lte=published.valid_from
@@ -67,7 +67,7 @@ def publish_prices(
         except IntegrityError:
             raise InputError(
                 source,
-                "Another price list begins at that moment, or is open-ended after it.",
+                "Another price list begins at this time, or is open-ended after it.",
                 field="valid_from",
-                remedy="Publish lists in the order they begin.",
+                remedy="Publish price lists in the order in which they begin.",
             ) from None

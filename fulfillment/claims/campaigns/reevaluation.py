@@ -1,4 +1,4 @@
-"""Take up another policy, look at everybody again, and tell those who are newly admitted, once."""
+"""Adopt a policy, re-evaluate everyone on the roster, and tell those who are newly eligible, once."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -23,20 +23,24 @@ BATCH = 2_000
 
 
 def adopt_policy(*, campaign_slug: str, version: str, actor: str, now: datetime) -> Campaign:
-    """Have a campaign decide by another published policy from now on.
+    """Switch a campaign to another published policy.
 
     Locks:  the campaign's row.
     Raises: BadRequest: no such campaign, no such policy, or one that is not in force yet.
-    After commit: everybody is looked at again, and who is newly admitted is told.
+    After commit: everyone is re-evaluated, and the newly eligible are notified.
     """
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update().filter(slug=campaign_slug).first()
         if campaign is None:
-            raise BadRequest([FieldError("campaign", "unknown_campaign", "There is no such campaign.")])
+            raise BadRequest([FieldError("campaign", "unknown_campaign", "The campaign does not exist.")])
         policy = Policy.objects.published().filter(version=version, effective_at__lte=now).first()
         if policy is None:
             raise BadRequest(
-                [FieldError("version", "not_in_force", f"Policy {version} is not published and in force.")]
+                [
+                    FieldError(
+                        "version", "not_in_force", f"Policy {version} is not published or not in force yet."
+                    )
+                ]
             )
         if campaign.policy_id == policy.pk:
             return campaign
@@ -50,12 +54,12 @@ def adopt_policy(*, campaign_slug: str, version: str, actor: str, now: datetime)
 
 
 def reevaluate(*, campaign_id: int, now: datetime, adoption_id: int | None = None) -> int:
-    """Look at everybody under the campaign's policy and tell those newly admitted; how many were told.
+    """Evaluate everyone under the campaign's policy and notify the newly eligible; return how many.
 
-    Newly admitted is who was not when last looked at. Who is looked at for the first time is only noted,
-    unless a policy was adopted: then they are looked at under the one before as well.
+    Newly eligible: not admitted at the last evaluation. A first evaluation is only recorded, unless a policy
+    was adopted: then people are evaluated under the previous one as well.
 
-    Safe to repeat: what is told is told once a campaign and a policy.
+    Safe to repeat: people are notified once per campaign and policy.
     """
     campaign = Campaign.objects.select_related("policy").get(pk=campaign_id)
     if not campaign.opens_at <= now < campaign.closes_at:
@@ -64,24 +68,24 @@ def reevaluate(*, campaign_id: int, now: datetime, adoption_id: int | None = Non
     judge = Judge(parse_policy(campaign.policy.document), now)
     before = Judge(parse_policy(adoption.before.document), now) if adoption else None
     opened = _open_countries(now)
-    told = 0
+    notified = 0
     for batch in _batches(facts_of_roster(campaign=campaign, now=now)):
-        told += _look_at(batch, campaign=campaign, judge=judge, before=before, opened=opened, now=now)
-    return told
+        notified += _evaluate(batch, campaign=campaign, judge=judge, before=before, opened=opened, now=now)
+    return notified
 
 
 def _open_countries(now: datetime) -> dict[str, datetime]:
-    """Since when keys go to each country."""
+    """The date from which keys can be sent, by open country."""
     rows = Region.objects.in_force(now).filter(status=Region.Status.OPEN, key_model=None, subdivision="")
     return dict(rows.values_list("country", "valid_from"))
 
 
-def _batches(everybody: Iterator[Facts]) -> Iterator[list[Facts]]:
-    while batch := list(islice(everybody, BATCH)):
+def _batches(facts_of_all: Iterator[Facts]) -> Iterator[list[Facts]]:
+    while batch := list(islice(facts_of_all, BATCH)):
         yield batch
 
 
-def _look_at(
+def _evaluate(
     batch: list[Facts],
     *,
     campaign: Campaign,
@@ -92,22 +96,24 @@ def _look_at(
 ) -> int:
     with transaction.atomic():
         named = {account.username: account for account in Account.objects.filter(username__in=_names(batch))}
-        standings = Admission.objects.filter(campaign=campaign, account__in=named.values())
-        known = {standing.account_id: standing for standing in standings}
-        changed, told = [], 0
+        admissions = Admission.objects.filter(campaign=campaign, account__in=named.values())
+        known = {admission.account_id: admission for admission in admissions}
+        changed, notified = [], 0
         for facts in batch:
             account = named.get(facts.username)
-            if account is None:  # renamed meanwhile; the next look has them
+            if account is None:  # renamed meanwhile; the next evaluation has them
                 continue
             is_admitted = _admits(judge, facts)
-            standing = known.get(account.pk)
-            was = standing.is_admitted if standing else None
+            admission = known.get(account.pk)
+            was = admission.is_admitted if admission else None
             if was is None and before is not None:
                 was = _admits(before, facts)
             if is_admitted and was is False and not facts.live_claims:
-                opened_on = _opened_since(standing, account, opened)
-                told += _tell(account, campaign, by_policy=before is not None, opened_on=opened_on, now=now)
-            if standing is None or standing.is_admitted is not is_admitted:
+                opened_on = _opened_since(admission, account, opened)
+                notified += _tell(
+                    account, campaign, by_policy=before is not None, opened_on=opened_on, now=now
+                )
+            if admission is None or admission.is_admitted is not is_admitted:
                 changed.append(
                     Admission(campaign=campaign, account=account, is_admitted=is_admitted, since=now)
                 )
@@ -117,7 +123,7 @@ def _look_at(
             unique_fields=["campaign", "account"],
             update_fields=["is_admitted", "since"],
         )
-    return told
+    return notified
 
 
 def _names(batch: list[Facts]) -> list[str]:
@@ -125,18 +131,18 @@ def _names(batch: list[Facts]) -> list[str]:
 
 
 def _admits(judge: Judge, facts: Facts) -> bool:
-    """Eligible or reviewed, whatever the country turns out to be, and as if there were no claim yet."""
+    """Whether the account would be eligible or reviewed without its claims; an unknown country is ignored."""
     unclaimed = replace(facts, live_claims=0)
-    aside = {"region"} if facts.country is None else set()
-    return not any(outcome == "fail" and rule not in aside for rule, outcome in judge.outcomes(unclaimed))
+    ignored = {"region"} if facts.country is None else set()
+    return not any(outcome == "fail" and rule not in ignored for rule, outcome in judge.outcomes(unclaimed))
 
 
 def _opened_since(
-    standing: Admission | None, account: Account, opened: Mapping[str, datetime]
+    admission: Admission | None, account: Account, opened: Mapping[str, datetime]
 ) -> datetime | None:
-    """When the country that the person named opened, if it was not open when they were last looked at."""
+    """The date the person's country opened, if that was after their last evaluation."""
     since = opened.get(account.country)
-    return since if standing and since and since > standing.since else None
+    return since if admission and since and since > admission.since else None
 
 
 def _tell(
@@ -157,7 +163,7 @@ def _tell(
             now=now,
         )
         return True
-    # It is not the rules that changed, it is what the roster says of them.
+    # Not the rules have changed, but the roster's data about the person.
     projects = critical_projects_of(account)
     if projects:
         email_invitation(account=account, campaign=campaign, projects=projects, opened_on=opened_on, now=now)

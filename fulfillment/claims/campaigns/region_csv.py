@@ -1,10 +1,9 @@
-"""The region table as CSV: written with all its dated rows, read as the rows that hold from now on."""
+"""Export the region table as CSV with all its dated rows, and import the rows in force from now on."""
 
 import csv
 import io
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from common.errors import InputError, InputErrors, Problem
 from fulfillment.claims.campaigns.regions import FIELDS, load_regions
@@ -17,7 +16,7 @@ _FLAGS = {"true": True, "false": False}
 
 
 def export_regions() -> str:
-    """Every row there ever was, by country and date; those that hold have no `valid_until`."""
+    """Every row, past and present, by country and date; rows in force have no `valid_until`."""
     text = io.StringIO()
     names = ["country", "subdivision", *FIELDS, *_DATES]
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -37,14 +36,14 @@ def _written(value: object) -> str:
 
 
 def import_regions(*, path: Path, now: datetime) -> int:
-    """Bring the table to what a CSV file says from now on; how many rows changed or are new.
+    """Update the region table from a CSV file; return how many rows changed or are new.
 
-    Rows with a `valid_until` are history and stay as they are. What the file leaves out stays as well.
-    Raises: InputErrors: every cell that cannot be read, with line and field.
+    Rows with a `valid_until` are history and ignored. Countries that are not in the file do not change.
+    Raises: InputErrors: every cell that is not valid, with line and field.
     """
     source = read_source(path)
     problems: list[Problem] = []
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for line, record in records(source, ("country", "status"), ("subdivision", *FIELDS, *_DATES)):
         if not record.pop("valid_until", ""):
             record.pop("valid_from", None)
@@ -52,12 +51,12 @@ def import_regions(*, path: Path, now: datetime) -> int:
     if problems:
         raise InputErrors(path, problems)
     if not rows:
-        raise InputError(path, "there is not a single row that holds.", line=1)
+        raise InputError(path, "the file has no row without a valid_until.", line=1)
     return load_regions(document={"regions": rows}, now=now, source=str(path))
 
 
-def _row(line: int, record: dict[str, object], problems: list[Problem]) -> dict[str, Any]:
-    row: dict[str, Any] = {}
+def _row(line: int, record: dict[str, object], problems: list[Problem]) -> dict[str, object]:
+    row: dict[str, object] = {}
     for name, cell in record.items():
         value = "" if cell is None else str(cell)
         kind = FIELDS.get(name, str)
@@ -69,5 +68,5 @@ def _row(line: int, record: dict[str, object], problems: list[Problem]) -> dict[
             row[name] = value
         else:
             expected = "true or false" if kind is bool else "a whole number"
-            problems.append(Problem(f"this is not {expected}.", line=line, field=name))
+            problems.append(Problem(f"must be {expected}.", line=line, field=name))
     return row

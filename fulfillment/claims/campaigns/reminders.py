@@ -1,4 +1,4 @@
-"""Remind those who were invited and have not claimed, once."""
+"""Remind people who were invited and have not claimed, once."""
 
 from datetime import datetime, timedelta
 
@@ -10,15 +10,15 @@ from fulfillment.notices.services import queue_notice
 from roster.selectors import critical_projects_of
 
 REMIND_AFTER = timedelta(days=14)
-# Too late to be of use: a mail on Friday evening is read on Monday.
+# Later reminders would be of no use: an email on Friday evening is read on Monday.
 LAST_CALL = timedelta(days=4)
 
 
 def remind_invited(*, now: datetime) -> int:
-    """Remind everybody whose invitation left two weeks ago; how many.
+    """Remind everyone whose invitation was sent two weeks ago; return how many.
 
-    Safe to repeat: nobody is reminded twice in a campaign. Not reminded: who claimed, whatever became of it;
-    who wants no mail or takes no part; who has no critical project any more; anybody in the last days.
+    Safe to repeat: nobody is reminded twice in a campaign. Not reminded are people who have claimed, with any
+    result; who want no emails or opted out; who have no critical project any more; anyone in the last days.
     """
     reminded = 0
     for campaign in Campaign.objects.filter(opens_at__lte=now, closes_at__gt=now + LAST_CALL).order_by("pk"):
@@ -28,7 +28,7 @@ def remind_invited(*, now: datetime) -> int:
 
 
 def _unanswered(campaign: Campaign, now: datetime) -> QuerySet[Notice]:
-    """Invitations to the campaign that left long enough ago, and that nobody followed or was reminded of."""
+    """Invitations to the campaign that were sent long enough ago, without a claim or a reminder since."""
     reminders = Notice.objects.filter(
         template=Notice.Template.REMINDER,
         account=OuterRef("account"),

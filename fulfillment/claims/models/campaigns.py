@@ -7,7 +7,7 @@ from common.triggers import append_only
 
 
 class Campaign(models.Model):
-    """A programme with its dates, its allotment per person and the policy it decides by."""
+    """A campaign: its dates, its keys per maintainer, and the policy that decides who may claim."""
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=100)
@@ -16,7 +16,7 @@ class Campaign(models.Model):
     closes_at = models.DateTimeField()
     per_claim = models.PositiveSmallIntegerField(default=2, help_text="Keys per maintainer.")
     offer_days = models.PositiveSmallIntegerField(
-        default=7, help_text="How long keys that came free are held for the first in line to take them."
+        default=7, help_text="How long available keys are held for the next person on the waitlist."
     )
     policy = models.ForeignKey("roster.Policy", on_delete=models.PROTECT, related_name="campaigns")
     key_models = models.ManyToManyField("inventory.KeyModel", related_name="campaigns")
@@ -36,7 +36,7 @@ class Campaign(models.Model):
 
 
 class PolicyAdoption(models.Model):
-    """A campaign took up another policy: which before, which after, by whom."""
+    """A campaign's switch to another policy: before, after, and by whom."""
 
     campaign = models.ForeignKey("claims.Campaign", on_delete=models.PROTECT, related_name="adoptions")
     before = models.ForeignKey("roster.Policy", on_delete=models.PROTECT, related_name="+")

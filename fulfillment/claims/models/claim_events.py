@@ -6,34 +6,34 @@ from common.triggers import append_only
 
 
 class ClaimEvent(models.Model):
-    """One thing that happened to a claim. The claim's state is what its events add up to (decision 0109).
+    """One event of a claim. The claim's state is that of its last event (decision 0109).
 
-    `data` holds codes, counts and carrier facts; never a name, an address or a mail address (I9).
+    `data` holds codes, counts and carrier facts; never a name, a postal or an email address (I9).
     """
 
     class Name(models.TextChoices):
         ACCEPTED = "accepted", "accepted"
-        WAITLISTED = "waitlisted", "put on the waitlist"
+        WAITLISTED = "waitlisted", "added to the waitlist"
         IN_REVIEW = "in_review", "held for review"
-        AWAITING_PAYMENT = "awaiting_payment", "to be paid"
+        AWAITING_PAYMENT = "awaiting_payment", "awaiting payment"
         PAID = "paid", "paid"
-        OFFERED = "offered", "keys came free"
-        EXPIRED = "expired", "not taken or not paid in time"
-        HELD = "held", "held back"
-        HELD_NO_MORE = "held_no_more", "held back no more"
-        APPROVED = "approved", "approved by a person"
+        OFFERED = "offered", "keys offered"
+        EXPIRED = "expired", "expired"
+        HELD = "held", "put on hold"
+        HELD_NO_MORE = "held_no_more", "hold removed"
+        APPROVED = "approved", "approved"
         REJECTED = "rejected", "not approved"
         CANCELLED = "cancelled", "cancelled"
-        RECALLED = "recalled", "a recall took its keys"
+        RECALLED = "recalled", "keys recalled"
         ADDRESS_CHANGED = "address_changed", "address changed"
         LABEL_BOUGHT = "label_bought", "label bought"
         SHIPPED = "shipped", "handed to the carrier"
-        TRACKED = "tracked", "seen by the carrier"
+        TRACKED = "tracked", "tracking update"
         DELIVERED = "delivered", "delivered"
         RECEIVED = "received", "confirmed by the maintainer"
-        PROBLEM = "problem", "reported by the maintainer"
+        PROBLEM = "problem", "problem reported by the maintainer"
         RETURNED = "returned", "on its way back"
-        CORRECTED = "corrected", "the carrier took back what it said"
+        CORRECTED = "corrected", "corrected by the carrier"
 
     claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="events")
     name = models.CharField(max_length=20, choices=Name)
@@ -46,7 +46,7 @@ class ClaimEvent(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["at", "id"], name="claim_events_by_time"),
-            # What the desk's trail asks for: what somebody did, and what is seldom done.
+            # The desk's activity log filters by actor and by event.
             models.Index(fields=["actor", "at", "id"], name="claim_events_by_actor"),
             models.Index(fields=["name", "at", "id"], name="claim_events_by_name"),
         ]

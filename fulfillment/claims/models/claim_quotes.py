@@ -8,7 +8,7 @@ from fulfillment.claims.rules.quotes import Quote, lines_from_json
 
 
 class ClaimQuote(models.Model):
-    """What a claim costs, as it was agreed when it was made; free claims have none.
+    """The price of a claim as agreed when it was made; free claims have none.
 
     Amounts are in minor units of the currency. `lines` is what `quotes.lines_from_json` reads.
     """

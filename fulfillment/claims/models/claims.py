@@ -27,30 +27,30 @@ class ClaimQuerySet(models.QuerySet["Claim"]):
         return self.filter(_in(CANCELLABLE_STATES))
 
     def waitlist(self) -> "ClaimQuerySet":
-        """In line for keys, first come first; whoever has been offered some is in line no more."""
-        in_line = self.filter(state=ClaimState.WAITLISTED, offered_until__isnull=True)
-        return in_line.order_by("waitlisted_at", "id")
+        """Claims waiting for keys, in order; claims that have been offered keys no longer wait."""
+        waiting = self.filter(state=ClaimState.WAITLISTED, offered_until__isnull=True)
+        return waiting.order_by("waitlisted_at", "id")
 
-    def in_line_for(self, models: Collection[int | None], *, campaign_id: int) -> "ClaimQuerySet":
-        """Those waiting for what a request for these key models would take; None is any model."""
+    def waiting_for(self, models: Collection[int | None], *, campaign_id: int) -> "ClaimQuerySet":
+        """Waiting claims for keys that a request for these models would take; None means any model."""
         if None in models:
-            return self.in_line(campaign_id)
-        return self.in_line_for_named([model for model in models if model], campaign_id=campaign_id)
+            return self.waiting_in(campaign_id)
+        return self.waiting_for_named([model for model in models if model], campaign_id=campaign_id)
 
-    # The two parts of `in_line_for`, each of which can be prepared.
-    def in_line(self, campaign_id: int) -> "ClaimQuerySet":
+    # The two parts of `waiting_for`, each of which can be prepared.
+    def waiting_in(self, campaign_id: int) -> "ClaimQuerySet":
         return self.waitlist().filter(campaign_id=campaign_id)
 
-    def in_line_for_named(self, models: Sequence[int], *, campaign_id: int) -> "ClaimQuerySet":
+    def waiting_for_named(self, models: Sequence[int], *, campaign_id: int) -> "ClaimQuerySet":
         wants_some = Q(items__key_model__isnull=True) | Q(IsAnyOf("items__key_model", models))
-        return self.in_line(campaign_id).filter(wants_some)
+        return self.waiting_in(campaign_id).filter(wants_some)
 
     def of(self, account_id: int) -> "ClaimQuerySet":
-        """The claims of one maintainer: what their own pages may see."""
+        """The claims of one maintainer, for their own pages."""
         return self.filter(account_id=account_id)
 
 
-CAME_BY = """
+_ORIGIN = """
     NEW.policy_id := (SELECT policy_id FROM roster_decision WHERE id = NEW.decision_id);
     NEW.wave_id := (
         SELECT wave_id FROM claims_invitation
@@ -72,10 +72,10 @@ class Claim(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="replacements",
-        help_text="The maintainer's own claim, if this one only replaces keys of it, or is the rest of it.",
+        help_text="The maintainer's original claim, if this one replaces keys of it or is its backorder.",
     )
     in_part = models.BooleanField(
-        default=False, help_text="Send what there is; the rest waits as a claim of its own."
+        default=False, help_text="Send the keys in stock; the rest waits as a backorder."
     )
     state = models.CharField(max_length=20, choices=ClaimState.choices())
     country = models.CharField(max_length=2)
@@ -84,19 +84,19 @@ class Claim(models.Model):
     updated_at = models.DateTimeField()
     waitlisted_at = models.DateTimeField(null=True, blank=True)
     offered_until = models.DateTimeField(
-        null=True, blank=True, help_text="Until then keys that came free are held for a waitlisted claim."
+        null=True, blank=True, help_text="Until then available keys are held for a waitlisted claim."
     )
     label_started_at = models.DateTimeField(
-        null=True, blank=True, help_text="From here on neither the claim nor its address can be changed."
+        null=True, blank=True, help_text="Once set, neither the claim nor its address can be changed."
     )
     payment_due_at = models.DateTimeField(
-        null=True, blank=True, help_text="Until then its keys are held for a claim that is to be paid."
+        null=True, blank=True, help_text="Payment deadline; until then its keys are held."
     )
     held_at = models.DateTimeField(
-        null=True, blank=True, help_text="Nothing is sent while this stands: its payment is disputed."
+        null=True, blank=True, help_text="On hold since: its payment is disputed, and nothing is sent."
     )
-    # Both are filled in by the database when the claim is made, for the desk's lists: a policy's or a wave's
-    # claims lie together in time, so that a list that had to look them up would walk past all the others.
+    # Both are filled in by a trigger when the claim is made, for the desk's lists: the claims of a policy or
+    # wave are close together in time, so a list that joined them would scan past all the others.
     policy = models.ForeignKey(
         "roster.Policy",
         null=True,
@@ -105,7 +105,7 @@ class Claim(models.Model):
         db_index=False,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="What its decision was made by.",
+        help_text="The policy of its decision.",
     )
     wave = models.ForeignKey(
         "claims.Wave",
@@ -115,7 +115,7 @@ class Claim(models.Model):
         db_index=False,
         on_delete=models.PROTECT,
         related_name="claims",
-        help_text="What its maintainer had been invited in by then.",
+        help_text="The wave in which its maintainer had been invited.",
     )
 
     objects = ClaimQuerySet.as_manager()
@@ -142,7 +142,7 @@ class Claim(models.Model):
         ]
         indexes = [
             models.Index(fields=["updated_at", "id"], name="claims_by_change"),
-            # The desk's lists, each with its newest first.
+            # The desk's lists, each newest first.
             models.Index(fields=["state", "id"], name="claims_by_state"),
             models.Index(fields=["country", "id"], name="claims_by_country"),
             models.Index(fields=["policy", "id"], name="claims_by_policy"),
@@ -165,7 +165,7 @@ class Claim(models.Model):
                 name="claims_know_what_they_came_by",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert,
-                func=f"{CAME_BY} RETURN NEW;",
+                func=f"{_ORIGIN} RETURN NEW;",
             ),
             pgtrigger.FSM(
                 name="claims_follow_the_table",
@@ -182,14 +182,14 @@ class Claim(models.Model):
 
 
 class ReplacedUnit(models.Model):
-    """A key that a replacement stands for. Append-only, and once a key: nobody gets two for one."""
+    """A key that a replacement claim replaces. Append-only; each key is replaced only once."""
 
     claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="replaced_units")
-    # Without a foreign key in the database, as in the ledger: no unit is ever deleted.
+    # Without a foreign key constraint, as in the ledger: no unit is ever deleted.
     unit = models.OneToOneField(
         "inventory.Unit", on_delete=models.PROTECT, related_name="+", db_constraint=False
     )
-    why = models.CharField(max_length=80, help_text="A recall's code, a case, a shipment")
+    why = models.CharField(max_length=80, help_text="The code of a recall, a case or a shipment.")
     granted_by = models.CharField(max_length=80)
     granted_at = models.DateTimeField()
 
@@ -201,7 +201,7 @@ class ReplacedUnit(models.Model):
 
 
 class ClaimItem(models.Model):
-    """So many keys of one model that a claim asks for; `key_model` empty means any in stock."""
+    """A quantity of keys of one model that a claim requests; `key_model` empty means any in stock."""
 
     claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="items")
     key_model = models.ForeignKey("inventory.KeyModel", null=True, on_delete=models.PROTECT)

@@ -11,10 +11,10 @@ _new_draft_code = partial(new_code, "D")
 
 
 class Draft(models.Model):
-    """A claim that somebody has begun: on another device, or next week, they go on where they were.
+    """A claim that a maintainer has started, to be continued later or on another device.
 
-    Holds nothing personal: the address is sealed in the vault under the draft's code, for a limited time.
-    A draft that became a claim stays, so that the same form sent again finds what it made.
+    Holds nothing personal: the address is in the vault under the draft's code, for a limited time. A draft
+    that became a claim is kept, so that the same form sent again finds that claim.
     """
 
     code = models.CharField(max_length=20, unique=True, default=_new_draft_code)
@@ -23,7 +23,7 @@ class Draft(models.Model):
     country = models.CharField(max_length=2, blank=True)
     wanted = models.JSONField(
         default=dict,
-        help_text="SKU → keys, the SKU * for any in stock; empty while nothing is chosen.",
+        help_text="SKU → quantity, SKU * for any in stock; empty while nothing is chosen.",
     )
     service = models.CharField(max_length=10, default="standard")
     has_address = models.BooleanField(default=False)

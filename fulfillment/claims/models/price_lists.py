@@ -15,14 +15,14 @@ class PriceListQuerySet(models.QuerySet["PriceList"]):
 
 
 class PriceList(models.Model):
-    """What a campaign sells, and for how much, from when until when. Published lists never change.
+    """The prices of a campaign for a period. Published lists never change.
 
-    Only their end is set, once: when a list that follows is published.
+    Only their end is set, once, when the next list is published.
     """
 
     campaign = models.ForeignKey("claims.Campaign", on_delete=models.PROTECT, related_name="price_lists")
     version = models.CharField(max_length=50)
-    document = models.JSONField(help_text="As `quotes.parse_prices` reads it.")
+    document = models.JSONField(help_text="As `price_documents.parse_prices` reads it.")
     valid_from = models.DateTimeField()
     valid_until = models.DateTimeField(null=True, blank=True)
     published_at = models.DateTimeField()

@@ -12,15 +12,15 @@ class RegionQuerySet(models.QuerySet["Region"]):
 
 
 class Region(models.Model):
-    """A dated row of the region table (docs/architecture.md § 4): may keys go there, and on what terms.
+    """A dated row of the region table (docs/architecture.md § 4): whether keys can be sent, and the terms.
 
     `key_model` empty means every model. A country without a row is not served.
     """
 
     class Status(models.TextChoices):
         OPEN = "open", "keys can be sent"
-        WAITLIST = "waitlist", "not yet; there is a waitlist"
-        PAUSED = "paused", "not at the moment"
+        WAITLIST = "waitlist", "not yet open, with a waitlist"
+        PAUSED = "paused", "paused"
         BLOCKED = "blocked", "keys cannot be sent"
 
     country = models.CharField(max_length=2)
@@ -35,9 +35,9 @@ class Region(models.Model):
     phone_required = models.BooleanField(default=False)
     tax_id_required = models.BooleanField(default=False)
     incoterm = models.CharField(max_length=3, default="DDP")
-    promised_days = models.PositiveSmallIntegerField(help_text="From hand-over to the door.")
+    promised_days = models.PositiveSmallIntegerField(help_text="From hand-over to delivery.")
     ceiling_cents = models.PositiveIntegerField(
-        help_text="Dearest postage that needs no approval, in US cents."
+        help_text="Highest postage that needs no approval, in US cents."
     )
     valid_from = models.DateTimeField()
     valid_until = models.DateTimeField(null=True, blank=True)

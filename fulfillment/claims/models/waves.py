@@ -10,11 +10,11 @@ from fulfillment.claims.models.campaigns import Campaign
 
 
 class Wave(models.Model):
-    """A cohort, invited together from a day on, each member in the working hours of where they are."""
+    """A cohort that is invited together from a date on, each member in the working hours of their country."""
 
     campaign = models.ForeignKey("claims.Campaign", on_delete=models.PROTECT, related_name="waves")
     name = models.CharField(max_length=100)
-    cohort = models.JSONField(help_text="Whom it takes: ranks, projects, countries or usernames.")
+    cohort = models.JSONField(help_text="Its criteria: ranks, projects, countries or usernames.")
     invites_at = models.DateTimeField()
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
@@ -39,13 +39,13 @@ class InvitationQuerySet(models.QuerySet["Invitation"]):
 
 
 class Invitation(models.Model):
-    """One member of a wave: in one wave of a campaign at most, and invited once."""
+    """One member of a wave: in at most one wave per campaign, and invited once."""
 
     campaign = models.ForeignKey("claims.Campaign", on_delete=models.PROTECT, related_name="invitations")
     wave = models.ForeignKey(Wave, on_delete=models.PROTECT, related_name="invitations")
     account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="invitations")
     invited_at = models.DateTimeField(null=True, blank=True)
-    was_mailed = models.BooleanField(default=False, help_text="Not who asked not to be written to.")
+    was_mailed = models.BooleanField(default=False, help_text="False for people who want no emails.")
 
     objects = InvitationQuerySet.as_manager()
 

@@ -7,7 +7,7 @@ from common.errors import FieldError
 
 
 def competes(wanted: Collection[int | None], others: Collection[int | None]) -> bool:
-    """Whether two requests want the same keys, by the key models they name; None is any model."""
+    """Whether two requests compete for the same keys, by the key models they name; None means any model."""
     if None in wanted or None in others:
         return bool(wanted) and bool(others)
     return not set(wanted).isdisjoint(others)
@@ -15,7 +15,7 @@ def competes(wanted: Collection[int | None], others: Collection[int | None]) -> 
 
 @dataclass(frozen=True)
 class WantedItem:
-    """So many keys of one model; `sku` None means any model in stock."""
+    """A quantity of keys of one model; `sku` None means any model in stock."""
 
     sku: str | None
     quantity: int
@@ -24,9 +24,9 @@ class WantedItem:
 def check_items(
     items: Sequence[WantedItem], *, per_claim: int, offered_skus: Sequence[str]
 ) -> list[FieldError]:
-    """What is wrong with the keys a claim asks for; empty when nothing is.
+    """Problems with the keys that a claim asks for; empty when there are none.
 
-    Args: per_claim: the most keys a claim may hold. offered_skus: what the campaign gives out there.
+    Args: per_claim: the most keys a claim may hold. offered_skus: the models the campaign offers there.
     """
     problems = []
     for number, item in enumerate(items):
@@ -35,24 +35,26 @@ def check_items(
                 FieldError(
                     f"items.{number}.sku",
                     "unknown_sku",
-                    f"Key model {item.sku!r} is not given out, or not to this country. "
-                    f"Choose of {', '.join(offered_skus)}.",
+                    f"Key model {item.sku!r} is not available, or not in this country. "
+                    f"Choose one of: {', '.join(offered_skus)}.",
                 )
             )
         if item.quantity < 1:
             problems.append(
                 FieldError(
-                    f"items.{number}.quantity", "too_small", "Ask for at least one key, or leave it out."
+                    f"items.{number}.quantity",
+                    "too_small",
+                    "Request at least one key, or leave this model out.",
                 )
             )
     total = sum(item.quantity for item in items if item.quantity > 0)
     if total > per_claim:
         problems.append(
             FieldError(
-                "items", "too_many", f"A claim holds up to {per_claim} keys; this one asks for {total}."
+                "items", "too_many", f"A claim can have up to {per_claim} keys. This one requests {total}."
             )
         )
     skus = [item.sku for item in items]
     if len(set(skus)) != len(skus):
-        problems.append(FieldError("items", "repeated_sku", "Name each key model once, with its quantity."))
+        problems.append(FieldError("items", "repeated_sku", "List each key model once, with its quantity."))
     return problems

@@ -1,9 +1,8 @@
-"""The JSON document of a price list: parsed, with every field that cannot be used named."""
+"""Parse the JSON document of a price list, and report every field that is not valid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from common.errors import Problem
 from fulfillment.claims.money import CURRENCIES
@@ -15,7 +14,7 @@ TAX_BEHAVIORS = ("inclusive", "exclusive", "unspecified")
 
 @dataclass(frozen=True)
 class PublishedPrices:
-    """A price list with the time it holds."""
+    """Prices with the period in which they are in force."""
 
     prices: Prices
     valid_from: datetime
@@ -29,41 +28,41 @@ _FIELDS = {
 
 
 def parse_prices(document: object) -> tuple[PublishedPrices | None, list[Problem]]:
-    """Read a price list; the list, or everything that is wrong with it.
+    """Parse a price list. Returns: the list, or all its problems.
 
     A document is `{"version", "currency", "tax_behavior"?, "extra_key"?, "max_extra_keys"?, "shipping"?,
     "express"?, "express_days"?, "valid_from", "valid_until"?}`: amounts in minor units of the currency,
     `shipping` and `express` by country with `*` for all others.
     """
     if not isinstance(document, dict):
-        return None, [Problem("A price list is an object.")]
-    problems = [
-        Problem("There is no such field.", field=str(name)) for name in sorted(set(document) - _FIELDS)
-    ]
+        return None, [Problem("A price list must be a JSON object.")]
+    problems = [Problem("Unknown field.", field=str(name)) for name in sorted(set(document) - _FIELDS)]
     currency = CURRENCIES.get(str(document.get("currency")))
     if currency is None:
         known = ", ".join(sorted(CURRENCIES))
         problems.append(
-            Problem("This is no currency we can charge.", field="currency", remedy=f"One of {known}.")
+            Problem("Not a currency we can charge.", field="currency", remedy=f"Use one of: {known}.")
         )
     version = document.get("version")
     if not isinstance(version, str) or not 0 < len(version) <= 50:
-        problems.append(Problem("A name of up to 50 characters is needed.", field="version"))
+        problems.append(Problem("Enter a name of up to 50 characters.", field="version"))
     tax_behavior = document.get("tax_behavior", "inclusive")
     if tax_behavior not in TAX_BEHAVIORS:
-        problems.append(Problem(f"One of {', '.join(TAX_BEHAVIORS)}.", field="tax_behavior"))
+        problems.append(Problem(f"Must be one of: {', '.join(TAX_BEHAVIORS)}.", field="tax_behavior"))
     problems += _amount_problems(document, currency.code if currency else None)
     problems += _count_problem(document, "max_extra_keys", at_least=0, at_most=MOST_EXTRA_KEYS)
     problems += _count_problem(document, "express_days", at_least=1, at_most=60)
     if document.get("extra_key") is not None and not document.get("max_extra_keys"):
-        problems.append(Problem("How many may be bought?", field="max_extra_keys", remedy="Give a number."))
+        problems.append(
+            Problem("The number of extra keys is missing.", field="max_extra_keys", remedy="Enter a number.")
+        )
     valid_from, valid_until = _time(document, "valid_from"), _time(document, "valid_until")
     if valid_from is None:
-        problems.append(Problem("A time with its offset is needed.", field="valid_from"))
+        problems.append(Problem("Enter a time with its UTC offset.", field="valid_from"))
     if document.get("valid_until") is not None and valid_until is None:
-        problems.append(Problem("A time with its offset is needed.", field="valid_until"))
+        problems.append(Problem("Enter a time with its UTC offset.", field="valid_until"))
     if valid_from and valid_until and valid_until <= valid_from:
-        problems.append(Problem("It ends before it begins.", field="valid_until"))
+        problems.append(Problem("The end must be after the start.", field="valid_until"))
     if problems or valid_from is None or currency is None:
         return None, problems
     prices = Prices(
@@ -79,7 +78,7 @@ def parse_prices(document: object) -> tuple[PublishedPrices | None, list[Problem
     return PublishedPrices(prices, valid_from, valid_until), []
 
 
-def _amount_problems(document: Mapping[str, Any], currency: str | None) -> list[Problem]:
+def _amount_problems(document: Mapping[str, object], currency: str | None) -> list[Problem]:
     given: list[tuple[str, object]] = []
     problems: list[Problem] = []
     if document.get("extra_key") is not None:
@@ -87,11 +86,11 @@ def _amount_problems(document: Mapping[str, Any], currency: str | None) -> list[
     for name in ("shipping", "express"):
         table = document.get(name, {})
         if not isinstance(table, dict):
-            problems.append(Problem("This is an object of amounts by country.", field=name))
+            problems.append(Problem("Must be an object of amounts by country.", field=name))
             continue
         for country, amount in table.items():
             if country != ANYWHERE and not _is_country(country):
-                problems.append(Problem("This is no country code.", field=f"{name}.{country}"))
+                problems.append(Problem("Not a valid country code.", field=f"{name}.{country}"))
             given.append((f"{name}.{country}", amount))
     return problems + [
         problem for name, amount in given if (problem := _amount_problem(name, amount, currency))
@@ -103,33 +102,35 @@ def _is_country(code: str) -> bool:
 
 
 def _amount_problem(name: str, amount: object, code: str | None) -> Problem | None:
-    """Nought is a price (a gift); less than can be charged, or more than anything costs, is a mistake."""
+    """Zero is a valid price; less than can be charged, or more than anything costs, is a mistake."""
     if type(amount) is not int:
-        return Problem("An amount is a whole number of minor units.", field=name)
+        return Problem("An amount must be a whole number of minor units.", field=name)
     if code is None or amount == 0:
         return None
     currency = CURRENCIES[code]
     if amount < 0:
         return Problem("A price cannot be negative.", field=name)
     if amount % currency.step:
-        return Problem(f"In {code} amounts are multiples of {currency.step}.", field=name)
+        return Problem(f"Amounts in {code} must be multiples of {currency.step}.", field=name)
     if not currency.smallest <= amount <= currency.largest:
         return Problem(
-            f"{amount} is no likely price in {code}.",
+            f"{amount} is outside the accepted range for {code}.",
             field=name,
-            remedy=f"Between {currency.smallest} and {currency.largest} minor units, or 0.",
+            remedy=f"Enter {currency.smallest} to {currency.largest} minor units, or 0.",
         )
     return None
 
 
-def _count_problem(document: Mapping[str, Any], name: str, *, at_least: int, at_most: int) -> list[Problem]:
+def _count_problem(
+    document: Mapping[str, object], name: str, *, at_least: int, at_most: int
+) -> list[Problem]:
     value = document.get(name, at_least)
     if type(value) is int and at_least <= value <= at_most:
         return []
-    return [Problem(f"A whole number from {at_least} to {at_most}.", field=name)]
+    return [Problem(f"Enter a whole number from {at_least} to {at_most}.", field=name)]
 
 
-def _time(document: Mapping[str, Any], name: str) -> datetime | None:
+def _time(document: Mapping[str, object], name: str) -> datetime | None:
     value = document.get(name)
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))

@@ -6,7 +6,7 @@ Amounts are integers in the currency's minor unit.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 from common.errors import FieldError
 from common.translatable import gettext_noop as _
@@ -22,12 +22,12 @@ class LineKind(StrEnum):
 
 @dataclass(frozen=True)
 class Prices:
-    """A price list as it is published (see `parse_prices`).
+    """The prices of a published price list (see `parse_prices`).
 
     Args: extra_key: one key beyond the allotment, at cost; None when none are sold.
           shipping: standard shipping to a region that is open but not sponsored, by country or `*`.
           express: express shipping in place of standard, by country or `*`.
-          express_days: what express promises, from hand-over to the door.
+          express_days: the promised delivery time of express, from hand-over to delivery.
     """
 
     version: str
@@ -42,7 +42,7 @@ class Prices:
 
 @dataclass(frozen=True)
 class QuoteLine:
-    """One thing that costs something. `amount` is `quantity` times `unit_amount`."""
+    """One priced line of a quote. `amount` is `quantity` times `unit_amount`."""
 
     kind: LineKind
     quantity: int
@@ -59,9 +59,17 @@ class QuoteLine:
         return {LineKind.SHIPPING: _("Shipping"), LineKind.EXPRESS: _("Express shipping")}[self.kind]
 
 
+class StoredQuoteLine(TypedDict):
+    """A quote line as it is stored with a claim."""
+
+    kind: str
+    quantity: int
+    unit_amount: int
+
+
 @dataclass(frozen=True)
 class Quote:
-    """What a claim costs, line by line. Free claims have no lines and no currency."""
+    """The price of a claim, line by line. Free claims have no lines and no currency."""
 
     lines: tuple[QuoteLine, ...] = ()
     currency: str = ""
@@ -77,19 +85,17 @@ class Quote:
     def is_free(self) -> bool:
         return self.total == 0
 
-    def as_json(self) -> list[dict[str, Any]]:
-        """The lines as they are frozen in a claim."""
+    def as_json(self) -> list[StoredQuoteLine]:
+        """The lines as they are stored with a claim."""
         return [
             {"kind": str(line.kind), "quantity": line.quantity, "unit_amount": line.unit_amount}
             for line in self.lines
         ]
 
 
-def lines_from_json(lines: Sequence[Mapping[str, Any]]) -> tuple[QuoteLine, ...]:
-    """The lines of a frozen quote."""
-    return tuple(
-        QuoteLine(LineKind(line["kind"]), int(line["quantity"]), int(line["unit_amount"])) for line in lines
-    )
+def lines_from_json(lines: Sequence[StoredQuoteLine]) -> tuple[QuoteLine, ...]:
+    """The lines of a stored quote."""
+    return tuple(QuoteLine(LineKind(line["kind"]), line["quantity"], line["unit_amount"]) for line in lines)
 
 
 FREE = Quote()
@@ -97,7 +103,7 @@ FREE = Quote()
 
 @dataclass(frozen=True)
 class NotSold:
-    """Why there is no quote: the field of the wish at fault, and the remedy."""
+    """The reason why there is no quote: the field of the request at fault, and the remedy."""
 
     error: FieldError
 
@@ -105,31 +111,31 @@ class NotSold:
 def quote_lines(
     prices: Prices | None, *, keys: int, free_keys: int, service: str, country: str, is_sponsored: bool
 ) -> Quote | NotSold:
-    """What a claim of so many keys, sent so, costs.
+    """Quote a claim for a number of keys and a shipping service.
 
     Args:    prices: the list in force; None when this campaign sells nothing.
              free_keys: the campaign's allotment per claim.
-             is_sponsored: whether standard shipping to this country is paid for by the campaign.
-    Returns: a quote, with a total of 0 when nothing costs anything; or what is not sold here.
+             is_sponsored: whether the campaign pays for standard shipping to this country.
+    Returns: a quote, with a total of 0 when everything is free; or NotSold.
     """
     lines: list[QuoteLine] = []
     extra = keys - free_keys
     if extra > 0:
         if prices is None or prices.extra_key is None or extra > prices.max_extra_keys:
             most = free_keys + (prices.max_extra_keys if prices and prices.extra_key is not None else 0)
-            message = f"A claim holds up to {most} keys; this one asks for {keys}."
+            message = f"A claim can have up to {most} keys. This one requests {keys}."
             return NotSold(FieldError("items", "too_many", message))
         lines.append(QuoteLine(LineKind.EXTRA_KEYS, extra, prices.extra_key))
     if service == "express":
         price = _for_country(prices.express if prices else {}, country)
         if price is None:
-            message = "There is no express shipping to this country. Choose standard shipping."
+            message = "Express shipping is not available to this country. Choose standard shipping."
             return NotSold(FieldError("service", "not_sold", message))
         lines.append(QuoteLine(LineKind.EXPRESS, 1, price))
     elif not is_sponsored:
         price = _for_country(prices.shipping if prices else {}, country)
         if price is None:
-            message = "Shipping to this country is not sponsored, and we cannot sell it yet."
+            message = "Shipping to this country is not sponsored, and cannot be bought yet."
             return NotSold(FieldError("shipping_address.country", "not_sold", message))
         lines.append(QuoteLine(LineKind.SHIPPING, 1, price))
     charged = tuple(line for line in lines if line.amount > 0)

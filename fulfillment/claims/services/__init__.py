@@ -1,1 +1,1 @@
-"""The verbs of claims, one noun a file: submission, changes, waitlist, progress."""
+"""Services of claims, one noun a file."""

@@ -1,4 +1,4 @@
-"""What claimants and reviewers do to a claim before its label is bought."""
+"""Amend, cancel, review and confirm claims."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,26 +28,26 @@ WAITLIST = "system:waitlist"
 
 
 def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
-    """Give up a claim, or decline an offer: units go back, the address is shredded, the next in line served.
+    """Cancel a claim or decline an offer: release its units, shred its address, serve the waitlist.
 
-    What of it was to come later is given up with it.
+    Its backorders are cancelled with it.
 
     Raises: UnknownClaim. TooLate: the label is being bought or the claim is closed.
-    Locks:  the claim's row, then its units, then the rows and units of what was to come later.
+    Locks:  the claim's row, then its units, then the rows and units of its backorders.
     """
     with transaction.atomic(durable=True):
         claim = _locked(code)
         if claim.label_started_at is not None or claim.state not in CANCELLABLE_STATES:
             raise TooLate(code)
         held = claim.state in HOLDING_STATES or claim.offered_until is not None
-        _give_up(claim, actor=actor, now=now)
+        _cancel(claim, actor=actor, now=now)
         if held:
             release(holder=code, actor=actor, now=now, reason="cancelled")
         if claim.payment_due_at is not None:
-            # Whatever was paid, or is being paid at this moment, goes back.
+            # Whatever was paid, or is being paid at this moment, is refunded.
             defer(SETTLE_CLAIM, claim_id=claim.pk)
         for rest in open_backorders(claim).select_for_update(no_key=True):
-            _give_up(rest, actor=actor, now=now)
+            _cancel(rest, actor=actor, now=now)
             release(holder=rest.code, actor=actor, now=now, reason="cancelled")
         queue_notice(
             account_id=claim.account_id, template=Notice.Template.CANCELLED, claim_code=code, now=now
@@ -55,7 +55,7 @@ def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
     return claim
 
 
-def _give_up(claim: Claim, *, actor: str, now: datetime) -> None:
+def _cancel(claim: Claim, *, actor: str, now: datetime) -> None:
     change_state(
         claim,
         to=ClaimState.CANCELLED,
@@ -69,18 +69,18 @@ def _give_up(claim: Claim, *, actor: str, now: datetime) -> None:
 
 
 def change_address(*, code: str, address: PostalAddress, actor: str, now: datetime) -> Claim:
-    """Send the keys elsewhere, within the same country (another country is another decision).
+    """Change the address within the same country (another country needs another decision).
 
     Raises: UnknownClaim. TooLate: the label is being bought, the claim is closed, or the country differs.
-            BadRequest: keys do not go to that part of the country, or the address lacks what its region or
-            the label needs.
+            BadRequest: keys are not sent to that part of the country, or the address lacks something that
+            its region or the label needs.
     """
     with transaction.atomic(durable=True):
         return change_address_in_transaction(code=code, address=address, actor=actor, now=now)
 
 
 def change_address_in_transaction(*, code: str, address: PostalAddress, actor: str, now: datetime) -> Claim:
-    """`change_address` as a part of the caller's transaction."""
+    """`change_address` as part of the caller's transaction."""
     claim = _locked(code)
     if claim.label_started_at is not None or claim.state not in CANCELLABLE_STATES:
         raise TooLate(code)
@@ -102,10 +102,10 @@ def _note_address(claim: Claim, *, actor: str, now: datetime) -> None:
 
 
 def confirm_receipt(*, code: str, actor: str, now: datetime) -> bool:
-    """The maintainer says the keys are there; whether that is news.
+    """Record that the maintainer has received the keys; return whether that is new.
 
-    Appended as a fact of its own: what the carrier says of the parcel stays the carrier's.
-    Raises: UnknownClaim. NotSent: nothing is under way.
+    Recorded as an event of its own, apart from the carrier's reports.
+    Raises: UnknownClaim. NotSent: no parcel is on its way.
     Locks:  the claim's row.
     """
     with transaction.atomic(durable=True):
@@ -119,7 +119,7 @@ def confirm_receipt(*, code: str, actor: str, now: datetime) -> bool:
 
 
 def review_claim(*, code: str, approve: bool, note: str, reviewer: str, now: datetime) -> Claim:
-    """A named person decides a claim that the policy holds for review.
+    """Approve or reject a claim that the policy holds for review.
 
     Args:   note: the reason, shown to the maintainer when the claim is not approved.
     Raises: UnknownClaim. NotInReview.
@@ -171,7 +171,7 @@ def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
         payment_due_at=payment_due_at(state, now),
     )
     if rest:
-        _leave_for_later(claim, rest, now=now)
+        _split_off_backorder(claim, rest, now=now)
     announce_claim(
         claim,
         quantity=sum(item.quantity for item in wanted),
@@ -180,8 +180,8 @@ def _approve(claim: Claim, *, note: str, reviewer: str, now: datetime) -> None:
     )
 
 
-def _leave_for_later(claim: Claim, rest: Sequence[Wanted], *, now: datetime) -> None:
-    """Take what is to come later out of the claim, and put it in line."""
+def _split_off_backorder(claim: Claim, rest: Sequence[Wanted], *, now: datetime) -> None:
+    """Move the keys that are out of stock from the claim to a backorder on the waitlist."""
     for item in rest:
         line = claim.items.get(key_model_id=item.key_model_id)
         line.quantity -= item.quantity

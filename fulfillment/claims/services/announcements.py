@@ -1,4 +1,4 @@
-"""Notices and jobs that follow from the state a claim has come to."""
+"""Notices and jobs that follow from a claim's new state."""
 
 from datetime import datetime
 
@@ -14,9 +14,9 @@ from fulfillment.notices.services import queue_notice
 
 
 def announce_claim(claim: Claim, *, quantity: int, now: datetime, later: int = 0) -> None:
-    """Tell the maintainer where the claim stands, and ask for the parcel once it is accepted.
+    """Notify the maintainer of the claim's state, and request the parcel once the claim is accepted.
 
-    Args: later: keys that follow in another parcel, as soon as there are any.
+    Args: later: the keys of its backorder.
     """
     context: NoticeContext = {}
     if claim.state == ClaimState.ACCEPTED:

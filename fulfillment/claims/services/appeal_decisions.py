@@ -1,7 +1,7 @@
-"""Answers to appeals: what the roster records, and the notice that tells the person, in one transaction.
+"""Answers to appeals: recorded in the roster, with the notice to the person, in one transaction.
 
-A granted appeal is an exception that waits for its second name, so the person is told when that is given or
-refused, not before: an answer is said once.
+A granted appeal is an exception that needs a second approver, so the person is told when that approval is
+given or refused, not before: an answer is sent once.
 """
 
 from datetime import datetime
@@ -15,42 +15,42 @@ from roster.services import appeals, exceptions
 
 
 def decline_appeal_and_notify(*, appeal_id: int, answer: str, actor: str, now: datetime) -> Appeal:
-    """Say no, and why.
+    """Decline an appeal, with the reason.
 
     Raises: UnknownPaper: no open appeal. BadRequest: no answer.
-    After commit: the person is mailed the answer.
+    After commit: the person is emailed the answer.
     """
     with transaction.atomic():
         appeal = appeals.decline_appeal(appeal_id=appeal_id, answer=answer, actor=actor, now=now)
-        _tell(appeal, granted=False, answer=appeal.answer, now=now)
+        _notify(appeal, granted=False, answer=appeal.answer, now=now)
     return appeal
 
 
 def grant_exception_and_notify(*, exception_id: int, actor: str, now: datetime) -> PolicyException:
-    """Give the second name; the rule passes from now on.
+    """Give the second approval of an exception; the rule passes from now on.
 
     Raises: UnknownPaper: none that waits for a second name. SecondPersonNeeded: the actor asked for it.
-    After commit: who appealed for it is mailed the answer.
+    After commit: the person who appealed for it is emailed the answer.
     """
     with transaction.atomic():
         granted = exceptions.grant_exception(exception_id=exception_id, actor=actor, now=now)
         if appeal := _appeal_of(granted):
-            _tell(appeal, granted=True, answer=appeal.answer, now=now)
+            _notify(appeal, granted=True, answer=appeal.answer, now=now)
     return granted
 
 
 def end_exception_and_notify(
     *, exception_id: int, because: str, actor: str, now: datetime
 ) -> PolicyException:
-    """Refuse an exception that waits, or revoke one that was granted.
+    """Refuse a pending exception, or revoke a granted one.
 
     Raises: UnknownPaper: none that is open. BadRequest: no reason.
-    After commit: who appealed for one that was refused is mailed the reason.
+    After commit: the person who appealed for a refused one is emailed the reason.
     """
     with transaction.atomic():
         ended = exceptions.end_exception(exception_id=exception_id, because=because, actor=actor, now=now)
         if ended.granted_at is None and (appeal := _appeal_of(ended)):
-            _tell(appeal, granted=False, answer=ended.ended_because, now=now)
+            _notify(appeal, granted=False, answer=ended.ended_because, now=now)
     return ended
 
 
@@ -58,7 +58,7 @@ def _appeal_of(exception: PolicyException) -> Appeal | None:
     return Appeal.objects.select_related("account").filter(exception=exception).first()
 
 
-def _tell(appeal: Appeal, *, granted: bool, answer: str, now: datetime) -> None:
+def _notify(appeal: Appeal, *, granted: bool, answer: str, now: datetime) -> None:
     queue_notice(
         account_id=appeal.account_id,
         template=Notice.Template.APPEAL_ANSWERED,

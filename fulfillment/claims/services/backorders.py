@@ -1,4 +1,4 @@
-"""One now, one later: what is in stock goes out, and the rest waits in line as a claim of its own."""
+"""Backorders: the out-of-stock rest of a claim, which waits on the waitlist as a claim of its own."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,10 +17,10 @@ from inventory.rules import Wanted
 def create_backorder(
     claim: Claim, rest: Sequence[Wanted], *, address: PostalAddress, actor: str, now: datetime
 ) -> Claim:
-    """Put the rest of an accepted claim in line. When its keys come they are sent without another question.
+    """Put the rest of an accepted claim on the waitlist. Its keys are sent without another offer.
 
-    It stands on the same decision, and its address is sealed under a key of its own: the first parcel's may
-    be shredded long before the second is sent.
+    It has the same decision, and its address is encrypted under a key of its own, because the first parcel's
+    may be shredded long before the second is sent.
     """
     waiting = Claim.objects.create(
         code=new_code("C"),
@@ -44,7 +44,7 @@ def create_backorder(
 
 
 def open_backorders(claim: Claim) -> QuerySet[Claim]:
-    """What of a claim is still to come: it shares the claim's fate while neither has begun its parcel."""
+    """The backorders of a claim, which are cancelled and changed with it until a label is started."""
     waiting = Claim.objects.cancellable().filter(replaces=claim, label_started_at__isnull=True)
-    # A replacement is for keys that were had once; giving up the claim does not give those up.
+    # A replacement is for keys that were already sent, so cancelling the claim does not cancel it.
     return waiting.exclude(pk__in=ReplacedUnit.objects.values("claim")).order_by("pk")

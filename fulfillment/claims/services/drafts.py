@@ -1,4 +1,4 @@
-"""A claim in the making: kept step by step, so that it can be finished later, and made into a claim once."""
+"""Drafts of claims: saved step by step, resumed later, and submitted once."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -20,16 +20,16 @@ ANY = "*"
 
 
 def draft_of(*, account: Account, campaign: Campaign, now: datetime) -> Draft:
-    """The claim this maintainer has begun, or a new one, which is stored when the first choice is made."""
+    """The maintainer's draft, or a new one, which is stored when the first choice is made."""
     begun = Draft.objects.filter(account=account, campaign=campaign, claim=None).first()
     draft = begun or Draft(account=account, campaign=campaign, created_at=now, updated_at=now)
-    # Spares a query each: these are the very rows.
+    # Saves a query each: these are the same rows.
     draft.account, draft.campaign = account, campaign
     return draft
 
 
 def choose_country(draft: Draft, *, country: str, now: datetime) -> None:
-    """Say where the keys go. Another country is another address: the one before is destroyed."""
+    """Choose the destination country. Changing it destroys the address given before."""
     if draft.country == country:
         return
     draft.country = country
@@ -38,6 +38,7 @@ def choose_country(draft: Draft, *, country: str, now: datetime) -> None:
 
 
 def choose_keys(draft: Draft, *, items: Sequence[WantedItem], service: str, now: datetime) -> None:
+    """Choose the keys and the shipping service."""
     draft.wanted = {item.sku or ANY: item.quantity for item in items}
     draft.service = service
     _save(draft, now=now)
@@ -45,8 +46,8 @@ def choose_keys(draft: Draft, *, items: Sequence[WantedItem], service: str, now:
 
 @transaction.atomic
 def store_draft_address(draft: Draft, *, address: PostalAddress, now: datetime) -> None:
-    """Seal the address until the claim is made, for `KEEP_DRAFT_FOR` at most."""
-    # A code whose key was shredded seals nothing any more.
+    """Store the address until the claim is made, for `KEEP_DRAFT_FOR` at most."""
+    # A code whose key was shredded can store nothing any more.
     _forget_address(draft, now=now)
     store_address(subject=draft.code, address=address, now=now)
     schedule_shredding(subject=draft.code, shred_after=now + KEEP_DRAFT_FOR)
@@ -55,7 +56,7 @@ def store_draft_address(draft: Draft, *, address: PostalAddress, now: datetime) 
 
 
 def draft_address(draft: Draft, *, actor: str, now: datetime) -> PostalAddress | None:
-    """The address as far as it was given and is kept. After commit: the opening stays in the access log."""
+    """The address, if it was given and is still kept. After commit: the opening stays in the access log."""
     if not draft.has_address:
         return None
     try:
@@ -65,7 +66,7 @@ def draft_address(draft: Draft, *, actor: str, now: datetime) -> PostalAddress |
 
 
 def draft_items(draft: Draft) -> list[WantedItem]:
-    """What the draft asks for; empty while nothing is chosen."""
+    """The keys chosen so far; empty while nothing is chosen."""
     wanted: Mapping[str, int] = draft.wanted
     return [WantedItem(None if sku == ANY else sku, quantity) for sku, quantity in wanted.items()]
 
@@ -79,9 +80,9 @@ def submit_draft(
     now: datetime,
     in_part: bool = False,
 ) -> Claim:
-    """Make the claim. What was typed is sealed anew for it, and destroyed with the draft.
+    """Submit the claim. The address is encrypted anew for it, and the draft's copy is destroyed.
 
-    Raises: whatever `submit_claim` refuses; the draft stays as it was then.
+    Raises: as `submit_claim`; the draft is then unchanged.
     """
     claim = submit_claim(
         campaign=draft.campaign,
@@ -100,7 +101,7 @@ def submit_draft(
 
 @transaction.atomic
 def finish_draft(draft: Draft, *, claim: Claim, now: datetime) -> None:
-    """The draft became this claim: the same form sent again finds it."""
+    """Link the draft to the claim it became, so that the same form sent again finds it."""
     draft.claim = claim
     _save(draft, now=now)
     shred(subject=draft.code, now=now)
@@ -108,7 +109,7 @@ def finish_draft(draft: Draft, *, claim: Claim, now: datetime) -> None:
 
 @transaction.atomic
 def delete_drafts(*, account: Account, now: datetime) -> int:
-    """Forget what a maintainer began and never sent; how many drafts that were."""
+    """Delete the drafts that a maintainer never submitted; return how many there were."""
     drafts = Draft.objects.filter(account=account, claim__isnull=True).select_for_update()
     for draft in drafts:
         shred(subject=draft.code, now=now)
@@ -125,7 +126,7 @@ def _forget_address(draft: Draft, *, now: datetime) -> None:
 def _save(draft: Draft, *, now: datetime) -> None:
     draft.updated_at = now
     if draft.pk is None:
-        # Another window may have begun at this moment; there is one draft, and the last choice counts.
+        # Another window may have started a draft at this moment; there is one draft, with the last choice.
         stored, _ = Draft.objects.get_or_create(
             account=draft.account,
             campaign=draft.campaign,

@@ -1,4 +1,4 @@
-"""Claims whose reservation was for a limited time, and nobody did what it waited for."""
+"""Expiry of claims whose keys were reserved for a limited time."""
 
 from datetime import datetime
 from functools import partial
@@ -15,13 +15,13 @@ ACTOR = "system:expiry"
 
 
 def expire_reservations(*, now: datetime) -> list[str]:
-    """End the claims whose reservation is past its time (`inventory.services.expiry.let_expire` set it).
+    """Expire the claims whose reservation has ended (`inventory.services.expiry.let_expire` set the date).
 
     The claim expires, its units are available again and its address is shredded, in one transaction. A claim
-    that was paid or accepted meanwhile keeps its units. Returns: the codes of those that lost theirs.
+    that was paid or accepted meanwhile keeps its units. Returns: the codes of the claims that expired.
 
-    Locks:  each claim's row, then its units. A claim that somebody works on is left for the next time.
-    After commit: the maintainer is told, and the next in line get the units.
+    Locks:  each claim's row, then its units. A locked claim is left for the next run.
+    After commit: the maintainer is notified, and the units go to the waitlist.
     """
     return release_expired(now=now, holder_ends=partial(_ends, now=now))
 
@@ -30,7 +30,7 @@ def _ends(code: str, *, now: datetime) -> bool:
     claims = Claim.objects.filter(code=code)
     claim = claims.select_for_update(no_key=True, skip_locked=True).first()
     if claim is None:
-        # Held for something that is no claim: nothing stands in the way. Or locked: next time.
+        # Not a claim's reservation: it may expire. A locked claim is left for the next run.
         return not claims.exists()
     if claim.state not in EXPIRING_STATES:
         let_expire(holder=code, expires_at=None)

@@ -1,11 +1,10 @@
-"""What the payments room tells a claim: paid, not paid in time, paid too late, held back.
+"""Callbacks of the payments room: a claim is paid, expires unpaid, is paid too late, or is put on hold.
 
-The room that takes the money stands above this one and calls down; all of these are part of its
-transaction, which has locked the claim.
+The payments room stands above this one and calls these in its own transaction, which has locked the claim.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from config.jobs import defer
 from fulfillment.claims.deferred_jobs import REFUND_UNDELIVERABLE, SHIP_CLAIM, STOP_PARCELS
@@ -25,8 +24,8 @@ from inventory.services.reservations import lock_shortage, release, reserve
 ACTOR = "system:payments"
 
 
-def accept_payment(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
-    """The money is there: the claim is accepted and its parcel asked for. False when it waits for none."""
+def accept_payment(claim: Claim, *, data: Mapping[str, object], now: datetime) -> bool:
+    """Accept a claim that was paid, and request its parcel. False when the claim awaits no payment."""
     if not change_state(
         claim,
         to=ClaimState.ACCEPTED,
@@ -41,13 +40,13 @@ def accept_payment(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool
     return True
 
 
-def accept_late_payment(claim: Claim, *, data: dict[str, Any], now: datetime) -> bool:
-    """The money came after the keys went back: accept the claim if it can still be served.
+def accept_late_payment(claim: Claim, *, data: Mapping[str, object], now: datetime) -> bool:
+    """Accept an expired claim whose payment succeeded after all, if it can still be fulfilled.
 
     False, and nothing changed, when the maintainer has another claim by now, the address is destroyed, too
-    few keys are left, or others wait in line for them: its place was given up when it lapsed, and money buys
-    no place before theirs (docs/decisions on late payments).
-    Locks: units; on a shortage, or when there is a line, the stock-shortage lock until the transaction ends.
+    few keys are left, or others wait for them: the claim lost its place when it expired, and paying buys no
+    place before theirs (decision 0071).
+    Locks: units; on a shortage, or when others wait, the stock-shortage lock until the transaction ends.
     """
     if claim.state != ClaimState.EXPIRED:
         return False
@@ -79,10 +78,10 @@ def accept_late_payment(claim: Claim, *, data: dict[str, Any], now: datetime) ->
 
 
 def _others_wait(claim: Claim, models: set[int | None]) -> bool:
-    line = Claim.objects.in_line_for(models, campaign_id=claim.campaign_id)
+    line = Claim.objects.waiting_for(models, campaign_id=claim.campaign_id)
     if not line.exists():
         return False
-    # Whoever serves the line holds this: they are done now, or have not begun.
+    # Whoever serves the waitlist holds this lock: they are done now, or have not begun.
     lock_shortage()
     return line.exists()
 
@@ -100,10 +99,10 @@ def _go_on(claim: Claim, *, now: datetime) -> None:
 
 
 def expire_unpaid(claim: Claim, *, money_may_come: bool, now: datetime) -> bool:
-    """Nobody paid in time: the keys go to the next in line. False when the claim waits for no payment.
+    """Expire an unpaid claim: its keys go to the waitlist. False when the claim awaits no payment.
 
-    Args: money_may_come: a payment is under way all the same; the address is kept for a while, so that the
-          claim can still be served.
+    Args: money_may_come: a payment is still under way; the address is kept for a while, so that the claim
+          can still be fulfilled.
     """
     if not change_state(
         claim,
@@ -131,17 +130,17 @@ def expire_unpaid(claim: Claim, *, money_may_come: bool, now: datetime) -> bool:
 
 
 def hold_keys_until(claim: Claim, *, until: datetime, now: datetime) -> None:
-    """Hold the keys of a claim to be paid for longer; never shorter than they are held already."""
+    """Extend the payment deadline of a claim; never shortens it."""
     waiting = Claim.objects.filter(pk=claim.pk, state=ClaimState.AWAITING_PAYMENT, payment_due_at__lt=until)
     if waiting.update(payment_due_at=until, updated_at=now):
         claim.payment_due_at = until
 
 
 def hold_claim(claim: Claim, *, why: str, now: datetime) -> bool:
-    """Send nothing of this claim until `release_hold`; whether that is news.
+    """Put a claim on hold until `release_hold`; return whether it was not on hold yet.
 
     Args: why: a code, never personal data.
-    After commit: what is begun of it is stopped, as far as it is still here.
+    After commit: parcels that are still in the warehouse are stopped.
     """
     if not Claim.objects.filter(pk=claim.pk, held_at__isnull=True).update(held_at=now, updated_at=now):
         return False
@@ -155,7 +154,7 @@ def hold_claim(claim: Claim, *, why: str, now: datetime) -> bool:
 
 
 def release_hold(claim: Claim, *, now: datetime) -> bool:
-    """What held a claim back is settled; whether it was held. An accepted one asks for its parcel again."""
+    """Take a claim off hold; return whether it was on hold. An accepted claim requests its parcel again."""
     if not Claim.objects.filter(pk=claim.pk, held_at__isnull=False).update(held_at=None, updated_at=now):
         return False
     claim.held_at = None
@@ -166,10 +165,10 @@ def release_hold(claim: Claim, *, now: datetime) -> bool:
 
 
 def request_undeliverable_refund(claim: Claim) -> None:
-    """Its keys will not reach the maintainer, and no others go instead: what was paid goes back, unasked.
+    """Request a refund, because the keys will not reach the maintainer and are not replaced.
 
-    A claim that replaced another's keys was free; the money is of that other.
-    After commit: the money room refunds what is left of it.
+    A claim that replaces keys was free, so the payment of the original claim is refunded.
+    After commit: the payments room refunds the rest of the payment.
     """
     paid_for = claim.replaces_id or claim.pk
     if ClaimQuote.objects.filter(claim=paid_for).exists():
@@ -177,9 +176,9 @@ def request_undeliverable_refund(claim: Claim) -> None:
 
 
 def cancel_after_lost_dispute(claim: Claim, *, now: datetime) -> bool:
-    """The payer's bank took the money back for good: what was not handed over stays here.
+    """Cancel a claim after a lost dispute: the payer's bank took the money back for good.
 
-    False, and nothing changed, when the parcel's label is begun or the claim is past accepting.
+    False, and nothing changed, when the label is started or the claim is not accepted.
     """
     if claim.label_started_at is not None or not change_state(
         claim,

@@ -1,4 +1,4 @@
-"""What a recall means for those who have, or were to get, one of its keys."""
+"""Recalls: replace recalled keys that were sent, and return claims that lost theirs to the waitlist."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,26 +25,26 @@ ACTOR = "system:recall"
 
 @dataclass
 class RecallReplacements:
-    """What one action did about a recall."""
+    """The result of granting the replacements of a recall."""
 
     recall: str
-    # The codes of the replacement claims made now, accepted or in line.
+    # The codes of the replacement claims made now, accepted or waitlisted.
     granted: list[str] = field(default_factory=list)
-    # Claims whose keys were replaced before, so nothing was done.
+    # Claims whose keys had already been replaced.
     replaced_before: list[str] = field(default_factory=list)
-    # Claims whose address is gone: the maintainer is asked for one.
+    # Claims whose address is shredded: the maintainer is asked for one.
     without_address: list[str] = field(default_factory=list)
-    # Claims that lost reserved keys, and are first in line for others.
+    # Claims that lost reserved keys, and are next on the waitlist.
     back_in_line: list[str] = field(default_factory=list)
     # Serials in closed parcels, to be stopped by hand.
     packed: list[str] = field(default_factory=list)
 
 
 def grant_replacements(*, recall_code: str, actor: str, now: datetime) -> RecallReplacements:
-    """Replace every key of a recall that has left the building; can be done again and again.
+    """Replace every key of a recall that has left the warehouse; safe to repeat.
 
-    Each claim is a transaction, so an interruption leaves fewer replacements and the next call goes on. Keys
-    of another lot of the same model are sent, unless the recall is of the whole model: then of any.
+    Each claim is a transaction, so after an interruption the next call continues. Keys of another lot of the
+    same model are sent, unless the whole model is recalled: then keys of any model.
 
     Raises: UnknownPaper: no such open recall.
     """
@@ -81,16 +81,16 @@ def _ask_for_address(code: str, quantity: int, recall_code: str, *, now: datetim
 
 
 def return_to_waitlist(*, recall_id: int, now: datetime) -> list[str]:
-    """Claims that lost reserved keys to a recall give the rest back, and wait before all that came later.
+    """Return claims that lost reserved keys to the waitlist, ahead of later claims; release their other keys.
 
-    One whose label is begun keeps what it has: its parcel is at the packing table. Returns: the codes.
+    A claim whose label is started keeps its keys: its parcel is at the packing table. Returns: the codes.
     """
     short = recall_reach(Recall.objects.get(pk=recall_id)).short
-    return [code for code in sorted(set(short)) if _put_back(code, now=now)]
+    return [code for code in sorted(set(short)) if _return_to_waitlist(code, now=now)]
 
 
 @transaction.atomic
-def _put_back(code: str, *, now: datetime) -> bool:
+def _return_to_waitlist(code: str, *, now: datetime) -> bool:
     """Locks: the claim's row, then its units."""
     claim = Claim.objects.select_for_update(no_key=True).filter(code=code, state=ClaimState.ACCEPTED).first()
     if claim is None or claim.label_started_at is not None or not _is_short(claim):
@@ -117,6 +117,6 @@ def _put_back(code: str, *, now: datetime) -> bool:
 
 
 def _is_short(claim: Claim) -> bool:
-    """Whether it holds less than it asked for: it may have got others since."""
+    """Whether it holds fewer keys than it requested: it may have received others since."""
     wanted = sum(item.quantity for item in claim.items.all())
     return Unit.objects.held_by(claim.code).count() < wanted

@@ -1,4 +1,4 @@
-"""Keys that failed a maintainer are replaced: by a claim of its own, for as many as failed and no more."""
+"""Replacement claims: for as many keys as were recalled, lost, damaged or returned, and no more."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -33,20 +33,20 @@ def grant_replacement(
     same_model: bool = True,
     address: PostalAddress | None = None,
 ) -> Claim:
-    """Make a claim that replaces keys of another: recalled, lost, damaged or returned ones.
+    """Make a claim that replaces keys of another claim.
 
-    It stands on the decision of the claim it replaces, is accepted or waits in line like any other, and ships
-    like any other. A key is replaced once, whoever asks how often.
+    It uses the decision of the claim it replaces, and is accepted or waitlisted, and shipped, like any other.
+    Each key is replaced only once.
 
     Args:    code: the claim that had the keys; a replacement can itself be replaced.
-             serials: its keys that are to be replaced; those replaced before are passed over.
+             serials: its keys that are to be replaced; those already replaced are skipped.
              why: a recall's code, a case or a shipment.
-             same_model: others of the same key models; if not, of any the campaign gives out.
-             address: where to; by default where the claim went.
+             same_model: send keys of the same models; else of any that the campaign offers.
+             address: the destination; by default that of the claim.
     Raises:  UnknownClaim. NothingToReplace: no key of the claim is left to replace.
              Shredded: the address of the claim is gone; ask for one.
-    Locks:   the claim's row, so that two grants queue up; then units.
-    After commit: the maintainer is told, and an accepted claim becomes a parcel.
+    Locks:   the claim's row, so that two grants run one after the other; then units.
+    After commit: the maintainer is notified, and an accepted claim becomes a parcel.
     """
     with transaction.atomic():
         claim = Claim.objects.select_for_update(no_key=True).filter(code=code).first()
@@ -87,7 +87,7 @@ def grant_replacement(
 
 
 def _replaceable(claim: Claim, serials: Collection[str]) -> list[Unit]:
-    """The claim's own keys among these that were not replaced yet."""
+    """Those of these keys that are the claim's own and not yet replaced."""
     its_own = Movement.objects.filter(reference=claim.code, unit__serial__in=serials).values("unit_id")
     replaced = ReplacedUnit.objects.filter(unit__serial__in=serials).values("unit_id")
     return list(Unit.objects.filter(pk__in=its_own).exclude(pk__in=replaced).order_by("serial"))
@@ -111,7 +111,7 @@ def _create(
         campaign_id=claim.campaign_id,
         account_id=claim.account_id,
         decision_id=claim.decision_id,
-        # Always the maintainer's own claim: who approved that one approved what replaces it.
+        # Always the maintainer's original claim: its approval covers what replaces it.
         replaces_id=claim.replaces_id or claim.pk,
         state=state,
         country=address.country,

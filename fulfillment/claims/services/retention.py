@@ -1,4 +1,4 @@
-"""What is held about a claim's address leaves on its date, and households with their campaign."""
+"""Shred addresses on their date, and household keys after their campaign."""
 
 from datetime import datetime, timedelta
 
@@ -9,9 +9,9 @@ from fulfillment.vault.households import shred_households
 
 
 def shred_due_addresses(*, now: datetime, older_than: timedelta | None = None) -> int:
-    """Shred addresses past their date; how many claims that were.
+    """Shred addresses past their date; return how many claims there were.
 
-    Args: older_than: also those whose parcel arrived so long ago, though their date is yet to come.
+    Args: older_than: also addresses whose parcel arrived that long ago, even before their date.
     """
     return vault.shred_due(now=now, due_by=_due_by(now, older_than))
 
@@ -22,7 +22,7 @@ def addresses_due(*, now: datetime, older_than: timedelta | None = None) -> list
 
 
 def shred_due_households(*, now: datetime) -> list[str]:
-    """Destroy the household keys of campaigns that closed long ago; their slugs."""
+    """Destroy the household keys of campaigns that closed long ago; return their slugs."""
     over = Campaign.objects.filter(closes_at__lte=now - KEEP_HOUSEHOLDS_FOR).order_by("pk")
     slugs = over.values_list("slug", flat=True)
     return [slug for slug in slugs if shred_households(scope=slug, now=now)]

@@ -1,7 +1,7 @@
-"""What the shipping room tells a claim: the label, the carrier, the door."""
+"""Callbacks of the shipping rooms: a label is bought, and a parcel shipped, delivered or returned."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from config.jobs import defer
 from fulfillment.claims.deferred_jobs import SETTLE_CLAIM
@@ -19,9 +19,9 @@ _SENDING = {ClaimState.ACCEPTED, ClaimState.SHIPPED, ClaimState.DELIVERED, Claim
 
 
 def start_label(*, claim_id: int, now: datetime) -> Claim | None:
-    """Fix the claim and its address from here on, for the label is about to be bought.
+    """Fix the claim and its address before its label is bought.
 
-    Returns None when the claim is not accepted (any more), is held back, or another worker was here first.
+    Returns: None when the claim is not accepted or is on hold, or when another worker was first.
     """
     started = Claim.objects.filter(
         pk=claim_id, state=ClaimState.ACCEPTED, label_started_at__isnull=True, held_at__isnull=True
@@ -30,23 +30,24 @@ def start_label(*, claim_id: int, now: datetime) -> Claim | None:
 
 
 def abandon_label(*, claim_id: int, now: datetime) -> None:
-    """No label was bought and none is under way: the claimant may change the claim again.
+    """Let the claimant change the claim again, because no label was bought and none is under way.
 
-    After commit: one that is held back is looked at, for its dispute may be lost, which only waited for this.
+    After commit: a claim on hold is settled, because a lost dispute waits for its label to be abandoned.
     """
     mine = Claim.objects.filter(pk=claim_id, state=ClaimState.ACCEPTED)
     if mine.update(label_started_at=None, updated_at=now) and mine.filter(held_at__isnull=False).exists():
         defer(SETTLE_CLAIM, claim_id=claim_id)
 
 
-def record_label_bought(claim: Claim, *, data: dict[str, Any], now: datetime) -> None:
+def record_label_bought(claim: Claim, *, data: Mapping[str, object], now: datetime) -> None:
+    """Record that a label was bought."""
     record_claim_event(
         claim, ClaimEvent.Name.LABEL_BOUGHT, actor=ACTOR, now=now, before=claim.state, data=data
     )
 
 
 def record_shipped(claim: Claim, *, carrier: str, tracking_code: str, now: datetime) -> None:
-    """The carrier has the parcel: first scan, or again after it took back a delivery."""
+    """Record that the carrier has the parcel: its first scan, or after it corrected a delivery."""
     before = ClaimState(claim.state)
     name = ClaimEvent.Name.SHIPPED if before == ClaimState.ACCEPTED else ClaimEvent.Name.CORRECTED
     data = {"carrier": carrier, "tracking_code": tracking_code}
@@ -65,7 +66,7 @@ def record_shipped(claim: Claim, *, carrier: str, tracking_code: str, now: datet
 
 
 def record_delivered(claim: Claim, *, now: datetime) -> None:
-    """The carrier says it is at the door. Said to the maintainer once, however often the carrier says it."""
+    """Record the delivery. The maintainer is told once, however often the carrier reports it."""
     if change_state(
         claim,
         to=ClaimState.DELIVERED,
@@ -85,9 +86,9 @@ def record_delivered(claim: Claim, *, now: datetime) -> None:
 
 
 def record_returning(claim: Claim, *, problem: str, now: datetime, is_asked_for: bool = False) -> None:
-    """The parcel is on its way back to us.
+    """Record that the parcel is on its way back to us.
 
-    Args: is_asked_for: with the return label that the maintainer was given, so there is nothing to tell them.
+    Args: is_asked_for: with a return label that we gave the maintainer, so they are not notified.
     """
     if change_state(
         claim,
@@ -104,7 +105,7 @@ def record_returning(claim: Claim, *, problem: str, now: datetime, is_asked_for:
 
 
 def report_problem(claim: Claim, *, problem: str, now: datetime) -> None:
-    """Tell the maintainer at once that something is wrong, once per kind of problem."""
+    """Notify the maintainer of a problem with the parcel, once per kind of problem."""
     queue_notice(
         account_id=claim.account_id,
         template=Notice.Template.PROBLEM,

@@ -1,4 +1,4 @@
-"""Reserve keys for a claim, or have it wait in line: all of them, or those there are."""
+"""Reserve keys for a claim, all or those in stock, or put the claim on the waitlist."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -13,12 +13,12 @@ from inventory.services.reservations import lock_shortage, reserve, reserve_in_p
 
 
 def wanted_units(claim: Claim) -> list[Wanted]:
-    """What the claim asks for."""
+    """The keys that the claim requests."""
     return [Wanted(item.key_model_id, item.quantity) for item in claim.items.all()]
 
 
 def state_once_reserved(*, is_free: bool) -> ClaimState:
-    """What a claim is as soon as its keys are held."""
+    """The state of a claim once its keys are held."""
     return ClaimState.ACCEPTED if is_free else ClaimState.AWAITING_PAYMENT
 
 
@@ -31,11 +31,11 @@ def reserve_some_or_wait(
     actor: str,
     now: datetime,
 ) -> tuple[Sequence[Wanted], Sequence[Wanted], ClaimState]:
-    """Hold what there is for a free claim. Returns: what it is for now, what is to come later, its state."""
+    """Hold the keys in stock for a free claim. Returns: the keys held, the rest, and the claim's state."""
     held, rest = reserve_available(
         code=code, campaign_id=campaign_id, wanted=wanted, among=among, actor=actor, now=now
     )
-    # With nothing in stock there are not two parcels to come: the claim itself waits.
+    # With nothing in stock there are no two parcels: the claim itself waits.
     return (held, rest, ClaimState.ACCEPTED) if held else (wanted, (), ClaimState.WAITLISTED)
 
 
@@ -49,18 +49,18 @@ def reserve_or_wait(
     actor: str,
     now: datetime,
 ) -> ClaimState:
-    """Hold the units for a claim and call it accepted, or awaiting payment, or else waitlisted.
+    """Hold the units for a claim. Returns: its state, accepted or awaiting payment, or else waitlisted.
 
-    Who comes while others of the campaign wait for the same keys waits behind them, even if some have just
-    come free: those are for the first in line.
+    A new claim waits behind others of the campaign that want the same keys, even if some have just become
+    available: those are for the first on the waitlist.
 
-    Args:  among: the key models that "any" may become: those the campaign gives out.
-    Locks: units; and on a shortage the stock-shortage lock until the transaction ends, so that units which
-           come free meanwhile find this claim already in line.
+    Args:  among: the key models that can be sent for "any": those the campaign offers.
+    Locks: units; and on a shortage the stock-shortage lock until the transaction ends, so that units
+           released meanwhile find this claim on the waitlist.
     """
     models = {item.key_model_id for item in wanted}
     if selectors.others_wait_for(models, campaign_id=campaign_id):
-        # Whoever serves the line holds this: either they are done now, or they will find this claim in it.
+        # Whoever serves the waitlist holds this lock: they are done now, or will find this claim on it.
         lock_shortage()
         if selectors.others_wait_for(models, campaign_id=campaign_id):
             return ClaimState.WAITLISTED
@@ -80,14 +80,14 @@ def reserve_available(
     actor: str,
     now: datetime,
 ) -> tuple[list[Wanted], list[Wanted]]:
-    """Hold for a claim what nobody else waits for and is in stock. Returns: what is held, and the rest.
+    """Hold the keys that are in stock and that nobody else waits for. Returns: the keys held, and the rest.
 
-    Locks: units; and when there is a rest the stock-shortage lock until the transaction ends, as
+    Locks: units; and if there is a rest, the stock-shortage lock until the transaction ends, as
            `reserve_or_wait` does.
     """
     free = _nobody_waits_for(wanted, campaign_id=campaign_id)
     if len(free) < len(wanted):
-        # Whoever serves the line holds this: either they are done now, or they will find this claim in it.
+        # Whoever serves the waitlist holds this lock: they are done now, or will find this claim on it.
         lock_shortage()
         free = _nobody_waits_for(wanted, campaign_id=campaign_id)
     left = Counter({item.key_model_id: item.quantity for item in wanted})

@@ -1,4 +1,4 @@
-"""A maintainer claims their keys: lock, decide, reserve, seal the address, tell them, ask for the parcel."""
+"""Submit a claim: lock, decide, reserve, store the address, notify the maintainer, request the parcel."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,22 +40,22 @@ def submit_claim(
 ) -> Claim:
     """Claim keys for a maintainer: accepted, in review, or on the waitlist when stock is short.
 
-    One that costs something is awaiting payment where a free one would be accepted: its keys are held
-    until `payment_due_at`, and the payments room takes it from there.
+    A claim that costs something awaits payment where a free one would be accepted: its keys are held until
+    `payment_due_at`, and the payments room continues from there.
 
-    Args:    items: empty asks for a full allotment of whatever is in stock.
-             agreed: the quote the person was shown; None takes whatever it costs now.
-             terms: those of the address, where the caller has asked already.
-             in_part: when stock is short, take what there is now; the rest waits as a claim of its own. Not
-             for one that is to be paid: its price is for all of it.
+    Args:    items: empty requests a full allotment of whatever is in stock.
+             agreed: the quote that the person was shown; None accepts the current price.
+             terms: those of the address, where the caller has them already.
+             in_part: when stock is short, take what there is now; the rest waits as a backorder. Not for paid
+             claims: the price is for all of the claim.
     Raises:  BadRequest: a key model, quantity or service that cannot be claimed, or an address that lacks
-             what its region or the label needs.
-             PriceChanged: it costs something else than was agreed; carries the new quote.
-             UnknownMaintainer: nobody of that name on the roster.
+             something its region or the label needs.
+             PriceChanged: the price is not the agreed one; carries the new quote.
+             UnknownMaintainer: the account is not on the roster.
              AlreadyClaimed: carries the live claim's code.
              Ineligible: carries the decision, which is stored.
-    Locks:   the maintainer's roster row, so that two claims of one person queue up; then units.
-    After commit: the notice is mailed, and an accepted claim becomes a parcel.
+    Locks:   the maintainer's roster row, so that one person's claims are made one by one; then units.
+    After commit: the notice is emailed, and an accepted claim becomes a parcel.
     """
     request = validate_request(
         campaign=campaign,
@@ -96,7 +96,7 @@ def submit_claim(
         )
         if explained.decision.outcome != "ineligible":
             return _create(request, decision=decision, actor=actor, now=now)
-    # The refusal is raised outside the transaction, for the decision must stay.
+    # The refusal is raised outside the transaction, because the decision must be kept.
     raise Ineligible(explained.decision)
 
 

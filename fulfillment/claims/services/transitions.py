@@ -1,8 +1,7 @@
-"""Move a claim from state to state, each step with its event."""
+"""Change a claim's state, with an event for each change."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
 
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.rules import ClaimState
@@ -15,9 +14,9 @@ def record_claim_event(
     actor: str,
     now: datetime,
     before: str = "",
-    data: dict[str, Any] | None = None,
+    data: Mapping[str, object] | None = None,
 ) -> None:
-    """Append what happened. The claim's state must be the one after it."""
+    """Append an event. The claim must already be in the state after it."""
     ClaimEvent.objects.create(
         claim=claim,
         name=name,
@@ -37,12 +36,12 @@ def change_state(
     actor: str,
     now: datetime,
     from_states: Collection[ClaimState],
-    data: dict[str, Any] | None = None,
-    **changes: Any,
+    data: Mapping[str, object] | None = None,
+    **changes: object,
 ) -> bool:
-    """Take the claim to a state if it is in one of `from_states`; whether it was.
+    """Change the claim's state if it is in one of `from_states`; return whether it was.
 
-    Locks: none before; the conditional update says who won when two try at once.
+    Locks: none before; the conditional update decides which of two concurrent changes succeeds.
     """
     before = claim.state
     changed = Claim.objects.filter(pk=claim.pk, state=before, state__in=from_states).update(

@@ -1,6 +1,6 @@
-"""Units that come free are offered to the first in line, who takes them, declines, or lets the time pass.
+"""Offer available units to the first on the waitlist, who accepts, declines, or lets the offer expire.
 
-An offer is a waitlisted claim with its units held and `offered_until` set. `expiry` ends those nobody takes.
+An offer is a waitlisted claim with its units held and `offered_until` set. `expiry` ends unaccepted offers.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ ACTOR = "system:waitlist"
 
 
 def serve_waitlists(*, now: datetime) -> int:
-    """Promote in every campaign that somebody waits in, the longest wait first; how many were served."""
+    """Serve the waitlist of every campaign, the longest wait first; return how many claims were served."""
     waiting = Claim.objects.waitlist().order_by().values("campaign_id")
     longest_first = waiting.annotate(since=Min("waitlisted_at")).order_by("since", "campaign_id")
     return sum(
@@ -40,10 +40,10 @@ def serve_waitlists(*, now: datetime) -> int:
 
 
 def promote_waitlist(*, campaign_id: int, now: datetime) -> int:
-    """Offer keys to waiting claims, first come first; how many were served.
+    """Offer keys to waiting claims in order; return how many were served.
 
-    A claim that cannot be filled keeps back all after it that want the same keys, and no others: who waits
-    for a model we have none of does not hold up those who want another.
+    A claim that cannot be filled blocks later claims for the same keys, and no others: waiting for a model
+    that is out of stock does not hold up those who want another.
     """
     promoted = 0
     while _promote_next(campaign_id=campaign_id, now=now):
@@ -53,23 +53,23 @@ def promote_waitlist(*, campaign_id: int, now: datetime) -> int:
 
 @transaction.atomic
 def _promote_next(*, campaign_id: int, now: datetime) -> bool:
-    """Locks: stock shortage (so that nobody joins the line unseen), then claims in line, then units."""
+    """Locks: stock shortage (so that no claim is waitlisted unseen), then waitlisted claims, then units."""
     lock_shortage()
-    spoken_for: set[int | None] = set()
+    wanted_before: set[int | None] = set()
     line = Claim.objects.waitlist().filter(campaign_id=campaign_id).prefetch_related("items")
     for claim in line.iterator(chunk_size=100):
         wanted = wanted_units(claim)
         models = {item.key_model_id for item in wanted}
-        if not competes(models, spoken_for) and _promote(claim, wanted, now=now):
+        if not competes(models, wanted_before) and _promote(claim, wanted, now=now):
             return True
-        spoken_for |= models
-        if None in spoken_for:
-            break  # Everybody behind wants some of those.
+        wanted_before |= models
+        if None in wanted_before:
+            break  # Every later claim wants some of those.
     return False
 
 
 def _promote(claim: Claim, wanted: Sequence[Wanted], *, now: datetime) -> bool:
-    """Whether the claim got its keys. One that is being cancelled at this moment is passed over."""
+    """Reserve a claim's keys; return whether it got them. A claim that is being cancelled is skipped."""
     waiting = Claim.objects.waitlist().filter(pk=claim.pk)
     if waiting.select_for_update(no_key=True, skip_locked=True).first() is None:
         return False
@@ -78,16 +78,16 @@ def _promote(claim: Claim, wanted: Sequence[Wanted], *, now: datetime) -> bool:
         reserve(holder=claim.code, wanted=wanted, actor=ACTOR, now=now, among=among)
     except InsufficientStock:
         return False
-    if _is_known_to_be_wanted(claim):
+    if _needs_no_offer(claim):
         _accept(claim, actor=ACTOR, now=now)
-        _tell_promoted(claim, wanted, until=None, now=now)
+        _notify_promoted(claim, wanted, until=None, now=now)
     else:
         _offer(claim, wanted, now=now)
     return True
 
 
-def _is_known_to_be_wanted(claim: Claim) -> bool:
-    """Who had keys that were taken away again, or waits for a replacement, is not asked once more."""
+def _needs_no_offer(claim: Claim) -> bool:
+    """Whether keys are sent without an offer: after a recall, for a backorder or for a replacement."""
     return claim.replaces_id is not None or claim.events.filter(name=ClaimEvent.Name.ACCEPTED).exists()
 
 
@@ -97,13 +97,13 @@ def _offer(claim: Claim, wanted: Sequence[Wanted], *, now: datetime) -> None:
     claim.offered_until = until
     let_expire(holder=claim.code, expires_at=until)
     record_claim_event(claim, ClaimEvent.Name.OFFERED, actor=ACTOR, now=now, before=claim.state)
-    _tell_promoted(claim, wanted, until=until, now=now)
+    _notify_promoted(claim, wanted, until=until, now=now)
 
 
 def accept_offer(*, code: str, actor: str, now: datetime) -> Claim:
-    """Take the keys that came free: the claim is accepted, or is to be paid for. To decline, cancel it.
+    """Accept an offer: the claim is accepted, or awaits payment. To decline, cancel the claim.
 
-    Raises: NoOffer: there is none, or its time has passed.
+    Raises: NoOffer: there is none, or it has expired.
     Locks:  the claim's row, then its units.
     After commit: an accepted claim becomes a parcel.
     """
@@ -119,7 +119,7 @@ def accept_offer(*, code: str, actor: str, now: datetime) -> Claim:
 
 
 def _accept(claim: Claim, *, actor: str, now: datetime) -> None:
-    """The keys are held: the claim is accepted, or is to be paid for first."""
+    """Accept the claim whose keys are held, or have it await payment first."""
     state = state_once_reserved(is_free=is_free(claim))
     change_state(
         claim,
@@ -136,8 +136,10 @@ def _accept(claim: Claim, *, actor: str, now: datetime) -> None:
         announce_claim(claim, quantity=sum(item.quantity for item in wanted_units(claim)), now=now)
 
 
-def _tell_promoted(claim: Claim, wanted: Sequence[Wanted], *, until: datetime | None, now: datetime) -> None:
-    """Say that keys came free: until when they are held, or that they are on their way."""
+def _notify_promoted(
+    claim: Claim, wanted: Sequence[Wanted], *, until: datetime | None, now: datetime
+) -> None:
+    """Notify the maintainer that keys are available: until when they are held, or that they will be sent."""
     if claim.state == ClaimState.AWAITING_PAYMENT:
         return
     if until is None:

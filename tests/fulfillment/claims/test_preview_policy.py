@@ -130,7 +130,7 @@ def test_an_empty_roster_and_a_bad_policy_exit_2(
     campaign: Campaign, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for document, words in (
-        (V2, "nobody on the roster. Run import_accounts"),
+        (V2, "The roster is empty. Run import_accounts"),
         ({"version": "x", "rules": [{"rule": "shoe_size"}]}, "rules[0].rule"),
         ({"version": "x", "rules": [{"rule": "one_claim"}, {"rule": "one_claim"}]}, "named twice"),
         ({"version": "x", "rules": [{"rule": "region", "allow": ["ZZ"]}]}, "rules[0].allow[0]"),

@@ -115,7 +115,7 @@ def test_whose_address_is_gone_is_asked_for_one_and_granted_then(
 
 def test_only_keys_that_the_claim_had_are_replaced(holder: Claim) -> None:
     receive_stock(sku=USB_A, lot_reference="X", serials=["SOMEBODY-ELSES"], actor="staff", now=NOW)
-    with pytest.raises(NothingToReplace, match="not its own"):
+    with pytest.raises(NothingToReplace, match="belong to another claim"):
         grant_replacement(
             code=holder.code, serials=["SOMEBODY-ELSES"], why="drill", actor="staff:ada", now=LATER
         )

@@ -136,7 +136,7 @@ def test_a_part_may_ask_for_more_than_the_country(now: datetime) -> None:
 def test_a_part_that_no_address_names_is_refused_in_the_table(now: datetime) -> None:
     row = {"status": "blocked", "source": "tests", "reason": "-", "promised_days": 0, "ceiling_cents": 0}
     for country, subdivision in (("DE", "BY"), ("UA", "99"), ("US", "hi")):
-        with pytest.raises(InputErrors, match="name no such part"):
+        with pytest.raises(InputErrors, match="do not use this subdivision"):
             load_regions(
                 document={"regions": [row | {"country": country, "subdivision": subdivision}]}, now=now
             )

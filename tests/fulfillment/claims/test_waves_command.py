@@ -34,7 +34,7 @@ def test_a_wave_is_planned_invited_and_listed(
     assert waves(capsys) == []
     (tmp_path / "list").write_text("M-Owner\nm-second\n")
     (first,) = waves(capsys, "--plan", "first", "--usernames", str(tmp_path / "list"))
-    assert (first["state"], first["members"], first["invited"]) == ("waits", 2, 0)
+    assert (first["state"], first["members"], first["invited"]) == ("not started", 2, 0)
     assert first["cohort"] == {"usernames": ["M-Owner", "m-second"]}
     later = (now + timedelta(days=1)).isoformat()
     _, second = waves(capsys, "--plan", "rest", "--first-rank", "1", "--invites-at", later)
@@ -42,7 +42,7 @@ def test_a_wave_is_planned_invited_and_listed(
     invite_due_waves(now=now)
     first, second = waves(capsys)
     assert (first["state"], first["invited"], first["mailed"]) == ("all invited", 2, 2)
-    assert waves(capsys, "--cancel", "rest")[1]["state"] == "called off"
+    assert waves(capsys, "--cancel", "rest")[1]["state"] == "cancelled"
     call_command("waves")
     assert "first: all invited" in capsys.readouterr().out
 
@@ -50,11 +50,15 @@ def test_a_wave_is_planned_invited_and_listed(
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (["--plan", "x"], 2, "Name ranks, projects, countries or usernames"),
-        (["--plan", "x", "--country", "XX"], 2, "countries: No country: XX"),
-        (["--plan", "x", "--project", "quiet-lib"], 2, "Nobody fits"),
-        (["--plan", "x", "--usernames", "/nowhere"], 2, "there is no such file"),
-        (["--plan", "x", "--last-rank", "1", "--invites-at", "2022-07-11T12:00"], None, "with its zone"),
+        (["--plan", "x"], 2, "Enter ranks, projects, countries or usernames"),
+        (["--plan", "x", "--country", "XX"], 2, "countries: Not a valid country code: XX"),
+        (["--plan", "x", "--project", "quiet-lib"], 2, "Everyone who meets these criteria"),
+        (["--plan", "x", "--usernames", "/nowhere"], 2, "file not found"),
+        (
+            ["--plan", "x", "--last-rank", "1", "--invites-at", "2022-07-11T12:00"],
+            None,
+            "with its UTC offset",
+        ),
         (["--cancel", "x"], 1, "wave"),
         (["--campaign", "none"], 1, "none"),
     ],

@@ -20,16 +20,16 @@ class Command(KeydeskCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("username", help="the account's name on the index")
-        parser.add_argument("--campaign", metavar="SLUG", help="default: the one that is open")
-        parser.add_argument("--country", metavar="CC", help="where the keys would go, such as DE")
+        parser.add_argument("username", help="the account's username on the index")
+        parser.add_argument("--campaign", metavar="SLUG", help="default: the open campaign")
+        parser.add_argument("--country", metavar="CC", help="destination country, such as DE")
 
     def run(self, options: Options) -> JsonObject:
         now = clock.now()
         country = options["country"].upper() if options["country"] else None
         if country and not is_country(country):
             raise CommandError(
-                f"--country: {options['country']!r} is no country code of ISO 3166-1.", returncode=2
+                f"--country: {options['country']!r} is not a valid ISO 3166-1 country code.", returncode=2
             )
         account = Account.objects.named(options["username"]).first()
         if account is None:

@@ -1,8 +1,7 @@
-"""`manage.py load_prices FILE`: publish what a campaign sells and for how much."""
+"""`manage.py load_prices FILE`: publish a price list."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import CommandParser
 
@@ -16,11 +15,11 @@ LARGEST_FILE = 1_000_000
 
 
 class Command(KeydeskCommand):
-    help = "Publish a price list (JSON) of a campaign; the one before it ends where it begins."
+    help = "Publish a price list (JSON) of a campaign. The previous list ends when the new one begins."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="the price list")
         parser.add_argument("--campaign", required=True, metavar="SLUG")
 
     def run(self, options: Options) -> JsonObject:
@@ -41,13 +40,13 @@ class Command(KeydeskCommand):
         }
 
 
-def _read(path: Path) -> Any:
-    """Raises: InputError."""
+def _read(path: Path) -> object:
+    """Parse a JSON file. Raises: InputError."""
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise InputError(path, "This is too large for a price list.")
+            raise InputError(path, "The file is too large for a price list.")
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(path, f"It cannot be read: {error.strerror}.") from None
+        raise InputError(path, f"The file cannot be read: {error.strerror}.") from None
     except ValueError as error:
-        raise InputError(path, f"This is no JSON: {error}.", line=getattr(error, "lineno", None)) from None
+        raise InputError(path, f"Not valid JSON: {error}.", line=getattr(error, "lineno", None)) from None

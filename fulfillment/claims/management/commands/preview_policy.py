@@ -1,4 +1,4 @@
-"""`manage.py preview_policy --policy FILE`: who would gain and who would lose."""
+"""`manage.py preview_policy --policy FILE`: who would become eligible or lose eligibility."""
 
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ class Command(KeydeskCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--policy", type=Path, required=True, metavar="FILE", help="the rules, as JSON")
-        parser.add_argument("--current", type=Path, metavar="FILE", help="compare with this one instead")
-        parser.add_argument("--campaign", metavar="SLUG", help="default: the one that is open")
+        parser.add_argument("--current", type=Path, metavar="FILE", help="compare with this policy instead")
+        parser.add_argument("--campaign", metavar="SLUG", help="default: the open campaign")
 
     def run(self, options: Options) -> JsonObject:
         now = clock.now()
@@ -47,7 +47,7 @@ class Command(KeydeskCommand):
 
     def show(self, document: dict[str, Any]) -> None:
         self.stdout.write("From {current} to {proposed}:".format(**document))
-        for sentence in document["difference"] or ["Nothing is asked otherwise."]:
+        for sentence in document["difference"] or ["No rule changes."]:
             self.stdout.write(f"  {sentence}")
         self.stdout.write(
             "{people} people: {gained} gain, {lost} lose, {unchanged} unchanged.".format(**document["counts"])

@@ -10,13 +10,13 @@ from fulfillment.claims.campaigns.region_csv import export_regions, import_regio
 
 
 class Command(KeydeskCommand):
-    help = "Write the region table as CSV, or bring it to what a CSV file says from now on."
+    help = "Export the region table as CSV, or update it from a CSV file from now on."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--export", action="store_true", help="print every dated row")
-        what.add_argument("--import", dest="file", type=Path, metavar="FILE")
+        what.add_argument("--import", dest="file", type=Path, metavar="FILE", help="update the table")
 
     def run(self, options: Options) -> JsonObject:
         if options["export"]:
@@ -27,4 +27,4 @@ class Command(KeydeskCommand):
         if "csv" in document:
             self.stdout.write(str(document["csv"]), ending="")
         else:
-            self.stdout.write("{changed} rows changed or are new.".format(**document))
+            self.stdout.write("{changed} rows changed or added.".format(**document))

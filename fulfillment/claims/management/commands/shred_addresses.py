@@ -1,4 +1,4 @@
-"""`shred_addresses`: destroy what is held of addresses past their date."""
+"""`manage.py shred_addresses`: destroy addresses past their date."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from fulfillment.claims.services.retention import addresses_due, shred_due_addre
 
 class Command(KeydeskCommand):
     help = (
-        "Shred addresses past their date, as a job does every night. What is shredded cannot be read again."
+        "Shred addresses past their date, as a job does every night. Shredded addresses cannot be recovered."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -21,15 +21,15 @@ class Command(KeydeskCommand):
             "--older-than-days",
             type=int,
             metavar="N",
-            help="also addresses whose parcel arrived N days ago or earlier, whatever their date",
+            help="also shred addresses whose parcel arrived N days ago or earlier, even before their date",
         )
-        parser.add_argument("--dry-run", action="store_true", help="name the claims, and change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="list the claims, and change nothing")
 
     def run(self, options: Options) -> JsonObject:
         now = clock.now()
         days = options["older_than_days"]
         if days is not None and days < 0:
-            raise CommandError("--older-than-days: give a number of days, 0 or more.", returncode=2)
+            raise CommandError("--older-than-days: must be 0 or more.", returncode=2)
         older_than = None if days is None else timedelta(days=days)
         due = addresses_due(now=now, older_than=older_than)
         if options["dry_run"]:
@@ -49,4 +49,4 @@ class Command(KeydeskCommand):
             return
         self.stdout.write(f"{document['shredded']} addresses shredded.")
         for slug in document["campaigns"]:
-            self.stdout.write(f"The household key of campaign {slug} is destroyed.")
+            self.stdout.write(f"The household key of campaign {slug} was destroyed.")

@@ -1,4 +1,4 @@
-"""`manage.py waves`: who is invited together and when; plan a wave, or call one off."""
+"""`manage.py waves`: list, plan and cancel waves of invitations."""
 
 from argparse import ArgumentTypeError
 from datetime import datetime
@@ -30,36 +30,38 @@ def a_moment(text: str) -> datetime:
 
 
 def _no_moment(text: str) -> ArgumentTypeError:
-    return ArgumentTypeError(f"{text!r} is not a time with its zone; write it as 2022-07-11T12:00:00Z")
+    return ArgumentTypeError(f"{text!r} is not a time with its UTC offset, such as 2022-07-11T12:00:00Z")
 
 
 class Command(KeydeskCommand):
     help = (
-        "List the waves of a campaign. With --plan put the people of a cohort, who are in no other wave, "
-        "into a new one, invited each in the working hours of where they are. With --cancel call one off."
+        "List the waves of a campaign. With --plan, create a wave with the people of a cohort who are in no "
+        "other wave; each is invited in the working hours of their country. With --cancel, cancel a wave."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--campaign", metavar="SLUG", help="default: the one that is open")
+        parser.add_argument("--campaign", metavar="SLUG", help="default: the open campaign")
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--plan", metavar="NAME", help="plan a wave of this name")
-        what.add_argument("--cancel", metavar="NAME", help="call off one that has not begun")
+        what.add_argument("--plan", metavar="NAME", help="name of a new wave")
+        what.add_argument("--cancel", metavar="NAME", help="cancel a wave that has not started")
         parser.add_argument(
-            "--invites-at", type=a_moment, metavar="T", help="invited from then; now by default"
+            "--invites-at", type=a_moment, metavar="T", help="start of the invitations; default: now"
         )
-        parser.add_argument("--first-rank", type=a_count, metavar="N", help="of projects by downloads")
-        parser.add_argument("--last-rank", type=a_count, metavar="N")
+        parser.add_argument(
+            "--first-rank", type=a_count, metavar="N", help="lowest rank of projects by downloads"
+        )
+        parser.add_argument("--last-rank", type=a_count, metavar="N", help="highest rank")
         parser.add_argument("--project", action="append", default=[], metavar="P", help="may be repeated")
         parser.add_argument("--country", action="append", default=[], metavar="CC", help="may be repeated")
-        parser.add_argument("--usernames", type=Path, metavar="FILE", help="one username a line")
+        parser.add_argument("--usernames", type=Path, metavar="FILE", help="one username per line")
 
     def run(self, options: Options) -> JsonObject:
         now = clock.now()
         campaign = campaign_by_slug(options["campaign"]) if options["campaign"] else current_campaign(now)
         if campaign is None:
             raise BadRequest(
-                [FieldError("campaign", "required", "No campaign is open. Name one: --campaign.")]
+                [FieldError("campaign", "required", "No campaign is open. Choose one with --campaign.")]
             )
         if options["plan"] is not None:
             plan_wave(
@@ -72,15 +74,15 @@ class Command(KeydeskCommand):
             )
         elif options["cancel"] is not None:
             _cancel(campaign, options["cancel"], now)
-        return {"campaign": campaign.slug, "waves": [_described(wave, now) for wave in _waves(campaign)]}
+        return {"campaign": campaign.slug, "waves": _described_waves(campaign)}
 
     def show(self, document: dict[str, Any]) -> None:
         if not document["waves"]:
-            self.stdout.write(f"{document['campaign']} has no waves: everybody may come at once.")
+            self.stdout.write(f"{document['campaign']} has no waves: everyone can claim at once.")
         for wave in document["waves"]:
             self.stdout.write(
                 "{name}: {state}, from {invites_at:%Y-%m-%d %H:%M} UTC; {members} people, {invited} invited, "
-                "{mailed} of them by mail".format(**wave)
+                "{mailed} of them by email".format(**wave)
             )
 
 
@@ -102,31 +104,30 @@ def _cancel(campaign: Campaign, name: str, now: datetime) -> None:
     cancel_wave(wave_id=wave.pk, actor=operator(), now=now)
 
 
-def _waves(campaign: Campaign) -> list[Any]:
+def _described_waves(campaign: Campaign) -> list[JsonObject]:
     counted = Wave.objects.filter(campaign=campaign).annotate(
         members=Count("invitations"),
         invited=Count("invitations", filter=Q(invitations__invited_at__isnull=False)),
         mailed=Count("invitations", filter=Q(invitations__was_mailed=True)),
     )
-    return list(counted.order_by("invites_at", "pk"))
+    return [
+        {
+            "name": wave.name,
+            "state": _state(wave, is_complete=wave.invited == wave.members),
+            "cohort": wave.cohort,
+            "invites_at": wave.invites_at,
+            "members": wave.members,
+            "invited": wave.invited,
+            "mailed": wave.mailed,
+            "planned_by": wave.created_by,
+        }
+        for wave in counted.order_by("invites_at", "pk")
+    ]
 
 
-def _described(wave: Any, now: datetime) -> dict[str, Any]:
-    return {
-        "name": wave.name,
-        "state": _state(wave, now),
-        "cohort": wave.cohort,
-        "invites_at": wave.invites_at,
-        "members": wave.members,
-        "invited": wave.invited,
-        "mailed": wave.mailed,
-        "planned_by": wave.created_by,
-    }
-
-
-def _state(wave: Any, now: datetime) -> str:
+def _state(wave: Wave, *, is_complete: bool) -> str:
     if wave.cancelled_at is not None:
-        return "called off"
+        return "cancelled"
     if wave.started_at is None:
-        return "waits"
-    return "all invited" if wave.invited == wave.members else "under way"
+        return "not started"
+    return "all invited" if is_complete else "in progress"

@@ -41,6 +41,6 @@ def test_bad_cells_are_named_and_nothing_changes(campaign: Campaign, tmp_path: P
         import_regions(path=path, now=now)
     assert [(p.line, p.field) for p in refused.value.problems] == [(2, "is_sponsored"), (2, "ceiling_cents")]
     path.write_text(f"{header}ZZ,ajar,us,true,5,100\n")
-    with pytest.raises(InputErrors, match="no country code"):
+    with pytest.raises(InputErrors, match="Not a valid ISO 3166-1 country code"):
         import_regions(path=path, now=now)
     assert Region.objects.count() == before
