@@ -168,7 +168,7 @@ def test_a_second_person_lifts_it_and_only_what_no_other_recall_holds_is_availab
     ("criteria", "said"),
     [
         ({}, "a recall needs a model"),
-        ({"firmware_to": "five"}, "'five' is no firmware"),
+        ({"firmware_to": "five"}, "'five' is not a firmware version"),
         ({"firmware_from": "6", "firmware_to": "5"}, "ends .5. before it begins .6."),
         ({"aaguid": "x"}, "'x' is not an AAGUID"),
     ],
