@@ -73,7 +73,7 @@ def test_a_recall_is_tried_opened_and_lifted(shelf: list[str]) -> None:
     ("arguments", "said"),
     [
         (["recall", "--sku", "KD-A-NFC"], "--why"),
-        (["recall", "--firmware-to", "five", "--why", "x"], "'five' is no firmware"),
+        (["recall", "--firmware-to", "five", "--why", "x"], "'five' is not a firmware version"),
         (["recall", "--why", "x"], "a recall needs a model"),
         (["recall", "--lift", "R-NONE"], "no open recall"),
         (["count_stock", "--bin", "MAIN/A-01"], "--serials"),
