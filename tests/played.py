@@ -55,7 +55,7 @@ def played() -> Iterator[Run]:
         "--keep",
     )
     assert done.returncode == 0, done.stderr
-    kept = re.search(r"Kept as database (\w+)", done.stderr)
+    kept = re.search(r"database is kept as (\w+)", done.stderr)
     assert kept
     try:
         yield Run(done.stdout, done.stderr, kept[1])

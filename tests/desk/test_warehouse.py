@@ -570,7 +570,7 @@ class TestTakingBack:
             assert why in table.lately()["text"]
         table.scan(out.code)
         assert not table.scan("NOBODYS-KEY")["is_good"]
-        for text, why in (("MAIN/A-01", "not a quarantine bin"), ("MAIN/Q-01", "if it came empty, say so")):
+        for text, why in (("MAIN/A-01", "not a quarantine bin"), ("MAIN/Q-01", "The parcel was empty")):
             assert not table.scan(text)["is_good"]
             assert why in table.lately()["text"]
         table.scan("", command="/ASIDE")

@@ -254,7 +254,7 @@ def test_insurance_is_claimed_with_a_mail_attached(
     case = Case.objects.get(shipment=bought.shipment)
 
     page = at(f"cases/{case.code}/")
-    page.get_by_text("Claim the insured value").first.click()
+    page.get_by_text("File an insurance claim").first.click()
     form = page.locator("form", has=page.locator("input[value=file_claim]"))
     expect(form.get_by_label("US cents")).to_have_value("12000")
     form.get_by_label("What the maintainer or the carrier wrote").set_input_files(

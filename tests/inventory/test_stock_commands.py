@@ -49,7 +49,7 @@ def test_a_bin_is_counted_and_settled_by_two(shelf: list[str], scans: Path) -> N
     counted = run("count_stock", "--bin", "MAIN/A-01", "--serials", scans, "--actor", "staff:ada")
     assert counted["differences"] == [{"serial": "SN-0003", "kind": "missing", "reason": ""}]
     settle = ["count_stock", "--approve", counted["code"], "--reason", "SN-0003=lost"]
-    with pytest.raises(CommandError, match="Somebody else must approve it"):
+    with pytest.raises(CommandError, match="Another member of staff must approve it"):
         run(*settle, "--actor", "staff:ada")
     assert run(*settle, "--actor", "staff:bo")["state"] == "approved"
     assert Unit.objects.get(serial="SN-0003").account == "missing"

@@ -139,7 +139,7 @@ def test_what_cannot_be_written_leaves_nothing(programme: Campaign, tmp_path: Pa
 
 @pytest.mark.parametrize("content", ["", "[]", '{"format": 2, "files": [], "public_key": ""}', "{"])
 def test_what_is_no_snapshot_is_a_sentence(tmp_path: Path, content: str) -> None:
-    assert "is no snapshot" in snapshot_problems(tmp_path)[0]
+    assert "is not a snapshot" in snapshot_problems(tmp_path)[0]
     (tmp_path / "manifest.json").write_text(content)
     (tmp_path / "manifest.sig").write_text("x")
     assert snapshot_problems(tmp_path)[0].startswith("manifest.json")

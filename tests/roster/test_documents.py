@@ -27,11 +27,11 @@ BAD_POLICIES: list[tuple[Any, str, str]] = [
     ({"version": "v", "rules": {}}, "rules", "not a list"),
     ({"version": "a b", "rules": [{"rule": "one_claim"}]}, "version", "'a b'"),
     ({"version": 3, "rules": [{"rule": "one_claim"}]}, "version", "3"),
-    ({"version": "v", "rules": [{"rule": "one_claim"}], "extra": 1}, "extra", "no such field"),
+    ({"version": "v", "rules": [{"rule": "one_claim"}], "extra": 1}, "extra", "unknown field"),
     (one("one_claim"), "rules[0]", "names a rule"),
     (one({"rule": "first_come"}), "rules[0].rule", "'first_come'"),
     (one({"rule": ["one_claim"]}), "rules[0].rule", "one_claim"),
-    (one({"rule": "one_claim", "allow": []}), "rules[0].allow", "no such field"),
+    (one({"rule": "one_claim", "allow": []}), "rules[0].allow", "unknown field"),
     (one({"rule": "one_claim", "on_fail": "maybe"}), "rules[0].on_fail", "'maybe'"),
     (one({"rule": "one_claim", "on_fail": None}), "rules[0].on_fail", "null"),
     (one({"rule": "two_factor"}), "rules[0].allow", "missing"),
@@ -85,7 +85,7 @@ def test_all_that_is_wrong_with_a_policy_is_said_at_once() -> None:
 
 BAD_FACTS: list[tuple[Any, str, str]] = [
     ("m-1", "", "not a JSON object"),
-    ({"email": "m-1@example.org"}, "email", "no such field"),
+    ({"email": "m-1@example.org"}, "email", "unknown field"),
     ({"has_totp": "no"}, "has_totp", "'no'"),
     ({"has_webauthn": 0}, "has_webauthn", "0"),
     ({"joined_at": "2014-02-03T00:00:00"}, "joined_at", "no time zone"),

@@ -218,6 +218,6 @@ def test_a_column_that_stands_there_twice_is_refused(kind: str, column: str, wri
 
 def test_a_window_that_is_not_over_is_refused(write: Write) -> None:
     days = {"window_start": NOW.date(), "window_end": NOW.date() + timedelta(days=2)}
-    with pytest.raises(InputErrors, match="yet to come"):
+    with pytest.raises(InputErrors, match="is in the future"):
         import_downloads(path=write("list", DOWNLOADS), actor="ops", now=NOW, **days)
     assert not Snapshot.objects.exists()
