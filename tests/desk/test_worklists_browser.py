@@ -264,7 +264,7 @@ def test_insurance_is_claimed_with_a_mail_attached(
     for width, scheme in product(WIDTHS.values(), SCHEMES):
         chief.turn(width=width, scheme=scheme)
         chief.look("desk-insurance-form")
-    press(page, "Claim the insured value")
+    press(page, "File an insurance claim")
     expect(page.get_by_text("US$ 120.00 claimed: with the insurer")).to_be_visible()
     chief.look("desk-insurance-filed")
     assert InsuranceClaim.objects.get().state == "submitted"
