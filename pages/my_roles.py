@@ -25,7 +25,7 @@ from pages.verdicts import title_of
 from roster.errors import AlreadyAsked, DelegationRefused, RosterError, UnknownRecord
 from roster.models import LONGEST_TEXT, Account, Appeal, Disclaimer
 from roster.rules import COUNTRIES, NEVER_LIFTED
-from roster.selectors import RosterStanding, standing_of
+from roster.selectors import RosterSummary, roster_summary
 from roster.services.appeals import make_appeal, withdraw_appeal
 from roster.services.delegations import delegable_projects, delegate, end_delegation
 from roster.services.preferences import disclaim_role, say_where, take_back_disclaimer
@@ -133,7 +133,7 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     now = clock.now()
-    standing = standing_of(account=account, now=now)
+    standing = roster_summary(account=account, now=now)
     rules = _appealable(account, standing, now)
     projects = [project.name for project in delegable_projects(account)]
     return render(
@@ -151,7 +151,7 @@ def _show(
     )
 
 
-def _appealable(account: Account, standing: RosterStanding, now: datetime) -> list[str]:
+def _appealable(account: Account, standing: RosterSummary, now: datetime) -> list[str]:
     """The rules that do not let the person pass, that staff could lift, and about which no appeal is open."""
     campaign = current_campaign(now)
     if campaign is None:
@@ -169,7 +169,7 @@ def _appealable(account: Account, standing: RosterStanding, now: datetime) -> li
 @require_POST
 def appeal_page(request: HttpRequest) -> HttpResponse:
     account, now = _account(request), clock.now()
-    rules = _appealable(account, standing_of(account=account, now=now), now)
+    rules = _appealable(account, roster_summary(account=account, now=now), now)
     form = AppealForm(request.POST, rules=rules)
     if not form.is_valid():
         return _show(request, account, appeal=form, status=422)

@@ -11,7 +11,7 @@ from common import clock
 from roster.files.names import is_project_name, normalized
 from roster.localization import why_critical
 from roster.models import Designation, Project, ProjectEvent
-from roster.selectors import designation_reason, project_story
+from roster.selectors import designation_reason, project_history
 
 FOUND_AT_MOST = 50
 
@@ -42,7 +42,7 @@ def public_project_page(request: HttpRequest, name: str) -> HttpResponse:
         raise Http404
     if name != normalized(name):
         return redirect("projects:project", normalized(name), permanent=True)
-    story = project_story(name=name)
+    story = project_history(name=name)
     if story is None or story.project.critical_since is None:
         return render(request, "pages/project_not_critical.html", {"name": name}, status=404)
     return render(

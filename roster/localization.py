@@ -19,12 +19,12 @@ _RANK = re.compile(r"rank (?P<rank>\d+) by downloads")
 
 def localized_reason(verdict: Verdict) -> str:
     """The reason in the active language; a verdict read back from storage is in English."""
-    return say(verdict.said.reason) if verdict.said else verdict.reason
+    return say(verdict.message.reason) if verdict.message else verdict.reason
 
 
 def remedy_of(verdict: Verdict) -> str:
     """What would change the answer, in the active language."""
-    return say(verdict.said.remedy) if verdict.said else verdict.remedy
+    return say(verdict.message.remedy) if verdict.message else verdict.remedy
 
 
 def say(phrase: Phrase) -> str:

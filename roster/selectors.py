@@ -263,7 +263,7 @@ def two_factor_at(*, account: Account, moment: datetime) -> TwoFactorState | Non
 
 
 @dataclass(frozen=True)
-class ProjectStory:
+class ProjectHistory:
     """A project's designations and its events on the index."""
 
     project: Project
@@ -276,7 +276,7 @@ class ProjectStory:
         return list(dict.fromkeys(event.kind for event in self.events))
 
 
-def project_story(*, name: str) -> ProjectStory | None:
+def project_history(*, name: str) -> ProjectHistory | None:
     """The project of this name in any spelling; three queries. None when it is not on the roster."""
     project = Project.objects.filter(normalized_name=normalized(name)).first()
     if project is None:
@@ -284,7 +284,7 @@ def project_story(*, name: str) -> ProjectStory | None:
     # A snapshot's content is megabytes, and only its window is shown.
     reasons = project.designations.select_related("snapshot").defer("snapshot__content")
     events = project.events.select_related("successor")
-    return ProjectStory(
+    return ProjectHistory(
         project, list(reasons.order_by("designated_on", "pk")), list(events.order_by("recorded_at", "pk"))
     )
 
@@ -296,7 +296,7 @@ def critical_projects_of(account: Account) -> list[str]:
 
 
 @dataclass(frozen=True)
-class StandingRole:
+class CriticalRole:
     """A live role on a critical project, with the person's disclaimer if any."""
 
     project_id: int
@@ -308,7 +308,7 @@ class StandingRole:
 
 
 @dataclass(frozen=True)
-class StandingAppeal:
+class AppealSummary:
     """An appeal as the person sees it."""
 
     pk: int
@@ -318,22 +318,22 @@ class StandingAppeal:
     text: str
     answer: str
     created_at: datetime
-    awaits_second_name: bool
+    awaits_second_approval: bool
 
 
 @dataclass(frozen=True)
-class RosterStanding:
+class RosterSummary:
     """The roster data that a person can view and change."""
 
-    roles: Sequence[StandingRole]
+    roles: Sequence[CriticalRole]
     named_for: Sequence[Delegation]
     named: Sequence[Delegation]
-    appeals: Sequence[StandingAppeal]
+    appeals: Sequence[AppealSummary]
     exceptions: Sequence[PolicyException]
     delegates_per_project: int = DELEGATES_PER_PROJECT
 
 
-def standing_of(*, account: Account, now: datetime) -> RosterStanding:
+def roster_summary(*, account: Account, now: datetime) -> RosterSummary:
     """The roster data of a person's page; four queries, whatever the number of rows."""
     said = Disclaimer.objects.live().filter(account=account, project=OuterRef("project"))
     roles = (
@@ -350,9 +350,9 @@ def standing_of(*, account: Account, now: datetime) -> RosterStanding:
         .order_by("project__normalized_name", "pk")
     )
     appeals = Appeal.objects.filter(account=account).select_related("exception").order_by("created_at", "pk")
-    return RosterStanding(
+    return RosterSummary(
         roles=[
-            StandingRole(
+            CriticalRole(
                 role.project_id,
                 role.project.name,
                 role.project.normalized_name,
@@ -375,9 +375,9 @@ def _in_words(said: str | None) -> str:
     return str(Disclaimer.Kind(said).label) if said else ""
 
 
-def _appeal_shown(appeal: Appeal) -> StandingAppeal:
+def _appeal_shown(appeal: Appeal) -> AppealSummary:
     exception = appeal.exception
-    return StandingAppeal(
+    return AppealSummary(
         pk=appeal.pk,
         rule=appeal.rule,
         state=appeal.state,
@@ -385,7 +385,7 @@ def _appeal_shown(appeal: Appeal) -> StandingAppeal:
         text=appeal.text,
         answer=appeal.answer,
         created_at=appeal.created_at,
-        awaits_second_name=exception is not None
+        awaits_second_approval=exception is not None
         and exception.granted_at is None
         and exception.ended_at is None,
     )

@@ -33,7 +33,7 @@ from roster.rules.messages import (
     Country,
     Listing,
     Phrase,
-    Said,
+    RuleMessage,
 )
 
 TWO_FACTOR_STATES = ("none", "totp", "webauthn")
@@ -48,7 +48,7 @@ class RuleAnswer:
     """Whether a rule is met, the sentences for the person, and the facts it rests on."""
 
     passed: bool
-    said: Said
+    message: RuleMessage
     evidence: dict[str, object]
 
 
@@ -74,8 +74,8 @@ def _answer(rule: str, case: str, evidence: Mapping[str, object], **values: obje
     """Answer with the case's sentences, and what of the evidence and else they show."""
     shown = {**evidence, **values}
     text = TEXTS[rule][case]
-    said = Said(_phrase(text.reason, shown), _phrase(text.remedy, shown))
-    return RuleAnswer(case in PASSING_CASES, said, in_json(evidence))
+    message = RuleMessage(_phrase(text.reason, shown), _phrase(text.remedy, shown))
+    return RuleAnswer(case in PASSING_CASES, message, in_json(evidence))
 
 
 def _phrase(sentence: str, shown: Mapping[str, object]) -> Phrase:
@@ -87,8 +87,8 @@ def _phrase(sentence: str, shown: Mapping[str, object]) -> Phrase:
 def _missing(*names: str, **values: object) -> RuleAnswer:
     """The answer to a question whose facts are not there."""
     facts = Listing(tuple(_phrase(FACTS[name].reason, values) for name in names), "and")
-    said = Said(Phrase(NOT_KNOWN.reason, {"fact": facts}), Phrase(FACTS[names[0]].remedy))
-    return RuleAnswer(False, said, {"missing": list(names)})
+    message = RuleMessage(Phrase(NOT_KNOWN.reason, {"fact": facts}), Phrase(FACTS[names[0]].remedy))
+    return RuleAnswer(False, message, {"missing": list(names)})
 
 
 def stock_available(facts: Facts, params: Params, now: datetime) -> RuleAnswer:

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from roster.rules.checks import NEVER_LIFTED, RULES
 from roster.rules.facts import ExceptionFact, Facts, in_json
-from roster.rules.messages import LIFTED, Phrase, Said
+from roster.rules.messages import LIFTED, Phrase, RuleMessage
 from roster.rules.policy import PolicyDocument, PolicyRule
 
 
@@ -44,7 +44,7 @@ class Verdict:
     evidence: dict[str, Any]
     remedy: str
     # The untranslated sentences with their values, for pages in other languages.
-    said: Said | None = field(default=None, compare=False, repr=False)
+    message: RuleMessage | None = field(default=None, compare=False, repr=False)
 
     def as_document(self) -> VerdictJson:
         return {
@@ -100,16 +100,16 @@ def _verdict(facts: Facts, rule: PolicyRule, now: datetime) -> Verdict:
     if lifted is not None:
         evidence = answer.evidence | {"exception": in_json(lifted)}
         why = Phrase(LIFTED.reason, {"expires_at": lifted.expires_at, "why": lifted.reason})
-        said = Said(why, Phrase(LIFTED.remedy))
-        return Verdict(rule.rule, "pass", str(said.reason), evidence, str(said.remedy), said)
+        message = RuleMessage(why, Phrase(LIFTED.remedy))
+        return Verdict(rule.rule, "pass", str(message.reason), evidence, str(message.remedy), message)
     failed = "review" if rule.on_fail == "review" else "fail"
     return Verdict(
         rule.rule,
         "pass" if answer.passed else failed,
-        str(answer.said.reason),
+        str(answer.message.reason),
         answer.evidence,
-        str(answer.said.remedy),
-        answer.said,
+        str(answer.message.remedy),
+        answer.message,
     )
 
 

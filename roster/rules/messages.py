@@ -255,7 +255,7 @@ class Countries:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RuleMessage:
     """A rule's message to the person: the reason, and what would change the answer."""
 
     reason: Phrase

@@ -7,7 +7,7 @@ from common.errors import BadRequest
 from roster.errors import ListHeld, SecondPersonNeeded, UnknownProject, UnknownRecord
 from roster.models import Account, HeldList, Project, ProjectRole, Snapshot
 from roster.rules import decide, parse_policy
-from roster.selectors import facts_about, project_story, two_factor_at
+from roster.selectors import facts_about, project_history, two_factor_at
 from roster.services.accounts import import_accounts
 from roster.services.import_approvals import approve_list
 from roster.services.projects import designate_by_hand, rename_project
@@ -20,7 +20,7 @@ WITHOUT_ALPHA = "".join(line for line in ROLES.splitlines(keepends=True) if not 
 
 
 def flags(name: str = "alpha") -> list[str]:
-    story = project_story(name=name)
+    story = project_history(name=name)
     assert story is not None
     return story.flags
 
@@ -62,7 +62,7 @@ def test_a_project_whose_owners_are_all_others_was_handed_over(write: Write) -> 
 @pytest.mark.usefixtures("roster")
 def test_a_renamed_project_hands_its_status_and_history_on() -> None:
     rename_project(name="Alpha", new_name="alpha.next", note="New brand.", actor="staff:1", now=LATER)
-    old, new = project_story(name="alpha"), project_story(name="alpha-next")
+    old, new = project_history(name="alpha"), project_history(name="alpha-next")
     assert old is not None
     assert new is not None
     assert old.flags == ["renamed"]

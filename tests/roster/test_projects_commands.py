@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from common import clock
 from roster.models import Project
-from roster.selectors import project_story
+from roster.selectors import project_history
 from tests.roster.conftest import NOW
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("roster")]
@@ -17,7 +17,7 @@ def test_a_project_is_designated_by_hand_and_says_why(capsys: pytest.CaptureFixt
     with clock.reading(lambda: NOW):
         call_command("designate_project", "Tiny.Lib", "--reason", "The resolver needs it.", "--json")
     assert json.loads(capsys.readouterr().out)["critical_since"] == str(NOW.date())
-    story = project_story(name="tiny-lib")
+    story = project_history(name="tiny-lib")
     assert story is not None
     assert [(one.reason, one.note) for one in story.designations] == [("by_hand", "The resolver needs it.")]
 
@@ -26,7 +26,7 @@ def test_a_renamed_project_keeps_its_status_and_both_say_so(capsys: pytest.Captu
     with clock.reading(lambda: NOW):
         call_command("rename_project", "alpha", "Alpha.Next", "--note", "announced")
     assert "alpha was renamed to Alpha.Next; critical since" in capsys.readouterr().out
-    old, new = project_story(name="alpha"), project_story(name="alpha-next")
+    old, new = project_history(name="alpha"), project_history(name="alpha-next")
     assert old is not None
     assert new is not None
     assert old.flags == ["renamed"]
