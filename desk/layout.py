@@ -1,6 +1,6 @@
 """Layout of every desk page: navigation and permissions."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,7 +11,7 @@ from desk.roles import Action
 
 
 def desk_page(
-    request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
+    request: HttpRequest, template: str, context: Mapping[str, object] | None = None, *, status: int = 200
 ) -> HttpResponse:
     """A page of the desk, with the sections and actions its reader's roles allow.
 
@@ -24,4 +24,4 @@ def desk_page(
         "sections": [section for section in SECTIONS if section.action in allowed],
         "current": request.resolver_match.view_name if request.resolver_match else "",
     }
-    return render(request, template, frame | (context or {}), status=status)
+    return render(request, template, {**frame, **(context or {})}, status=status)

@@ -145,7 +145,7 @@ class _Delivery:
     """One delivery on its way into the table."""
 
     event_id: str
-    row: Sequence[Any]
+    row: Sequence[object]
     is_first: bool = False
 
 
@@ -201,7 +201,7 @@ def parse_strictly(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
     document = dict(pairs)
     if len(document) != len(pairs):
         raise BadBody("a name stands twice")
@@ -215,7 +215,7 @@ def _refuse_constant(name: str) -> NoReturn:
 _STRICT = json.JSONDecoder(object_pairs_hook=_once_each, parse_constant=_refuse_constant)
 
 
-def kept_text(document: Mapping[str, Any], name: str, *, longest: int = MAX_TEXT) -> str:
+def kept_text(document: Mapping[str, object], name: str, *, longest: int = MAX_TEXT) -> str:
     """A text of the document that can be stored, or "" when there is none.
 
     Raises: BadBody: it is no text, too long, or holds what no column can (NUL, half a surrogate pair).

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from fulfillment.claims.models import Draft
@@ -19,7 +19,7 @@ class ClaimStep(StrEnum):
     REVIEW = "review"
 
 
-_TITLES: dict[ClaimStep, Any] = {
+_TITLES: dict[ClaimStep, str | Promise] = {
     ClaimStep.START: _("Your eligibility"),
     ClaimStep.KEYS: _("Your keys"),
     ClaimStep.ADDRESS: _("Where to"),
@@ -41,7 +41,7 @@ class Waypoint:
     """A step as it is shown: done ones lead back."""
 
     number: int
-    title: str
+    title: str | Promise
     url: str
     is_here: bool
     is_done: bool

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Q
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from fulfillment.claims.models import Campaign, Claim
@@ -16,7 +16,7 @@ from inventory.models import Connector, Unit
 # Nobody asks for more at once, so no more are counted.
 COUNTED = 50
 
-PORTS: dict[str, Any] = {
+PORTS: dict[str, str | Promise] = {
     "usb_c": _("USB-C: the small oval one, on most newer laptops and phones"),
     "usb_a": _("USB-A: the larger flat one, on most older machines"),
     "nfc": _("A phone or tablet that I would rather tap than plug (NFC)"),

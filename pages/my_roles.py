@@ -1,7 +1,7 @@
 """My standing: the projects that speak for me, what I can say about them, whom I name, and my appeals."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -44,7 +44,7 @@ class AppealForm(forms.Form):
         error_messages={"required": gettext_lazy("Tell us in a few words what we should know.")},
     )
 
-    def __init__(self, data: Any = None, *, rules: list[str]) -> None:
+    def __init__(self, data: Mapping[str, object] | None = None, *, rules: list[str]) -> None:
         super().__init__(data)
         self.fields["rule"].choices = [(rule, title_of(rule)) for rule in rules]  # type: ignore[attr-defined]
 
@@ -60,7 +60,7 @@ class DelegationForm(forms.Form):
         error_messages={"required": gettext_lazy("Enter the name of their account.")},
     )
 
-    def __init__(self, data: Any = None, *, projects: list[str]) -> None:
+    def __init__(self, data: Mapping[str, object] | None = None, *, projects: list[str]) -> None:
         super().__init__(data)
         self.fields["project"].choices = [(name, name) for name in projects]  # type: ignore[attr-defined]
 
@@ -81,7 +81,7 @@ class WhereForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
     )
 
-    def __init__(self, data: Any = None, *, account: Account) -> None:
+    def __init__(self, data: Mapping[str, object] | None = None, *, account: Account) -> None:
         super().__init__(data, initial={"country": account.country, "time_zone": account.time_zone})
         choices = [("", gettext_lazy("Choose a country")), *named(COUNTRIES)]
         self.fields["country"].choices = choices  # type: ignore[attr-defined]

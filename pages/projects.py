@@ -1,7 +1,5 @@
 """Which projects are critical, and why: public, and about no person."""
 
-from typing import Any
-
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -57,7 +55,7 @@ def public_project_page(request: HttpRequest, name: str) -> HttpResponse:
     )
 
 
-def _told(designation: Designation) -> dict[str, Any]:
+def _told(designation: Designation) -> dict[str, object]:
     snapshot = designation.snapshot
     return {
         "designation": designation,
@@ -67,7 +65,7 @@ def _told(designation: Designation) -> dict[str, Any]:
     }
 
 
-def _event_told(event: ProjectEvent) -> dict[str, Any]:
+def _event_told(event: ProjectEvent) -> dict[str, object]:
     said = {
         ProjectEvent.Kind.DELETED: _("It vanished from the index. It is still critical."),
         ProjectEvent.Kind.RECREATED: _(

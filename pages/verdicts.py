@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from django.utils import formats
+from django.utils.functional import Promise
 from django.utils.translation import gettext as text
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -13,6 +14,7 @@ from django.utils.translation import ngettext
 from fulfillment.claims.countries import localized_country_name
 from roster.localization import localized_reason, remedy_of, why_critical
 from roster.rules import Decision, PolicyDocument, PolicyRule, Verdict
+from roster.rules.checks import Params
 
 # What each rule is about; its verdict says the rest.
 TITLES = {
@@ -43,14 +45,14 @@ _STATES = {
 class ShownVerdict:
     """A verdict as it is shown. `projects` is the evidence of the critical roster."""
 
-    title: Any
+    title: str | Promise
     outcome: str
     reason: str
     remedy: str
     projects: list[dict[str, Any]]
 
 
-def title_of(rule: str) -> Any:
+def title_of(rule: str) -> str | Promise:
     return TITLES.get(rule, rule.replace("_", " ").capitalize())
 
 
@@ -91,12 +93,12 @@ def _waits_for_country(verdict: Verdict) -> bool:
 class ShownRule:
     """A rule of the policy as the page on eligibility tells it."""
 
-    title: Any
+    title: str | Promise
     sentence: str
     is_reviewed: bool
 
 
-def told_refusal(policy: PolicyDocument) -> list[ShownRule]:
+def rules_in_words(policy: PolicyDocument) -> list[ShownRule]:
     """The policy in force, rule by rule, from its parameters."""
     return [
         ShownRule(title_of(rule.rule), _sentence(rule), is_reviewed=rule.on_fail == "review")
@@ -105,62 +107,62 @@ def told_refusal(policy: PolicyDocument) -> list[ShownRule]:
 
 
 def _sentence(rule: PolicyRule) -> str:
-    tell = _TOLD.get(rule.rule)
+    tell = _SENTENCES.get(rule.rule)
     return tell(rule.params) if tell else str(_PLAIN.get(rule.rule, title_of(rule.rule)))
 
 
-def _date(moment: Any) -> str:
+def _date(moment: object) -> str:
     return formats.date_format(moment, "DATE_FORMAT") if isinstance(moment, datetime) else str(moment)
 
 
-def _roles(params: Mapping[str, Any]) -> str:
+def _roles(params: Params) -> str:
     roles = " / ".join(params.get("roles", ("Owner", "Maintainer")))
     return text("Your account has a role (%(roles)s) on a project that was designated critical.") % {
         "roles": roles
     }
 
 
-def _two_factor(params: Mapping[str, Any]) -> str:
+def _two_factor(params: Params) -> str:
     # In the order of strength, whatever the set's.
     states = ", ".join(str(name) for state, name in _STATES.items() if state in params["allow"])
     return text("Your account has one of these: %(states)s.") % {"states": states}
 
 
-def _region(params: Mapping[str, Any]) -> str:
+def _region(params: Params) -> str:
     if "allow" not in params:
         return text("Keys can be sent to your country, as the country list has it.")
     names = ", ".join(sorted(localized_country_name(code) for code in params["allow"]))
     return text("Your address is in one of these countries: %(countries)s.") % {"countries": names}
 
 
-def _open(params: Mapping[str, Any]) -> str:
+def _open(params: Params) -> str:
     if "opens_at" not in params:
         return text("The programme is open: its dates are on the first page.")
     dates = {"opens": _date(params["opens_at"]), "closes": _date(params["closes_at"])}
     return text("You claim between %(opens)s and %(closes)s.") % dates
 
 
-def _roster_age(params: Mapping[str, Any]) -> str:
+def _roster_age(params: Params) -> str:
     return text(
         "What we know of projects and accounts is at most %(hours)s hours old. If it is older, no one is "
         "turned away for good: we ask you to come back."
     ) % {"hours": params["max_age_hours"]}
 
 
-def _joined(params: Mapping[str, Any]) -> str:
+def _joined(params: Params) -> str:
     return text(
         "You joined by %(date)s. Where it is not known when you joined, that is not held against you."
     ) % {"date": _date(params["before"])}
 
 
-def _role_age(params: Mapping[str, Any]) -> str:
+def _role_age(params: Params) -> str:
     days: int = params["min_days"]
     return ngettext(
         "You have had your role for %(days)d day.", "You have had your role for %(days)d days.", days
     ) % {"days": days}
 
 
-def _email_age(params: Mapping[str, Any]) -> str:
+def _email_age(params: Params) -> str:
     days: int = params["min_days"]
     return ngettext(
         "Your account’s email address has not changed for %(days)d day.",
@@ -169,7 +171,7 @@ def _email_age(params: Mapping[str, Any]) -> str:
     ) % {"days": days}
 
 
-def _shared(params: Mapping[str, Any]) -> str:
+def _shared(params: Params) -> str:
     claims: int = params["max_claims"]
     return ngettext(
         "No more than %(claims)d claim goes to one home.",
@@ -178,7 +180,7 @@ def _shared(params: Mapping[str, Any]) -> str:
     ) % {"claims": claims}
 
 
-_TOLD = {
+_SENTENCES = {
     "campaign_open": _open,
     "on_critical_roster": _roles,
     "two_factor": _two_factor,

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from django.core.cache import cache
 from django.db import connection
@@ -15,6 +15,7 @@ from psycopg import sql
 
 from reports.as_of import day_of_release, moment_in_words
 from reports.chart_registry import Picture
+from reports.documents import PublishedReport, RedemptionReport
 
 # Ids are given before rows are committed, so a row can come in below the last id: it waits this long.
 KEPT_REPORT_S = 60
@@ -62,7 +63,9 @@ def watched_tables() -> frozenset[str]:
     return frozenset(_WATCHED)
 
 
-def kept_report(*, campaign_slug: str | None = None, as_of: datetime | None, now: datetime) -> dict[str, Any]:
+def kept_report(
+    *, campaign_slug: str | None = None, as_of: datetime | None, now: datetime
+) -> RedemptionReport:
     """The exact redemption report, made anew only when a row came in.
 
     Args: as_of: None asks for the newest; the answer may then be a minute old, and says of when it is.
@@ -70,7 +73,7 @@ def kept_report(*, campaign_slug: str | None = None, as_of: datetime | None, now
     since = _last_rows()
     slug = campaign_slug or ""
     key = _key("redemption", slug, moment_in_words(as_of) if as_of else "now", since)
-    report: dict[str, Any] | None = cache.get(key)
+    report: RedemptionReport | None = cache.get(key)
     if report is None:
         from reports.redemption import redemption_report
 
@@ -81,11 +84,11 @@ def kept_report(*, campaign_slug: str | None = None, as_of: datetime | None, now
     return report
 
 
-def kept_release(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, Any]:
+def kept_release(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> PublishedReport:
     """The published report of the day a moment falls on, made once."""
     key = _key("published", campaign_slug, moment_in_words(day_of_release(as_of)), str(smallest_group))
 
-    def make() -> dict[str, Any]:
+    def make() -> PublishedReport:
         from reports.public.published_report import released_report
 
         return released_report(campaign_slug=campaign_slug, as_of=as_of, smallest_group=smallest_group)
@@ -105,7 +108,7 @@ def kept_keys(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> di
     return _kept(key, KEPT_RELEASE_S, make)
 
 
-def kept_picture(picture: Picture, document: Mapping[str, Any], theme: str) -> bytes:
+def kept_picture(picture: Picture, document: Mapping[str, object], theme: str) -> bytes:
     """A chart as SVG. The same numbers are drawn once."""
     numbers = {name: value for name, value in document.items() if name != "as_of"}
     key = _key("picture", picture.name, theme, json.dumps(numbers, default=str))

@@ -1,9 +1,10 @@
 """Which charts a report has: each with a name, a heading, words for who does not see it, and its drawing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, cast
 
+from reports.documents import PROTECTIONS, WHENS, PublishedReport, RedemptionReport
 from reports.tables import Report
 
 if TYPE_CHECKING:
@@ -34,13 +35,13 @@ class Picture:
 def pictures_of(report: Report) -> list[Picture]:
     """The charts there is something to draw for, in the order of their tables."""
     if report.name == "redemption":
-        return list(_exact(report.document))
+        return _exact(cast(RedemptionReport, report.document))
     if report.name == "published":
-        return list(_published(report.document))
+        return _published(cast(PublishedReport, report.document))
     return []
 
 
-def _exact(document: Mapping[str, Any]) -> "list[Picture]":
+def _exact(document: RedemptionReport) -> "list[Picture]":
     found = []
     if document["by_week"]:
         keys = document["keys"]
@@ -50,7 +51,7 @@ def _exact(document: Mapping[str, Any]) -> "list[Picture]":
                 "by_week",
                 f"Lines of the keys claimed, shipped, delivered and redeemed by the end of each week, up to "
                 f"{keys['redeemed']:,} redeemed of {keys['total']:,}. The table has the numbers.",
-                lambda charts, theme: charts.keys_by_week(dict(document), theme),
+                lambda charts, theme: charts.keys_by_week(document, theme),
             )
         )
     steps = [(row["step"].replace("_", " "), row["people"]) for row in document["funnel"]["steps"]]
@@ -67,7 +68,7 @@ def _exact(document: Mapping[str, Any]) -> "list[Picture]":
     return found + _coverage(document)
 
 
-def _published(document: Mapping[str, Any]) -> "list[Picture]":
+def _published(document: PublishedReport) -> "list[Picture]":
     found = []
     if any(week["claimed"] for week in document["by_week"]):
         found.append(
@@ -76,7 +77,7 @@ def _published(document: Mapping[str, Any]) -> "list[Picture]":
                 "by_week",
                 "Lines of the people who claimed, were shipped to, had the keys delivered and kept them, by "
                 "week. The table has the numbers.",
-                lambda charts, theme: charts.people_by_week(dict(document), theme),
+                lambda charts, theme: charts.people_by_week(document, theme),
             )
         )
     countries = [(row["country"], row["claimed"]) for row in document["by_country"] if row["claimed"]]
@@ -94,19 +95,21 @@ def _published(document: Mapping[str, Any]) -> "list[Picture]":
     return found + _protected(document)
 
 
+_SHARES: tuple[Literal["none", "some", "all"], ...] = ("none", "some", "all")
+_NESTED: tuple[Literal["any", "all"], ...] = ("any", "all")
 _PROTECTIONS = {"two_factor": "any second factor", "webauthn": "a WebAuthn key"}
 
 
-def _coverage(document: Mapping[str, Any]) -> "list[Picture]":
+def _coverage(document: RedemptionReport) -> "list[Picture]":
     """Projects divided: none, some or all of their maintainers."""
     projects = document["projects"]
     rows = [
         (
             f"{_PROTECTIONS[what]}, {when}",
-            [(share, projects[when][what][share]) for share in ("none", "some", "all")],
+            [(share, projects[when][what][share]) for share in _SHARES],
         )
-        for what in _PROTECTIONS
-        for when in ("before", "now")
+        for what in PROTECTIONS
+        for when in WHENS
     ]
     if not any(number for _, parts in rows for _, number in parts):
         return []
@@ -121,14 +124,14 @@ def _coverage(document: Mapping[str, Any]) -> "list[Picture]":
     ]
 
 
-def _protected(document: Mapping[str, Any]) -> "list[Picture]":
+def _protected(document: PublishedReport) -> "list[Picture]":
     """Published counts, which contain each other: projects with any protected maintainer, with all."""
     projects = document["projects"]
     rows = [
-        (f"{whose} with {_PROTECTIONS[what]}, {when}", projects[when][what][share])
-        for what in _PROTECTIONS
-        for share, whose in (("any", "any"), ("all", "all"))
-        for when in ("before", "now")
+        (f"{share} with {_PROTECTIONS[what]}, {when}", projects[when][what][share])
+        for what in PROTECTIONS
+        for share in _NESTED
+        for when in WHENS
     ]
     bars = [(name, number) for name, number in rows if number]
     if not bars:

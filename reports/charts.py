@@ -1,15 +1,16 @@
 """Charts of the reports: one definition each, drawn as SVG for light and for dark paper."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, cast
+from typing import TypedDict, cast
 
 import altair as alt
 import pandas as pd
 import vl_convert
 
+from reports.documents import KeyStep, PublishedReport, RedemptionReport, WeekRow
 from reports.metrics import STEPS
 
 WIDTH, HEIGHT = 560, 320
@@ -47,7 +48,20 @@ _DASHES: tuple[list[int], ...] = ([1, 3], [8, 4], [3, 3], [1, 0])
 _WEIGHTS = (2.0, 2.0, 2.0, 3.5)
 
 
-def keys_by_week(report: dict[str, Any], theme: Theme) -> Drawing:
+class _Point(TypedDict):
+    on: str
+    step: KeyStep
+    keys: int
+
+
+class _Label(TypedDict):
+    on: str
+    step: KeyStep
+    keys: float
+    text: str
+
+
+def keys_by_week(report: RedemptionReport, theme: Theme) -> Drawing:
     """Keys claimed, shipped, redeemed and delivered at the end of each week, under the line of the total.
 
     Args: report: a redemption report with at least one week.
@@ -55,13 +69,15 @@ def keys_by_week(report: dict[str, Any], theme: Theme) -> Drawing:
     total = report["keys"]["total"]
     points = _points(report["by_week"])
     highest = max(total, *(point["keys"] for point in points), 1)
-    drawn = _lines(points, report["by_week"][-1], highest, theme, of="keys")
+    last = report["by_week"][-1]["standing"]
+    labels = _labels({step: last[step] for step in STEPS}, {}, points[-1]["on"], highest)
+    drawn = _lines(points, labels, highest, theme, of="keys")
     week, keys = _axes(highest, "keys")
     return _styled(alt.layer(_total_line(total, points[0]["on"], theme, week, keys), *drawn.layer), theme)
 
 
 def _lines(
-    points: list[dict[str, Any]], last: dict[str, Any], highest: int, theme: Theme, *, of: str
+    points: Sequence[_Point], labels: Sequence[_Label], highest: int, theme: Theme, *, of: str
 ) -> alt.LayerChart:
     week, keys = _axes(highest, of)
     colours = alt.Color("step:N", scale=_by_step(theme.lines), legend=None)
@@ -77,7 +93,7 @@ def _lines(
         )
     )
     ends = (
-        alt.Chart(pd.DataFrame(_labels(last, points[-1]["on"], highest)))
+        alt.Chart(pd.DataFrame(labels))
         .mark_text(align="left", baseline="middle", dx=8)
         .encode(x=week, y=keys, text="text:N", color=colours)
     )
@@ -100,27 +116,25 @@ def _axes(highest: int, of: str) -> tuple[alt.X, alt.Y]:
     return week, keys
 
 
-def _by_step(looks: Sequence[Any]) -> alt.Scale:
+def _by_step(looks: Sequence[str | float | Sequence[float]]) -> alt.Scale:
     return alt.Scale(domain=list(STEPS), range=list(looks))
 
 
-def people_by_week(document: dict[str, Any], theme: Theme) -> Drawing:
+def people_by_week(document: PublishedReport, theme: Theme) -> Drawing:
     """The published report's people at each step at each weekly release.
 
     Args: document: a published report with a release that shows somebody.
     """
-    steps = ("claimed", "shipped", "delivered", "redeemed")
     weeks = document["by_week"]
-    points = [
-        {"on": week["release"], "step": step, "keys": week[step] or 0} for week in weeks for step in steps
+    points: list[_Point] = [
+        {"on": week["release"], "step": step, "keys": week[step] or 0} for week in weeks for step in STEPS
     ]
     highest = max(*(point["keys"] for point in points), 1)
     least = document["smallest_group"]
-    standing = {
-        "standing": {step: weeks[-1][step] or 0 for step in steps},
-        "texts": {step: f"{step} under {least}" for step in steps if weeks[-1][step] is None},
-    }
-    return _styled(_lines(points, standing, highest, theme, of="people"), theme)
+    last = {step: weeks[-1][step] or 0 for step in STEPS}
+    texts = {step: f"{step} under {least}" for step in STEPS if weeks[-1][step] is None}
+    labels = _labels(last, texts, points[-1]["on"], highest)
+    return _styled(_lines(points, labels, highest, theme, of="people"), theme)
 
 
 def bars(rows: Sequence[tuple[str, int]], theme: Theme, *, of: str) -> Drawing:
@@ -189,22 +203,23 @@ def draw_svg(chart: Drawing) -> bytes:
     return svg.encode()
 
 
-def _points(weeks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _points(weeks: Sequence[WeekRow]) -> list[_Point]:
     """One point per step at the end of each week, and none of anything when the first week began."""
     first = weeks[0]["starts_on"]
-    points = [{"on": first, "step": step, "keys": 0} for step in STEPS]
+    points: list[_Point] = [{"on": first, "step": step, "keys": 0} for step in STEPS]
     for week in weeks:
         end = (date.fromisoformat(week["starts_on"]) + timedelta(days=7)).isoformat()
         points.extend({"on": end, "step": step, "keys": week["standing"][step]} for step in STEPS)
     return points
 
 
-def _labels(last: dict[str, Any], on: str, highest: int) -> list[dict[str, Any]]:
+def _labels(
+    totals: Mapping[KeyStep, int], texts: Mapping[KeyStep, str], on: str, highest: int
+) -> list[_Label]:
     """The words at the lines' ends, moved apart where lines end close together."""
-    standing, texts = last["standing"], last.get("texts", {})
-    in_order = sorted(STEPS, key=lambda step: (standing[step], -STEPS.index(step)))
+    in_order = sorted(STEPS, key=lambda step: (totals[step], -STEPS.index(step)))
     pitch = highest * _LABEL_PITCH / HEIGHT
-    heights = spread_chart([standing[step] for step in in_order], pitch=pitch)
+    heights = spread_chart([totals[step] for step in in_order], pitch=pitch)
     # None below the axis, where the dates stand.
     heights = [max(height, (place + 0.3) * pitch) for place, height in enumerate(heights)]
     return [
@@ -212,7 +227,7 @@ def _labels(last: dict[str, Any], on: str, highest: int) -> list[dict[str, Any]]
             "on": on,
             "step": step,
             "keys": round(height, 3),
-            "text": texts.get(step) or f"{step} {standing[step]:,}",
+            "text": texts.get(step) or f"{step} {totals[step]:,}",
         }
         for step, height in zip(in_order, heights, strict=True)
     ]

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -61,7 +60,7 @@ def _copied(statement: sql.Composed) -> memoryview:
     return text.getbuffer()
 
 
-def _table(text: memoryview, columns: Columns) -> Any:
+def _table(text: memoryview, columns: Columns) -> pa.Table:
     """Read CSV into Arrow; its reader refuses an empty text, which here is a table without rows."""
     if not text:
         return pa.table({name: pa.array([], kind) for name, kind in columns.items()})

@@ -1,7 +1,7 @@
 """A report as a page shows it: its sections, each with its chart, and what the filters link to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from reports.chart_registry import pictures_of
@@ -74,7 +74,7 @@ def downloads(url: str, query: str) -> list[Link]:
     return [Link(name, _with(url.replace("FORMAT", name), query)) for name in FORMATS]
 
 
-def choices(url: str, chosen: dict[str, Any], name: str, values: list[tuple[str, str]]) -> list[Link]:
+def choices(url: str, chosen: Mapping[str, str], name: str, values: list[tuple[str, str]]) -> list[Link]:
     """Links that each set one filter and keep the others. Args: values: value and its words; "" unsets."""
     return [
         Link(

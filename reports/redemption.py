@@ -1,17 +1,17 @@
 """The redemption report: how many keys were redeemed, when, where to, at what cost, and what came of it."""
 
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
 from reports.as_of import moment_in_words
+from reports.documents import RedemptionReport
 from reports.frames import Frames, read_frames
 from reports.metrics import claims as claim_metrics
 from reports.metrics import forecast, keys, money, parcels, roster
 
 
-def redemption_report(*, campaign_slug: str | None, as_of: datetime) -> dict[str, Any]:
+def redemption_report(*, campaign_slug: str | None, as_of: datetime) -> RedemptionReport:
     """The exact report as a JSON document: whole numbers and words, in an order that never varies.
 
     It can single people out (a country with one claim is a row), so it is for those who may see people.
@@ -27,7 +27,7 @@ def redemption_report(*, campaign_slug: str | None, as_of: datetime) -> dict[str
     return redemption_document(read_frames(as_of), campaign_slug=campaign_slug, as_of=as_of)
 
 
-def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: datetime) -> dict[str, Any]:
+def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: datetime) -> RedemptionReport:
     """The report from frames; reads nothing else."""
     moment = pd.Timestamp(as_of)
     claims = keys.of_campaign(frames.claims, campaign_slug)
@@ -45,41 +45,53 @@ def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: dat
     in_waves = keys.of_campaign(frames.invitations, campaign_slug)
     invited = int(in_waves["person"].nunique()) or None
     booked = frames.book_entries[frames.book_entries["claim"].isin(claims["claim"]) | (campaign_slug is None)]
-    per = {"delivered_keys": headline["delivered"], "enrolled": two_factor["enrolled"]}
-    sent = parcels.sending(labels, charged, **per)
+    delivered, enrolled = headline["delivered"], two_factor["enrolled"]
+    sent = parcels.sending(labels, charged, delivered_keys=delivered, enrolled=enrolled)
     paid = money.payments(booked)
-    document: dict[str, Any] = {
+    funnel = claim_metrics.funnel(
+        steps, on_roster=on_roster, eligible=on_roster[on_roster.isin(without_key)], invited=invited
+    )
+    waitlist = claim_metrics.waitlist(claims, ours)
+    cases = parcels.case_numbers(opened, moment)
+    stock = keys.stock_by_account(frames.movements)
+    expected = forecast.stock_forecast(frames.movements, moment)
+    last = ours.drop_duplicates("claim", keep="last")
+    accepted = last.loc[last["state_after"] == "accepted", "claim"]
+    return {
         "campaign": campaign_slug,
         "as_of": moment_in_words(as_of),
         "keys": headline,
-        "funnel": claim_metrics.funnel(
-            steps, on_roster=on_roster, eligible=on_roster[on_roster.isin(without_key)], invited=invited
-        ),
+        "funnel": funnel,
         "claims": claim_metrics.claims_by_state(claims, ours),
         "by_week": keys.by_week(changes),
-        "by_country": keys.by_group(changes, "country"),
+        "by_country": [{"country": name, **counts} for name, counts in keys.by_group(changes, "country")],
         "by_key_model": keys.by_key_model(changes, frames.movements),
-        "by_wave": [row for row in keys.by_group(changes, "wave") if row["wave"]],
-        "by_policy": keys.by_group(changes, "policy"),
+        "by_wave": [{"wave": name, **counts} for name, counts in keys.by_group(changes, "wave") if name],
+        "by_policy": [{"policy": name, **counts} for name, counts in keys.by_group(changes, "policy")],
         "projects": roster.projects(frames.critical_projects, frames.roles, states),
         "two_factor": two_factor,
         "refusals": roster.refusals(keys.of_campaign(frames.decisions, campaign_slug)),
-        "waitlist": claim_metrics.waitlist(claims, ours),
+        "waitlist": waitlist,
         "exceptions": roster.exception_numbers(frames.exceptions, frames.appeals, moment),
-        "cases": parcels.case_numbers(opened, moment),
+        "cases": cases,
         "carriers": parcels.carriers(steps, labels, frames.tracking, frames.movements),
         "costs": {
-            "programme": money.programme_money(sent, paid, **per),
+            "programme": money.programme_money(sent, paid, delivered_keys=delivered, enrolled=enrolled),
             "sending": sent,
             "payments": paid,
         },
-        "stock": keys.stock_by_account(frames.movements),
-        "forecast": forecast.stock_forecast(frames.movements, moment),
+        "stock": stock,
+        "forecast": expected,
+        "risks": forecast.risks(
+            steps,
+            moment,
+            accepted=accepted,
+            stock=stock,
+            forecast=expected,
+            cases=cases,
+            waitlist=waitlist,
+        ),
     }
-    last = ours.drop_duplicates("claim", keep="last")
-    accepted = last.loc[last["state_after"] == "accepted", "claim"]
-    document["risks"] = forecast.risks(document, steps, moment, accepted=accepted)
-    return document
 
 
 def _start(campaigns: pd.DataFrame, slug: str | None) -> pd.Timestamp | None:

@@ -1,8 +1,22 @@
 """The redemption report, exact or published, as tables."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Literal
 
+from reports.documents import (
+    PROTECTIONS,
+    WHENS,
+    Forecast,
+    Funnel,
+    GroupCounts,
+    KeyStep,
+    KeyTotals,
+    ProgrammeCosts,
+    PublishedCounts,
+    PublishedReport,
+    RedemptionReport,
+    StockCounts,
+)
 from reports.exports.terminal import percent
 from reports.metrics import STEPS
 from reports.tables import (
@@ -20,7 +34,7 @@ from reports.tables import (
     text_column,
 )
 
-_KEYS = {
+_KEYS: dict[KeyStep, str] = {
     "claimed": "keys promised to a maintainer, or sent to one",
     "shipped": "keys handed to a carrier, whatever became of them",
     "delivered": "keys at the door, says the carrier",
@@ -36,7 +50,7 @@ _SPREAD = (
 )
 
 
-def exact(document: dict[str, Any]) -> Report:
+def exact(document: RedemptionReport) -> Report:
     """The tables of `redemption_report`."""
     keys = document["keys"]
     of = document["campaign"] or "all campaigns"
@@ -57,7 +71,7 @@ def exact(document: dict[str, Any]) -> Report:
     )
 
 
-def _exact_tables(document: dict[str, Any]) -> Iterable[Table]:
+def _exact_tables(document: RedemptionReport) -> Iterable[Table]:
     yield _headline(document["keys"])
     yield from _funnel(document["funnel"])
     yield table(
@@ -67,10 +81,15 @@ def _exact_tables(document: dict[str, Any]) -> Iterable[Table]:
         (text_column("week", "ISO week"), day_column("starts_on", "its Monday"), *_STEP_COLUMNS),
         [{**week, **week["standing"]} for week in document["by_week"]],
     )
-    for column, title in (("country", "By country"), ("policy", "By policy version"), ("wave", "By wave")):
+    groups: tuple[tuple[str, str, Iterable[GroupCounts]], ...] = (
+        ("country", "By country", document["by_country"]),
+        ("policy", "By policy version", document["by_policy"]),
+        ("wave", "By wave", document["by_wave"]),
+    )
+    for column, title, rows in groups:
         about = f"One row is a {column}; numbers are keys."
         columns = (text_column(column, about), _PEOPLE, *_STEP_COLUMNS)
-        yield table(f"by_{column}", title, about, columns, document[f"by_{column}"])
+        yield table(f"by_{column}", title, about, columns, rows)
     yield table(
         "by_key_model",
         "By key model",
@@ -104,11 +123,11 @@ def _exact_tables(document: dict[str, Any]) -> Iterable[Table]:
     )
 
 
-def _headline(keys: Mapping[str, int]) -> Table:
-    meanings = {"total": "keys received", **_KEYS, "available": "keys that can still be claimed"}
-    rows = [
-        {"step": step, "keys": keys[step], "meaning": meanings[step]}
-        for step in ("total", *STEPS, "available")
+def _headline(keys: KeyTotals) -> Table:
+    rows: list[Mapping[str, object]] = [
+        {"step": "total", "keys": keys["total"], "meaning": "keys received"},
+        *({"step": step, "keys": keys[step], "meaning": _KEYS[step]} for step in STEPS),
+        {"step": "available", "keys": keys["available"], "meaning": "keys that can still be claimed"},
     ]
     return table(
         "headline",
@@ -123,7 +142,7 @@ def _headline(keys: Mapping[str, int]) -> Table:
     )
 
 
-def _funnel(funnel: Mapping[str, Any]) -> Iterable[Table]:
+def _funnel(funnel: Funnel) -> Iterable[Table]:
     yield table(
         "funnel",
         "From the roster to an enrolled key",
@@ -144,7 +163,7 @@ def _funnel(funnel: Mapping[str, Any]) -> Iterable[Table]:
     )
 
 
-def _protection(document: Mapping[str, Any]) -> Iterable[Table]:
+def _protection(document: RedemptionReport) -> Iterable[Table]:
     projects, two_factor = document["projects"], document["two_factor"]
     yield table(
         "projects",
@@ -159,8 +178,8 @@ def _protection(document: Mapping[str, Any]) -> Iterable[Table]:
         ),
         [
             {"protection": what, "when": when, **projects[when][what]}
-            for what in ("two_factor", "webauthn")
-            for when in ("before", "now")
+            for what in PROTECTIONS
+            for when in WHENS
         ],
     )
     yield counted_column(
@@ -194,7 +213,7 @@ def _protection(document: Mapping[str, Any]) -> Iterable[Table]:
     )
 
 
-def _work(document: Mapping[str, Any]) -> Iterable[Table]:
+def _work(document: RedemptionReport) -> Iterable[Table]:
     waitlist = document["waitlist"]
     yield counted_column(
         "claims",
@@ -208,7 +227,12 @@ def _work(document: Mapping[str, Any]) -> Iterable[Table]:
         "Waitlist",
         "claims that joined it, wait now, got their keys or left",
         "claims",
-        {name: waitlist[name] for name in ("joined", "waiting", "promoted", "left")},
+        {
+            "joined": waitlist["joined"],
+            "waiting": waitlist["waiting"],
+            "promoted": waitlist["promoted"],
+            "left": waitlist["left"],
+        },
     )
     yield table(
         "exceptions",
@@ -263,7 +287,7 @@ def _work(document: Mapping[str, Any]) -> Iterable[Table]:
     )
 
 
-def _money(document: Mapping[str, Any]) -> Iterable[Table]:
+def _money(document: RedemptionReport) -> Iterable[Table]:
     yield table(
         "costs",
         "Costs of the programme",
@@ -295,7 +319,19 @@ def _money(document: Mapping[str, Any]) -> Iterable[Table]:
     )
 
 
-_ITEMS = (
+_Item = Literal[
+    "postage_cents",
+    "insurance_cents",
+    "duties_cents",
+    "adjustments_cents",
+    "strays_cents",
+    "refunds_cents",
+    "compensation_cents",
+    "net_cents",
+    "cents_per_delivered_pair",
+    "cents_per_enrolled",
+]
+_ITEMS: tuple[tuple[str, _Item, str], ...] = (
     ("postage", "postage_cents", "labels bought, with the vendor's fees"),
     ("insurance", "insurance_cents", "bought with the labels"),
     ("duties", "duties_cents", "duties, import tax and the carriers' fees for them, as billed"),
@@ -313,7 +349,7 @@ _PER = (
 )
 
 
-def _per(row: Mapping[str, Any]) -> dict[str, Any]:
+def _per(row: ProgrammeCosts) -> dict[str, object]:
     return {
         **row,
         "per_delivered_pair_cents": row["cents_per_delivered_pair"],
@@ -330,7 +366,7 @@ PAYMENT_COLUMNS = (
 )
 
 
-def _stock(stock: Mapping[str, Any]) -> Table:
+def _stock(stock: StockCounts) -> Table:
     skus = list(stock["by_key_model"])
     columns: tuple[Column, ...] = (
         text_column("account", "where keys stand in the ledger"),
@@ -354,7 +390,7 @@ def _stock(stock: Mapping[str, Any]) -> Table:
     )
 
 
-def _forecast(forecast: Mapping[str, Any]) -> Table:
+def _forecast(forecast: Forecast) -> Table:
     return table(
         "forecast",
         "When stock runs out",
@@ -383,7 +419,7 @@ _RELEASED = (
 )
 
 
-def published(document: dict[str, Any]) -> Report:
+def published(document: PublishedReport) -> Report:
     """The tables of `released_report`."""
     keys = document["keys"]
     redeemed = keys["redeemed"]
@@ -403,7 +439,7 @@ def published(document: dict[str, Any]) -> Report:
     )
 
 
-def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
+def _published_tables(document: PublishedReport) -> Iterable[Table]:
     people, keys = document["people"], document["keys"]
     yield table(
         "headline",
@@ -426,18 +462,19 @@ def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
         (day_column("release", "the Monday it came out"), *_RELEASED),
         document["by_week"],
     )
-    for dimension, title, group in (
-        ("country", "By country", "country"),
-        ("key_models", "By key models", "choice of key models"),
-        ("policy", "By policy version", "policy version"),
-        ("wave", "By wave", "wave"),
-    ):
+    groups: tuple[tuple[str, str, str, Iterable[PublishedCounts]], ...] = (
+        ("country", "By country", "country", document["by_country"]),
+        ("key_models", "By key models", "choice of key models", document["by_key_models"]),
+        ("policy", "By policy version", "policy version", document["by_policy"]),
+        ("wave", "By wave", "wave", document["by_wave"]),
+    )
+    for dimension, title, group, rows in groups:
         yield table(
             f"by_{dimension}",
             title,
             f"One row is a {group}; “other” is whom no row shows yet.",
             (text_column(dimension, "group"), *_RELEASED),
-            document[f"by_{dimension}"],
+            rows,
         )
     yield table(
         "projects",
@@ -451,8 +488,8 @@ def _published_tables(document: dict[str, Any]) -> Iterable[Table]:
         ),
         [
             {"protection": what, "when": when, **document["projects"][when][what]}
-            for what in ("two_factor", "webauthn")
-            for when in ("before", "now")
+            for what in PROTECTIONS
+            for when in WHENS
         ],
     )
     yield counted_column(

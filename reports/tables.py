@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import cast
 
 Value = int | str | None
 
@@ -72,14 +72,14 @@ class Report:
     as_of: str
     summary: tuple[str, ...]
     tables: tuple[Table, ...]
-    document: Mapping[str, Any]
+    document: Mapping[str, object]
 
 
 def table(
-    name: str, title: str, about: str, columns: Sequence[Column], rows: Iterable[Mapping[str, Any]]
+    name: str, title: str, about: str, columns: Sequence[Column], rows: Iterable[Mapping[str, object]]
 ) -> Table:
     """A table from rows that name their values; what a row does not name is None."""
-    values = tuple(tuple(row.get(column.name) for column in columns) for row in rows)
+    values = tuple(tuple(cast(Value, row.get(column.name)) for column in columns) for row in rows)
     return Table(name, title, about, tuple(columns), values)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -26,6 +26,7 @@ from reports.as_of import moment_in_words, programme_start, read_as_of
 from reports.cache import kept_picture, kept_release, kept_report
 from reports.catalogue import STATEMENTS
 from reports.chart_registry import pictures_of
+from reports.documents import ParcelCosts, RedemptionReport, StockCounts
 from reports.exports import FORMATS
 from reports.exports.terminal import money_text, percent
 from reports.metrics import STEPS, UNKNOWN_COUNTRY
@@ -74,7 +75,7 @@ def redemption(request: HttpRequest) -> HttpResponse:
         context["sections"] = sections_of(report, picture_url=picture_url, query=made.query)
         return render(request, "reports/published.html", context)
     sections = sections_of(report, picture_url=picture_url, query=made.query, leave_out=_SHOWN_APART)
-    page = _page(dict(report.document), made)
+    page = _page(cast(RedemptionReport, report.document), made)
     return render(request, "reports/redemption.html", {**context, "sections": sections, **page})
 
 
@@ -107,7 +108,7 @@ def picture(request: HttpRequest, name: str, theme: str) -> HttpResponse:
 def comparison(request: HttpRequest) -> HttpResponse:
     """Two dates or two campaigns side by side: both exact or both published, by who asks."""
     asked, other = _asked(request), _other(request)
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "asked": asked,
         "other": other,
         "campaigns": list(Campaign.objects.order_by("-opens_at").values_list("slug", "name")[:20]),
@@ -149,7 +150,7 @@ def statement(request: HttpRequest, name: str) -> HttpResponse:
     try:
         report = STATEMENTS[name].make(_moment(asked) or clock.now())
     except InputError as error:
-        context: dict[str, Any] = {"asked": asked.as_of, "problem": error.problems[0], "name": name}
+        context: dict[str, object] = {"asked": asked.as_of, "problem": error.problems[0], "name": name}
         return render(request, "reports/statement.html", context, status=400)
     context = {
         "asked": asked.as_of,
@@ -261,7 +262,7 @@ def _moment(asked: _Asked) -> datetime | None:
     return read_as_of(asked.as_of, argument="as_of", campaign_slug=slug, now=clock.now())
 
 
-def _around(request: HttpRequest, asked: _Asked, report: Report) -> dict[str, Any]:
+def _around(request: HttpRequest, asked: _Asked, report: Report) -> dict[str, object]:
     """What stands round the numbers of either report: filters, files, and the other reports."""
     page = reverse("reports:redemption")
     chosen = {"campaign": asked.campaign, "as_of": asked.as_of}
@@ -292,7 +293,7 @@ def _others() -> list[tuple[str, str, str]]:
     return [(name, one.about, reverse("reports:statement", args=[name])) for name, one in STATEMENTS.items()]
 
 
-def _page(report: dict[str, Any], made: _Asked) -> dict[str, Any]:
+def _page(report: RedemptionReport, made: _Asked) -> dict[str, object]:
     """What the template shows; it does no sums."""
     keys = report["keys"]
     return {
@@ -300,7 +301,8 @@ def _page(report: dict[str, Any], made: _Asked) -> dict[str, Any]:
         "as_of": datetime.fromisoformat(report["as_of"]),
         "steps": STEPS,
         "headline": [
-            (step, keys[step], percent(keys[step], keys["total"])) for step in (*STEPS, "available")
+            (step, count, percent(count, keys["total"]))
+            for step, count in (*((step, keys[step]) for step in STEPS), ("available", keys["available"]))
         ],
         "redeemed_percent": percent(keys["redeemed"], keys["total"]),
         "chart_urls": {
@@ -326,7 +328,7 @@ def _name(country: str) -> str:
     return "Unknown" if country == UNKNOWN_COUNTRY else localized_country_name(country)
 
 
-def _stock_rows(stock: dict[str, Any]) -> list[tuple[str, list[int], int]]:
+def _stock_rows(stock: StockCounts) -> list[tuple[str, list[int], int]]:
     models = stock["by_key_model"].values()
     return [
         (account.replace("_", " "), [model[account] for model in models], total)
@@ -334,7 +336,7 @@ def _stock_rows(stock: dict[str, Any]) -> list[tuple[str, list[int], int]]:
     ]
 
 
-def _sending(row: dict[str, Any]) -> dict[str, Any]:
+def _sending(row: ParcelCosts) -> dict[str, object]:
     pair, enrolled = row["cents_per_delivered_pair"], row["cents_per_enrolled"]
     return {
         "labels": row["labels"],

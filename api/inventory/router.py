@@ -54,6 +54,7 @@ from inventory.errors import (
     UnknownSerial,
     UnknownSku,
 )
+from inventory.ledger.check_custody import CustodyFile
 from inventory.ledger.custody_export import custody_document
 from inventory.models import Recall, Unit
 from inventory.rules import Criteria, SerialProblem
@@ -100,7 +101,7 @@ def get_unit(request: HttpRequest, serial: Annotated[str, Path(pattern=r"^[A-Za-
 )
 def get_custody(
     request: HttpRequest, serial: Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{4,64}$")]
-) -> dict[str, object]:
+) -> CustodyFile:
     """The file that `check_custody.py` verifies independently of us."""
     return custody_document(serial=serial, now=clock.now())
 

@@ -19,6 +19,7 @@ from fulfillment.claims.selectors import campaign_by_slug, current_campaign
 from reports import redemption_tables
 from reports.as_of import read_as_of
 from reports.cache import kept_release, kept_report
+from reports.documents import PublishedReport
 from reports.exports import FORMATS
 from reports.public.figures import public_report
 
@@ -39,7 +40,7 @@ MomentQuery = Annotated[
 )
 def get_stats(
     request: HttpRequest, slug: Annotated[str, Path(pattern=r"^[-a-zA-Z0-9_]{1,50}$")]
-) -> dict[str, object]:
+) -> PublishedReport:
     """People are counted in whole groups of `smallest_group`, as of fixed dates.
 
     Repeated requests therefore reveal nothing more. `method` describes how. Null means too few to publish.

@@ -35,8 +35,8 @@ class ActivityRow:
     subject_kind: str
     subject: str
     reason: str = ""
-    before: Mapping[str, Any] = field(default_factory=dict)
-    after: Mapping[str, Any] = field(default_factory=dict)
+    before: Mapping[str, object] = field(default_factory=dict)
+    after: Mapping[str, object] = field(default_factory=dict)
     hash: bytes = b""
 
     @property

@@ -1,7 +1,7 @@
 """Record what was done at the desk."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from desk.models import AuditEntry
 
@@ -14,8 +14,8 @@ def record_action(
     subject_kind: str = "",
     subject: str = "",
     reason: str = "",
-    before: dict[str, Any] | None = None,
-    after: dict[str, Any] | None = None,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
 ) -> None:
     """Append an entry, in the transaction of what it tells of.
 

@@ -64,5 +64,5 @@ class SeenField(forms.CharField):
             raise forms.ValidationError("Reload this page.") from None
 
 
-def sign_values(seen: Any) -> str:
+def sign_values(seen: object) -> str:
     return signing.dumps(seen)

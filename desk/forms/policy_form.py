@@ -1,6 +1,6 @@
 """A policy as a form: for each rule whether it is asked, its place, its parameters, and what follows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +92,7 @@ class PolicyForm(forms.Form):
         number = int(text) if text.isdecimal() and len(text) < 4 else 99
         return not self[f"{name}-asked"].value(), number, list(RULES).index(name)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """What was filled in, as a policy's document; `parse_policy` says whether it is one."""
         given = self.cleaned_data
         asked = [name for name in sorted(RULES, key=self._place) if given[f"{name}-asked"]]
@@ -119,7 +119,7 @@ class PolicyForm(forms.Form):
             self.add_error(_field_of(one.field or "", asked, self.fields), sentence)
 
 
-def _field_of(place: str, asked: list[str], fields: Mapping[str, Any]) -> str | None:
+def _field_of(place: str, asked: list[str], fields: Container[str]) -> str | None:
     """The form's field of a place in the document, such as `rules[2].min_days`."""
     if not place.startswith("rules["):
         return place if place in fields else None
@@ -131,9 +131,9 @@ def _field_of(place: str, asked: list[str], fields: Mapping[str, Any]) -> str | 
     return name if name in fields else f"{rule}-asked"
 
 
-def initial_of(document: Mapping[str, Any], *, version: str) -> dict[str, Any]:
+def initial_of(document: Mapping[str, Any], *, version: str) -> dict[str, object]:
     """What the form shows of a document."""
-    shown: dict[str, Any] = {"version": version, "note": document.get("note", "")}
+    shown: dict[str, object] = {"version": version, "note": document.get("note", "")}
     for place, rule in enumerate(document["rules"], start=1):
         name = rule["rule"]
         shown |= {
@@ -145,11 +145,11 @@ def initial_of(document: Mapping[str, Any], *, version: str) -> dict[str, Any]:
     return shown
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
 
 
-def _value(kind: str, text: str) -> Any:
+def _value(kind: str, text: str) -> object:
     """The value that was meant; a text that is no number is left for the reader of policies to name."""
     if kind == LIST:
         return text.replace(",", " ").split()
@@ -161,7 +161,7 @@ def _value(kind: str, text: str) -> Any:
     return text
 
 
-def _decimal(text: str) -> Any:
+def _decimal(text: str) -> object:
     try:
         return float(text)
     except ValueError:

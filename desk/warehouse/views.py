@@ -109,18 +109,20 @@ def _scan_view(step: StationStep) -> Any:
         if "application/json" not in request.headers.get("Accept", ""):
             return HttpResponseRedirect(reverse(f"desk:{step}"))
         context = _context(request, station)
+        outcome = last_outcome(station)
+        is_good = outcome is not None and outcome.is_good
         answer = {
-            "is_good": context["outcome"].is_good,
+            "is_good": is_good,
             "due": context["due"],
             "shown": context["shown"],
-            "panel": render_to_string(context["panel"], context, request),
+            "panel": render_to_string(_panel(step), context, request),
         }
-        return JsonResponse(answer, status=200 if answer["is_good"] else 422)
+        return JsonResponse(answer, status=200 if is_good else 422)
 
     return scan
 
 
-def _context(request: HttpRequest, station: Station) -> dict[str, Any]:
+def _context(request: HttpRequest, station: Station) -> dict[str, object]:
     step = StationStep(station.step)
     on_the_floor = STEPS[step]
     return {
@@ -131,13 +133,17 @@ def _context(request: HttpRequest, station: Station) -> dict[str, Any]:
         "due": on_the_floor.due(station.hand),
         "shown": on_the_floor.name(station.hand),
         "key": new_code("scan"),
-        "panel": f"desk/warehouse/{step}.html",
+        "panel": _panel(step),
         "actor": staff_actor(request),
         **_beside(step, station),
     }
 
 
-def _beside(step: StationStep, station: Station) -> dict[str, Any]:
+def _panel(step: StationStep) -> str:
+    return f"desk/warehouse/{step}.html"
+
+
+def _beside(step: StationStep, station: Station) -> dict[str, object]:
     """What a step shows beside what is in hand, or while nothing is."""
     if step is StationStep.PICK and station.hand:
         return {"picked": [line for line in station.hand["lines"] if line["is_done"]]}

@@ -18,23 +18,69 @@ import json
 import sys
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 FORM = "keydesk custody 1"
+
+
+class CustodyProofStep(TypedDict):
+    """A sibling on the way from a movement's hash to the day's root; `side` is left or right."""
+
+    side: str
+    hash: str
+
+
+class CustodyMovement(TypedDict):
+    """`_us` are whole microseconds since 1970. No proof: the day has no seal yet."""
+
+    sequence: int
+    from_account: str
+    to_account: str
+    reason: str
+    reference: str
+    actor: str
+    moved_at: str
+    moved_at_us: int
+    recorded_at_us: int
+    previous_hash: str
+    hash: str
+    proof: "list[CustodyProofStep] | None"
+
+
+class CustodySeal(TypedDict):
+    day: str
+    movement_count: int
+    root: str
+    previous: str
+    seal: str
+
+
+class CustodyFile(TypedDict):
+    """The exported history of one key. Hashes are in hexadecimal."""
+
+    form: str
+    exported_at: str
+    serial: str
+    sku: str
+    account: str
+    movement_count: int
+    head_hash: str
+    movements: "list[CustodyMovement]"
+    seals: "list[CustodySeal]"
 
 
 def _sha256(*lines: object) -> str:
     return hashlib.sha256("\n".join(str(line) for line in lines).encode()).hexdigest()
 
 
-def check(document: dict[str, Any], seal: str | None = None) -> list[str]:
+def check(document: CustodyFile, seal: str | None = None) -> list[str]:
     """Everything that does not hold, as sentences; none when all does."""
     if document.get("form") != FORM:
         return [f"this is not a file of the form {FORM!r}"]
     return [*_movements(document), *_seals(document["seals"], seal), *_proofs(document)]
 
 
-def _movements(document: dict[str, Any]) -> list[str]:
+def _movements(document: CustodyFile) -> list[str]:
     faults = []
     head, account = "", "supplier"
     for place, movement in enumerate(document["movements"], start=1):
@@ -72,7 +118,7 @@ def _movements(document: dict[str, Any]) -> list[str]:
     return faults
 
 
-def _seals(seals: list[dict[str, Any]], noted: str | None) -> list[str]:
+def _seals(seals: list[CustodySeal], noted: str | None) -> list[str]:
     faults = []
     for before, seal in zip([None, *seals], seals, strict=False):
         if before and (
@@ -90,7 +136,7 @@ def _seals(seals: list[dict[str, Any]], noted: str | None) -> list[str]:
     return faults
 
 
-def _proofs(document: dict[str, Any]) -> list[str]:
+def _proofs(document: CustodyFile) -> list[str]:
     faults = []
     roots = {seal["day"]: seal["root"] for seal in document["seals"]}
     for movement in document["movements"]:
@@ -102,7 +148,7 @@ def _proofs(document: dict[str, Any]) -> list[str]:
     return faults
 
 
-def _root(leaf: str, proof: list[dict[str, str]]) -> str:
+def _root(leaf: str, proof: list[CustodyProofStep]) -> str:
     node = bytes.fromhex(leaf)
     for step in proof:
         sibling = bytes.fromhex(step["hash"])
@@ -111,13 +157,13 @@ def _root(leaf: str, proof: list[dict[str, str]]) -> str:
     return node.hex()
 
 
-def _day(movement: dict[str, Any]) -> str:
+def _day(movement: CustodyMovement) -> str:
     # Whole seconds, rounded down: a float would lose microseconds, which do not matter for the day.
     seconds = movement["recorded_at_us"] // 1_000_000
     return (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=seconds)).date().isoformat()  # noqa: UP017 - runs on old Pythons, too
 
 
-def _not_sealed(document: dict[str, Any], noted: str | None) -> list[int]:
+def _not_sealed(document: CustodyFile, noted: str | None) -> list[int]:
     days = {seal["day"]: seal["seal"] for seal in document["seals"]}
     last = max(days, default="")
     if noted is not None:

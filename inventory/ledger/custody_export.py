@@ -1,17 +1,16 @@
 """Export of one unit's history for check_custody.py, which checks it without this program."""
 
 from datetime import datetime
-from typing import Any
 
 from inventory.errors import UnknownSerial
-from inventory.ledger.check_custody import FORM
+from inventory.ledger.check_custody import FORM, CustodyFile, CustodyMovement, CustodyProofStep
 from inventory.ledger.hashing import microseconds
 from inventory.ledger.merkle import proof
 from inventory.ledger.seals import unpack
 from inventory.models import Movement, Seal, Unit
 
 
-def custody_document(*, serial: str, now: datetime) -> dict[str, Any]:
+def custody_document(*, serial: str, now: datetime) -> CustodyFile:
     """The unit, its movements, each with its proof against its day's seal, and the seals from the first on.
 
     Times that enter a hash are whole microseconds since 1970, as in the hash. A movement of a day that has
@@ -51,7 +50,7 @@ def _seals_since(moment: datetime) -> dict[str, Seal]:
     return {seal.day.isoformat(): seal for seal in seals}
 
 
-def _movement(movement: Movement, seals: dict[str, Seal]) -> dict[str, Any]:
+def _movement(movement: Movement, seals: dict[str, Seal]) -> CustodyMovement:
     return {
         "sequence": movement.sequence,
         "from_account": movement.from_account,
@@ -68,7 +67,7 @@ def _movement(movement: Movement, seals: dict[str, Seal]) -> dict[str, Any]:
     }
 
 
-def _proof(movement: Movement, seal: Seal | None) -> list[dict[str, str]] | None:
+def _proof(movement: Movement, seal: Seal | None) -> list[CustodyProofStep] | None:
     """Where the movement stands in its day: the siblings from its hash up to the root."""
     if seal is None:
         return None

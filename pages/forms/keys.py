@@ -1,7 +1,7 @@
 """Which keys, and how many of each."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.utils.translation import gettext as text
@@ -12,6 +12,9 @@ from fulfillment.claims.rules import WantedItem
 from pages.key_recommendation import OfferedModel
 
 STANDARD = "standard"
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 
 class KeysForm(forms.Form):
@@ -32,7 +35,7 @@ class KeysForm(forms.Form):
 
     def __init__(
         self,
-        data: Mapping[str, Any] | None = None,
+        data: Mapping[str, object] | None = None,
         *,
         offered: Sequence[OfferedModel],
         most: int,
@@ -86,7 +89,7 @@ class KeysForm(forms.Form):
         return self.cleaned_data.get("service") or STANDARD
 
 
-def _in_stock(available: int) -> Any:
+def _in_stock(available: int) -> "StrOrPromise":
     if available > 10:
         return _("In stock")
     if available:

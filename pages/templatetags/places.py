@@ -1,9 +1,9 @@
 """Names in templates: of countries, key models, what carriers say, and the parts that can fail."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from django import template
+from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -41,7 +41,7 @@ def part_name(region: Region) -> str:
 
 
 @register.filter
-def rule_title(rule: str) -> Any:
+def rule_title(rule: str) -> str | Promise:
     """What a rule of the policy is about."""
     return title_of(rule)
 
@@ -65,7 +65,7 @@ _CARRIER_WORDS = {
 
 
 @register.filter
-def carrier_word(status: str) -> Any:
+def carrier_word(status: str) -> str | Promise:
     """A carrier's status; new ones appear without notice, and are shown as they are."""
     return _CARRIER_WORDS.get(status, status.replace("_", " "))
 
@@ -83,5 +83,5 @@ _PARTS = {
 
 
 @register.filter
-def part_of_the_house(name: str) -> Any:
+def part_of_the_house(name: str) -> str | Promise:
     return _PARTS.get(name, name.replace("_", " ").capitalize())

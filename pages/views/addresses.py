@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
@@ -13,7 +12,7 @@ from fulfillment.shipments.carrier_values import Finding, Verification
 from fulfillment.vault.addresses import LATIN, PostalAddress
 from pages.forms.address import AddressForm
 
-Show = Callable[[str, dict[str, Any], int], HttpResponse]
+Show = Callable[[str, dict[str, object], int], HttpResponse]
 # What the page on a difference shows of an address, line by line.
 _COMPARED = ("street1", "street2", "postal_code", "city", "state")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Concatenate, ParamSpec, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -58,7 +58,7 @@ class Visit:
         return claimant_actor(self.account)
 
     def show(
-        self, step: ClaimStep, template: str, context: dict[str, Any], *, status: int = 200
+        self, step: ClaimStep, template: str, context: dict[str, object], *, status: int = 200
     ) -> HttpResponse:
         shared = {
             "campaign": self.campaign,

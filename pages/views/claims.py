@@ -1,7 +1,6 @@
 """My claim: where it stands, what comes next, and what I can still do about it."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -183,7 +182,7 @@ def change_claim_address(request: HttpRequest, code: str) -> HttpResponse:
             messages.success(request, text("The parcel goes to the new address."))
         return redirect("claims:claim", code)
 
-    def show(template: str, context: dict[str, Any], status: int) -> HttpResponse:
+    def show(template: str, context: dict[str, object], status: int) -> HttpResponse:
         shared = {"claim": claim, "country": localized_country_name(claim.country)}
         return render(request, template, shared | context, status=status)
 

@@ -94,7 +94,7 @@ def _not_open(now: datetime) -> list[tuple[str, Region]]:
 def eligibility(request: HttpRequest) -> HttpResponse:
     """How it is decided who may claim: the policy in force, rule by rule."""
     campaign = current_campaign(clock.now())
-    rules = verdicts.told_refusal(parse_policy(campaign.policy.document)) if campaign else []
+    rules = verdicts.rules_in_words(parse_policy(campaign.policy.document)) if campaign else []
     return render(request, "pages/eligibility.html", {"campaign": campaign, "rules": rules})
 
 
@@ -116,7 +116,7 @@ def questions(request: HttpRequest) -> HttpResponse:
             "tax_id_needed": _names(region for region in regions if region.tax_id_required),
             "unsponsored": _names(region for region in regions if not region.is_sponsored),
             "models": models,
-            "rules": verdicts.told_refusal(parse_policy(campaign.policy.document)) if campaign else [],
+            "rules": verdicts.rules_in_words(parse_policy(campaign.policy.document)) if campaign else [],
             "address_kept_days": KEEP_ADDRESS_FOR.days,
         },
     )

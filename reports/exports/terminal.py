@@ -1,19 +1,17 @@
 """The redemption report for a terminal: plain text of at most 80 columns, the same on every terminal."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
+from reports.documents import RedemptionReport
 from reports.metrics import STEPS
 from reports.tables import Report, Table, column_in_words
 
 _BAR_WIDTH = 22
-# What parcels cost or bring back besides postage.
-_BESIDE = ("insurance", "duties", "adjustments", "strays", "refunds", "compensation")
 # A cell is filled by eighths.
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
-def render_text(report: dict[str, Any]) -> str:
+def render_text(report: RedemptionReport) -> str:
     """The whole report, one section below the other."""
     sections = (_headline, _weeks, _countries, _key_models, _claims, _refusals, _costs, _stock)
     return "\n".join("\n".join(section(report)) + "\n" for section in sections if any(section(report)))
@@ -26,7 +24,7 @@ def bar(part: int, whole: int, width: int = _BAR_WIDTH) -> str:
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
 
 
-def _headline(report: dict[str, Any]) -> Iterator[str]:
+def _headline(report: RedemptionReport) -> Iterator[str]:
     keys = report["keys"]
     title = f"Redemption report: {report['campaign'] or 'all campaigns'}"
     yield title
@@ -35,12 +33,16 @@ def _headline(report: dict[str, Any]) -> Iterator[str]:
     share = percent(keys["redeemed"], keys["total"])
     yield f"{keys['redeemed']:,} of {keys['total']:,} keys redeemed ({share})"
     yield ""
-    for step in (*STEPS, "available"):
-        share = percent(keys[step], keys["total"])
-        yield f"  {step:<10} {keys[step]:>9,}  {share:>5}  {bar(keys[step], keys['total'])}".rstrip()
+    counts: list[tuple[str, int]] = [
+        *((step, keys[step]) for step in STEPS),
+        ("available", keys["available"]),
+    ]
+    for step, count in (*counts, ("available", keys["available"])):
+        share = percent(count, keys["total"])
+        yield f"  {step:<10} {count:>9,}  {share:>5}  {bar(count, keys['total'])}".rstrip()
 
 
-def _weeks(report: dict[str, Any]) -> Iterator[str]:
+def _weeks(report: RedemptionReport) -> Iterator[str]:
     if not report["by_week"]:
         return
     yield "By week: keys at each step when the week ended; the bar is what is redeemed"
@@ -52,7 +54,7 @@ def _weeks(report: dict[str, Any]) -> Iterator[str]:
         yield f"  {row['week']:<9}{numbers}  {bar(standing['redeemed'], report['keys']['total'])}".rstrip()
 
 
-def _countries(report: dict[str, Any]) -> Iterator[str]:
+def _countries(report: RedemptionReport) -> Iterator[str]:
     rows = report["by_country"]
     if not rows:
         return
@@ -66,7 +68,7 @@ def _countries(report: dict[str, Any]) -> Iterator[str]:
         yield line.rstrip()
 
 
-def _key_models(report: dict[str, Any]) -> Iterator[str]:
+def _key_models(report: RedemptionReport) -> Iterator[str]:
     if not report["by_key_model"]:
         return
     columns = ("total", *STEPS, "available")
@@ -74,34 +76,44 @@ def _key_models(report: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield f"  {'':<16}" + "".join(f"{column:>10}" for column in columns)
     for row in report["by_key_model"]:
-        yield f"  {row['sku']:<16}" + "".join(f"{row[column]:>10,}" for column in columns)
+        counts = (row["total"], *(row[step] for step in STEPS), row["available"])
+        yield f"  {row['sku']:<16}" + "".join(f"{count:>10,}" for count in counts)
 
 
-def _claims(report: dict[str, Any]) -> Iterator[str]:
+def _claims(report: RedemptionReport) -> Iterator[str]:
     claims = report["claims"]
     states = {state: count for state, count in claims["by_state"].items() if count}
     yield f"Claims: {claims['total']:,} by {claims['people']:,} maintainers"
     yield from _counts(states)
 
 
-def _refusals(report: dict[str, Any]) -> Iterator[str]:
+def _refusals(report: RedemptionReport) -> Iterator[str]:
     refusals = report["refusals"]
     yield f"Refusals: {refusals['total']:,}, of {refusals['people']:,} people, by the rule named first"
     yield from _counts(refusals["by_rule"])
 
 
-def _costs(report: dict[str, Any]) -> Iterator[str]:
+def _costs(report: RedemptionReport) -> Iterator[str]:
     for row in report["costs"]["sending"]:
         currency, pair = row["currency"], row["cents_per_delivered_pair"]
         line = f"Parcels: {money_text(row['net_cents'], currency)} for {row['labels']:,} labels"
         yield line if pair is None else f"{line}, {money_text(pair, currency)} per delivered pair"
-        if any(row[f"{part}_cents"] for part in _BESIDE):
+        amounts = {
+            "postage": row["postage_cents"],
+            "insurance": row["insurance_cents"],
+            "duties": row["duties_cents"],
+            "adjustments": row["adjustments_cents"],
+            "strays": row["strays_cents"],
+            "refunds": row["refunds_cents"],
+            "compensation": row["compensation_cents"],
+        }
+        if any(cents for name, cents in amounts.items() if name != "postage"):
             yield ""
-            for part in ("postage", *_BESIDE):
-                yield f"  {part:<24}{money_text(row[f'{part}_cents'], currency):>18}"
+            for name, cents in amounts.items():
+                yield f"  {name:<24}{money_text(cents, currency):>18}"
 
 
-def _stock(report: dict[str, Any]) -> Iterator[str]:
+def _stock(report: RedemptionReport) -> Iterator[str]:
     stock = report["stock"]
     models = stock["by_key_model"]
     yield "Stock: where every key received stands"

@@ -2,12 +2,14 @@
 
 from datetime import date, datetime
 from io import BytesIO
-from typing import Any
 
 import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
 
 from reports.tables import Kind, Report, Table, Value
 
+Looks = dict[str, Format]
 # Excel's limit for the name of a sheet.
 _NAME_LENGTH = 31
 _FORMATS = {
@@ -29,9 +31,7 @@ def as_xlsx(report: Report) -> bytes:
     )
     # The time of the report, not of the making: the same report is the same file.
     book.set_properties({"title": report.title, "created": datetime.fromisoformat(report.as_of)})
-    looks: dict[str, Any] = {
-        kind: book.add_format({"num_format": pattern}) for kind, pattern in _FORMATS.items()
-    }
+    looks: Looks = {kind: book.add_format({"num_format": pattern}) for kind, pattern in _FORMATS.items()}
     looks |= {
         "head": book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"}),
         "title": book.add_format({"bold": True, "font_size": 14}),
@@ -47,7 +47,7 @@ def as_xlsx(report: Report) -> bytes:
     return out.getvalue()
 
 
-def _explain(sheet: Any, report: Report, looks: dict[str, Any]) -> None:
+def _explain(sheet: Worksheet, report: Report, looks: Looks) -> None:
     sheet.set_column(0, 1, 22)
     sheet.set_column(2, 2, 12)
     sheet.set_column(3, 3, 90)
@@ -70,7 +70,7 @@ def _explain(sheet: Any, report: Report, looks: dict[str, Any]) -> None:
     sheet.fit_to_pages(1, 0)
 
 
-def _sheet(sheet: Any, table: Table, looks: dict[str, Any]) -> None:
+def _sheet(sheet: Worksheet, table: Table, looks: Looks) -> None:
     sheet.write_string(0, 0, table.title, looks["title"])
     sheet.write_string(1, 0, table.about)
     for place, column in enumerate(table.columns):
@@ -87,7 +87,7 @@ def _sheet(sheet: Any, table: Table, looks: dict[str, Any]) -> None:
     sheet.repeat_rows(3)
 
 
-def _cell(sheet: Any, at: tuple[int, int], kind: Kind, value: Value, looks: dict[str, Any]) -> None:
+def _cell(sheet: Worksheet, at: tuple[int, int], kind: Kind, value: Value, looks: Looks) -> None:
     if value is None:
         return
     look = looks.get(kind)

@@ -5,13 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.documents import Spread
+
 
 def rounded(numerator: int, denominator: int) -> int | None:
     """The quotient, half up, in whole numbers; None of nothing."""
     return (2 * numerator + denominator) // (2 * denominator) if denominator else None
 
 
-def quantiles(seconds: "pd.Series[Any]") -> dict[str, int | None]:
+def quantiles(seconds: "pd.Series[Any]") -> Spread:
     """How long things took: how many did, the median and the 90th percentile, in whole seconds.
 
     Both are the duration at that rank (SQL's `percentile_disc`), never one between two. Durations below

@@ -5,12 +5,13 @@ from typing import Any
 import pandas as pd
 
 from fulfillment.claims.rules import ClaimState
+from reports.documents import ClaimCounts, Funnel, FunnelStep, WaitlistCounts
 from reports.metrics.arithmetic import look_up, quantiles, rounded, seconds_between
 
 FUNNEL = ("on_roster", "eligible", "invited", "claimed", "shipped", "delivered", "enrolled")
 
 
-def claims_by_state(claims: pd.DataFrame, events: pd.DataFrame) -> dict[str, Any]:
+def claims_by_state(claims: pd.DataFrame, events: pd.DataFrame) -> ClaimCounts:
     """Claims made, by how many people, and in which state their last event left them."""
     last = events[events["claim"].isin(claims["claim"])].drop_duplicates("claim", keep="last")
     counted = last["state_after"].value_counts()
@@ -48,7 +49,7 @@ def journeys(claims: pd.DataFrame, events: pd.DataFrame, observations: pd.DataFr
 
 def funnel(
     steps: pd.DataFrame, *, on_roster: "pd.Series[Any]", eligible: "pd.Series[Any]", invited: int | None
-) -> dict[str, Any]:
+) -> Funnel:
     """People at each step, the share that came from the step before, and how long the steps took.
 
     Args:    steps: `journeys`. on_roster, eligible: keys of accounts; claimants are counted as eligible.
@@ -66,7 +67,7 @@ def funnel(
             for step in ("shipped", "delivered", "enrolled")
         },
     }
-    rows: list[dict[str, Any]] = []
+    rows: list[FunnelStep] = []
     before: int | None = None
     for step in FUNNEL:
         count = people[step]
@@ -83,7 +84,7 @@ def funnel(
     }
 
 
-def waitlist(claims: pd.DataFrame, events: pd.DataFrame) -> dict[str, Any]:
+def waitlist(claims: pd.DataFrame, events: pd.DataFrame) -> WaitlistCounts:
     """Claims that ever waited for a key, that wait now, that got one, that left; how long those waited
     that no longer do."""
     ours = events[events["claim"].isin(claims["claim"])]

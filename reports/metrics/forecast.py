@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from inventory.rules import Account
+from reports.documents import CaseCounts, Forecast, Risk, StockCounts, WaitlistCounts
 
 WINDOW_DAYS = 28
 # Two-sided 90 % of the normal distribution.
@@ -17,7 +18,7 @@ METHOD = (
 )
 
 
-def stock_forecast(movements: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, Any]:
+def stock_forecast(movements: pd.DataFrame, as_of: pd.Timestamp) -> Forecast:
     """When the keys that can still be claimed are gone, if it goes on as in the last four weeks.
 
     Returns: days from `as_of`; None for "not within a hundred years", which at the slow end of the range
@@ -32,10 +33,17 @@ def stock_forecast(movements: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, An
         days = 0
     else:
         days = min(WINDOW_DAYS, int((as_of - movements["moved_at"].min()) / pd.Timedelta(days=1)))
-    forecast: dict[str, Any] = {"available": available, "window_days": days, "method": METHOD}
-    none_known = {"per_day_milli": None, "days": None, "earliest_days": None, "latest_days": None}
+    forecast: Forecast = {
+        "available": available,
+        "window_days": days,
+        "method": METHOD,
+        "per_day_milli": None,
+        "days": None,
+        "earliest_days": None,
+        "latest_days": None,
+    }
     if days < 2:
-        return forecast | none_known
+        return forecast
     age = (as_of - movements["moved_at"]).dt.days.to_numpy()
     recent = age < days
     daily = np.bincount(age[recent & claimed], minlength=days) - np.bincount(
@@ -43,7 +51,8 @@ def stock_forecast(movements: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, An
     )
     mean = float(daily.mean())
     margin = _Z90 * float(daily.std(ddof=1)) / sqrt(days)
-    return forecast | {
+    return {
+        **forecast,
         "per_day_milli": round(1000 * mean),
         "days": _days(available, mean),
         "earliest_days": _days(available, mean + margin),
@@ -58,27 +67,34 @@ def _days(available: int, per_day: float) -> int | None:
 
 
 def risks(
-    document: dict[str, Any], journeys: pd.DataFrame, as_of: pd.Timestamp, *, accepted: "pd.Series[Any]"
-) -> list[dict[str, Any]]:
+    journeys: pd.DataFrame,
+    as_of: pd.Timestamp,
+    *,
+    accepted: "pd.Series[Any]",
+    stock: StockCounts,
+    forecast: Forecast,
+    cases: CaseCounts,
+    waitlist: WaitlistCounts,
+) -> list[Risk]:
     """What somebody should look at, worst first; only what there is.
 
-    Args: document: the other parts of the redemption report. accepted: claims in that state now.
+    Args: accepted: claims in that state now. stock and the rest: those parts of the redemption report.
     """
     waiting = journeys["accepted_at"].notna() & journeys["shipped_at"].isna()
     open_claims = journeys["claim"].isin(accepted)
     slow = int((waiting & open_claims & (journeys["accepted_at"] < as_of - pd.Timedelta(days=14))).sum())
     under_way = journeys["shipped_at"].notna() & journeys["delivered_at"].isna() & journeys["back_at"].isna()
     silent = int((under_way & (journeys["shipped_at"] < as_of - pd.Timedelta(days=30))).sum())
-    accounts = document["stock"]["accounts"]
-    latest = document["forecast"]["days"]
+    accounts = stock["accounts"]
+    latest = forecast["days"]
     found = [
-        ("ledger", 0 if document["stock"]["adds_up"] else 1, "the stock ledger does not add up"),
-        ("overdue_cases", document["cases"]["overdue"], "cases are past their due time"),
+        ("ledger", 0 if stock["adds_up"] else 1, "the stock ledger does not add up"),
+        ("overdue_cases", cases["overdue"], "cases are past their due time"),
         ("missing", accounts["missing"], "keys were not found in a count"),
         ("lost", accounts["lost"], "keys are lost with a carrier"),
         ("not_shipped", slow, "claims were accepted over 14 days ago and have not left"),
         ("not_delivered", silent, "parcels left over 30 days ago and have not arrived"),
-        ("waiting", document["waitlist"]["waiting"], "claims wait for keys"),
+        ("waiting", waitlist["waiting"], "claims wait for keys"),
         ("stock", int(latest is not None and latest <= 28), "stock is forecast to run out within 28 days"),
     ]
     return [{"risk": code, "count": count, "meaning": meaning} for code, count, meaning in found if count]

@@ -8,12 +8,13 @@ Every metric of keys is a sum of *changes*: what each movement of the ledger cha
     redeemed   with the carrier or at the door, for an eligible maintainer: neither returned nor lost
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from inventory.rules import Account
+from reports.documents import GroupCounts, KeyModelRow, KeysAtStep, KeyTotals, StockCounts, WeekRow
 from reports.metrics import STEPS, UNKNOWN_COUNTRY
 
 _PROMISED = (Account.RESERVED, Account.PACKED)
@@ -75,15 +76,15 @@ def of_campaign(rows: pd.DataFrame, slug: str | None) -> pd.DataFrame:
     return rows if slug is None else rows[rows["campaign"] == slug]
 
 
-def headline(changes: pd.DataFrame, movements: pd.DataFrame) -> dict[str, int]:
+def headline(changes: pd.DataFrame, movements: pd.DataFrame) -> KeyTotals:
     """Keys received so far, how many of them are at each step, and how many can still be claimed."""
     total = int((movements["from_account"] == Account.SUPPLIER).sum())
     taken = int((movements["from_account"] == Account.AVAILABLE).sum())
     put_back = int((movements["to_account"] == Account.AVAILABLE).sum())
-    return {"total": total, **_sums(changes), "available": put_back - taken}
+    return {"total": total, **_at_steps(changes[list(STEPS)].sum()), "available": put_back - taken}
 
 
-def by_week(changes: pd.DataFrame) -> list[dict[str, Any]]:
+def by_week(changes: pd.DataFrame) -> list[WeekRow]:
     """Per ISO week (UTC), from the first change to the last, without gaps.
 
     Each step has its change within the week, which is negative when more came back than went, and under
@@ -99,27 +100,26 @@ def by_week(changes: pd.DataFrame) -> list[dict[str, Any]]:
         {
             "week": f"{start.isocalendar().year}-W{start.isocalendar().week:02}",
             "starts_on": start.date().isoformat(),
-            **_whole(weekly.loc[start]),
-            "standing": _whole(standing.loc[start]),
+            **_at_steps(weekly.loc[start]),
+            "standing": _at_steps(standing.loc[start]),
         }
         for start in weekly.index
     ]
 
 
-def by_group(changes: pd.DataFrame, column: str) -> list[dict[str, Any]]:
-    """Per country, policy or wave, in order; `people` are maintainers whose keys are in `claimed`."""
+def by_group(changes: pd.DataFrame, column: str) -> list[tuple[str, GroupCounts]]:
+    """Each country, policy or wave, in order; `people` are maintainers whose keys are in `claimed`."""
     known = changes[changes[column].notna()]
     group = known[column].astype(str)
     sums = known[list(STEPS)].astype(np.int64).groupby(group).sum().sort_index()
     held = known.groupby([group, "person"])["claimed"].sum()
     people = held[held > 0].groupby(level=0).size()
     return [
-        {column: str(name), "people": int(people.get(name, 0)), **_whole(sums.loc[name])}
-        for name in sums.index
+        (str(name), {"people": int(people.get(name, 0)), **_at_steps(sums.loc[name])}) for name in sums.index
     ]
 
 
-def by_key_model(changes: pd.DataFrame, movements: pd.DataFrame) -> list[dict[str, Any]]:
+def by_key_model(changes: pd.DataFrame, movements: pd.DataFrame) -> list[KeyModelRow]:
     """The headline per key model, in the order of their SKUs."""
     return [
         {"sku": sku, **headline(changes[changes["sku"] == sku], movements[movements["sku"] == sku])}
@@ -127,7 +127,7 @@ def by_key_model(changes: pd.DataFrame, movements: pd.DataFrame) -> list[dict[st
     ]
 
 
-def stock_by_account(movements: pd.DataFrame) -> dict[str, Any]:
+def stock_by_account(movements: pd.DataFrame) -> StockCounts:
     """Where every unit ever received stands, counted in two ways that must agree.
 
     By the ledger: what came into an account minus what left it. By the units: where the last movement
@@ -160,8 +160,8 @@ def _count(movements: pd.DataFrame, side: str) -> pd.DataFrame:
     )
 
 
-def _sums(changes: pd.DataFrame) -> dict[str, int]:
-    return {step: int(changes[step].sum()) for step in STEPS}
+def _at_steps(row: "pd.Series[Any]") -> KeysAtStep:
+    return cast(KeysAtStep, {step: int(row[step]) for step in STEPS})
 
 
 def _whole(row: "pd.Series[Any]") -> dict[str, int]:

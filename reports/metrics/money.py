@@ -1,9 +1,8 @@
 """Amounts paid, refunded and kept."""
 
-from typing import Any
-
 import pandas as pd
 
+from reports.documents import ParcelCosts, PaymentRow, PaymentSums, ProgrammeCosts
 from reports.metrics.arithmetic import rounded
 
 _PAID = ["charge", "payment"]
@@ -11,7 +10,7 @@ _SENT_BACK = ["refund", "refund_failure"]
 _DISPUTED = ["dispute", "dispute_reversal"]
 
 
-def payments(entries: pd.DataFrame) -> list[dict[str, Any]]:
+def payments(entries: pd.DataFrame) -> list[PaymentRow]:
     """Per currency of the settlement, in minor units: paid, the vendor's fees, sent back, disputed, net."""
     return [
         {"currency": str(currency), **sums(rows)}
@@ -19,7 +18,7 @@ def payments(entries: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def sums(entries: pd.DataFrame) -> dict[str, int]:
+def sums(entries: pd.DataFrame) -> PaymentSums:
     """The same of any lines of the books. Refunds and disputes are positive when money went out."""
     category, amount = entries["category"], entries["amount"]
     return {
@@ -32,8 +31,8 @@ def sums(entries: pd.DataFrame) -> dict[str, int]:
 
 
 def programme_money(
-    sending: list[dict[str, Any]], paid: list[dict[str, Any]], *, delivered_keys: int, enrolled: int
-) -> list[dict[str, Any]]:
+    sending: list[ParcelCosts], paid: list[PaymentRow], *, delivered_keys: int, enrolled: int
+) -> list[ProgrammeCosts]:
     """What the foundation paid in all, per currency: for parcels, less what payers' money left after fees.
 
     Args:    sending: `parcels.sending`. paid: `payments`. delivered_keys: of which two are a pair.
@@ -41,7 +40,7 @@ def programme_money(
     """
     spent = {row["currency"]: row["net_cents"] for row in sending}
     earned = {row["currency"]: row["net_cents"] for row in paid}
-    rows = []
+    rows: list[ProgrammeCosts] = []
     for currency in sorted({*spent, *earned}):
         cost = spent.get(currency, 0) - earned.get(currency, 0)
         rows.append(

@@ -1,10 +1,9 @@
 """Carriers' performance and costs, and the cases that followed."""
 
-from typing import Any
-
 import pandas as pd
 
 from inventory.rules import Account
+from reports.documents import CarrierRow, CaseCounts, CaseReport, ParcelCosts
 from reports.metrics.arithmetic import look_up, quantiles, rounded, seconds_between
 
 # The carrier came and could not hand it over, or it lies somewhere to be fetched.
@@ -18,12 +17,11 @@ _CHARGES = {
     "refunds": ("label_refund", "stray_refund"),
     "compensation": ("compensation",),
 }
-_BACK = ("refunds", "compensation")
 
 
 def carriers(
     journeys: pd.DataFrame, labels: pd.DataFrame, tracking: pd.DataFrame, movements: pd.DataFrame
-) -> list[dict[str, Any]]:
+) -> list[CarrierRow]:
     """Per carrier, of parcels handed over: delivered, at the first attempt, lost, back, and days to the door.
 
     A parcel is of the carrier of the claim's last label. Lost: a key of it ever stood in `lost`; of those,
@@ -54,7 +52,7 @@ def carriers(
 
 def sending(
     labels: pd.DataFrame, charges: pd.DataFrame, *, delivered_keys: int, enrolled: int
-) -> list[dict[str, Any]]:
+) -> list[ParcelCosts]:
     """What parcels cost, per currency and by what it was for; a delivered pair is two delivered keys.
 
     All parcels count, those that never arrived too: it is what a pair at the door costs.
@@ -66,7 +64,7 @@ def sending(
     bought = labels.groupby(labels["currency"].astype(str))[["cost_cents", "premium_cents"]].sum()
     count = labels.groupby(labels["currency"].astype(str)).size()
     sums = charges.groupby([charges["currency"].astype(str), charges["kind"].astype(str)])["cents"].sum()
-    rows = []
+    rows: list[ParcelCosts] = []
     for currency in sorted({*bought.index, *sums.index.get_level_values(0)}):
         cost, premium = (int(bought[column].get(currency, 0)) for column in ("cost_cents", "premium_cents"))
         kinds = {
@@ -80,7 +78,11 @@ def sending(
                 "labels": int(count.get(currency, 0)),
                 "postage_cents": cost - premium,
                 "insurance_cents": premium,
-                **{f"{kind}_cents": -cents if kind in _BACK else cents for kind, cents in kinds.items()},
+                "duties_cents": kinds["duties"],
+                "adjustments_cents": kinds["adjustments"],
+                "strays_cents": kinds["strays"],
+                "refunds_cents": -kinds["refunds"],
+                "compensation_cents": -kinds["compensation"],
                 "net_cents": net,
                 "cents_per_delivered_pair": rounded(2 * net, delivered_keys),
                 "cents_per_enrolled": rounded(net, enrolled),
@@ -89,7 +91,7 @@ def sending(
     return rows
 
 
-def case_numbers(rows: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, Any]:
+def case_numbers(rows: pd.DataFrame, as_of: pd.Timestamp) -> CaseReport:
     """Cases by reason: opened, open, overdue, closed, closed in time, how long that took; and outcomes."""
     table = rows.assign(
         is_open=rows["closed_at"].isna(),
@@ -111,7 +113,7 @@ def case_numbers(rows: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, Any]:
     }
 
 
-def _counts(table: pd.DataFrame) -> dict[str, int]:
+def _counts(table: pd.DataFrame) -> CaseCounts:
     return {
         "opened": len(table),
         "open": int(table["is_open"].sum()),

@@ -5,10 +5,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.documents import (
+    ExceptionRow,
+    Flow,
+    ProjectCounts,
+    Protection,
+    RefusalCounts,
+    Shares,
+    TwoFactorCounts,
+)
+
 STATES = ("none", "totp", "webauthn")
 
 
-def refusals(decisions: pd.DataFrame) -> dict[str, Any]:
+def refusals(decisions: pd.DataFrame) -> RefusalCounts:
     """Attempts that were refused, of how many people, by the rule they were told first; most often first."""
     refused = decisions[decisions["outcome"] == "ineligible"]
     counted = refused["headline"].value_counts()
@@ -58,7 +68,7 @@ def before_and_now(observations: pd.DataFrame, start: pd.Timestamp | None) -> pd
     return pd.DataFrame({"before": before, "now": now}).rename_axis("person").reset_index()
 
 
-def two_factor_numbers(states: pd.DataFrame, journeys: pd.DataFrame) -> dict[str, Any]:
+def two_factor_numbers(states: pd.DataFrame, journeys: pd.DataFrame) -> TwoFactorCounts:
     """Accounts by the strongest second factor last seen; how they came from one to another; who enrolled.
 
     Enrolled: a WebAuthn key was first seen on the account after its claim was delivered.
@@ -72,7 +82,7 @@ def two_factor_numbers(states: pd.DataFrame, journeys: pd.DataFrame) -> dict[str
     }
 
 
-def _flows(states: pd.DataFrame) -> list[dict[str, Any]]:
+def _flows(states: pd.DataFrame) -> list[Flow]:
     counted = states.groupby(["before", "now"]).size()
     return [
         {"before": before, "now": now, "accounts": int(counted.get((before, now), 0))}
@@ -81,26 +91,29 @@ def _flows(states: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def projects(critical: pd.DataFrame, roles: pd.DataFrame, states: pd.DataFrame) -> dict[str, Any]:
+def projects(critical: pd.DataFrame, roles: pd.DataFrame, states: pd.DataFrame) -> ProjectCounts:
     """Critical projects by how many of their maintainers have a second factor, and a WebAuthn key.
 
     `none`, `some` or `all` of the people with a role on it today, with what they had before and have now;
     somebody never observed has nothing. Projects without a maintainer on record are counted apart.
     """
     ours = roles[roles["project"].isin(critical["project"])].merge(states, on="person", how="left")
-    covered: dict[str, Any] = {
+    return {
         "critical": len(critical),
         "without_maintainers": len(critical) - int(ours["project"].nunique()),
+        "before": _protection(ours["project"], ours["before"]),
+        "now": _protection(ours["project"], ours["now"]),
     }
-    for when in ("before", "now"):
-        covered[when] = {
-            "two_factor": _shares(ours["project"], ours[when].isin(["totp", "webauthn"])),
-            "webauthn": _shares(ours["project"], ours[when] == "webauthn"),
-        }
-    return covered
 
 
-def _shares(project: "pd.Series[Any]", has: "pd.Series[bool]") -> dict[str, int]:
+def _protection(project: "pd.Series[Any]", state: "pd.Series[Any]") -> Protection:
+    return {
+        "two_factor": _shares(project, state.isin(["totp", "webauthn"])),
+        "webauthn": _shares(project, state == "webauthn"),
+    }
+
+
+def _shares(project: "pd.Series[Any]", has: "pd.Series[bool]") -> Shares:
     mean = has.groupby(project).mean()
     return {
         "none": int((mean == 0).sum()),
@@ -109,11 +122,9 @@ def _shares(project: "pd.Series[Any]", has: "pd.Series[bool]") -> dict[str, int]
     }
 
 
-def exception_numbers(
-    asked: pd.DataFrame, appeals: pd.DataFrame, as_of: pd.Timestamp
-) -> list[dict[str, Any]]:
+def exception_numbers(asked: pd.DataFrame, appeals: pd.DataFrame, as_of: pd.Timestamp) -> list[ExceptionRow]:
     """Per rule: exceptions asked for, granted, ended and in force, and what became of appeals against it."""
-    rows = []
+    rows: list[ExceptionRow] = []
     for rule in sorted({*asked["rule"].astype(str), *appeals["rule"].astype(str)}):
         ours, theirs = asked[asked["rule"] == rule], appeals[appeals["rule"] == rule]
         granted = ours["granted_at"].notna()

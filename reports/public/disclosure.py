@@ -17,7 +17,7 @@ that is known to be neither empty nor of k or more. `tests/reports/test_attack.p
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -26,8 +26,9 @@ import numpy as np
 import pandas as pd
 
 from reports.as_of import week_of_release
+from reports.documents import Dimension, PersonStep, PublishedCounts, ReleaseRow
 
-STEPS = ("claimed", "shipped", "delivered", "back", "enrolled")
+STEPS: tuple[PersonStep, ...] = ("claimed", "shipped", "delivered", "back", "enrolled")
 # Whoever took a step has taken this one before.
 BEFORE = {
     "claimed": "",
@@ -36,7 +37,7 @@ BEFORE = {
     "back": "shipped",
     "enrolled": "delivered",
 }
-DIMENSIONS = ("country", "key_models", "policy", "wave")
+DIMENSIONS: tuple[Dimension, ...] = ("country", "key_models", "policy", "wave")
 
 
 def batches(count: int, k: int) -> int:
@@ -224,18 +225,17 @@ def publish_counts(counts: Iterable[tuple[str, int]], k: int) -> dict[str, int |
     return {name: published_count(count, k) for name, count in counts}
 
 
-def publish_cut(gate: Gate, dimension: str, moment: datetime) -> list[dict[str, Any]]:
+def publish_cut(gate: Gate, dimension: str, moment: datetime) -> list[tuple[str, PublishedCounts]]:
     """A cut as it is published: each group, then what the total has above them.
 
     A group too small to show has no row: that there is a row would say that there is somebody.
 
-    Returns: rows with the group's value under the dimension's name (`other` for the last), and people and
-             keys at each step; None for too few.
+    Returns: each group (`other` for the last) with its people and keys at each step; None for too few.
     """
     by_step = {step: gate.cells(dimension, step, moment) for step in STEPS}
     totals = {step: gate.total(step, moment).people for step in STEPS}
     rows = [
-        _row(dimension, value, {step: by_step[step].get(value) for step in STEPS})
+        (value, _counts({step: by_step[step].get(value) for step in STEPS}))
         for value, cell in sorted(by_step["claimed"].items())
         if cell.people
     ]
@@ -243,15 +243,19 @@ def publish_cut(gate: Gate, dimension: str, moment: datetime) -> list[dict[str, 
         step: Cell(totals[step] - sum(cell.people for cell in by_step[step].values()), {}) for step in STEPS
     }
     if any(cell.people > 0 for cell in rest.values()):
-        rows.append(_row(dimension, "other", dict(rest)))
+        rows.append(("other", _counts(dict(rest))))
     return rows
 
 
-def _row(dimension: str, value: str, cells: dict[str, Cell | None]) -> dict[str, Any]:
+def _counts(cells: Mapping[PersonStep, Cell | None]) -> PublishedCounts:
     people = {step: (cell.people if cell else 0) for step, cell in cells.items()}
+    shown = {step: count if count > 0 else None for step, count in people.items()}
     return {
-        dimension: value,
-        **{step: people[step] if people[step] > 0 else None for step in STEPS},
+        "claimed": shown["claimed"],
+        "shipped": shown["shipped"],
+        "delivered": shown["delivered"],
+        "back": shown["back"],
+        "enrolled": shown["enrolled"],
         "redeemed": people["shipped"] - people["back"] if people["shipped"] > 0 else None,
         "keys_claimed": _keys(cells["claimed"]),
         "keys_redeemed": _redeemed(cells["shipped"], cells["back"]),
@@ -268,13 +272,11 @@ def _redeemed(shipped: Cell | None, back: Cell | None) -> int | None:
     return None if sent is None else sent - (_keys(back) or 0)
 
 
-def publish_headline(gate: Gate, moment: datetime) -> dict[str, Any]:
+def publish_headline(gate: Gate, moment: datetime) -> PublishedCounts:
     """People and keys at each step, as published."""
-    cells = {step: gate.total(step, moment) for step in STEPS}
-    row = _row("all", "all", dict(cells))
-    return {name: value for name, value in row.items() if name != "all"}
+    return _counts({step: gate.total(step, moment) for step in STEPS})
 
 
-def publish_weeks(gate: Gate, releases: Sequence[datetime]) -> list[dict[str, Any]]:
+def publish_weeks(gate: Gate, releases: Sequence[datetime]) -> list[ReleaseRow]:
     """The headline at each weekly release."""
     return [{"release": moment.date().isoformat(), **publish_headline(gate, moment)} for moment in releases]

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 
 from fulfillment.claims.models import Campaign
 from fulfillment.claims.public_stats import campaign_keys
 from reports.cache import kept_keys, kept_release
+from reports.documents import PublishedReport
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def public_keys(campaign: Campaign, *, now: datetime) -> PublicKeys:
     return PublicKeys(total=total, available=max(total - claimed, 0), claimed=claimed, redeemed=redeemed)
 
 
-def public_report(campaign_slug: str, *, now: datetime) -> dict[str, Any]:
+def public_report(campaign_slug: str, *, now: datetime) -> PublishedReport:
     """The published report that is out now."""
     return kept_release(
         campaign_slug=campaign_slug, as_of=now, smallest_group=settings.ENVIRONMENT.smallest_group

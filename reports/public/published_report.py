@@ -6,13 +6,24 @@ rows; every count of people in this one passes `reports.public.disclosure`.
 """
 
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
 from inventory.rules import Account
 from reports.as_of import day_of_release, moment_in_words, week_of_release
 from reports.database import one_snapshot
+from reports.documents import (
+    Dimension,
+    ProjectCounts,
+    Protection,
+    PublishedCounts,
+    PublishedPostage,
+    PublishedProjects,
+    PublishedProtection,
+    PublishedReport,
+    PublishedShares,
+    Shares,
+)
 from reports.frames import Frames, claims, movements, read_frames
 from reports.metrics import roster
 from reports.metrics.arithmetic import rounded
@@ -25,6 +36,7 @@ from reports.public.disclosure import (
     publish_cut,
     publish_headline,
     publish_weeks,
+    published_count,
     weeks,
 )
 
@@ -49,7 +61,7 @@ _NO_OBSERVATIONS = pd.DataFrame(
 )
 
 
-def released_report(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, Any]:
+def released_report(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> PublishedReport:
     """The report as it was published at a moment: the same document for every moment until the next release.
 
     Args: as_of: aware, UTC. smallest_group: the fewest people anything is said of; 2 or more.
@@ -63,7 +75,7 @@ def released_report(*, campaign_slug: str, as_of: datetime, smallest_group: int)
 
 def released_document(
     by_day: Frames, by_week: Frames, *, campaign_slug: str, day: datetime, week: datetime, k: int
-) -> dict[str, Any]:
+) -> PublishedReport:
     """The published report from frames of the two releases; reads nothing else."""
     headline, gate = _gate(by_day, campaign_slug, k), _gate(by_week, campaign_slug, k)
     row = publish_headline(headline, day)
@@ -82,9 +94,19 @@ def released_document(
             "redeemed": row["keys_redeemed"],
             "available": max(received - (row["keys_claimed"] or 0), 0),
         },
-        "people": {name: count for name, count in row.items() if not name.startswith("keys_")},
+        "people": {
+            "claimed": row["claimed"],
+            "shipped": row["shipped"],
+            "delivered": row["delivered"],
+            "back": row["back"],
+            "enrolled": row["enrolled"],
+            "redeemed": row["redeemed"],
+        },
         "by_week": publish_weeks(gate, _releases(gate, week)),
-        **{f"by_{dimension}": _cut(gate, dimension, week) for dimension in DIMENSIONS},
+        "by_country": [{"country": name, **counts} for name, counts in _cut(gate, "country", week)],
+        "by_key_models": [{"key_models": name, **counts} for name, counts in _cut(gate, "key_models", week)],
+        "by_policy": [{"policy": name, **counts} for name, counts in _cut(gate, "policy", week)],
+        "by_wave": [{"wave": name, **counts} for name, counts in _cut(gate, "wave", week)],
         "two_factor": protected_accounts(states, k),
         "projects": protected_projects(roster.projects(by_week.critical_projects, by_week.roles, states), k),
         "refusals": publish_counts(
@@ -117,7 +139,7 @@ def _releases(gate: Gate, week: datetime) -> list[datetime]:
     return [] if pd.isna(first) else weeks(first.to_pydatetime(), week)
 
 
-def _cut(gate: Gate, dimension: str, week: datetime) -> list[dict[str, Any]]:
+def _cut(gate: Gate, dimension: Dimension, week: datetime) -> list[tuple[str, PublishedCounts]]:
     values = gate.people[dimension].astype(str)
     return publish_cut(gate, dimension, week) if (values != "").any() else []
 
@@ -132,7 +154,7 @@ def protected_accounts(states: pd.DataFrame, k: int) -> dict[str, int | None]:
     return publish_counts(nested, k)
 
 
-def protected_projects(exact: dict[str, Any], k: int) -> dict[str, Any]:
+def protected_projects(exact: ProjectCounts, k: int) -> PublishedProjects:
     """Critical projects of which any maintainer is protected, and of these those of which all are.
 
     A project may have a single maintainer, so projects are counted as if they were people.
@@ -141,17 +163,26 @@ def protected_projects(exact: dict[str, Any], k: int) -> dict[str, Any]:
     """
     return {
         "critical": exact["critical"],
-        **{
-            when: {
-                what: publish_counts((("any", shares["some"] + shares["all"]), ("all", shares["all"])), k)
-                for what, shares in exact[when].items()
-            }
-            for when in ("before", "now")
-        },
+        "before": _protection(exact["before"], k),
+        "now": _protection(exact["now"], k),
     }
 
 
-def _postage(gate: Gate, frames: Frames, slug: str, week: datetime) -> list[dict[str, Any]]:
+def _protection(exact: Protection, k: int) -> PublishedProtection:
+    return {
+        "two_factor": _shares(exact["two_factor"], k),
+        "webauthn": _shares(exact["webauthn"], k),
+    }
+
+
+def _shares(exact: Shares, k: int) -> PublishedShares:
+    return {
+        "any": published_count(exact["some"] + exact["all"], k),
+        "all": published_count(exact["all"], k),
+    }
+
+
+def _postage(gate: Gate, frames: Frames, slug: str, week: datetime) -> list[PublishedPostage]:
     """What the parcels of the people counted as shipped cost, where one currency paid for all."""
     ours = of_campaign(frames.claims, slug)
     currencies = frames.labels.loc[frames.labels["claim"].isin(ours["claim"]), "currency"].unique()
@@ -181,9 +212,9 @@ def published_history(*, campaign_slug: str, as_of: datetime, smallest_group: in
     history = {"all": pd.DataFrame(publish_weeks(gate, releases))}
     for dimension in DIMENSIONS:
         rows = [
-            {"release": moment.date().isoformat(), **row}
+            {"release": moment.date().isoformat(), dimension: name, **counts}
             for moment in releases
-            for row in _cut(gate, dimension, moment)
+            for name, counts in _cut(gate, dimension, moment)
         ]
         if rows:
             history[dimension] = pd.DataFrame(rows)

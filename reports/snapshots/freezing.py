@@ -8,7 +8,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pandas as pd
@@ -49,7 +48,7 @@ def signing_key(encoded: str) -> Ed25519PrivateKey:
 
 def freeze_snapshot(
     *, campaign_slug: str, as_of: datetime, smallest_group: int, key: Ed25519PrivateKey, folder: Path
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Write the snapshot into a folder that is not there yet: all of it or nothing.
 
     Returns: the manifest.
@@ -92,7 +91,7 @@ def _typed(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
 
 
-def _seal(as_of: datetime) -> dict[str, Any] | None:
+def _seal(as_of: datetime) -> dict[str, str] | None:
     """The last seal of a day that was over by then; how many movements it had is nobody's business."""
     seal = Seal.objects.filter(day__lt=as_of.date()).order_by("-day").first()
     if seal is None:
@@ -104,7 +103,7 @@ def _seal(as_of: datetime) -> dict[str, Any] | None:
     }
 
 
-def _manifest(folder: Path, slug: str, as_of: datetime, key: Ed25519PrivateKey) -> dict[str, Any]:
+def _manifest(folder: Path, slug: str, as_of: datetime, key: Ed25519PrivateKey) -> dict[str, object]:
     public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {

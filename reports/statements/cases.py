@@ -1,10 +1,10 @@
 """Statement of cases: how many were closed in time."""
 
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
+from reports.documents import CaseCounts
 from reports.frames import cases
 from reports.metrics.arithmetic import rounded
 from reports.metrics.parcels import case_numbers as counted
@@ -59,6 +59,6 @@ def case_service(as_of: datetime) -> Report:
     )
 
 
-def _in_time(numbers: dict[str, Any]) -> dict[str, Any]:
+def _in_time(numbers: CaseCounts) -> dict[str, object]:
     decided = numbers["closed"] + numbers["overdue"]
     return {**numbers, "in_time_permille": rounded(1000 * numbers["closed_in_time"], decided)}

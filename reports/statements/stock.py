@@ -27,10 +27,12 @@ def stock_valuation(as_of: datetime) -> Report:
         moves, values = movements(as_of), key_values(as_of)
     standing = stock_by_account(moves)
     rows = []
+    totals: dict[str, int] = {}
     for sku, value, currency in values.itertuples(index=False):
         keys = standing["by_key_model"].get(str(sku), {})
         for account in _OURS:
             if units := keys.get(str(account), 0):
+                totals[str(currency)] = totals.get(str(currency), 0) + units * int(value)
                 rows.append(
                     {
                         "sku": str(sku),
@@ -41,9 +43,6 @@ def stock_valuation(as_of: datetime) -> Report:
                         "currency": str(currency),
                     }
                 )
-    totals: dict[str, int] = {}
-    for row in rows:
-        totals[row["currency"]] = totals.get(row["currency"], 0) + row["value_cents"]
     return build_statement(
         name="stock",
         title="Stock valuation",

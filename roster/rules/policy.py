@@ -7,7 +7,7 @@ from typing import Any, NotRequired, TypedDict
 
 from common.errors import Problem
 from roster.errors import PolicyError
-from roster.rules.checks import RULES, Rule
+from roster.rules.checks import RULES, Params, Rule
 from roster.rules.facts import in_json
 from roster.rules.json_parser import Parser, Unreadable, bad, list_of, object_of, one_of, quoted, read_text
 
@@ -19,10 +19,10 @@ class PolicyRule:
     """One rule of a policy: its name, its parameters, and the consequence of not meeting it."""
 
     rule: str
-    params: Mapping[str, Any]
+    params: Params
     on_fail: str = "refuse"
 
-    def as_document(self) -> dict[str, Any]:
+    def as_document(self) -> dict[str, object]:
         document = {"rule": self.rule, **in_json(self.params)}
         return document if self.on_fail == "refuse" else {**document, "on_fail": self.on_fail}
 

@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from config.management.commands.verify import VerifyDocument
+from reports.documents import RedemptionReport
 from reports.exports.terminal import render_text
 
 
@@ -39,7 +40,7 @@ class RehearsalSummary(TypedDict):
     maintainers: int
     weeks: int
     came: dict[str, int]
-    report: dict[str, object]
+    report: RedemptionReport
     reports: ReportStability
     vendor: LabelComparison
     payments: PaymentComparison

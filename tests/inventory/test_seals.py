@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 
 import inventory.ledger.check_custody
 from inventory.errors import DayNotOver
-from inventory.ledger.check_custody import check
+from inventory.ledger.check_custody import CustodyFile, check
 from inventory.ledger.custody_export import custody_document
 from inventory.ledger.seals import seal_hash
 from inventory.models import Movement, Seal, Unit
@@ -89,9 +89,9 @@ def relink(unit: Unit) -> None:
     )
 
 
-def export() -> dict[str, Any]:
+def export() -> CustodyFile:
     """What export_custody writes, by way of JSON."""
-    document: dict[str, Any] = json.loads(json.dumps(custody_document(serial=packed().serial, now=AFTER)))
+    document: CustodyFile = json.loads(json.dumps(custody_document(serial=packed().serial, now=AFTER)))
     return document
 
 
@@ -330,7 +330,7 @@ def test_the_checker_runs_alone_and_says_what_is_not_sealed_yet(tmp_path: Path) 
 def test_a_file_changed_by_hand_fails_the_check() -> None:
     for field, value in (("actor", "staff:eve"), ("recorded_at_us", 1), ("proof", []), ("hash", "00")):
         document = export()
-        document["movements"][1][field] = value
+        cast(dict[str, object], document["movements"][1])[field] = value
         assert check(document), field
     document = export()
     document["movements"].pop()

@@ -9,12 +9,13 @@ truths somebody and in all of them fewer than k.
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
-from typing import Any
+from typing import Literal
 
 import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reports.documents import PROTECTIONS, WHENS, ProjectCounts
 from reports.metrics import roster
 from reports.public.disclosure import publish_counts
 from reports.public.published_report import protected_accounts, protected_projects
@@ -87,7 +88,7 @@ def some_states(draw: random.Random, people: int) -> pd.DataFrame:
     return pd.DataFrame({"person": range(people), "before": before, "now": now})
 
 
-def some_projects(draw: random.Random, states: pd.DataFrame, count: int) -> dict[str, Any]:
+def some_projects(draw: random.Random, states: pd.DataFrame, count: int) -> ProjectCounts:
     roles = [
         {"project": project, "person": person}
         for project in range(count)
@@ -105,6 +106,7 @@ def test_states_of_accounts_single_nobody_out(seed: int, people: int) -> None:
     assert singled_out(shown, [("any", "webauthn")], list(whole)) == []
 
 
+SHARES: tuple[Literal["any", "all"], ...] = ("any", "all")
 NESTED = [
     ("two_factor any", "two_factor all"),
     ("two_factor any", "webauthn any"),
@@ -121,13 +123,9 @@ def test_projects_by_protection_single_none_out(seed: int, people: int, count: i
     for _ in range(2):
         document = protected_projects(some_projects(draw, some_states(draw, people), count), K)
         assert document["critical"] == count
-        for when in ("before", "now"):
+        for when in WHENS:
             dates.append(
-                {
-                    f"{what} {share}": number
-                    for what, shares in document[when].items()
-                    for share, number in shares.items()
-                }
+                {f"{what} {share}": document[when][what][share] for what in PROTECTIONS for share in SHARES}
             )
     assert singled_out(dates, NESTED, [count] * 4) == []
 

@@ -1,11 +1,12 @@
 """The chart of keys by week."""
 
-from typing import Any
+from typing import Any, cast
 from xml.etree import ElementTree
 
 import pytest
 
 from reports.charts import THEMES, draw_svg, keys_by_week, spread_chart
+from reports.documents import RedemptionReport
 
 NUMBERS = [(100, 60, 40, 58), (180, 150, 120, 149)]
 
@@ -22,7 +23,7 @@ def report(numbers: list[tuple[int, int, int, int]], *, total: int) -> dict[str,
 def drawn(
     theme: str = "light", numbers: list[tuple[int, int, int, int]] = NUMBERS, total: int = 200
 ) -> bytes:
-    return draw_svg(keys_by_week(report(numbers, total=total), THEMES[theme]))
+    return draw_svg(keys_by_week(cast(RedemptionReport, report(numbers, total=total)), THEMES[theme]))
 
 
 def words(svg: bytes) -> list[str]:

@@ -4,7 +4,7 @@ import html
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.test import Client
@@ -68,7 +68,10 @@ def told(before: int | None, after: int | None) -> tuple[str, str, str]:
 def test_its_numbers_are_those_of_the_two_reports(
     client_of: ClientOf, programme: Campaign, at_the_end: datetime
 ) -> None:
-    first, second = (redemption_report(campaign_slug=SLUG, as_of=moment) for moment in (FIRST, SECOND))
+    first, second = (
+        cast(dict[str, Any], redemption_report(campaign_slug=SLUG, as_of=moment))
+        for moment in (FIRST, SECOND)
+    )
     rows = rows_of(client_of(Role.AUDITOR).get(PAGE, TWO_DATES))
     assert first["keys"] != second["keys"]
     for step in first["keys"]:
@@ -128,7 +131,7 @@ def test_who_may_not_see_people_gets_what_is_published_of_both(
     client_of: ClientOf, programme: Campaign, at_the_end: datetime
 ) -> None:
     first, second = (
-        released_report(campaign_slug=SLUG, as_of=moment, smallest_group=SMALLEST)
+        cast(dict[str, Any], released_report(campaign_slug=SLUG, as_of=moment, smallest_group=SMALLEST))
         for moment in (FIRST, SECOND)
     )
     exact = redemption_report(campaign_slug=SLUG, as_of=SECOND)

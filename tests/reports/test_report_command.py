@@ -153,7 +153,7 @@ def test_a_write_that_fails_half_way_leaves_no_half_file(
     def disk_is_full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reports.files.os.fsync", disk_is_full)
+    monkeypatch.setattr("reports.exports.files.os.fsync", disk_is_full)
     assert "No space left on device" in refused("redemption", "--output", str(target))
     assert [(path.name, path.read_text()) for path in target.parent.iterdir()] == [("report.json", "before")]
 

@@ -16,6 +16,7 @@ from config.models import User
 from desk.roles import Role
 from desk.services.appointments import appoint
 from fulfillment.claims.models import Campaign
+from reports.documents import RedemptionReport
 from tests.reports.conftest import MOMENTS, STARTED, Claiming, ship
 
 PAGE = "/reports/redemption/"
@@ -160,7 +161,7 @@ def _count_reports(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     made: list[datetime] = []
     real = redemption.redemption_report
 
-    def counted(**given: Any) -> dict[str, Any]:
+    def counted(**given: Any) -> RedemptionReport:
         made.append(given["as_of"])
         return real(**given)
 

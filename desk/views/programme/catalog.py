@@ -85,7 +85,7 @@ class PricesForm(forms.Form):
         help_text="Leave empty if it is valid until the next list.",
     )
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         given = {name: value for name, value in self.cleaned_data.items() if name != "seen"}
         times = {name: given[name].isoformat() for name in ("valid_from", "valid_until") if given[name]}
         return {name: value for name, value in given.items() if value not in (None, "", {})} | times
@@ -137,7 +137,7 @@ def _newest_prices(campaign: Campaign) -> PriceList | None:
     return PriceList.objects.filter(campaign=campaign).order_by("-valid_from").first()
 
 
-def _prices_initial(newest: PriceList | None) -> dict[str, Any]:
+def _prices_initial(newest: PriceList | None) -> dict[str, object]:
     standing: dict[str, Any] = {"currency": "USD", "tax_behavior": "inclusive"}
     if newest:
         standing = dict(newest.document)
@@ -244,5 +244,5 @@ def _change_key_model(request: HttpRequest, form: KeyModelForm, sku: str) -> Non
             )
 
 
-def _plain_model(model: KeyModel) -> dict[str, Any]:
+def _plain_model(model: KeyModel) -> dict[str, object]:
     return {name: plain(getattr(model, name)) for name in CHANGEABLE}

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.contrib import messages
 from django.core import signing
@@ -41,7 +40,7 @@ class PolicyPage:
     text: str = ""
     refusal: str = ""
     status: int = 200
-    shown: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, object] = field(default_factory=dict)
 
 
 @never_cache
@@ -93,7 +92,7 @@ def _take_json(request: HttpRequest, found: Policy | None) -> HttpResponse:
     return _drafted(request, drafted)
 
 
-def _draft(request: HttpRequest, document: Any) -> Policy:
+def _draft(request: HttpRequest, document: object) -> Policy:
     """Write a draft down, with its line in the trail; one that somebody changed meanwhile is left alone."""
     actor, now = staff_actor(request), clock.now()
     wanted = parse_policy(document).version
@@ -117,7 +116,7 @@ def _draft(request: HttpRequest, document: Any) -> Policy:
     return drafted
 
 
-def _seen(request: HttpRequest) -> Any:
+def _seen(request: HttpRequest) -> object:
     """The draft that whoever sent the form had before them, {} for none; None where the form does not say."""
     try:
         return signing.loads(request.POST["seen"]) if "seen" in request.POST else None
@@ -176,7 +175,7 @@ def publish_policy_page(request: HttpRequest, version: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("desk:programme"))
 
 
-def _differences(found: Policy | None, document: Any) -> list[str]:
+def _differences(found: Policy | None, document: object) -> list[str]:
     """What a document asks that the policy it was made from does not."""
     return policy_differences(parse_policy(found.document), parse_policy(document)) if found else []
 

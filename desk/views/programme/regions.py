@@ -159,7 +159,7 @@ def _region_page(
     standing = _standing(place, now=now)
     country, _, subdivision = place.partition("-")
     history = Region.objects.filter(country=country, subdivision=subdivision).select_related("key_model")
-    context: dict[str, Any] = {
+    context: dict[str, object] = {
         "place": place,
         "history": history.order_by("-valid_from", "-pk")[:20] if place else [],
         "form": form

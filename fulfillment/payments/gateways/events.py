@@ -99,13 +99,13 @@ def _kept(subject: Mapping[str, Any]) -> dict[str, str]:
     return kept
 
 
-def _id(value: Any, *prefixes: str) -> str:
+def _id(value: object, *prefixes: str) -> str:
     if not is_stripe_id(value, *prefixes):
         raise BadBody(f"this is no id of the class {prefixes[0]}")
     return str(value)
 
 
-def _time(value: Any) -> datetime | None:
+def _time(value: object) -> datetime | None:
     if value is None:
         return None
     try:

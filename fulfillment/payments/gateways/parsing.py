@@ -24,7 +24,7 @@ def is_stripe_id(value: object, *prefixes: str) -> bool:
     )
 
 
-def check_id(value: str, *prefixes: str) -> None:
+def check_id(value: object, *prefixes: str) -> None:
     if not is_stripe_id(value, *prefixes):
         raise PaymentGatewayError(Failure.PERMANENT, "BAD_ID")
 
@@ -129,7 +129,7 @@ def _metadata(body: Json) -> Json:
     return metadata if isinstance(metadata, dict) else {}
 
 
-def _reference(value: Any, *prefixes: str) -> str | None:
+def _reference(value: object, *prefixes: str) -> str | None:
     """The id of an object that may be expanded."""
     found = value.get("id") if isinstance(value, dict) else value
     if found is None:
@@ -138,25 +138,25 @@ def _reference(value: Any, *prefixes: str) -> str | None:
     return str(found)
 
 
-def _amount(value: Any) -> int:
+def _amount(value: object) -> int:
     amount = _signed(value)
     if amount < 0:
         raise ValueError("an amount is not negative")
     return amount
 
 
-def _signed(value: Any) -> int:
+def _signed(value: object) -> int:
     # A bool is an int to Python, and "100" or 1.0 are amounts to nobody.
     if type(value) is not int:
         raise TypeError("an amount is a whole number")
     return value
 
 
-def _flag(value: Any) -> bool:
+def _flag(value: object) -> bool:
     if type(value) is not bool:
         raise TypeError("livemode is true or false")
     return value
 
 
-def _time(value: Any) -> datetime:
+def _time(value: object) -> datetime:
     return datetime.fromtimestamp(_signed(value), UTC)

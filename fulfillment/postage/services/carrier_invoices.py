@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from django.db import transaction
 
@@ -116,7 +115,7 @@ def read_bill(source: SourceFile) -> list[BillLine]:
     return list(lines.values())
 
 
-def _line(number: int, record: dict[str, Any], faults: Faults) -> BillLine | None:
+def _line(number: int, record: dict[str, object], faults: Faults) -> BillLine | None:
     texts = {column: str(record[column]).strip() for column in COLUMNS}
     cents = _cents(texts["amount"])
     if not re.fullmatch(r"[A-Za-z0-9]{1,60}", texts["tracking_code"]):

@@ -35,7 +35,7 @@ class Command(KeydeskCommand):
                 path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
             except OSError as error:
                 raise InputError(path, f"cannot be written: {error.strerror}.") from None
-        return {**document, "file": str(path)} if not options["json"] else document
+        return {**document, "file": str(path)} if not options["json"] else {**document}
 
     def show(self, document: dict[str, Any]) -> None:
         sealed = sum(movement["proof"] is not None for movement in document["movements"])

@@ -1,8 +1,9 @@
 """Print or write a report as of any moment."""
 
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
 from django.core.management.base import CommandParser
@@ -12,6 +13,7 @@ from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputError
 
 if TYPE_CHECKING:
+    from reports.documents import RedemptionReport
     from reports.tables import Report
 
 TEXT = "text"
@@ -61,12 +63,12 @@ class Command(KeydeskCommand):
             self._content = _rendered(self._report, self._format)
             steps.advance()
         if self._output is not None:
-            from reports.files import write_whole
+            from reports.exports.files import write_whole
 
             write_whole(self._output, self._content, argument="--output")
         return dict(self._report.document)
 
-    def emit(self, document: dict[str, Any]) -> None:
+    def emit(self, document: JsonObject) -> None:
         if self._output is None:
             self.stdout.write(self._content.decode(), ending="")
         else:
@@ -111,7 +113,7 @@ def _rendered(report: "Report", form: str) -> bytes:
     if form != TEXT:
         return FORMATS[form].write(report)
     if report.name == REDEMPTION:
-        return render_text(dict(report.document)).encode()
+        return render_text(cast("RedemptionReport", report.document)).encode()
     return render_tables(report).encode()
 
 
@@ -156,7 +158,7 @@ def _current(now: datetime) -> str:
     return campaign.slug
 
 
-def _one_of(argument: str, given: str, known: Any) -> None:
+def _one_of(argument: str, given: str, known: Collection[str]) -> None:
     if given not in known:
         there_are = f"There is {', '.join(known)}." if known else "There is none yet."
         raise InputError(argument, f"{given!r} is not known.", remedy=there_are)

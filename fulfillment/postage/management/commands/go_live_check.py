@@ -1,5 +1,6 @@
 """Ask the vendor's test mode all that the purchase protocol relies on and no recording shows."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -62,13 +63,12 @@ class Command(KeydeskCommand):
             )
         return document
 
-    def _look(self, name: str, probe: Any) -> Seen:
+    def _look(self, name: str, probe: Callable[[], Seen]) -> Seen:
         try:
-            seen: Seen = probe()
+            return probe()
         # Whatever a probe stumbles over is its finding; the others are still worth making.
         except Exception as error:
             return Seen(name, False, f"ended with {type(error).__name__}")
-        return seen
 
     def show(self, document: dict[str, Any]) -> None:
         self.stdout.write(f"Asked {document['vendor']}")
