@@ -1,5 +1,4 @@
-"""I5: one label a parcel, whatever crashed when. I10: nothing is silent. I12: parcels are where the newest
-counted word puts them.
+"""I10: nothing is silent. I12: a shipment is in the state that its newest applied tracking update says.
 
 The database refuses most of this already; looking again finds what went round it.
 """
@@ -7,7 +6,7 @@ The database refuses most of this already; looking again finds what went round i
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Count, F, Max, Q
+from django.db.models import Count, F, Max
 
 from common.invariants import Check, Violation
 from fulfillment.cases.models import Case
@@ -15,11 +14,8 @@ from fulfillment.cases.rules.playbooks import CaseOutcome
 from fulfillment.cases.rules.reasons import CaseKind
 from fulfillment.claims.models import Claim
 from fulfillment.models import WebhookOutcome
-from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
+from fulfillment.shipments.models import Shipment, TrackingUpdate
 from fulfillment.shipments.rules.states import (
-    DEAD_PURCHASE_STATES,
-    LABEL_STATES,
-    PurchaseState,
     ShipmentState,
 )
 from fulfillment.shipments.rules.tracking import placed_by
@@ -29,49 +25,6 @@ from fulfillment.tracking.services.overdue import silent_claims, silent_parcels
 Found = tuple[int, Iterable[Violation]]
 
 _UNLABELLED = sorted({ShipmentState.PLANNED, ShipmentState.CANCELLED})
-
-
-def one_live_purchase() -> Found:
-    """A parcel has at most one purchase for each way, out and back, that is not dead."""
-    live = LabelPurchase.objects.exclude(state__in=sorted(DEAD_PURCHASE_STATES))
-    several = live.values_list("shipment__code", "is_return").annotate(live=Count("pk")).filter(live__gt=1)
-    return Shipment.objects.count(), [
-        Violation("I5", f"a parcel has {count} live purchases", [code])
-        for code, _, count in several.order_by("shipment__code")
-    ]
-
-
-def labels_are_known() -> Found:
-    """What was bought has its label, tracking code and cost."""
-    bought = LabelPurchase.objects.filter(state__in=sorted(LABEL_STATES))
-    bare = bought.filter(Q(label_id="") | Q(tracking_code="") | Q(cost_cents__isnull=True))
-    return bought.count(), [
-        Violation("I5", "a bought label has no id, tracking code or cost", [str(pk)])
-        for pk in bare.values_list("pk", flat=True)
-    ]
-
-
-def labelled_parcels_have_their_label() -> Found:
-    """A parcel that left the planning table has exactly one bought label; one still on it has none."""
-    bought = Q(purchases__state__in=sorted(LABEL_STATES), purchases__is_return=False)
-    labels = Count("purchases", filter=bought)
-    parcels = Shipment.objects.annotate(labels=labels)
-    unlabelled = parcels.exclude(state__in=_UNLABELLED).exclude(labels=1)
-    overlabelled = parcels.filter(state__in=_UNLABELLED, labels__gt=0)
-    return Shipment.objects.count(), [
-        Violation("I5", f"a {state} parcel has {count} bought labels", [code])
-        for code, state, count in (unlabelled | overlabelled).values_list("code", "state", "labels")
-    ]
-
-
-def labels_given_back_stay_here() -> Found:
-    """No parcel is on a manifest with a label whose money is being asked back."""
-    asked = LabelPurchase.objects.outbound().filter(state=PurchaseState.REFUND_REQUESTED)
-    leaving = asked.filter(shipment__manifest__isnull=False)
-    return asked.count(), [
-        Violation("I5", "a parcel is on a manifest while a refund of its label is requested", [code])
-        for code in leaving.values_list("shipment__code", flat=True)
-    ]
 
 
 def parcels_are_where_tracking_says() -> Found:
@@ -159,10 +112,6 @@ def open_cases_have_their_time() -> Found:
 CHECKS = [
     Check("I10", "nothing is silent", nothing_is_silent),
     Check("I10", "cases have their time", open_cases_have_their_time),
-    Check("I5", "one live purchase a parcel", one_live_purchase),
-    Check("I5", "bought labels are known", labels_are_known),
-    Check("I5", "labelled parcels have their label", labelled_parcels_have_their_label),
-    Check("I5", "labels given back stay here", labels_given_back_stay_here),
     Check("I12", "parcels match their tracking", parcels_are_where_tracking_says),
     Check("I12", "webhooks have one effect", webhooks_have_one_effect),
 ]

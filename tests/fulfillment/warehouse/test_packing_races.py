@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from fulfillment.postage.invariants import labels_given_back_stay_here
 from fulfillment.postage.services import label_refunds
 from fulfillment.shipments.errors import ParcelTaken
 from fulfillment.shipments.models import FloorScan, LabelPurchase, ParcelUnit, Shipment
 from fulfillment.shipments.rules.manifests import left_out
-from fulfillment.tracking.invariants import labels_given_back_stay_here
 from fulfillment.warehouse.services import manifests, packing
 from fulfillment.warehouse.services.idempotent_scans import ScanAnswer
 from inventory.models import Movement
