@@ -1,5 +1,5 @@
-"""The moment a report is asked for: read from text, and refused when nothing can be said of it; and the
-release that was out at it."""
+"""Report dates: parse and validate the requested date, and find the release that was current
+at it."""
 
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -19,9 +19,9 @@ _START = """
 
 
 def read_as_of(text: str, *, argument: str, campaign_slug: str | None, now: datetime) -> datetime:
-    """The moment that was asked for.
+    """Parse the requested date and time.
 
-    Args:   argument: what the person calls it: an option or a field, for the message.
+    Args:   argument: the option or field that gave it, for the message.
     Raises: InputError: not a date and time, without zone, in the future, or before the programme began.
     """
     moment = _parse(text, argument)
@@ -49,8 +49,8 @@ def _parse(text: str, argument: str) -> datetime:
 
 
 def programme_start(campaign_slug: str | None) -> datetime | None:
-    """When the campaign was made or opened, whichever is earlier; of all campaigns, or when the first
-    unit came in. None when there is nothing yet."""
+    """When the campaign was created or opened, whichever is earlier. For all campaigns: the earliest, or when
+    the first unit was is the number received. None when there is nothing yet."""
     with connection.cursor() as cursor:
         cursor.execute(_START, {"slug": campaign_slug})
         row: tuple[Any, ...] = cursor.fetchone() or (None,)
@@ -59,17 +59,17 @@ def programme_start(campaign_slug: str | None) -> datetime | None:
 
 
 def week_of_release(moment: datetime) -> datetime:
-    """The release of cuts that was out at a moment: the start of its ISO week."""
+    """The release of the cuts that was current at a moment: the start of its ISO week."""
     day = day_of_release(moment)
     return day - timedelta(days=day.weekday())
 
 
 def day_of_release(moment: datetime) -> datetime:
-    """The release of the headline that was out at a moment: the start of its day, UTC."""
+    """The release of the headline that was current at a moment: the start of its UTC day."""
     assert moment.utcoffset() == timedelta(0), "moments are in UTC here"
     return datetime.combine(moment.date(), time(), moment.tzinfo)
 
 
 def moment_in_words(moment: datetime) -> str:
-    """A moment as all documents write it: RFC 3339, UTC, Z."""
+    """Format a moment as all documents do: RFC 3339, UTC, Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

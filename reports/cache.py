@@ -1,6 +1,6 @@
-"""Reports and charts kept for as long as nothing has happened since they were made.
+"""Cache of reports and charts, valid until a table they read from changes.
 
-What makes them is loaded when one is made: pandas and Altair cost a process half of its start.
+Their modules are imported on first use: pandas and Altair take half of a process's start-up time.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ from reports.as_of import day_of_release, moment_in_words
 from reports.chart_registry import Picture
 from reports.documents import PublishedReport, RedemptionReport
 
-# Ids are given before rows are committed, so a row can come in below the last id: it waits this long.
+# Ids are assigned before commit, so a row can appear below the highest id; it shows after this long.
 KEPT_REPORT_S = 60
 KEPT_CHART_S = 86_400
-# A release does not change any more, but a row of the minute before it may still be on its way in.
+# A release is final, but a row from the minute before it may not be committed yet.
 KEPT_RELEASE_S = 3_600
 
 _T = TypeVar("_T")
 
-# Per table that the redemption report's frames read: the columns whose highest value moves when a report
-# changes. Rows are appended, so most are seen by their id; a column beside it is filled in later. Roles and
-# critical projects change by a snapshot's import only, which appends a receipt.
+# For each table that the frames read: the columns whose maximum changes when a report does. Rows are
+# appended, so the id is usually enough; other columns are filled in later. Roles and critical projects
+# change only through imports, which append a receipt.
 _WATCHED: Mapping[str, tuple[str, ...]] = {
     "claims_campaign": ("id",),
     "claims_claim": ("id",),
@@ -59,16 +59,16 @@ _WATCHED: Mapping[str, tuple[str, ...]] = {
 
 
 def watched_tables() -> frozenset[str]:
-    """The tables whose new rows make a cached report out of date."""
+    """Tables whose changes invalidate a cached report."""
     return frozenset(_WATCHED)
 
 
 def kept_report(
     *, campaign_slug: str | None = None, as_of: datetime | None, now: datetime
 ) -> RedemptionReport:
-    """The exact redemption report, made anew only when a row came in.
+    """The exact redemption report, rebuilt only when a watched table has changed.
 
-    Args: as_of: None asks for the newest; the answer may then be a minute old, and says of when it is.
+    Args: as_of: None for the latest, which may be a minute old; the report's `as_of` says when it was built.
     """
     since = _last_rows()
     slug = campaign_slug or ""
@@ -78,14 +78,14 @@ def kept_report(
         from reports.redemption import redemption_report
 
         report = redemption_report(campaign_slug=campaign_slug, as_of=as_of or now)
-        # Whoever asks next by the moment this one names (the page's own pictures do) finds it, too.
+        # Also cached under its own date, which the page's charts ask for next.
         for kept_under in {key, _key("redemption", slug, report["as_of"], since)}:
             cache.set(kept_under, report, KEPT_REPORT_S)
     return report
 
 
 def kept_release(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> PublishedReport:
-    """The published report of the day a moment falls on, made once."""
+    """The published report of the day of this moment, built once."""
     key = _key("published", campaign_slug, moment_in_words(day_of_release(as_of)), str(smallest_group))
 
     def make() -> PublishedReport:
@@ -97,7 +97,7 @@ def kept_release(*, campaign_slug: str, as_of: datetime, smallest_group: int) ->
 
 
 def kept_keys(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, int | None]:
-    """The published keys of the day a moment falls on, made once."""
+    """The published key counts of the day of this moment, built once."""
     key = _key("keys", campaign_slug, moment_in_words(day_of_release(as_of)), str(smallest_group))
 
     def make() -> dict[str, int | None]:
@@ -109,7 +109,7 @@ def kept_keys(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> di
 
 
 def kept_picture(picture: Picture, document: Mapping[str, object], theme: str) -> bytes:
-    """A chart as SVG. The same numbers are drawn once."""
+    """A chart as SVG, drawn once for the same numbers."""
     numbers = {name: value for name, value in document.items() if name != "as_of"}
     key = _key("picture", picture.name, theme, json.dumps(numbers, default=str))
     return _kept(key, KEPT_CHART_S, lambda: picture.svg(theme))

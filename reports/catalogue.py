@@ -11,9 +11,9 @@ from reports.tables import Report
 
 @dataclass(frozen=True)
 class Statement:
-    """A report of the whole house: what it says, and how it is made. Exact: for who may see people.
+    """An exact report across all campaigns, for staff who may see people.
 
-    maker: module and function, loaded when one is made.
+    maker: module and function, imported when the report is built.
     """
 
     about: str

@@ -1,4 +1,4 @@
-"""Which charts a report has: each with a name, a heading, words for who does not see it, and its drawing."""
+"""The charts of each report, with their alternative text and drawing functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Picture:
-    """One chart. `table` names the table that has its numbers.
+    """One chart. `table` names the table with the same numbers.
 
-    draw: from the module of charts, which is loaded when one is drawn, and a theme of it.
+    draw: called with the charts module, which is imported when a chart is drawn, and a theme.
     """
 
     name: str
@@ -26,14 +26,14 @@ class Picture:
     draw: "Callable[[ModuleType, Theme], Drawing]"
 
     def svg(self, theme: str) -> bytes:
-        """Its drawing. Args: theme: a name in `charts.THEMES`."""
+        """Draw it as SVG. Args: theme: a name in `charts.THEMES`."""
         from reports import charts
 
         return charts.draw_svg(self.draw(charts, charts.THEMES[theme]))
 
 
 def pictures_of(report: Report) -> list[Picture]:
-    """The charts there is something to draw for, in the order of their tables."""
+    """The charts that have data, in the order of their tables."""
     if report.name == "redemption":
         return _exact(cast(RedemptionReport, report.document))
     if report.name == "published":
@@ -101,7 +101,7 @@ _PROTECTIONS = {"two_factor": "any second factor", "webauthn": "a WebAuthn key"}
 
 
 def _coverage(document: RedemptionReport) -> "list[Picture]":
-    """Projects divided: none, some or all of their maintainers."""
+    """Projects by share of protected maintainers: none, some or all."""
     projects = document["projects"]
     rows = [
         (
@@ -125,7 +125,7 @@ def _coverage(document: RedemptionReport) -> "list[Picture]":
 
 
 def _protected(document: PublishedReport) -> "list[Picture]":
-    """Published counts, which contain each other: projects with any protected maintainer, with all."""
+    """Nested published counts: projects with any protected maintainer, and those with all protected."""
     projects = document["projects"]
     rows = [
         (f"{share} with {_PROTECTIONS[what]}, {when}", projects[when][what][share])

@@ -16,16 +16,16 @@ from reports.metrics import STEPS
 WIDTH, HEIGHT = 560, 320
 _FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif"
 _FONT_SIZE = 13
-# The height of one end label in pixels; labels closer than that are pushed apart.
+# Height of an end label in pixels; labels closer than this are moved apart.
 _LABEL_PITCH = 17
 
-# What layering gives, as the library has it.
+# The chart types that layering returns.
 Drawing = alt.LayerChart | alt.FacetChart
 
 
 @dataclass(frozen=True)
 class Theme:
-    """Paper, words and grid; the lines' colours in the order of STEPS, 4.5 : 1 or more against the paper."""
+    """Colours of background, text, grid and lines (in the order of STEPS); contrast 4.5 : 1 or more."""
 
     paper: str
     quiet: str
@@ -34,8 +34,8 @@ class Theme:
     font: str = _FONT
 
 
-# The tokens of keydesk.css: paper, soft, line; then soft, warn, good, accent. Print uses the font that is
-# embedded in every document, for a document must not change with the fonts of a machine.
+# The tokens of keydesk.css: paper, soft, line; then soft, warn, good, accent. Print uses an embedded
+# font, so that a document does not depend on the fonts of a machine.
 _LIGHT = ("#525e6c", "#7a5200", "#17694a", "#0b5c86")
 THEMES = {
     "light": Theme("#ffffff", "#525e6c", "#dce1e7", _LIGHT),
@@ -43,7 +43,7 @@ THEMES = {
     "print": Theme("#ffffff", "#333333", "#dce1e7", _LIGHT, "Libertinus Serif"),
 }
 
-# Told apart by the dash and by the words at the line's end; colour only repeats it.
+# Dashes and end labels distinguish the lines; colour only repeats them.
 _DASHES: tuple[list[int], ...] = ([1, 3], [8, 4], [3, 3], [1, 0])
 _WEIGHTS = (2.0, 2.0, 2.0, 3.5)
 
@@ -62,7 +62,7 @@ class _Label(TypedDict):
 
 
 def keys_by_week(report: RedemptionReport, theme: Theme) -> Drawing:
-    """Keys claimed, shipped, redeemed and delivered at the end of each week, under the line of the total.
+    """Line chart of keys at each step at the end of each week, with the total is the number received.
 
     Args: report: a redemption report with at least one week.
     """
@@ -121,9 +121,9 @@ def _by_step(looks: Sequence[str | float | Sequence[float]]) -> alt.Scale:
 
 
 def people_by_week(document: PublishedReport, theme: Theme) -> Drawing:
-    """The published report's people at each step at each weekly release.
+    """Line chart of the published number of people at each step, by weekly release.
 
-    Args: document: a published report with a release that shows somebody.
+    Args: document: a published report with at least one number in its weeks.
     """
     weeks = document["by_week"]
     points: list[_Point] = [
@@ -138,9 +138,9 @@ def people_by_week(document: PublishedReport, theme: Theme) -> Drawing:
 
 
 def bars(rows: Sequence[tuple[str, int]], theme: Theme, *, of: str) -> Drawing:
-    """One bar a row, in their order, with its number behind it.
+    """Bar chart with one labelled bar a row, in the given order.
 
-    Args: rows: name and number, at least one. of: what the numbers are, for the axis.
+    Args: rows: name and number, at least one. of: the unit, for the axis title.
     """
     data = pd.DataFrame([{"name": name, "number": number, "text": f"{number:,}"} for name, number in rows])
     names = alt.Y("name:N", title=None, sort=None, axis=alt.Axis(labelLimit=220, ticks=False, domain=False))
@@ -158,9 +158,9 @@ def bars(rows: Sequence[tuple[str, int]], theme: Theme, *, of: str) -> Drawing:
 
 
 def shares(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], theme: Theme, *, of: str) -> Drawing:
-    """One bar a row, divided into the same named parts; each part says its name and number.
+    """Stacked bar chart: one bar a row, divided into the same labelled parts.
 
-    Args: rows: name and its parts, in order, all with the same names.
+    Args: rows: name and parts, all with the same part names in the same order.
     """
     names = [name for name, _ in rows[0][1]]
     data = []
@@ -174,7 +174,7 @@ def shares(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], theme: Theme, 
                 | {"middle": start + number / 2}
             )
             start += number
-    # Told apart by the words in them and a line between them; the shade only repeats it.
+    # Labels and borders distinguish the parts; the shade only repeats them.
     fills = [theme.paper, theme.grid, theme.lines[3]]
     inks = [theme.quiet, theme.quiet, theme.paper]
     y = alt.Y("row:N", title=None, sort=None, axis=alt.Axis(labelLimit=220, ticks=False, domain=False))
@@ -197,14 +197,14 @@ def shares(rows: Sequence[tuple[str, Sequence[tuple[str, int]]]], theme: Theme, 
 
 
 def draw_svg(chart: Drawing) -> bytes:
-    """The chart as SVG: the same bytes for the same chart. Nothing is fetched."""
+    """Render the chart as SVG, byte for byte the same for the same chart. Fetches nothing."""
     specification = json.dumps(chart.to_dict(), sort_keys=True)
     svg: str = vl_convert.vegalite_to_svg(specification, vl_version="6.4", allowed_base_urls=[])
     return svg.encode()
 
 
 def _points(weeks: Sequence[WeekRow]) -> list[_Point]:
-    """One point per step at the end of each week, and none of anything when the first week began."""
+    """One point for each step at the end of each week, starting from zero."""
     first = weeks[0]["starts_on"]
     points: list[_Point] = [{"on": first, "step": step, "keys": 0} for step in STEPS]
     for week in weeks:
@@ -216,11 +216,11 @@ def _points(weeks: Sequence[WeekRow]) -> list[_Point]:
 def _labels(
     totals: Mapping[KeyStep, int], texts: Mapping[KeyStep, str], on: str, highest: int
 ) -> list[_Label]:
-    """The words at the lines' ends, moved apart where lines end close together."""
+    """Labels at the ends of the lines, moved apart where they would overlap."""
     in_order = sorted(STEPS, key=lambda step: (totals[step], -STEPS.index(step)))
     pitch = highest * _LABEL_PITCH / HEIGHT
     heights = spread_chart([totals[step] for step in in_order], pitch=pitch)
-    # None below the axis, where the dates stand.
+    # Keep labels above the axis and its dates.
     heights = [max(height, (place + 0.3) * pitch) for place, height in enumerate(heights)]
     return [
         {
@@ -234,10 +234,10 @@ def _labels(
 
 
 def spread_chart(values: list[int], *, pitch: float) -> list[float]:
-    """Ascending values moved no further than it takes for each to be `pitch` above the one before.
+    """Move ascending values apart by the least that puts each at least `pitch` above the one before.
 
-    Values too close form a group around their mean; a group that then comes too close to the one below
-    joins it (isotonic regression by pooling, of the values less their share of the pitch).
+    Values that are too close form a group around their mean; a group too close to the one below is merged
+    with it (isotonic regression by pooling adjacent violators, after subtracting the pitch).
     """
     groups: list[list[float]] = []
     for place, value in enumerate(values):
@@ -260,7 +260,7 @@ def _total_line(total: int, on: str, theme: Theme, week: alt.X, keys: alt.Y) -> 
 
 
 def _styled(chart: Drawing, theme: Theme, *, height: int = HEIGHT, left: int = 8) -> Drawing:
-    # The words at the lines' ends are set in the reader's own font, which may run wider than the one the
+    # The reader's font may be wider than the one the chart was measured with.
     # drawing was measured with.
     room = {"left": left, "top": 8, "right": 40, "bottom": 8}
     styled: Drawing = (

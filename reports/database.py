@@ -1,4 +1,4 @@
-"""Reading rows into typed DataFrames: one database snapshot, COPY, Arrow."""
+"""Read rows into typed DataFrames, with COPY and Arrow, from one database snapshot."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,9 +22,9 @@ Columns = Mapping[str, pa.DataType]
 
 @contextmanager
 def one_snapshot() -> Iterator[None]:
-    """Let all queries in the block see the database as it was at the first.
+    """Run all queries in the block on one database snapshot (REPEATABLE READ, read only).
 
-    Inside somebody else's transaction it is theirs to say what is seen, and nothing is changed.
+    Inside an open transaction it changes nothing: the isolation level is the caller's choice.
     """
     if connection.in_atomic_block:
         yield
@@ -47,7 +47,7 @@ def copy(query: str, columns: Columns, *, as_of: datetime) -> pd.DataFrame:
             day=sql.SQL("({} AT TIME ZONE 'UTC')::date").format(sql.Literal(as_of)),
         )
     )
-    # The text, Arrow's columns and pandas' stand in memory one after the other, never all three.
+    # Never keeps the text, the Arrow columns and the DataFrame in memory together.
     table = _table(_copied(statement), columns)
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     return frame
@@ -61,7 +61,7 @@ def _copied(statement: sql.Composed) -> memoryview:
 
 
 def _table(text: memoryview, columns: Columns) -> pa.Table:
-    """Read CSV into Arrow; its reader refuses an empty text, which here is a table without rows."""
+    """Read CSV into Arrow. Its reader refuses empty text, which here means a table without rows."""
     if not text:
         return pa.table({name: pa.array([], kind) for name, kind in columns.items()})
     return csv.read_csv(

@@ -1,11 +1,11 @@
-"""Each month the published report goes to its subscribers."""
+"""Job that emails the published report to its subscribers each month."""
 
 from procrastinate.contrib.django import app
 
 from common import clock
 
 
-# On the second and third as well: who got it on the first gets nothing more.
+# Also on the second and third, as a retry: no subscriber gets it twice.
 @app.periodic(cron="10 6 1-3 * *")
 @app.task(name="reports.mail_monthly_report", pass_context=False)
 def mail_monthly_report(timestamp: int) -> None:

@@ -5,10 +5,10 @@ from django.db.models import Q
 
 
 class Mailing(models.Model):
-    """One month's published report to one subscriber, known by the digest of the address.
+    """One month's published report to one subscriber, identified by the digest of the address.
 
-    The row is there before the mail leaves: a worker that dies in between leaves one that was not sent, which
-    is tried again, and nobody gets a month twice for a job that ran twice.
+    The row is written before the email is sent: if the worker dies in between, the unsent row is retried, and
+    a job that runs twice sends nothing twice.
     """
 
     month = models.DateField(help_text="Its first day.")

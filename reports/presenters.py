@@ -1,4 +1,4 @@
-"""A report as a page shows it: its sections, each with its chart, and what the filters link to."""
+"""Presentation of a report as a page: sections with charts, filters and downloads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from reports.tables import Report, Table, printed
 
 @dataclass(frozen=True)
 class ReportSection:
-    """One table, in words, with its chart's address for light and for dark paper if it has one."""
+    """One table as text, with the URLs of its chart for light and dark themes, if it has one."""
 
     table: Table
     rows: list[list[tuple[str, bool]]]
@@ -22,7 +22,7 @@ class ReportSection:
 
 @dataclass(frozen=True)
 class Link:
-    """A filter or a file: what it says, where it leads, and whether it is what is shown."""
+    """A link of a filter or download; `is_current` when it leads to what is shown."""
 
     text: str
     url: str
@@ -32,9 +32,9 @@ class Link:
 def sections_of(
     report: Report, *, picture_url: str, query: str, leave_out: frozenset[str] = frozenset()
 ) -> list[ReportSection]:
-    """Every table that has something to say, in order: rows, and not only numbers that are not shown.
+    """Sections for every table that has rows and at least one number shown, in order.
 
-    Args: picture_url: of a chart, with NAME and THEME where these go. query: of the page, without the mark.
+    Args: picture_url: URL of a chart, with NAME and THEME as placeholders. query: of the page, without "?".
     """
     pictures = {picture.table: picture for picture in pictures_of(report)}
     found = []
@@ -70,12 +70,12 @@ def _says_something(table: Table) -> bool:
 
 
 def downloads(url: str, query: str) -> list[Link]:
-    """The report's files. Args: url: with FORMAT where the name of one goes."""
+    """Links to the report's files. Args: url: with FORMAT as a placeholder."""
     return [Link(name, _with(url.replace("FORMAT", name), query)) for name in FORMATS]
 
 
 def choices(url: str, chosen: Mapping[str, str], name: str, values: list[tuple[str, str]]) -> list[Link]:
-    """Links that each set one filter and keep the others. Args: values: value and its words; "" unsets."""
+    """Links that set one filter and keep the others. Args: values: value and label; "" clears it."""
     return [
         Link(
             words,

@@ -1,4 +1,4 @@
-"""The redemption report: how many keys were redeemed, when, where to, at what cost, and what came of it."""
+"""The redemption report: how many keys were redeemed, when, where, at what cost, and to what effect."""
 
 from datetime import datetime
 
@@ -12,23 +12,23 @@ from reports.metrics import forecast, keys, money, parcels, roster
 
 
 def redemption_report(*, campaign_slug: str | None, as_of: datetime) -> RedemptionReport:
-    """The exact report as a JSON document: whole numbers and words, in an order that never varies.
+    """Build the exact report as a JSON document, in a fixed order.
 
-    It can single people out (a country with one claim is a row), so it is for those who may see people.
-    What others get is `reports.public.published_report`.
+    It can identify people (a country with one claim is a row), so it is for staff who may see people; others
+    get `reports.public.published_report`.
 
-    Stock, two-factor states and critical projects are of the whole house, for stock lies there for every
-    campaign and observations name none. The rest is of the campaign, or of all.
+    Stock, two-factor states and critical projects cover all campaigns, because stock is shared and
+    observations belong to none. The rest is of the campaign, or of all.
 
-    Args:    as_of: what was appended after it is left out. It may be any moment; who asks checks that it
-             is a sensible one (`reports.as_of`).
-    Returns: the same document for the same rows, whenever it is made.
+    Args:    as_of: rows appended later are left out. Callers validate it first
+             (`reports.as_of`).
+    Returns: the same document for the same rows.
     """
     return redemption_document(read_frames(as_of), campaign_slug=campaign_slug, as_of=as_of)
 
 
 def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: datetime) -> RedemptionReport:
-    """The report from frames; reads nothing else."""
+    """Build the report from frames; no database."""
     moment = pd.Timestamp(as_of)
     claims = keys.of_campaign(frames.claims, campaign_slug)
     ours = frames.claim_events[frames.claim_events["claim"].isin(claims["claim"])]
@@ -95,6 +95,6 @@ def redemption_document(frames: Frames, *, campaign_slug: str | None, as_of: dat
 
 
 def _start(campaigns: pd.DataFrame, slug: str | None) -> pd.Timestamp | None:
-    """When the campaign opened, or the first of all."""
+    """When the campaign opened, or the first campaign."""
     opened = keys.of_campaign(campaigns, slug)["opens_at"]
     return None if opened.empty else opened.min()

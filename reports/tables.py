@@ -1,4 +1,4 @@
-"""Tables, the common form of every report: columns say what they hold and how to write it."""
+"""Tables, the common form of all reports, with typed columns."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ Value = int | str | None
 
 
 class Kind(StrEnum):
-    """What a column holds. Every value is a whole number or a text, and None is "not known or not shown"."""
+    """Type of a column. Values are whole numbers or text; None is "not known or not shown"."""
 
     TEXT = "text"
     COUNT = "count"
-    MILLI = "milli"  # thousandths of what is counted
-    CENTS = "cents"  # minor units; the row's `currency` says of what
+    MILLI = "milli"  # thousandths
+    CENTS = "cents"  # minor units of the row's `currency`
     PERMILLE = "permille"
     SECONDS = "seconds"
     DAY = "day"  # a date, ISO 8601
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 
 
 _TEXTS = frozenset({Kind.TEXT, Kind.DAY, Kind.MOMENT, Kind.DIGEST})
-# Where the name in files, without its unit, is no word for people.
+# Titles of columns whose name does not read well.
 _TITLES = {
     "sku": "key model",
     "sha256": "SHA-256",
@@ -35,7 +35,7 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name in files, its title for people, what it holds and what that means."""
+    """One column: its name in files, title, type and meaning."""
 
     name: str
     kind: Kind
@@ -54,7 +54,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. `about` says what one row is."""
+    """One table. `about` describes a row."""
 
     name: str
     title: str
@@ -65,7 +65,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Report:
-    """A report for people: a title, sentences before the tables, tables, and the JSON they come from."""
+    """A report: title, summary, tables, and the JSON document they come from."""
 
     name: str
     title: str
@@ -78,7 +78,7 @@ class Report:
 def table(
     name: str, title: str, about: str, columns: Sequence[Column], rows: Iterable[Mapping[str, object]]
 ) -> Table:
-    """A table from rows that name their values; what a row does not name is None."""
+    """Build a table from rows by column name; missing values are None."""
     values = tuple(tuple(cast(Value, row.get(column.name)) for column in columns) for row in rows)
     return Table(name, title, about, tuple(columns), values)
 
@@ -114,7 +114,7 @@ def day_column(name: str, meaning: str) -> Column:
 
 
 def column_in_words(value: Value, kind: Kind) -> str:
-    """A value for people: grouped thousands, amounts with two decimals, durations in days or hours."""
+    """Format a value: grouped thousands, amounts with two decimals, durations in days or hours."""
     if value is None:
         return "–"
     if isinstance(value, str):
@@ -137,14 +137,14 @@ def _number_in_words(value: int, kind: Kind) -> str:
 def _text_in_words(value: str, kind: Kind) -> str:
     if kind == Kind.MOMENT:
         return value[:16].replace("T", " ")
-    # Enough to tell lists apart; files have all of it.
+    # Enough to tell files apart; exports have all of it.
     if kind == Kind.DIGEST:
         return f"{value[:12]}…"
     return value.replace("_", " ") if kind == Kind.TEXT else value
 
 
 def printed(table: Table) -> list[list[tuple[str, bool]]]:
-    """The rows in words, and which of them are numbers."""
+    """Formatted cells, each with whether it is a number."""
     return [
         [
             (column_in_words(value, column.kind), column.is_number)

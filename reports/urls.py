@@ -1,4 +1,4 @@
-"""The addresses of the report pages."""
+"""URLs of the report pages."""
 
 from django.urls import path, register_converter
 from django.views.generic import RedirectView
@@ -8,7 +8,7 @@ from reports.catalogue import STATEMENTS
 
 
 class StatementName:
-    """The name of a report there is, so that no other address is one."""
+    """Converter that matches the names of existing reports only."""
 
     regex = "|".join(STATEMENTS)
 

@@ -1,4 +1,4 @@
-"""The report pages, for staff; who may see people sees exact numbers, others what is published."""
+"""Report pages for staff: exact numbers for those who may see people, published ones for others."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,16 +33,16 @@ from reports.metrics import STEPS, UNKNOWN_COUNTRY
 from reports.presenters import choices, downloads, sections_of
 from reports.tables import Report
 
-# Drawn from numbers and without scripts; its own policy, for it is opened by itself, too.
+# The page has no scripts; it needs a policy of its own because it is also opened as a file.
 CHART_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 SCREEN_THEMES = ("light", "dark")
-# What the page of the exact report shows in its own words; its other tables follow below.
+# Tables that the exact report's page shows in its own sections.
 _SHOWN_APART = frozenset({"headline", "by_week", "by_country", "stock", "claims", "refusals"})
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the address asks for: empty texts ask for all campaigns, and for now."""
+    """The query of the page: empty for all campaigns, and for now."""
 
     as_of: str
     campaign: str
@@ -61,7 +61,7 @@ def _asked(request: HttpRequest) -> _Asked:
 @never_cache
 @staff_required
 def redemption(request: HttpRequest) -> HttpResponse:
-    """How many keys were redeemed, as of now or of the moment asked for."""
+    """The redemption report, as of now or of a given moment."""
     asked = _asked(request)
     try:
         report = _redemption(request, asked)
@@ -83,7 +83,7 @@ def redemption(request: HttpRequest) -> HttpResponse:
 @never_cache
 @staff_required
 def redemption_file(request: HttpRequest, form: str) -> HttpResponse:
-    """The report of the page as a file."""
+    """The same report as a file."""
     try:
         return as_file(_redemption(request, _asked(request)), form)
     except InputError as error:
@@ -94,7 +94,7 @@ def redemption_file(request: HttpRequest, form: str) -> HttpResponse:
 @never_cache
 @staff_required
 def picture(request: HttpRequest, name: str, theme: str) -> HttpResponse:
-    """One chart of the page."""
+    """One chart of the report."""
     try:
         report = _redemption(request, _asked(request))
     except InputError as error:
@@ -106,7 +106,7 @@ def picture(request: HttpRequest, name: str, theme: str) -> HttpResponse:
 @never_cache
 @staff_required
 def comparison(request: HttpRequest) -> HttpResponse:
-    """Two dates or two campaigns side by side: both exact or both published, by who asks."""
+    """Compare two dates or campaigns: exact or published, by the reader's permission."""
     asked, other = _asked(request), _other(request)
     context: dict[str, object] = {
         "asked": asked,
@@ -132,7 +132,7 @@ def comparison(request: HttpRequest) -> HttpResponse:
 @never_cache
 @staff_required
 def comparison_file(request: HttpRequest, form: str) -> HttpResponse:
-    """The comparison of the page as a file."""
+    """The same comparison as a file."""
     try:
         return as_file(_comparison(request, _asked(request), _other(request)), form)
     except InputError as error:
@@ -143,7 +143,7 @@ def comparison_file(request: HttpRequest, form: str) -> HttpResponse:
 @never_cache
 @staff_required
 def statement(request: HttpRequest, name: str) -> HttpResponse:
-    """One of the other reports; they name no person, but are exact, so they are for who may see people."""
+    """One of the other reports: exact, so they require permission to see people."""
     if not _sees_people(request):
         return _refused(request)
     asked = _asked(request)
@@ -180,7 +180,7 @@ def statement_file(request: HttpRequest, name: str, form: str) -> HttpResponse:
 
 
 def as_file(report: Report, form: str) -> HttpResponse:
-    """A report to be saved, under a name that says what it is and of when."""
+    """A report as a download, named after the report and its date."""
     if form not in FORMATS:
         raise Http404(f"There is no format {form}.")
     writing = FORMATS[form]
@@ -193,7 +193,7 @@ def as_file(report: Report, form: str) -> HttpResponse:
 
 
 def as_picture(report: Report, name: str, theme: str) -> HttpResponse:
-    """One chart of a report. Raises: Http404: no such chart or theme, or nothing to draw yet."""
+    """One chart of a report as SVG. Raises: Http404: no such chart or theme, or no data yet."""
     found = [one for one in pictures_of(report) if one.name == name]
     if theme not in SCREEN_THEMES or not found:
         raise Http404("Chart not found, or there is nothing to draw yet.")
@@ -213,7 +213,7 @@ def _refused(request: HttpRequest) -> HttpResponse:
 
 
 def _redemption(request: HttpRequest, asked: _Asked) -> Report:
-    """The exact report for those who may see people, the published one for others."""
+    """The exact report for staff who may see people, the published one for others."""
     now = clock.now()
     moment = _moment(asked)
     if _sees_people(request):
@@ -231,8 +231,8 @@ def _redemption(request: HttpRequest, asked: _Asked) -> Report:
 
 
 def _other(request: HttpRequest) -> _Asked:
-    """What to compare with: its moment, by default four weeks before now, and its campaign, by default the
-    same."""
+    """The other side of the comparison: by default four weeks before now, and the same
+    campaign."""
     asked = _Asked(
         request.GET.get("with_as_of", "").strip(),
         request.GET.get("with_campaign", "").strip() or request.GET.get("campaign", "").strip(),
@@ -245,7 +245,7 @@ def _other(request: HttpRequest) -> _Asked:
 
 
 def _comparison(request: HttpRequest, asked: _Asked, other: _Asked) -> Report:
-    """Raises: InputError: a moment or campaign of which nothing can be said."""
+    """Raises: InputError: an invalid moment or unknown campaign."""
     from reports.statements.comparison import comparison_report
 
     first, second = _redemption(request, other), _redemption(request, asked)
@@ -253,7 +253,7 @@ def _comparison(request: HttpRequest, asked: _Asked, other: _Asked) -> Report:
 
 
 def _moment(asked: _Asked) -> datetime | None:
-    """Raises: InputError: an unknown campaign, or a moment nothing can be said of."""
+    """Raises: InputError: an unknown campaign or invalid moment."""
     if asked.campaign and not Campaign.objects.filter(slug=asked.campaign).exists():
         raise InputError("campaign", f"There is no campaign {asked.campaign!r}.")
     if not asked.as_of:
@@ -263,7 +263,7 @@ def _moment(asked: _Asked) -> datetime | None:
 
 
 def _around(request: HttpRequest, asked: _Asked, report: Report) -> dict[str, object]:
-    """What stands round the numbers of either report: filters, files, and the other reports."""
+    """Context that both reports share: filters, downloads and links to the other reports."""
     page = reverse("reports:redemption")
     chosen = {"campaign": asked.campaign, "as_of": asked.as_of}
     slugs = list(Campaign.objects.order_by("-opens_at").values_list("slug", "name")[:20])
@@ -294,7 +294,7 @@ def _others() -> list[tuple[str, str, str]]:
 
 
 def _page(report: RedemptionReport, made: _Asked) -> dict[str, object]:
-    """What the template shows; it does no sums."""
+    """Context of the exact report's page."""
     keys = report["keys"]
     return {
         "report": report,

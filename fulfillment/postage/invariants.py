@@ -32,7 +32,7 @@ def one_live_purchase() -> Found:
 
 
 def labels_are_known() -> Found:
-    """What was bought has its label, tracking code and cost."""
+    """A bought label has its id, tracking code and cost."""
     bought = LabelPurchase.objects.filter(state__in=sorted(LABEL_STATES))
     bare = bought.filter(Q(label_id="") | Q(tracking_code="") | Q(cost_cents__isnull=True))
     return bought.count(), [

@@ -1,4 +1,4 @@
-"""Jobs that buy labels, fetch their files and compare them with the vendor's. Arguments are ids only."""
+"""Jobs that buy labels, fetch label files and reconcile with the vendor. Arguments are ids only."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ from fulfillment.postage.services.purchase_transitions import FETCH_LABEL
 
 
 def worker_name() -> str:
-    """The host and process that hold a lease, for whoever reads it."""
+    """Name of this worker in a lease: host and process."""
     return f"{socket.gethostname()[:40]}:{os.getpid()}"
 
 
@@ -48,14 +48,14 @@ def fetch_label(purchase_id: str) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(name="shipping.resolve_purchases", queueing_lock="shipping.resolve_purchases")
 def resolve_purchases(timestamp: int) -> None:
-    """Every minute: find out the outcome of purchases that got no answer."""
+    """Every minute: resolve purchases that got no answer."""
     recovery.resolve_purchases(gateway=gateways.carrier_gateway(), worker=worker_name(), now=clock.now())
 
 
 @app.periodic(cron="47 2 * * *")
 @app.task(name="shipping.audit_labels", queueing_lock="shipping.audit_labels")
 def audit_labels(timestamp: int) -> None:
-    """Every night: compare the vendor's labels with ours, and ask for refunds of unused labels."""
+    """Every night: reconcile labels with the vendor, and request refunds of unused ones."""
     gateway, now = gateways.carrier_gateway(), clock.now()
     label_reconciliation.audit_labels(gateway=gateway, now=now)
     label_refunds.refund_unused(gateway=gateway, now=now)

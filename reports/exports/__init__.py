@@ -1,4 +1,4 @@
-"""Reports as files: the same report is the same bytes in every format."""
+"""Export formats of reports; the same report gives the same bytes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from reports.tables import Report
 
 @dataclass(frozen=True)
 class Format:
-    """How a report is written, and what it is to a browser.
+    """A file format: its writer, media type and file name extension.
 
-    writer: module and function, loaded when first used: what they write with costs a process a second.
+    writer: module and function, imported on first use because their libraries take a second to load.
     """
 
     writer: str

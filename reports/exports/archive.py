@@ -1,4 +1,4 @@
-"""One file a table, in a ZIP archive that is the same for the same report."""
+"""One file a table in a ZIP archive, byte for byte the same for the same report."""
 
 from collections.abc import Iterable
 from io import BytesIO
@@ -7,12 +7,12 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from reports.exports.csv_parquet import arrow_of, write_csv, write_parquet
 from reports.tables import Report
 
-# The earliest time the format knows. An archive's bytes must not say when it was made.
+# The earliest time the format allows: the bytes must not depend on the time of writing.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def csv_archive(report: Report) -> bytes:
-    """A CSV file for each table, and `columns.csv`, which says what their columns mean."""
+    """A CSV file for each table, and `columns.csv`, which describes their columns."""
     files = [
         (f"{table.name}.csv", write_csv(tuple(column.name for column in table.columns), iter(table.rows)))
         for table in report.tables
@@ -26,7 +26,7 @@ def csv_archive(report: Report) -> bytes:
 
 
 def parquet_archive(report: Report) -> bytes:
-    """A Parquet file for each table; their metadata says what the columns mean."""
+    """A Parquet file for each table; their metadata describes the columns."""
     return archive((f"{table.name}.parquet", write_parquet(arrow_of(table))) for table in report.tables)
 
 

@@ -1,4 +1,4 @@
-"""One file for all tables: one row a value, in CSV or Parquet.
+"""All tables in one CSV or Parquet file, one row for each value.
 
 table   which table
 row     its row, from 1
@@ -19,7 +19,7 @@ from pyarrow import parquet
 from reports.tables import Report, Table, Value
 
 COLUMNS = ("table", "row", "column", "kind", "number", "text", "about")
-# A spreadsheet takes these for the start of a formula.
+# Spreadsheets read these as the start of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -44,7 +44,7 @@ def as_csv(report: Report) -> bytes:
 
 
 def write_csv(header: tuple[str, ...], rows: Iterator[tuple[Value, ...]]) -> bytes:
-    """RFC 4180 with a byte order mark, which spreadsheets need; texts that look like formulas are quoted."""
+    """CSV (RFC 4180) with a byte order mark for spreadsheets; text that looks like a formula is escaped."""
     out = StringIO()
     writer = csv.writer(out)
     writer.writerow(header)
@@ -70,7 +70,7 @@ def write_parquet(table: pa.Table) -> bytes:
 
 
 def arrow_of(table: Table) -> pa.Table:
-    """One table, typed: texts, whole numbers, dates and times, with what each column means as metadata."""
+    """One table as Arrow, with typed columns and the meaning of each as metadata."""
     kinds = {
         "text": pa.string(),
         "digest": pa.string(),

@@ -1,4 +1,4 @@
-"""Write a report to a file: all of it or nothing."""
+"""Write a report to a file atomically."""
 
 import os
 from pathlib import Path
@@ -8,10 +8,10 @@ from common.errors import InputError
 
 
 def write_whole(path: Path, content: bytes, *, argument: str) -> None:
-    """Put the content into the file by way of a temporary one beside it, which then takes its name.
+    """Write the content to a temporary file beside the target, then rename it.
 
-    Args:   argument: what the person calls the path, for the message.
-    Raises: InputError: the path cannot be written; what stood there still does.
+    Args:   argument: the option that gave the path, for the message.
+    Raises: InputError: the path cannot be written; an existing file is unchanged.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():

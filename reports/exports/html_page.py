@@ -1,4 +1,4 @@
-"""HTML: one page that needs nothing else, for a mail or an archive."""
+"""HTML export: one self-contained page, for an email or an archive."""
 
 from django.template.loader import render_to_string
 from django.utils.safestring import mark_safe
@@ -9,7 +9,7 @@ from reports.tables import Report, printed
 
 def as_html(report: Report) -> bytes:
     pictures = {
-        # Drawn by us from numbers and words that Vega escapes.
+        # Our own SVG, made of numbers and text that Vega escapes.
         picture.table: (picture.alt, mark_safe(picture.svg("light").decode()))  # noqa: S308
         for picture in pictures_of(report)
     }

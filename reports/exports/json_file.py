@@ -1,4 +1,4 @@
-"""JSON: the document a report is made from."""
+"""JSON export: the document a report is made from."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""PDF, set by Typst: the same report is the same bytes, on every machine."""
+"""PDF export with Typst; the same report gives the same bytes on every machine."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def report_as_pdf(report: Report) -> bytes:
             (folder / f"{picture.name}.svg").write_bytes(picture.svg("print"))
             pictures[picture.table] = {"file": f"{picture.name}.svg", "alt": picture.alt}
         (folder / "report.json").write_text(json.dumps(_content(report, pictures), ensure_ascii=False))
-        # The fonts Typst carries only, and no time of making: neither machine nor hour is in the file.
+        # Embedded fonts and no creation time: the bytes depend on neither machine nor hour.
         pdf: bytes = typst.compile(
             folder / "report.typ", root=folder, ignore_system_fonts=True, format="pdf", pdf_standards="ua-1"
         )

@@ -1,4 +1,4 @@
-"""The redemption report for a terminal: plain text of at most 80 columns, the same on every terminal."""
+"""Reports as plain text for a terminal, at most 80 columns wide."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,18 +7,18 @@ from reports.metrics import STEPS
 from reports.tables import Report, Table, column_in_words
 
 _BAR_WIDTH = 22
-# A cell is filled by eighths.
+# Characters that fill a cell by eighths.
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def render_text(report: RedemptionReport) -> str:
-    """The whole report, one section below the other."""
+    """The redemption report as text, section by section."""
     sections = (_headline, _weeks, _countries, _key_models, _claims, _refusals, _costs, _stock)
     return "\n".join("\n".join(section(report)) + "\n" for section in sections if any(section(report)))
 
 
 def bar(part: int, whole: int, width: int = _BAR_WIDTH) -> str:
-    """A bar of so many cells for `whole`, filled for `part`."""
+    """A bar of `width` cells, filled in proportion to `part` of `whole`."""
     eighths = round(8 * width * max(part, 0) / whole) if whole else 0
     full, rest = divmod(min(eighths, 8 * width), 8)
     return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
@@ -139,7 +139,7 @@ def _counts(counts: dict[str, int]) -> Iterator[str]:
 
 
 def percent(part: int, whole: int) -> str:
-    """Whole percent, never rounded up to all nor down to none."""
+    """Whole percent; never rounds up to 100 or down to 0."""
     if not whole:
         return "–"
     percent = round(100 * part / whole)
@@ -149,12 +149,12 @@ def percent(part: int, whole: int) -> str:
 
 
 def money_text(cents: int, currency: str) -> str:
-    """An amount with its currency, for people; of currencies with two decimals."""
+    """An amount with its currency, for currencies with two decimals."""
     return f"{'-' if cents < 0 else ''}{abs(cents) // 100:,}.{abs(cents) % 100:02} {currency}"
 
 
 def render_tables(report: Report) -> str:
-    """Any report as plain text: its sentences, and each table that has rows."""
+    """Any report as plain text: its summary, and each table that has rows."""
     lines = [report.title, f"as of {report.as_of}", "", *report.summary]
     for table in report.tables:
         if table.rows:

@@ -1,4 +1,4 @@
-"""XLSX: one sheet a table, numbers as numbers and dates as dates, and a sheet that explains the columns."""
+"""XLSX export: one sheet a table, with typed cells, and a sheet that describes the columns."""
 
 from datetime import date, datetime
 from io import BytesIO
@@ -25,11 +25,11 @@ _FORMATS = {
 
 def as_xlsx(report: Report) -> bytes:
     out = BytesIO()
-    # No text of ours becomes a formula or a link, whatever it starts with.
+    # Text never becomes a formula or a link.
     book = xlsxwriter.Workbook(
         out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     )
-    # The time of the report, not of the making: the same report is the same file.
+    # The date of the report, not of the export, so that the same report gives the same file.
     book.set_properties({"title": report.title, "created": datetime.fromisoformat(report.as_of)})
     looks: Looks = {kind: book.add_format({"num_format": pattern}) for kind, pattern in _FORMATS.items()}
     looks |= {
@@ -99,6 +99,6 @@ def _cell(sheet: Worksheet, at: tuple[int, int], kind: Kind, value: Value, looks
         else:
             sheet.write_string(*at, value)
         return
-    # Units a spreadsheet shows: amounts with decimals, shares of one, days.
+    # Spreadsheet units: amounts with decimals, fractions of one, days.
     divisor = {Kind.MILLI: 1000, Kind.CENTS: 100, Kind.PERMILLE: 1000, Kind.SECONDS: 86_400}.get(kind, 1)
     sheet.write_number(*at, value / divisor if divisor > 1 else value, look)

@@ -1,14 +1,14 @@
-"""Appended rows up to a moment, as typed DataFrames: the only place where reports touch the database.
+"""Appended rows up to a moment, as typed DataFrames: the only place where reports query the database.
 
-Nothing here reads a column that changes. What a claim's row or a unit's row says now is not used; what
-was appended about them until `as_of` is. So a report of a past moment is the same whether it is made
-then or later (I11). Rows carry the moment their service was called with and become visible when it
-commits, so a report of this very moment can miss what is being written while it is made.
+No query reads a column that is updated. The current state of a claim or unit is not used, only the rows
+appended about it until `as_of`. So a report of a past moment is the same whenever it is made (I11). Rows
+carry the time at which their service was called and become visible when it commits, so a report of the
+current moment can miss rows that are being written.
 
-What the roster dates by the day only (roles, critical projects) is read as it stood when the UTC day of
-`as_of` began: what happens later that day cannot change a report that was made in its morning.
+Roster facts that are dated by day only (roles, critical projects) are read as of the start of the UTC day
+of `as_of`, so that later changes on that day cannot alter a report.
 
-Strings that repeat are categories; every time is datetime64[us, UTC].
+Repeated strings are categories; times are datetime64[us, UTC].
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from reports.frames.stock import movements
 
 @dataclass(frozen=True)
 class Frames:
-    """All that the redemption report is made of; each frame's columns are listed at its function."""
+    """The frames of the redemption report; the columns of each are listed at its function."""
 
     movements: pd.DataFrame
     campaigns: pd.DataFrame
@@ -47,7 +47,7 @@ class Frames:
 
 
 def read_frames(as_of: datetime) -> Frames:
-    """Every frame as of one moment, in one query each that see the same snapshot of the database."""
+    """Read every frame as of one moment, with one query each, on one database snapshot."""
     with one_snapshot():
         return Frames(
             movements=movements(as_of),

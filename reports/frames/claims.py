@@ -1,4 +1,4 @@
-"""Campaigns, claims, and what happened to them, as frames."""
+"""Campaigns, invitations, claims and claim events, as frames."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from reports.database import FLAG, TIME, WHOLE, WORD, copy
 
 
 def campaigns(as_of: datetime) -> pd.DataFrame:
-    """The campaigns made until then.
+    """Campaigns created by `as_of`.
 
     One row: one campaign.
 
@@ -24,7 +24,7 @@ def campaigns(as_of: datetime) -> pd.DataFrame:
 
 
 def invitations(as_of: datetime) -> pd.DataFrame:
-    """The members of waves who had been invited.
+    """Wave members invited by `as_of`.
 
     One row: one maintainer in one campaign.
 
@@ -48,7 +48,7 @@ def invitations(as_of: datetime) -> pd.DataFrame:
 
 
 def claims(as_of: datetime) -> pd.DataFrame:
-    """The claims made until then, with what never changes about them.
+    """Claims made by `as_of`, with their unchanging attributes.
 
     One row: one claim.
 
@@ -56,9 +56,9 @@ def claims(as_of: datetime) -> pd.DataFrame:
     campaign     category  slug
     person       int64     key of the maintainer's roster account
     country      category  ISO 3166 alpha-2; a new address must be in the same country
-    policy       category  version of the policy it was decided by
+    policy       category  version of the policy that decided it
     wave         category  the wave the maintainer had been invited in; empty for none
-    is_eligible  bool      decided eligible, or approved by a person until then
+    is_eligible  bool      decided eligible, or approved by staff by then
     created_at   datetime
     """
     return copy(
@@ -97,14 +97,14 @@ def claims(as_of: datetime) -> pd.DataFrame:
 
 
 def claim_events(as_of: datetime) -> pd.DataFrame:
-    """What happened to claims, in the order it was written down.
+    """Claim events, in the order they were recorded.
 
     One row: one event of one claim.
 
     claim         int64     key of the claim
-    name          category  what happened
-    state_before  category  the claim's state until then; empty for its first event
-    state_after   category  the claim's state from then on
+    name          category  name of the event
+    state_before  category  the claim's state before; empty for its first event
+    state_after   category  the claim's state after
     at            datetime
     """
     return copy(

@@ -1,4 +1,4 @@
-"""The rows of the other reports: what keys are worth, what the roster heard, who opened addresses."""
+"""Frames of the other reports: key values, roster imports and openings of addresses."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from reports.database import TEXT, TIME, WHOLE, WORD, copy
 
 
 def key_values(as_of: datetime) -> pd.DataFrame:
-    """What a key of each model would be sold for.
+    """Customs value of each key model.
 
     One row: one key model.
 
@@ -27,13 +27,13 @@ def key_values(as_of: datetime) -> pd.DataFrame:
 
 
 def receipts(as_of: datetime) -> pd.DataFrame:
-    """Lists the roster received.
+    """Files imported into the roster.
 
-    One row: one list, each time it came.
+    One row: one import of a file.
 
     kind      category  downloads, roles or accounts
-    sha256    str       of its bytes: the same list again has the same
-    rows      int64     in it
+    sha256    str       of its bytes
+    rows      int64     rows in the file
     taken_at  datetime
     """
     return copy(
@@ -50,7 +50,7 @@ def receipts(as_of: datetime) -> pd.DataFrame:
 
 
 def roster_days(as_of: datetime) -> pd.DataFrame:
-    """What changed on the roster, by day, up to the day before.
+    """Roster changes by day, up to the day before `as_of`.
 
     One row: one kind of change on one day.
 
@@ -75,13 +75,13 @@ def roster_days(as_of: datetime) -> pd.DataFrame:
 
 
 def openings(as_of: datetime) -> pd.DataFrame:
-    """Each time a sealed document was opened; whose it was is not in here.
+    """Openings of sealed documents, without their owners.
 
     One row: one opening.
 
     kind       category  address or label
     purpose    category
-    role       category  who opened it: the part of the actor that is no name (staff, system, maintainer)
+    role       category  kind of actor that opened it: staff, system or maintainer
     opened_at  datetime
     """
     return copy(

@@ -1,4 +1,4 @@
-"""Labels, what carriers said, and cases, as frames."""
+"""Labels, parcel charges, tracking updates and cases, as frames."""
 
 from datetime import datetime
 
@@ -13,9 +13,9 @@ def labels(as_of: datetime) -> pd.DataFrame:
     One row: one purchase.
 
     claim          int64     key of the claim it was bought for
-    carrier        category  empty where the event does not say
-    cost_cents     int64     what the carrier's vendor charged, in minor units of `currency`
-    premium_cents  int64     of this, what was for insurance
+    carrier        category  empty where the event has none
+    cost_cents     int64     charged by the vendor, in minor units of `currency`
+    premium_cents  int64     of this, insurance
     currency       category  ISO 4217
     at             datetime  when it was bought
     """
@@ -40,15 +40,15 @@ def labels(as_of: datetime) -> pd.DataFrame:
 
 
 def charges(as_of: datetime) -> pd.DataFrame:
-    """Money that moved for parcels beside their labels, in the order it was written down.
+    """Charges and refunds for parcels besides their labels, in the order they were recorded.
 
-    One row: one sum.
+    One row: one amount.
 
-    claim     int64     key of the claim whose parcel it is; 0 for labels at the vendor that are nobody's
+    claim     int64     key of the claim whose parcel it is; 0 for stray labels
     kind      category  label_refund, duty, adjustment, compensation; stray, stray_refund
-    cents     int64     minor units of `currency`; what came back is negative
+    cents     int64     minor units of `currency`; negative when received back
     currency  category  ISO 4217
-    at        datetime  when it was written down
+    at        datetime  when it was recorded
     """
     return copy(
         """
@@ -71,13 +71,13 @@ def charges(as_of: datetime) -> pd.DataFrame:
 
 
 def tracking(as_of: datetime) -> pd.DataFrame:
-    """What carriers said of parcels, in the order we learned it.
+    """Tracking updates, in the order they were recorded.
 
-    One row: one word of a carrier on one parcel on its way out; return labels have trackers of their own.
+    One row: one tracking update of an outbound parcel; return labels have their own trackers.
 
     claim        int64     key of the claim whose parcel it is
-    status       category  the vendor's word
-    recorded_at  datetime  when we learned it
+    status       category  the vendor's status
+    recorded_at  datetime  when we received it
     """
     return copy(
         """
@@ -94,14 +94,14 @@ def tracking(as_of: datetime) -> pd.DataFrame:
 
 
 def cases(as_of: datetime) -> pd.DataFrame:
-    """Cases opened until then, and how they had ended by then.
+    """Cases opened by `as_of`, with their outcome by then.
 
     One row: one case.
 
     claim      int64     key of the claim whose parcel it is about
     reason     category
     opened_at  datetime
-    due_at     datetime  by when it was to be worked
+    due_at     datetime  due time
     closed_at  datetime  missing while it was open
     outcome    str       how it ended; empty while it was open
     """

@@ -1,4 +1,4 @@
-"""The payment vendor's books as a frame."""
+"""Balance transactions of the payment vendor as a frame."""
 
 from datetime import datetime
 
@@ -8,15 +8,15 @@ from reports.database import TIME, WHOLE, WORD, copy
 
 
 def book_entries(as_of: datetime) -> pd.DataFrame:
-    """Lines of the vendor's books, as far as they had been fetched: dated by when we wrote them down,
-    for what is fetched later must not change an earlier report.
+    """Balance transactions fetched by `as_of`, dated by when we recorded them: what is fetched later must not
+    change an earlier report.
 
     One row: one line.
 
-    claim        int64     key of the claim that money moved for; 0 when it is of none
-    category     category  charge, refund, dispute and so on, in the vendor's words
-    amount       int64     minor units of `currency`; what went out is negative
-    fee          int64     what the vendor kept
+    claim        int64     key of the claim it belongs to; 0 for none
+    category     category  charge, refund, dispute and so on, in the vendor's terms
+    amount       int64     minor units of `currency`; negative when paid out
+    fee          int64     kept by the vendor
     net          int64     amount less fee
     currency     category  ISO 4217, of the settlement
     recorded_at  datetime

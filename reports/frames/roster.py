@@ -8,15 +8,15 @@ from reports.database import FLAG, TEXT, TIME, WHOLE, WORD, copy
 
 
 def decisions(as_of: datetime) -> pd.DataFrame:
-    """Decisions that were stored: those that led to a claim or refused one.
+    """Stored decisions: those that led to a claim or refused one.
 
-    One row: one answer to one attempt; a person who tries three times is in three rows.
+    One row: one decision on one attempt; three attempts are three rows.
 
     person      int64     key of the roster account it was about
-    campaign    category  what it was asked for; empty in old rows
+    campaign    category  slug; empty in old rows
     policy      category  version of the policy
     outcome     category  eligible, ineligible or review
-    headline    str       the first rule that did not pass; empty when all did
+    headline    str       the first rule that failed; empty when all passed
     decided_at  datetime
     """
     return copy(
@@ -41,7 +41,7 @@ def decisions(as_of: datetime) -> pd.DataFrame:
 
 
 def two_factor(as_of: datetime) -> pd.DataFrame:
-    """What was seen of accounts' two-factor authentication, by account and then in order.
+    """Two-factor observations, by account and then by time.
 
     One row: one account as first seen, or after a change.
 
@@ -63,7 +63,7 @@ def two_factor(as_of: datetime) -> pd.DataFrame:
 
 
 def critical_projects(as_of: datetime) -> pd.DataFrame:
-    """Projects that were critical when the day began.
+    """Projects that were critical at the start of the day.
 
     One row: one project.
 
@@ -77,9 +77,9 @@ def critical_projects(as_of: datetime) -> pd.DataFrame:
 
 
 def roles(as_of: datetime) -> pd.DataFrame:
-    """Roles that lists showed when the day began.
+    """Roles that were current at the start of the day.
 
-    One row: one account on one project; both roles of one account on it are one row.
+    One row: one account on one project, whether it has one role or both.
 
     project  int64  key of the project
     person   int64  key of the roster account
@@ -97,15 +97,15 @@ def roles(as_of: datetime) -> pd.DataFrame:
 
 
 def exceptions(as_of: datetime) -> pd.DataFrame:
-    """Rules lifted for one account, asked for until then.
+    """Policy exceptions requested by `as_of`.
 
     One row: one request.
 
     rule          category
     requested_at  datetime
     expires_at    datetime
-    granted_at    datetime  by a second person; missing while nobody had
-    ended_at      datetime  refused, or revoked; missing while it was neither
+    granted_at    datetime  by a second person; missing if not granted
+    ended_at      datetime  refused or revoked; missing if neither
     """
     return copy(
         """
@@ -120,13 +120,13 @@ def exceptions(as_of: datetime) -> pd.DataFrame:
 
 
 def appeals(as_of: datetime) -> pd.DataFrame:
-    """Appeals made until then.
+    """Appeals made by `as_of`.
 
     One row: one appeal.
 
-    rule         category  against which
+    rule         category  the rule appealed against
     created_at   datetime
-    answered_at  datetime  missing while nobody had answered
+    answered_at  datetime  missing if not answered
     is_granted   bool      answered with an exception
     """
     return copy(

@@ -8,15 +8,15 @@ from reports.database import TIME, WHOLE, WORD, copy
 
 
 def movements(as_of: datetime) -> pd.DataFrame:
-    """The stock ledger, by unit and then in the order of its moves.
+    """Movements of the stock ledger, by unit and then in order.
 
-    One row: one unit went from one account to another.
+    One row: one unit moved from one account to another.
 
     unit          int64     key of the unit
     sku           category  its key model
-    from_account  category  where it stood; `supplier` before it was received
-    to_account    category  where it stands from then on
-    claim         int64     key of the claim it moved for; 0 when it moved for none
+    from_account  category  `supplier` before it was received
+    to_account    category
+    claim         int64     key of the claim it moved for; 0 for none
     moved_at      datetime  never before the unit's previous move
     """
     return copy(

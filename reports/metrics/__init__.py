@@ -1,8 +1,8 @@
-"""The numbers of the reports, computed from frames: pandas in, plain values out, no database."""
+"""Metrics of the reports, computed from frames: pandas in, plain values out, no database."""
 
 from reports.documents import KeyStep
 
-# In order; `reports.metrics.keys` says what they count.
+# In order; defined in `reports.metrics.keys`.
 STEPS: tuple[KeyStep, ...] = ("claimed", "shipped", "delivered", "redeemed")
-# The country of a claim that names none; ISO 3166 leaves ZZ to its users.
+# Country of a claim without one; ISO 3166 reserves ZZ for user assignment.
 UNKNOWN_COUNTRY = "ZZ"

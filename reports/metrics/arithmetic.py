@@ -1,4 +1,4 @@
-"""Sums that are the same wherever they are done: whole numbers, rounded half up, quantiles by rank."""
+"""Deterministic arithmetic: whole numbers, rounding half up, quantiles by rank."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from reports.documents import Spread
 
 
 def rounded(numerator: int, denominator: int) -> int | None:
-    """The quotient, half up, in whole numbers; None of nothing."""
+    """The quotient rounded half up to a whole number; None when the denominator is 0."""
     return (2 * numerator + denominator) // (2 * denominator) if denominator else None
 
 
 def quantiles(seconds: "pd.Series[Any]") -> Spread:
-    """How long things took: how many did, the median and the 90th percentile, in whole seconds.
+    """Count, median and 90th percentile of durations, in whole seconds.
 
-    Both are the duration at that rank (SQL's `percentile_disc`), never one between two. Durations below
-    zero are clocks that disagree: they are counted apart and left out.
+    Both are the duration at that rank (SQL's `percentile_disc`), never an average of two. Negative durations
+    come from clocks that disagree: they are excluded and counted in `impossible`.
     """
     whole = seconds.dropna().astype(np.int64).to_numpy()
     sound = np.sort(whole[whole >= 0])
@@ -37,11 +37,11 @@ def _at(ascending: "np.ndarray[Any, Any]", percent: int) -> int | None:
 
 
 def seconds_between(earlier: "pd.Series[Any]", later: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Whole seconds from one moment to the other, rounded down; missing where either is."""
+    """Whole seconds between the moments, rounded down; missing where either is."""
     return (later - earlier).dt.total_seconds().floordiv(1)
 
 
 def look_up(keys: "pd.Series[Any]", values: "pd.Series[Any]") -> "pd.Series[Any]":
-    """What each key stands for in `values`, by its index; missing where it is not there."""
+    """The value of each key, by the index of `values`; missing where it is not in it."""
     found: pd.Series[Any] = values.reindex(keys).set_axis(keys.index)
     return found

@@ -1,4 +1,4 @@
-"""Claims and the people behind them: states, the way from the roster to an enrolled key, the waitlist."""
+"""Metrics of claims and claimants: states, funnel and waitlist."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ FUNNEL = ("on_roster", "eligible", "invited", "claimed", "shipped", "delivered",
 
 
 def claims_by_state(claims: pd.DataFrame, events: pd.DataFrame) -> ClaimCounts:
-    """Claims made, by how many people, and in which state their last event left them."""
+    """Claims, claimants, and claims by state."""
     last = events[events["claim"].isin(claims["claim"])].drop_duplicates("claim", keep="last")
     counted = last["state_after"].value_counts()
     return {
@@ -23,13 +23,13 @@ def claims_by_state(claims: pd.DataFrame, events: pd.DataFrame) -> ClaimCounts:
 
 
 def journeys(claims: pd.DataFrame, events: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
-    """When each claim came to each step first.
+    """When each claim first reached each step.
 
     One row: one claim, in the order of `claims`, whose columns come first.
 
-    accepted_at, shipped_at, delivered_at   datetime  its first such event; missing when there was none
-    back_at      datetime  first on its way back; missing likewise
-    enrolled_at  datetime  the maintainer's first WebAuthn key was first seen, after the delivery
+    accepted_at, shipped_at, delivered_at   datetime  first such event; missing if none
+    back_at      datetime  first returned; missing if never
+    enrolled_at  datetime  the maintainer's first WebAuthn key was seen, after the delivery
     """
     named = events[events["name"].isin(["accepted", "shipped", "delivered", "returned"])]
     accepted = events[events["state_after"] == "accepted"]
@@ -50,11 +50,11 @@ def journeys(claims: pd.DataFrame, events: pd.DataFrame, observations: pd.DataFr
 def funnel(
     steps: pd.DataFrame, *, on_roster: "pd.Series[Any]", eligible: "pd.Series[Any]", invited: int | None
 ) -> Funnel:
-    """People at each step, the share that came from the step before, and how long the steps took.
+    """Funnel: people at each step, the conversion from the step before, and the durations between steps.
 
-    Args:    steps: `journeys`. on_roster, eligible: keys of accounts; claimants are counted as eligible.
-             invited: None when nobody is invited, because the campaign has no waves.
-    Returns: `share_permille` of the last step before that has a number; None for the first.
+    Args:    steps: from `journeys`. on_roster, eligible: keys of accounts; claimants are counted as eligible.
+             invited: None when the campaign has no waves.
+    Returns: `share_permille` is relative to the previous step that has a number; None for the first.
     """
     claimants = set(steps["person"])
     people = {
@@ -85,8 +85,8 @@ def funnel(
 
 
 def waitlist(claims: pd.DataFrame, events: pd.DataFrame) -> WaitlistCounts:
-    """Claims that ever waited for a key, that wait now, that got one, that left; how long those waited
-    that no longer do."""
+    """Claims that joined the waitlist, are on it, got keys or left; and how long the last two
+    waited."""
     ours = events[events["claim"].isin(claims["claim"])]
     joined = ours[ours["state_after"] == ClaimState.WAITLISTED].drop_duplicates("claim")
     last = ours.drop_duplicates("claim", keep="last")

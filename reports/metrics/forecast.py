@@ -19,10 +19,10 @@ METHOD = (
 
 
 def stock_forecast(movements: pd.DataFrame, as_of: pd.Timestamp) -> Forecast:
-    """When the keys that can still be claimed are gone, if it goes on as in the last four weeks.
+    """Forecast of when available stock runs out, at the rate of the last four weeks.
 
-    Returns: days from `as_of`; None for "not within a hundred years", which at the slow end of the range
-             stands for "perhaps never". `window_days` is shorter for stock that came in less long ago.
+    Returns: days from `as_of`; None for more than a hundred years (at the slow end of the range: perhaps
+             never). `window_days` is shorter while the stock is younger than the window.
     """
     left = movements["to_account"].eq(Account.AVAILABLE).to_numpy()
     taken = movements["from_account"].eq(Account.AVAILABLE).to_numpy()
@@ -76,9 +76,9 @@ def risks(
     cases: CaseCounts,
     waitlist: WaitlistCounts,
 ) -> list[Risk]:
-    """What somebody should look at, worst first; only what there is.
+    """Risks that need attention, worst first; none with a count of 0.
 
-    Args: accepted: claims in that state now. stock and the rest: those parts of the redemption report.
+    Args: accepted: claims in that state now. The others are parts of the redemption report.
     """
     waiting = journeys["accepted_at"].notna() & journeys["shipped_at"].isna()
     open_claims = journeys["claim"].isin(accepted)

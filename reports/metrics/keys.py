@@ -1,11 +1,11 @@
-"""Keys at each step, and where every unit stands.
+"""Keys at each step, and units by account.
 
 Every metric of keys is a sum of *changes*: what each movement of the ledger changes about one unit.
 
-    claimed    promised to a maintainer: reserved or packed for a claim, or handed to a carrier for one
-    shipped    handed to a carrier, whatever became of it then
-    delivered  at the door, says the carrier, and it has not taken that back
-    redeemed   with the carrier or at the door, for an eligible maintainer: neither returned nor lost
+    claimed    reserved or packed for a claim, or handed to a carrier for one
+    shipped    handed to a carrier, including those returned or lost later
+    delivered  delivered according to the carrier, which has not corrected it
+    redeemed   with the carrier or delivered, for an eligible maintainer: neither returned nor lost
 """
 
 from typing import Any, cast
@@ -23,23 +23,23 @@ _WITH_CARRIER_OR_MAINTAINER = (Account.IN_TRANSIT, Account.DELIVERED)
 
 
 def key_changes(movements: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
-    """What each movement changed about its unit.
+    """The change that each movement makes to the steps of its unit.
 
     One row: one movement that changed at least one of the steps, in the order of `movements`.
 
     unit      int64     key of the unit
     sku       category  its key model
-    claim     int64     the claim it moved for; 0 when none is known
+    claim     int64     the claim it moved for; 0 for none
     campaign  category  the claim's campaign; missing when no claim is known
-    person    float64   the claim's maintainer; missing likewise
+    person    float64   the claim's maintainer; missing as above
     country   category  the claim's country, or ZZ
-    policy    category  the version it was decided by; missing likewise
-    wave      category  the wave its maintainer was invited in; missing likewise
+    policy    category  the version that decided it; missing as above
+    wave      category  the wave its maintainer was invited in; missing as above
     moved_at  datetime
     claimed, shipped, delivered, redeemed   int8   +1, 0 or -1
     """
     unit, to_account = movements["unit"], movements["to_account"]
-    # A key that came back goes on to quarantine, and has still been shipped.
+    # A returned key moves on to quarantine, but has been shipped.
     shipped = to_account.isin(_SENT).groupby(unit, sort=False).cummax()
     place = claims.set_index("claim").index.get_indexer(pd.Index(movements["claim"]))
     eligible = np.where(place >= 0, claims["is_eligible"].to_numpy()[place], False) if len(claims) else False
@@ -66,18 +66,18 @@ def key_changes(movements: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
 
 
 def _changes(after: "pd.Series[Any]", is_same_unit: "pd.Series[bool]") -> "pd.Series[Any]":
-    """How a yes-or-no changes from each unit's row to its next; before the first it is no."""
+    """Change of a flag from each row of a unit to its next; before the first it is False."""
     number = after.astype(np.int8)
     return number - number.shift(fill_value=0).where(is_same_unit, 0).astype(np.int8)
 
 
 def of_campaign(rows: pd.DataFrame, slug: str | None) -> pd.DataFrame:
-    """The rows of one campaign, or all."""
+    """The rows of one campaign, or of all."""
     return rows if slug is None else rows[rows["campaign"] == slug]
 
 
 def headline(changes: pd.DataFrame, movements: pd.DataFrame) -> KeyTotals:
-    """Keys received so far, how many of them are at each step, and how many can still be claimed."""
+    """Keys received, at each step, and available."""
     total = int((movements["from_account"] == Account.SUPPLIER).sum())
     taken = int((movements["from_account"] == Account.AVAILABLE).sum())
     put_back = int((movements["to_account"] == Account.AVAILABLE).sum())
@@ -85,10 +85,10 @@ def headline(changes: pd.DataFrame, movements: pd.DataFrame) -> KeyTotals:
 
 
 def by_week(changes: pd.DataFrame) -> list[WeekRow]:
-    """Per ISO week (UTC), from the first change to the last, without gaps.
+    """Keys by ISO week (UTC), from the first change to the last, without gaps.
 
-    Each step has its change within the week, which is negative when more came back than went, and under
-    `standing` what it came to by the week's end: the headline of a report as of that moment.
+    Each step has its change within the week, negative when more keys came back than went out, and under
+    `standing` its total at the end of the week.
     """
     if changes.empty:
         return []
@@ -108,7 +108,7 @@ def by_week(changes: pd.DataFrame) -> list[WeekRow]:
 
 
 def by_group(changes: pd.DataFrame, column: str) -> list[tuple[str, GroupCounts]]:
-    """Each country, policy or wave, in order; `people` are maintainers whose keys are in `claimed`."""
+    """Keys by country, policy or wave, in order; `people` are maintainers with keys in `claimed`."""
     known = changes[changes[column].notna()]
     group = known[column].astype(str)
     sums = known[list(STEPS)].astype(np.int64).groupby(group).sum().sort_index()
@@ -120,7 +120,7 @@ def by_group(changes: pd.DataFrame, column: str) -> list[tuple[str, GroupCounts]
 
 
 def by_key_model(changes: pd.DataFrame, movements: pd.DataFrame) -> list[KeyModelRow]:
-    """The headline per key model, in the order of their SKUs."""
+    """The headline for each key model, by SKU."""
     return [
         {"sku": sku, **headline(changes[changes["sku"] == sku], movements[movements["sku"] == sku])}
         for sku in sorted(movements["sku"].unique())
@@ -128,14 +128,14 @@ def by_key_model(changes: pd.DataFrame, movements: pd.DataFrame) -> list[KeyMode
 
 
 def stock_by_account(movements: pd.DataFrame) -> StockCounts:
-    """Where every unit ever received stands, counted in two ways that must agree.
+    """Units by account, counted in two ways that must agree.
 
-    By the ledger: what came into an account minus what left it. By the units: where the last movement
-    of each put it. `adds_up` when both agree for every account and key model and their sum is the number
-    received.
+    By the ledger: movements into an account minus movements out of it. By the units: the account of each
+    unit's last movement. `adds_up` is true when both agree for every account and key model and their sum
+    is the number received.
     """
     by_ledger = _count(movements, "to_account") - _count(movements, "from_account")
-    # In the order of the units, so the last row of each is the one that another unit follows.
+    # Rows are ordered by unit, so the last row of a unit is followed by another unit.
     is_last = movements["unit"].ne(movements["unit"].shift(-1))
     by_units = _count(movements[is_last], "to_account")
     received = int((movements["from_account"] == Account.SUPPLIER).sum())

@@ -11,7 +11,7 @@ _DISPUTED = ["dispute", "dispute_reversal"]
 
 
 def payments(entries: pd.DataFrame) -> list[PaymentRow]:
-    """Per currency of the settlement, in minor units: paid, the vendor's fees, sent back, disputed, net."""
+    """Amounts by settlement currency, in minor units: gross, fees, refunds, disputes, net."""
     return [
         {"currency": str(currency), **sums(rows)}
         for currency, rows in entries.groupby(entries["currency"].astype(str))
@@ -19,7 +19,7 @@ def payments(entries: pd.DataFrame) -> list[PaymentRow]:
 
 
 def sums(entries: pd.DataFrame) -> PaymentSums:
-    """The same of any lines of the books. Refunds and disputes are positive when money went out."""
+    """The same sums of any balance transactions. Refunds and disputes are positive when paid out."""
     category, amount = entries["category"], entries["amount"]
     return {
         "gross_cents": int(amount[category.isin(_PAID)].sum()),
@@ -33,10 +33,10 @@ def sums(entries: pd.DataFrame) -> PaymentSums:
 def programme_money(
     sending: list[ParcelCosts], paid: list[PaymentRow], *, delivered_keys: int, enrolled: int
 ) -> list[ProgrammeCosts]:
-    """What the foundation paid in all, per currency: for parcels, less what payers' money left after fees.
+    """Total cost of the programme by currency: parcels, less net payments.
 
-    Args:    sending: `parcels.sending`. paid: `payments`. delivered_keys: of which two are a pair.
-    Returns: `cost_cents` may be negative where payers paid for more than their parcels.
+    Args:    sending: from `parcels.sending`. paid: from `payments`. delivered_keys: two are a pair.
+    Returns: `cost_cents` is negative where payments exceed the cost of parcels.
     """
     spent = {row["currency"]: row["net_cents"] for row in sending}
     earned = {row["currency"]: row["net_cents"] for row in paid}

@@ -6,10 +6,10 @@ from inventory.rules import Account
 from reports.documents import CarrierRow, CaseCounts, CaseReport, ParcelCosts
 from reports.metrics.arithmetic import look_up, quantiles, rounded, seconds_between
 
-# The carrier came and could not hand it over, or it lies somewhere to be fetched.
+# A failed delivery attempt, or a parcel to be picked up.
 _MISSED = frozenset({"failure", "return_to_sender", "available_for_pickup", "error"})
 UNKNOWN_CARRIER = "unknown"
-# What each sum of a charge is called, and the kinds in it.
+# The name of each sum of charges, and the kinds it includes.
 _CHARGES = {
     "duties": ("duty",),
     "adjustments": ("adjustment",),
@@ -22,10 +22,10 @@ _CHARGES = {
 def carriers(
     journeys: pd.DataFrame, labels: pd.DataFrame, tracking: pd.DataFrame, movements: pd.DataFrame
 ) -> list[CarrierRow]:
-    """Per carrier, of parcels handed over: delivered, at the first attempt, lost, back, and days to the door.
+    """Parcels handed over, by carrier: delivered, at the first attempt, lost, returned, and time to delivery.
 
-    A parcel is of the carrier of the claim's last label. Lost: a key of it ever stood in `lost`; of those,
-    some turn up again. First attempt: delivered, and nothing was said of a failed one before.
+    A parcel counts for the carrier of the claim's last label. Lost: one of its keys was ever in `lost`, even
+    if found later. First attempt: delivered without a failed attempt before.
     """
     sent = journeys[journeys["shipped_at"].notna()].copy()
     by_claim = labels.drop_duplicates("claim", keep="last").set_index("claim")["carrier"].astype(str)
@@ -53,13 +53,13 @@ def carriers(
 def sending(
     labels: pd.DataFrame, charges: pd.DataFrame, *, delivered_keys: int, enrolled: int
 ) -> list[ParcelCosts]:
-    """What parcels cost, per currency and by what it was for; a delivered pair is two delivered keys.
+    """Costs of parcels, by currency and item; a delivered pair is two delivered keys.
 
-    All parcels count, those that never arrived too: it is what a pair at the door costs.
+    All parcels count, including those that never arrived.
 
-    Returns: `postage_cents` are the labels with the vendor's fee, without insurance; `refunds_cents` and
-             `compensation_cents` came back and are positive; `net_cents` is what is left to pay. Cents for
-             one are rounded half up; None while nothing is delivered or nobody enrolled.
+    Returns: `postage_cents` is labels with the vendor's fee, without insurance; `refunds_cents` and
+             `compensation_cents` are income and positive; `net_cents` is all costs less both. Per-unit
+             amounts are rounded half up; None while nothing is delivered or nobody has enrolled.
     """
     bought = labels.groupby(labels["currency"].astype(str))[["cost_cents", "premium_cents"]].sum()
     count = labels.groupby(labels["currency"].astype(str)).size()
@@ -92,7 +92,7 @@ def sending(
 
 
 def case_numbers(rows: pd.DataFrame, as_of: pd.Timestamp) -> CaseReport:
-    """Cases by reason: opened, open, overdue, closed, closed in time, how long that took; and outcomes."""
+    """Cases by reason and outcome: opened, open, overdue, closed, closed in time, and time to close."""
     table = rows.assign(
         is_open=rows["closed_at"].isna(),
         is_overdue=rows["closed_at"].isna() & (rows["due_at"] < as_of),

@@ -1,4 +1,4 @@
-"""Refusals, two-factor authentication, and how far critical projects are covered by it."""
+"""Metrics of the roster: refusals, two-factor states, and coverage of critical projects."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ STATES = ("none", "totp", "webauthn")
 
 
 def refusals(decisions: pd.DataFrame) -> RefusalCounts:
-    """Attempts that were refused, of how many people, by the rule they were told first; most often first."""
+    """Refused attempts and people, by the first rule that failed; most frequent first."""
     refused = decisions[decisions["outcome"] == "ineligible"]
     counted = refused["headline"].value_counts()
     in_order = sorted(counted.items(), key=lambda rule: (-int(rule[1]), str(rule[0])))
@@ -37,27 +37,27 @@ def state_of(rows: pd.DataFrame) -> "pd.Series[Any]":
 
 
 def first_refusals(decisions: pd.DataFrame) -> dict[str, int]:
-    """People ever refused, by the rule they were told at their first refusal; in the order of the rules."""
+    """People ever refused, by the first rule of their first refusal; by rule name."""
     first = decisions[decisions["outcome"] == "ineligible"].drop_duplicates("person")
     return {str(rule): int(count) for rule, count in sorted(first["headline"].value_counts().items())}
 
 
 def state_counts(states: pd.DataFrame) -> dict[str, int]:
-    """Accounts by their two-factor state now."""
+    """Accounts by current two-factor state."""
     now = states["now"].value_counts()
     return {state: int(now.get(state, 0)) for state in STATES}
 
 
 def before_and_now(observations: pd.DataFrame, start: pd.Timestamp | None) -> pd.DataFrame:
-    """Each account's two-factor state when the programme started, and now.
+    """Two-factor state of each account when the programme started, and now.
 
-    Before is what was last seen at the start, or, of accounts that came later, what was seen first.
+    `before` is the last observation at the start, or the first one of accounts added later.
 
     One row: one account.
 
     person  int64
     before  str    none, totp or webauthn
-    now     str    likewise
+    now     str    as above
     """
     seen = observations.assign(state=state_of(observations))
     now = seen.drop_duplicates("person", keep="last").set_index("person")["state"]
@@ -69,9 +69,9 @@ def before_and_now(observations: pd.DataFrame, start: pd.Timestamp | None) -> pd
 
 
 def two_factor_numbers(states: pd.DataFrame, journeys: pd.DataFrame) -> TwoFactorCounts:
-    """Accounts by the strongest second factor last seen; how they came from one to another; who enrolled.
+    """Accounts by strongest second factor, the changes between states, and who enrolled.
 
-    Enrolled: a WebAuthn key was first seen on the account after its claim was delivered.
+    Enrolled: a WebAuthn key was first observed after the claim was delivered.
     """
     claimants = states[states["person"].isin(journeys["person"])]
     return {
@@ -92,10 +92,10 @@ def _flows(states: pd.DataFrame) -> list[Flow]:
 
 
 def projects(critical: pd.DataFrame, roles: pd.DataFrame, states: pd.DataFrame) -> ProjectCounts:
-    """Critical projects by how many of their maintainers have a second factor, and a WebAuthn key.
+    """Critical projects by share of maintainers with a second factor, and with a WebAuthn key.
 
-    `none`, `some` or `all` of the people with a role on it today, with what they had before and have now;
-    somebody never observed has nothing. Projects without a maintainer on record are counted apart.
+    `none`, `some` or `all` of the people with a role on the project today, by their state before and now; an
+    account never observed has no second factor. Projects without known maintainers are counted separately.
     """
     ours = roles[roles["project"].isin(critical["project"])].merge(states, on="person", how="left")
     return {
@@ -123,7 +123,7 @@ def _shares(project: "pd.Series[Any]", has: "pd.Series[bool]") -> Shares:
 
 
 def exception_numbers(asked: pd.DataFrame, appeals: pd.DataFrame, as_of: pd.Timestamp) -> list[ExceptionRow]:
-    """Per rule: exceptions asked for, granted, ended and in force, and what became of appeals against it."""
+    """Exceptions (requested, granted, ended, in force) and appeals (granted, declined) by rule."""
     rows: list[ExceptionRow] = []
     for rule in sorted({*asked["rule"].astype(str), *appeals["rule"].astype(str)}):
         ours, theirs = asked[asked["rule"] == rule], appeals[appeals["rule"] == rule]

@@ -3,12 +3,12 @@
 from reports.public.figures import PublicKeys
 
 _LABEL = "keys redeemed"
-# Wide enough for the letters in any reader's font; SVG is told to fit the text into it.
+# Wide enough in any font; `textLength` fits the text into it.
 _LETTER, _PAD, _HEIGHT = 7.2, 8, 22
 
 
 def badge_svg(keys: PublicKeys) -> bytes:
-    """An SVG of one line: what it counts, and of how many."""
+    """An SVG badge with a label and "count of total"."""
     number = f"{keys.redeemed:,} of {keys.total:,}"
     left, right = (round(len(text) * _LETTER + 2 * _PAD) for text in (_LABEL, number))
     width = left + right

@@ -1,19 +1,19 @@
-"""What may be said of people to those who may not see people: the one gate of all published numbers.
+"""Disclosure control: the one gate that every published number passes.
 
-Everything published is counted in people and passes here. Five rules (docs/decisions/0090):
+Everything published is counted in people. Five rules (docs/decisions/0090):
 
 1. Published numbers are of a *release*: the start of a week (UTC) for every cut, the start of a day for the
-   headline. What happens in between is in the next one.
+   headline. Later changes are in the next release.
 2. A count is of *steps people took for the first time*, which only grows, and is published in whole batches
-   of k people, in the order they came. Fewer than k is "too few to show".
+   of k people, in the order in which they took the step. Fewer than k is "too few to show".
 3. Sums (keys, cents) are of the people in those batches, as each stood on the day of their step.
-4. The total of a cut's groups is held back as long as it would say that somebody is in a group that is not
-   shown (complementary suppression).
-5. What divides a whole that is known from elsewhere (accounts and critical projects are listed in public) is
-   published as nested counts, each of those in it and in all that are stronger, never as its parts.
+4. The total of a cut's groups is withheld as long as it would reveal that somebody is in a group that is
+   not shown (complementary suppression).
+5. Parts of a total that is public elsewhere (accounts and critical projects are) are published as nested
+   counts, each including all stronger ones, never as separate parts.
 
-So whatever is subtracted from whatever (groups, totals, steps, dates, exports), no set of people comes out
-that is known to be neither empty nor of k or more. `tests/reports/test_attack.py` tries.
+So no difference between published numbers (groups, totals, steps, dates, exports) reveals a set of people
+that is known to be non-empty and smaller than k. `tests/reports/test_attack.py` tries.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ from reports.as_of import week_of_release
 from reports.documents import Dimension, PersonStep, PublishedCounts, ReleaseRow
 
 STEPS: tuple[PersonStep, ...] = ("claimed", "shipped", "delivered", "back", "enrolled")
-# Whoever took a step has taken this one before.
+# The step that precedes each step.
 BEFORE = {
     "claimed": "",
     "shipped": "claimed",
@@ -41,18 +41,18 @@ DIMENSIONS: tuple[Dimension, ...] = ("country", "key_models", "policy", "wave")
 
 
 def batches(count: int, k: int) -> int:
-    """So many people of a count as fill whole batches."""
+    """The count rounded down to whole batches of k."""
     return count - count % k
 
 
 def published_count(count: int, k: int) -> int | None:
-    """A count as it is published; None for too few to show. Nobody at all looks the same."""
+    """A count as published; None for too few to show, which includes 0."""
     return batches(count, k) or None
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What is published of one group at one step: people in whole batches, and sums of theirs."""
+    """Published numbers of one group at one step: people in whole batches, and sums for them."""
 
     people: int
     sums: dict[str, int]
@@ -60,12 +60,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Gate:
-    """The people of one campaign, ready to be published as of any release.
+    """The people of one campaign, from which any release can be published.
 
     people: one row a person, with `person`, the columns of DIMENSIONS, and for each step `<step>_at`
             (missing: not taken) and `<step>_keys`; `shipped_cents` for what their first parcel cost.
-    k:      the smallest group there may be.
-    hold:   rule 4; off only to show what happens without it.
+    k:      the smallest group that may be published.
+    hold:   applies rule 4; a test turns it off to prove that it is needed.
     """
 
     people: pd.DataFrame
@@ -74,10 +74,10 @@ class Gate:
     _memory: dict[tuple[str, ...], Any] = field(default_factory=dict, repr=False)
 
     def cells(self, dimension: str, step: str, moment: datetime) -> dict[str, Cell]:
-        """What is published of each group of a cut at one step; groups nobody reached are not there.
+        """Published numbers of each group of a cut at one step; groups with nobody are left out.
 
-        Batches come out in the order they filled, and no more of them than the headline has: what other cuts
-        hold back of the total must not be had by adding this one up. Nor does a group show more people at a
+        Batches are published in the order they filled, no more than the headline has: otherwise the sum
+        of this cut would reveal what other cuts withhold from the total. No group shows more people at a
         step than at the one before.
         """
         people = self._people(dimension, step, moment)
@@ -86,7 +86,7 @@ class Gate:
         return {value: self._cell(rows.iloc[: people[value]], step) for value, rows in groups.items()}
 
     def _people(self, dimension: str, step: str, moment: datetime) -> "Counter[str]":
-        """How many people of each group are published."""
+        """Number of people published for each group."""
         return cast(
             "Counter[str]",
             self._once(
@@ -106,7 +106,7 @@ class Gate:
         return people
 
     def total(self, step: str, moment: datetime) -> Cell:
-        """The headline: all people at a step, but no more than every cut can bear."""
+        """The headline: all people at a step, up to the largest total that every cut allows."""
         taken = self._taken(step, moment)
         people = self._bearable_total(step, moment) if self.hold else batches(len(taken), self.k)
         return self._cell(taken.iloc[:people], step)
@@ -119,10 +119,10 @@ class Gate:
         )
 
     def _bearable(self, groups: "pd.Series[Any]") -> int:
-        """The largest total that does not say that somebody is in a group which is not shown.
+        """The largest total that does not reveal that somebody is in a group which is not shown.
 
-        With m groups of whom at most k - 1 people each are not in a batch, the others can hold back
-        (m - 1)(k - 1); a rest above that would have to be, in part, in the last one.
+        With m groups, each with at most k - 1 people outside a batch, the other groups can account for
+        (m - 1)(k - 1); any rest above that must be, in part, in the last one.
         """
         counts = groups.value_counts().to_numpy()
         counts = counts[counts > 0]
@@ -130,7 +130,7 @@ class Gate:
         return int((counts - counts % self.k).sum()) + batches(rest, self.k)
 
     def _taken(self, step: str, moment: datetime) -> pd.DataFrame:
-        """Those who took a step by then, in the order they did."""
+        """People who took a step by then, in order."""
         in_order = self._once(
             (step,),
             lambda: self.people.dropna(subset=[f"{step}_at"]).sort_values([f"{step}_at", "person"]),
@@ -139,7 +139,7 @@ class Gate:
         return cast(pd.DataFrame, in_order.iloc[: int(many)])
 
     def _once(self, key: tuple[str, ...], make: Callable[[], Any]) -> Any:
-        """What was asked for before is not worked out again: releases and cuts share most of it."""
+        """Memoize: releases and cuts share most of the work."""
         if key not in self._memory:
             self._memory[key] = make()
         return self._memory[key]
@@ -153,7 +153,7 @@ class Gate:
 
 
 def weeks(first: datetime, last: datetime) -> list[datetime]:
-    """The weekly releases from one moment's to another's."""
+    """The weekly releases between two moments, both included."""
     start, end = week_of_release(first), week_of_release(last)
     return [start + timedelta(weeks=number) for number in range((end - start).days // 7 + 1)]
 
@@ -161,11 +161,11 @@ def weeks(first: datetime, last: datetime) -> list[datetime]:
 def people_steps(
     claims: pd.DataFrame, movements: pd.DataFrame, labels: pd.DataFrame, observations: pd.DataFrame
 ) -> pd.DataFrame:
-    """When each person with keys came to each step first, by the ledger; the people of a `Gate`.
+    """When each person with keys first reached each step, by the ledger; input of a `Gate`.
 
-    Claims of one person in one campaign (a second after a cancelled one, a replacement) are one row: what
-    the first of them that held keys says, and the first time of each step. Keys and cents are those of the
-    day (UTC) of the step: what comes later, such as a second parcel, must not change what was published.
+    Several claims of one person in a campaign (a replacement, say) are one row, with the attributes of the
+    first that held keys and the first time of each step. Keys and cents are those of the (UTC) day of the
+    step: later events, such as a second parcel, must not change what was published.
 
     One row: one person whose claim was decided eligible and held keys.
     """
@@ -200,7 +200,7 @@ def _add_step(table: pd.DataFrame, step: str, moves: pd.DataFrame) -> None:
 
 
 def _key_models(held: pd.DataFrame, table: pd.DataFrame) -> dict[int, str]:
-    """The key models of each person's first claim, as first reserved: a pair is one group of its own."""
+    """The key models first reserved for each person; each combination is a group of its own."""
     first = held[held["claim"].isin(table["claim"])].drop_duplicates("unit")
     day = first.groupby("claim")["moved_at"].transform("min").dt.floor("D")
     first = first[first["moved_at"].dt.floor("D") == day]
@@ -212,7 +212,7 @@ def _key_models(held: pd.DataFrame, table: pd.DataFrame) -> dict[int, str]:
 
 
 def _cents(table: pd.DataFrame, labels: pd.DataFrame) -> "np.ndarray[Any, Any]":
-    """What the labels bought until the day a person's first parcel left cost; of one currency."""
+    """Cost of the labels bought by the day each person's first parcel left, in one currency."""
     mine = labels.merge(table[["claim", "shipped_at"]], on="claim")
     mine = mine[mine["at"].dt.floor("D") <= mine["shipped_at"].dt.floor("D")]
     cents = mine.groupby("claim")["cost_cents"].sum()
@@ -221,16 +221,16 @@ def _cents(table: pd.DataFrame, labels: pd.DataFrame) -> "np.ndarray[Any, Any]":
 
 
 def publish_counts(counts: Iterable[tuple[str, int]], k: int) -> dict[str, int | None]:
-    """Counts of people that are parts of no published whole, or that contain each other; in whole batches."""
+    """Publish counts that are nested, or not parts of a published total, in whole batches."""
     return {name: published_count(count, k) for name, count in counts}
 
 
 def publish_cut(gate: Gate, dimension: str, moment: datetime) -> list[tuple[str, PublishedCounts]]:
-    """A cut as it is published: each group, then what the total has above them.
+    """Publish a cut: each group, then the remainder of the total.
 
-    A group too small to show has no row: that there is a row would say that there is somebody.
+    A group too small to show has no row, because a row would reveal that it is not empty.
 
-    Returns: each group (`other` for the last) with its people and keys at each step; None for too few.
+    Returns: each group (`other` for the remainder) with its people and keys at each step; None for too few.
     """
     by_step = {step: gate.cells(dimension, step, moment) for step in STEPS}
     totals = {step: gate.total(step, moment).people for step in STEPS}
@@ -267,13 +267,13 @@ def _keys(cell: Cell | None) -> int | None:
 
 
 def _redeemed(shipped: Cell | None, back: Cell | None) -> int | None:
-    """Keys sent to the people shown, less those of the people shown whose keys came back or were lost."""
+    """Keys shipped to the people shown, less keys of the people shown that were returned or lost."""
     sent = _keys(shipped)
     return None if sent is None else sent - (_keys(back) or 0)
 
 
 def publish_headline(gate: Gate, moment: datetime) -> PublishedCounts:
-    """People and keys at each step, as published."""
+    """Publish people and keys at each step."""
     return _counts({step: gate.total(step, moment) for step in STEPS})
 
 

@@ -1,4 +1,4 @@
-"""The numbers everybody may see, for pages, badge and API: of the last release, whoever asks."""
+"""Public numbers for pages, badge and API, as of the last release."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,8 +15,8 @@ from reports.documents import PublishedReport
 class PublicKeys:
     """Keys of a campaign as of the start of the day, in whole batches (docs/decisions/0090).
 
-    `claimed` and `redeemed` are up to a batch behind, `available` as much ahead: none of them moves with a
-    single claim. `total` is all keys received.
+    `claimed` and `redeemed` are up to a batch behind, `available` as much ahead, so that none changes with a
+    single claim. `total` is all keys is the number received.
     """
 
     total: int
@@ -26,7 +26,7 @@ class PublicKeys:
 
 
 def public_keys(campaign: Campaign, *, now: datetime) -> PublicKeys:
-    """What may be said of a campaign's keys. Fast: made once a day."""
+    """The public key counts of a campaign. Built once a day."""
     published = kept_keys(
         campaign_slug=campaign.slug, as_of=now, smallest_group=settings.ENVIRONMENT.smallest_group
     )
@@ -36,7 +36,7 @@ def public_keys(campaign: Campaign, *, now: datetime) -> PublicKeys:
 
 
 def public_report(campaign_slug: str, *, now: datetime) -> PublishedReport:
-    """The published report that is out now."""
+    """The current published report."""
     return kept_release(
         campaign_slug=campaign_slug, as_of=now, smallest_group=settings.ENVIRONMENT.smallest_group
     )

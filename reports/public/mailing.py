@@ -1,4 +1,4 @@
-"""The published report, by mail, each month."""
+"""Monthly email of the published report."""
 
 import hashlib
 from datetime import date, datetime
@@ -18,11 +18,11 @@ from reports.tables import Report
 
 
 def mail_monthly_report(*, now: datetime) -> int:
-    """Send the report as it stood when the month began to each subscriber who has not got it; how many.
+    """Send the report as of the start of the month to each subscriber without it; returns how many.
 
-    Campaigns that ended before the month before began are not reported any more.
+    Campaigns that ended before the start of the previous month are left out.
 
-    Locks: the row of each mailing while its mail leaves, so that two workers do not both send it.
+    Locks: the row of each mailing while it is sent, so that two workers do not both send it.
     """
     month = day_of_release(now).replace(day=1)
     sent = 0

@@ -1,8 +1,8 @@
-"""The published report: what everybody may read, as of the last release.
+"""The published report, which everybody may read, as of the last release.
 
-`reports.redemption` is exact and for those who may see people; this one is for everybody else: the public
-page and API, staff without that permission, tokens, mails and frozen snapshots. Both are made from the same
-rows; every count of people in this one passes `reports.public.disclosure`.
+`reports.redemption` is exact and for staff who may see people. This one is for everybody else: the public
+page and API, other staff, tokens, emails and frozen snapshots. Both are made from the same rows; every
+count of people in this one passes `reports.public.disclosure`.
 """
 
 from datetime import datetime
@@ -62,9 +62,9 @@ _NO_OBSERVATIONS = pd.DataFrame(
 
 
 def released_report(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> PublishedReport:
-    """The report as it was published at a moment: the same document for every moment until the next release.
+    """The report published at a moment; the same document until the next release.
 
-    Args: as_of: aware, UTC. smallest_group: the fewest people anything is said of; 2 or more.
+    Args: as_of: aware, UTC. smallest_group: the fewest people a number may describe; 2 or more.
     """
     assert smallest_group >= 2, "a group of one is a person"
     day, week = day_of_release(as_of), week_of_release(as_of)
@@ -76,7 +76,7 @@ def released_report(*, campaign_slug: str, as_of: datetime, smallest_group: int)
 def released_document(
     by_day: Frames, by_week: Frames, *, campaign_slug: str, day: datetime, week: datetime, k: int
 ) -> PublishedReport:
-    """The published report from frames of the two releases; reads nothing else."""
+    """Build the published report from the frames of the two releases; no database."""
     headline, gate = _gate(by_day, campaign_slug, k), _gate(by_week, campaign_slug, k)
     row = publish_headline(headline, day)
     received = int((by_day.movements["from_account"] == Account.SUPPLIER).sum())
@@ -117,11 +117,11 @@ def released_document(
 
 
 def published_keys(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, int | None]:
-    """The keys claimed and redeemed of the headline alone, from two queries; None for too few to show."""
+    """Keys claimed and redeemed, as in the headline, from two queries; None for too few to show."""
     day = day_of_release(as_of)
     with one_snapshot():
         made, moved = claims(day), movements(day)
-    # Neither costs nor enrolments are asked for: no labels, no observations.
+    # Costs and enrolments are not needed, so labels and observations are not read.
     people = people_steps(of_campaign(made, campaign_slug), moved, _NO_LABELS, _NO_OBSERVATIONS)
     gate = Gate(people, smallest_group)
     row = publish_headline(gate, day)
@@ -134,7 +134,7 @@ def _gate(frames: Frames, slug: str, k: int) -> Gate:
 
 
 def _releases(gate: Gate, week: datetime) -> list[datetime]:
-    """The weekly releases since somebody first had keys, the one before included."""
+    """Weekly releases since the one before the first claim."""
     first = gate.people["claimed_at"].min()
     return [] if pd.isna(first) else weeks(first.to_pydatetime(), week)
 
@@ -147,7 +147,7 @@ def _cut(gate: Gate, dimension: Dimension, week: datetime) -> list[tuple[str, Pu
 def protected_accounts(states: pd.DataFrame, k: int) -> dict[str, int | None]:
     """Accounts with any second factor, and of these those with a WebAuthn key (rule 5 of the gate).
 
-    Args: states: `roster.before_and_now`.
+    Args: states: from `roster.before_and_now`.
     """
     counts = roster.state_counts(states)
     nested = (("any", counts["totp"] + counts["webauthn"]), ("webauthn", counts["webauthn"]))
@@ -157,9 +157,9 @@ def protected_accounts(states: pd.DataFrame, k: int) -> dict[str, int | None]:
 def protected_projects(exact: ProjectCounts, k: int) -> PublishedProjects:
     """Critical projects of which any maintainer is protected, and of these those of which all are.
 
-    A project may have a single maintainer, so projects are counted as if they were people.
+    A project may have a single maintainer, so projects are counted like people.
 
-    Args: exact: `roster.projects`.
+    Args: exact: from `roster.projects`.
     """
     return {
         "critical": exact["critical"],
@@ -183,7 +183,7 @@ def _shares(exact: Shares, k: int) -> PublishedShares:
 
 
 def _postage(gate: Gate, frames: Frames, slug: str, week: datetime) -> list[PublishedPostage]:
-    """What the parcels of the people counted as shipped cost, where one currency paid for all."""
+    """Postage of the people counted as shipped; empty when labels were bought in several currencies."""
     ours = of_campaign(frames.claims, slug)
     currencies = frames.labels.loc[frames.labels["claim"].isin(ours["claim"]), "currency"].unique()
     cell = gate.total("shipped", week)
@@ -201,7 +201,7 @@ def _postage(gate: Gate, frames: Frames, slug: str, week: datetime) -> list[Publ
 
 
 def published_history(*, campaign_slug: str, as_of: datetime, smallest_group: int) -> dict[str, pd.DataFrame]:
-    """Everything published of a campaign so far: the headline and each cut at every weekly release.
+    """All numbers published of a campaign so far: the headline and each cut at every weekly release.
 
     Returns: by name; one row of each frame is one group at one release:
              release  str  the Monday; then the group, people at each step, keys (missing: not shown)
@@ -222,6 +222,6 @@ def published_history(*, campaign_slug: str, as_of: datetime, smallest_group: in
 
 
 def _whole_numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """Numbers that may be missing, as such."""
+    """Convert numbers to a nullable integer type."""
     texts = {"release", *DIMENSIONS}
     return frame.astype({column: "Int64" for column in frame.columns if column not in texts})

@@ -1,4 +1,4 @@
-"""The addresses of what everybody may see. Names without a room: they are linked from anywhere."""
+"""URLs of the public pages, without a namespace because every app links to them."""
 
 from django.urls import path
 

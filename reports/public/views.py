@@ -74,7 +74,7 @@ def statistics_file(request: HttpRequest, slug: str, form: str) -> HttpResponse:
 @_KEPT
 @xframe_options_exempt
 def badge(request: HttpRequest, slug: str) -> HttpResponse:
-    """A picture with the number of redeemed keys, to be embedded anywhere."""
+    """An SVG badge with the number of redeemed keys, for other sites to embed."""
     return HttpResponse(
         badge_svg(public_keys(_campaign(slug), now=clock.now())),
         content_type="image/svg+xml",

@@ -1,1 +1,1 @@
-"""Frozen snapshots: what was published of a campaign, signed, for whoever has no database."""
+"""Frozen snapshots: the published reports of a campaign, signed, for readers without the database."""

@@ -1,4 +1,4 @@
-"""Whether a frozen snapshot is as it was signed. Needs neither Django nor a database:
+"""Verify a frozen snapshot against its signature. Needs neither Django nor a database:
 
 python -m reports.snapshots.checking FOLDER [--public-key KEY]
 """
@@ -19,10 +19,10 @@ FORMAT = 1
 
 
 def snapshot_problems(folder: Path, *, public_key: str | None = None) -> list[str]:
-    """Everything wrong with a snapshot, one sentence each; nothing when it is as it was signed.
+    """All problems of a snapshot, one sentence each; none when it is as signed.
 
-    Args: public_key: base64; whose signature it must be. Without it the key in the manifest is used, which
-          proves that nothing changed since somebody signed, but not who did.
+    Args: public_key: base64; the key that must have signed it. Without it the key in the manifest is used,
+          which proves that nothing changed since it was signed, but not by whom.
     """
     manifest_file, signature_file = folder / MANIFEST, folder / SIGNATURE
     for file in (manifest_file, signature_file):
@@ -53,7 +53,7 @@ def _signature_problems(content: bytes, signature: bytes, signed_by: str, expect
         key.verify(signed, content)
     except (ValueError, InvalidSignature):
         return unfit
-    # To the byte: base64 has spare bits, and a blank more or less would be overlooked.
+    # Compare bytes: base64 has spare bits and ignores extra spaces.
     return [] if signature == b64encode(signed) + b"\n" else unfit
 
 

@@ -1,4 +1,4 @@
-"""Freeze what was published of a campaign into a folder, and sign it."""
+"""Freeze the published reports of a campaign into a signed folder."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ manifest.json, manifest.sig   the SHA-256 of every file here, and its Ed25519 si
 
 
 def signing_key(encoded: str) -> Ed25519PrivateKey:
-    """The key of SNAPSHOT_SIGNING_KEY. Raises: InputError: none, or not base64 of 32 bytes."""
+    """Parse SNAPSHOT_SIGNING_KEY. Raises: InputError: missing, or not base64 of 32 bytes."""
     remedy = "Set it to base64 of 32 random bytes."
     if not encoded:
         raise InputError("SNAPSHOT_SIGNING_KEY", "there is no key to sign with.", remedy=remedy)
@@ -49,10 +49,10 @@ def signing_key(encoded: str) -> Ed25519PrivateKey:
 def freeze_snapshot(
     *, campaign_slug: str, as_of: datetime, smallest_group: int, key: Ed25519PrivateKey, folder: Path
 ) -> dict[str, object]:
-    """Write the snapshot into a folder that is not there yet: all of it or nothing.
+    """Write the snapshot atomically into a new folder.
 
     Returns: the manifest.
-    Raises:  InputError: the folder is there, or cannot be written.
+    Raises:  InputError: the folder exists or cannot be written.
     """
     if folder.exists():
         raise InputError("--output", f"{folder} is there already.", remedy="Name a new folder.")
@@ -92,7 +92,7 @@ def _typed(frame: pd.DataFrame) -> pa.Table:
 
 
 def _seal(as_of: datetime) -> dict[str, str] | None:
-    """The last seal of a day that was over by then; how many movements it had is nobody's business."""
+    """The last seal of a completed day. Its number of movements is left out: it would reveal exact counts."""
     seal = Seal.objects.filter(day__lt=as_of.date()).order_by("-day").first()
     if seal is None:
         return None

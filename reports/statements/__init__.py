@@ -1,1 +1,1 @@
-"""The other reports: each a function of a moment that gives its tables."""
+"""The other reports: each is a function of a moment."""

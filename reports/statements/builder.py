@@ -1,4 +1,4 @@
-"""A statement from its tables: what all of them share."""
+"""Build a report and its JSON document from tables."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from reports.tables import Report, Table
 def build_statement(
     *, name: str, title: str, as_of: datetime, summary: Sequence[str], tables: Sequence[Table]
 ) -> Report:
-    """The report, and its JSON: each table as a list of rows that name their values."""
+    """Build the report; its JSON has each table as a list of objects."""
     document = {
         "report": name,
         "as_of": moment_in_words(as_of),

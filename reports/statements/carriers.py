@@ -1,4 +1,4 @@
-"""Statement of carriers' costs by month, and of borders crossed."""
+"""Statement of carrier costs by month, and of exports by country."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from reports.tables import Report, count_column, money_column, table, text_colum
 
 
 def carrier_statement(as_of: datetime) -> Report:
-    """Labels by month and carrier; keys handed over and their value by country, as customs was told."""
+    """Labels by month and carrier; keys handed over and their declared value by country."""
     with one_snapshot():
         bought, made, moves, values = labels(as_of), claims(as_of), movements(as_of), key_values(as_of)
     bought["month"] = bought["at"].dt.strftime("%Y-%m")

@@ -13,7 +13,7 @@ from reports.tables import Report, count_column, permille, seconds, table, text_
 
 
 def case_service(as_of: datetime) -> Report:
-    """Cases by month of opening and by reason: how many were closed by their due time, and how fast."""
+    """Cases by month opened and by reason: share closed by their due time, and time to close."""
     rows = cases(as_of)
     moment = pd.Timestamp(as_of)
     month = rows["opened_at"].dt.strftime("%Y-%m")

@@ -1,4 +1,4 @@
-"""Two dates, or two campaigns, side by side."""
+"""Comparison of two dates or two campaigns."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -18,14 +18,14 @@ Number = int | None
 
 
 def comparison_report(first: Mapping[str, Any], second: Mapping[str, Any]) -> Report:
-    """The headline numbers of two redemption reports, both exact or both published, and what differs."""
+    """Compare the headline numbers of two redemption reports, both exact or both published."""
     titles = [
         f"{document['campaign'] or 'all campaigns'}, {column_in_words(document['as_of'], Kind.MOMENT)} UTC"
         for document in (first, second)
     ]
     about = f"First: {titles[0]}. Second: {titles[1]}."
     counts = _side_by_side(dict(_counts(first)), dict(_counts(second)))
-    # Of an exact report, what has no row was none; of a published one it is not shown.
+    # A missing row means 0 in an exact report, and "not shown" in a published one.
     missing = 0 if "sending" in first["costs"] else None
     amounts = _side_by_side(dict(_amounts(first)), dict(_amounts(second)), missing=missing)
     for row in amounts:
@@ -73,7 +73,7 @@ def _side_by_side(
 
 
 def _counts(document: Mapping[str, Any]) -> Iterable[tuple[str, Number]]:
-    """The counts of a report that can be compared, by a name that says where they stand."""
+    """The comparable counts of a report, by section and name."""
     states = document["two_factor"]
     groups: dict[str, Mapping[str, Number]] = {
         "keys": document["keys"],
@@ -91,7 +91,7 @@ def _counts(document: Mapping[str, Any]) -> Iterable[tuple[str, Number]]:
 
 
 def _amounts(document: Mapping[str, Any]) -> Iterable[tuple[str, Number]]:
-    """The sums of a report, in minor units, by what they are and their currency."""
+    """The comparable amounts of a report, in minor units, by name and currency."""
     for row in document["costs"].get("sending", []):
         yield f"parcels {row['currency']}", row["net_cents"]
     for row in document["costs"].get("postage", []):

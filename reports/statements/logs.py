@@ -14,7 +14,7 @@ from reports.tables import Column, Kind, Report, count_column, day_column, table
 
 
 def roster_changes(as_of: datetime) -> Report:
-    """Lists received, and what they changed, by day."""
+    """Roster imports and the changes they made, by day."""
     with one_snapshot():
         lists, days, seen = receipts(as_of), roster_days(as_of), two_factor(as_of)
     changes: dict[str, dict[str, int]] = {}
@@ -69,12 +69,12 @@ def roster_changes(as_of: datetime) -> Report:
 
 
 def _rows(frame: pd.DataFrame) -> Iterable[Any]:
-    """The rows as named tuples, whose fields the stubs do not know."""
+    """Rows as named tuples; the stubs do not know their fields."""
     return frame.itertuples(index=False)
 
 
 def vault_access(as_of: datetime) -> Report:
-    """How often sealed documents were opened, by week, purpose and role. Never whose or by whom."""
+    """Openings of sealed documents by week, purpose and role, without owners or names."""
     opened = openings(as_of)
     monday = opened["opened_at"].dt.floor("D") - opened["opened_at"].dt.day_of_week.astype("timedelta64[D]")
     week = monday.dt.strftime("%Y-%m-%d").rename("week")

@@ -10,7 +10,7 @@ from reports.tables import Report, table, text_column
 
 
 def payments_statement(as_of: datetime) -> Report:
-    """The vendor's books by month and currency, as far as they had been fetched."""
+    """Balance transactions by month and currency, as fetched so far."""
     entries = book_entries(as_of)
     month = entries["recorded_at"].dt.strftime("%Y-%m")
     rows = [

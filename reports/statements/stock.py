@@ -10,7 +10,7 @@ from reports.metrics.keys import stock_by_account
 from reports.statements.builder import build_statement
 from reports.tables import Report, count_column, money_column, table, text_column
 
-# Ours, whatever is wrong with them. What is with a carrier or at a door was given away.
+# Accounts of keys that we own; keys with a carrier or delivered were given away.
 _OURS = (
     Account.AVAILABLE,
     Account.RESERVED,
@@ -22,7 +22,7 @@ _OURS = (
 
 
 def stock_valuation(as_of: datetime) -> Report:
-    """Keys in the house by key model and account, at what each would be sold for."""
+    """Stock by key model and account, at customs value."""
     with one_snapshot():
         moves, values = movements(as_of), key_values(as_of)
     standing = stock_by_account(moves)

@@ -7,5 +7,5 @@ register = template.Library()
 
 @register.filter
 def grouped(number: int | None) -> str:
-    """With commas between thousands; a dash for a number that is not shown."""
+    """Group thousands with commas; a dash for None."""
     return "–" if number is None else f"{number:,}"

@@ -1,16 +1,16 @@
-"""The carriers' vendor as this room sees it: a protocol, plain values, and the real client behind them."""
+"""Gateways to the shipping vendor: build the configured clients."""
 
 from functools import cache
 
 from fulfillment.shipments.carrier import AddressVerifier, CarrierGateway
 
-# Somebody on a phone waits that long for the carrier's word on an address, and goes on without it.
+# A maintainer waits this long for address verification; then the claim continues without it.
 PATIENCE_S = 4
 
 
 @cache
 def carrier_gateway() -> CarrierGateway:
-    """The gateway this installation's settings describe: one a process, with a client a thread."""
+    """The configured gateway: one for each process, with one client for each thread."""
     from django.conf import settings
 
     from fulfillment.postage.gateways.easypost import EasyPostGateway
@@ -26,7 +26,7 @@ def carrier_gateway() -> CarrierGateway:
 
 @cache
 def address_verifier() -> AddressVerifier:
-    """As `from_environment`, for a person who waits: it gives up within seconds."""
+    """The same, for requests: it gives up within seconds."""
     from django.conf import settings
 
     from fulfillment.postage.gateways.easypost import EasyPostGateway

@@ -1,4 +1,4 @@
-"""Whether a carrier knows an address, and how it writes it: https://docs.easypost.com/docs/addresses"""
+"""Address verification: whether the carrier knows an address, and its standard form. https://docs.easypost.com/docs/addresses"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,14 +10,14 @@ from fulfillment.vault.addresses import PostalAddress
 Json = Mapping[str, Any]
 
 
-# The vendor's word for an address that lacks the number of the house or of the flat.
+# The vendor's code for a missing house or flat number.
 _INCOMPLETE = ("E.HOUSE_NUMBER.MISSING", "E.SECONDARY_INFORMATION.MISSING", "E.SECONDARY_INFORMATION.INVALID")
-# Ours → the vendor's. The name is not the carrier's to correct.
+# Our field → the vendor's. The name is not verified.
 _PARTS = {"street1": "street1", "street2": "street2", "city": "city", "state": "state", "postal_code": "zip"}
 
 
 def question(address: PostalAddress) -> dict[str, Any]:
-    """What the vendor is asked: where, not who. Any value of `verify` is a yes, so it is sent only here."""
+    """The request: the address without the name. Any value of `verify` turns verification on."""
     label = address.for_label()
     parts = {theirs: getattr(label, ours) for ours, theirs in _PARTS.items()}
     return {
@@ -28,7 +28,7 @@ def question(address: PostalAddress) -> dict[str, Any]:
 
 
 def read_verification(body: Json, *, asked: PostalAddress) -> Verification:
-    """The vendor's answer as ours."""
+    """Parse the vendor's answer."""
     delivery = (body.get("verifications") or {}).get("delivery")
     if not isinstance(delivery, Mapping):
         return NOT_ASKED
@@ -41,7 +41,7 @@ def read_verification(body: Json, *, asked: PostalAddress) -> Verification:
 
 def _suggestion(body: Json, asked: PostalAddress) -> PostalAddress | None:
     theirs = {ours: str(body.get(name) or "")[:100] for ours, name in _PARTS.items()}
-    # Five digits of a US code are as good as nine: the rest is not worth a question.
+    # A five-digit US code is good enough; do not ask about the other four digits.
     if asked.country == "US" and theirs["postal_code"].startswith(asked.postal_code + "-"):
         theirs["postal_code"] = asked.postal_code
     wording = {part: _in_ordinary_case(text) if part != "state" else text for part, text in theirs.items()}
@@ -52,7 +52,7 @@ def _suggestion(body: Json, asked: PostalAddress) -> PostalAddress | None:
 
 
 def _in_ordinary_case(text: str) -> str:
-    """The post shouts; people do not. Words with digits stay as they are."""
+    """Convert the vendor's upper case to ordinary case; words with digits stay unchanged."""
     if not text.isupper():
         return text
     return " ".join(word if any(map(str.isdigit, word)) else word.capitalize() for word in text.split())

@@ -1,7 +1,7 @@
-"""The real EasyPost client, tamed: no hidden repeats, no hidden sleeps, nothing personal in a log.
+"""The EasyPost client without hidden retries or sleeps, and without personal data in logs.
 
-The purchase protocol rests on how this client behaves (docs/vendors.md § 1), so its minor version is pinned
-and tests/fulfillment/postage/test_easypost_gateway.py holds it to that.
+The purchase protocol depends on how this client behaves (docs/vendors.md § 1), so its minor version is pinned
+and tests/fulfillment/postage/test_easypost_gateway.py checks that behaviour.
 """
 
 import json
@@ -45,15 +45,15 @@ Json = dict[str, Any]
 
 MAX_LABEL_BYTES = 5_000_000
 PAGE_SIZE = 100
-# Where EasyPost keeps label files, besides its API's own host.
+# Hosts of label files, besides the API's own.
 _LABEL_HOSTS = (
     "easypost.com",
     "easypost-files.s3.us-west-2.amazonaws.com",
     "easypost-files.s3.amazonaws.com",
 )
 
-# Connecting may be repeated, for nothing was sent yet. What was sent is not repeated here: workers do
-# that from the queue, where a pause holds up nobody.
+# Only connecting is retried, because nothing was sent yet. Requests are retried by workers from the
+# queue, where waiting blocks nobody.
 _CONNECT_TWICE_MORE = Retry(
     total=2,
     connect=2,
@@ -78,7 +78,7 @@ class EasyPostGateway:
         self._api_base = api_base
         self._mode = mode
         self._timeout_s = timeout_s
-        # requests does not promise that a session may be shared between threads.
+        # A requests session is not guaranteed to be thread-safe.
         self._of_this_thread = threading.local()
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
 
@@ -105,7 +105,7 @@ class EasyPostGateway:
     ) -> CreatedShipment:
         """https://docs.easypost.com/docs/shipments#create-a-shipment
 
-        The vendor itself swaps the ends of a return: https://docs.easypost.com/docs/shipments/returns
+        The vendor swaps sender and recipient of a return itself: https://docs.easypost.com/docs/shipments/returns
         """
         fields: Json = {
             "to_address": _address(to),
@@ -153,7 +153,7 @@ class EasyPostGateway:
     def list_bought(self, *, since: datetime, before_id: str = "") -> BoughtPage:
         """https://docs.easypost.com/docs/shipments#retrieve-a-list-of-shipments
 
-        Both the window and `purchased` are said: what the vendor takes for granted has changed before.
+        The window and `purchased` are explicit, because the vendor's defaults have changed before.
         """
         asked: Json = {
             "purchased": True,
@@ -189,7 +189,7 @@ class EasyPostGateway:
                 lambda body: str(body["id"]),
             )
         _check_id(hook_id, "hook")
-        # Updating enables it again, and sets the secret, which cannot be read back.
+        # An update enables it again and sets the secret, which cannot be read back.
         return self._ask(
             lambda client: client.webhook.update(hook_id, webhook_secret=secret),
             lambda body: str(body["id"]),
@@ -205,7 +205,7 @@ class EasyPostGateway:
         return WebhookState.ENABLED if is_enabled else WebhookState.DISABLED
 
     def fetch_label(self, url: str) -> LabelFile:
-        """Download a label's file: from the vendor only, no larger than a label, and a label indeed."""
+        """Download a label file: only from the vendor's hosts, with limits on size and type."""
         self._check_label_url(url)
         try:
             with self._client()._requests_session.get(
@@ -228,7 +228,7 @@ class EasyPostGateway:
     def verify_address(self, address: PostalAddress) -> Verification:
         """https://docs.easypost.com/docs/addresses#create-a-verified-address
 
-        Asked while somebody waits for the page, so whatever goes wrong is no answer, never an error.
+        Called during a request, so any failure returns None instead of raising.
         """
         try:
             return self._ask(
@@ -264,11 +264,11 @@ class EasyPostGateway:
         raise GatewayError(Failure.PERMANENT, "LABEL.FOREIGN_ADDRESS")
 
     def _ask(self, call: Callable[[Any], Any], read: Callable[[Json], T]) -> T:
-        """Make one call and read its answer. Whatever goes wrong, in the call or after, is a GatewayError.
+        """Make one call and parse its answer; any failure becomes a GatewayError.
 
-        A body is read as it came: the client makes objects of it, and unmaking them takes as long again.
+        The raw body is parsed: converting the client's objects back takes as long as making them.
 
-        Args: call: may also give plain values in place of an answer.
+        Args: call: may also return plain values.
         """
         try:
             answer = call(self._client())
@@ -277,7 +277,7 @@ class EasyPostGateway:
             raise
         except EasyPostError as error:
             raise _translated(error) from None
-        # The client raises AttributeError and others on odd answers, after the call had its effect.
+        # The client raises AttributeError and others on odd answers, after the call took effect.
         except Exception as error:
             raise GatewayError(Failure.UNKNOWN, f"UNREADABLE.{type(error).__name__}") from None
 
@@ -288,16 +288,16 @@ class EasyPostGateway:
         return client
 
     def _new_client(self) -> Any:
-        make: Any = EasyPostClient  # its annotation wants whole seconds; requests takes any
+        make: Any = EasyPostClient  # annotated as whole seconds; requests accepts fractions
         client: Any = make(api_key=self._api_key, api_base=self._api_base, timeout=self._timeout_s)
         session = client._requests_session
-        # A netrc entry or a proxy variable of the surroundings would replace the key or read the traffic.
+        # A netrc entry or proxy variable in the environment could replace the key or read the traffic.
         session.trust_env = False
-        # A redirect would be followed as a GET, which turns a purchase into a question.
+        # A redirected POST would be followed as a GET.
         session.max_redirects = 0
         session.mount("http://", HTTPAdapter(max_retries=_CONNECT_TWICE_MORE))
         session.mount("https://", HTTPAdapter(max_retries=_CONNECT_TWICE_MORE))
-        # The client mounts its own adapter on its host, which would win over the two above.
+        # The client mounts its own adapter on its host, which would override the two above.
         session.mount(self._api_base.split("/v2")[0], HTTPAdapter(max_retries=_CONNECT_TWICE_MORE))
         last = self._of_this_thread.last = _LastBody()
         client.subscribe_to_response_hook(last.keep)
@@ -306,7 +306,7 @@ class EasyPostGateway:
         return client
 
     def close(self) -> None:
-        """Close the connections of every thread. The gateway opens new ones when it is used again."""
+        """Close the connections of all threads. The gateway opens new ones when used again."""
         for session in list(self._sessions):
             session.close()
 
@@ -321,9 +321,9 @@ class _LastBody:
 
 
 def _note(**answer: Any) -> None:
-    """Log a call by its path, status and the vendor's request id; bodies and headers stay out.
+    """Log a call: path, status and the vendor's request id, without bodies and headers.
 
-    An exception in here would surface as that of a call which has taken effect, so there is none.
+    Never raises: an exception here would look like a failure of a call that took effect.
     """
     try:
         status = int(answer["http_status"])
@@ -340,7 +340,7 @@ def _note(**answer: Any) -> None:
 
 
 def _translated(error: EasyPostError) -> GatewayError:
-    """The client's error as ours: its code and status, and what it says of the call's effect."""
+    """Translate the client's error: code, status, and whether the call may have taken effect."""
     status = getattr(error, "http_status", None)
     code = getattr(error, "code", None)
     if status is None:
@@ -349,7 +349,7 @@ def _translated(error: EasyPostError) -> GatewayError:
         return GatewayError(Failure.UNKNOWN, f"HTTP.{status}", status=status)
     if status == 429:
         return GatewayError(Failure.RETRYABLE, code, status=status)
-    # A timeout, a conflict or a lock says nothing about what becomes of the first request.
+    # After a timeout, conflict or lock the outcome of the first request is unknown.
     refused = 400 <= status < 500 and status not in (408, 409, 423)
     return GatewayError(Failure.PERMANENT if refused else Failure.UNKNOWN, code, status=status)
 

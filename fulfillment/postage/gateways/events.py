@@ -1,4 +1,4 @@
-"""EasyPost's webhooks: how they are signed, and the few fields of them that are kept."""
+"""EasyPost webhooks: verify signatures and keep the few fields we use."""
 
 import hmac
 import re
@@ -16,19 +16,19 @@ from fulfillment.webhooks import BadBody, VendorEvent, kept_text
 
 WORK_WEBHOOKS = "shipping.work_webhooks"
 
-# How far a signed delivery's time may be from ours, either way.
+# Allowed clock difference of a signed delivery, either way.
 FRESH_FOR = timedelta(minutes=5)
 
 _OBJECT_ID = re.compile(r"[a-z]+_[0-9A-Za-z]{1,36}", re.ASCII)
 
 
 class EasyPostIntake:
-    """The vendor's side of `fulfillment.webhooks.receive_webhook`.
+    """EasyPost's intake for `fulfillment.webhooks.receive_webhook`.
 
     Version 1 of the signature: HMAC-SHA256 of the body under the NFKD form of the secret. It covers no
-    time, so a replay is recognised by the event's id alone. https://docs.easypost.com/guides/webhooks-guide
+    time, so a replay is recognised only by the event's id. https://docs.easypost.com/guides/webhooks-guide
 
-    Args: secrets: any of them may have signed, so that a new one can be introduced before the old one goes.
+    Args: secrets: any of them may have signed, so that secrets can be rotated.
     """
 
     provider = Provider.EASYPOST
@@ -66,10 +66,10 @@ class EasyPostIntake:
 
 
 class EasyPostIntakeV2(EasyPostIntake):
-    """As above, with version 2 of the signature: it covers time, method and path besides the body.
+    """The same with version 2 of the signature, which also covers time, method and path.
 
-    Off until a real test webhook proves it (go_live_check): the vendor documents its headers, but what is
-    signed is known from others' code only (docs/vendors.md § 1.6). A delivery that is too old or lacks a
+    Off until a real test webhook confirms it (go_live_check): the vendor documents the headers, but what is
+    signed is known only from third-party code (docs/vendors.md § 1.6). A delivery that is too old or lacks a
     header is refused.
 
     Args: now: reads the clock, for the freshness of a delivery.
@@ -88,13 +88,13 @@ class EasyPostIntakeV2(EasyPostIntake):
 
 
 def _mail_time(text: str) -> datetime:
-    """A time as mails have it. `-0000`, which the vendor sends, means UTC with no word on the place."""
+    """Parse an RFC 5322 time. The vendor sends `-0000`, which means UTC."""
     moment = parsedate_to_datetime(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def tracker_state(body: Mapping[str, Any], *, changed_at: datetime) -> TrackerState:
-    """The state of a tracker that a kept body tells of."""
+    """The tracker state in a stored body."""
     expected = parsing.read_time_or_none(body.get("expected_at"))
     return TrackerState(
         status=body["status"],
@@ -106,7 +106,7 @@ def tracker_state(body: Mapping[str, Any], *, changed_at: datetime) -> TrackerSt
 
 
 def _kept(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Ids, the status and its times. Left out: who signed, where it was scanned, carriers' free text."""
+    """The fields we store: ids, status and times, without signatures, places and free text."""
     if result.get("object") == "Tracker":
         return {
             "tracker": _id(result, "id"),
@@ -119,7 +119,7 @@ def _kept(result: Mapping[str, Any]) -> dict[str, Any]:
     if result.get("object") == "Refund":
         return {"shipment": _id(result, "shipment_id"), "status": kept_text(result, "status")[:40]}
     if result.get("object") == "Claim":
-        # The money it is about is asked for, never taken from here.
+        # Amounts are fetched from the vendor, never taken from a webhook.
         return {"claim": _id(result, "id")}
     return {"object": _id(result, "id")}
 
@@ -139,7 +139,7 @@ def _last_scan(result: Mapping[str, Any]) -> str:
 
 
 def _time_text(document: Mapping[str, Any], name: str) -> str:
-    """A time as text again, so that nothing but a time can be in it."""
+    """Validate a time and format it again, so that nothing else is stored."""
     moment = parsing.read_time_or_none(document.get(name))
     return moment.isoformat() if moment else ""
 

@@ -1,16 +1,16 @@
-"""Which kind of file some bytes are, and whether they are all of it: a torn file spoils a whole print run."""
+"""Detect the type of a label file and whether it is complete: a truncated file spoils a print run."""
 
 import struct
 import zlib
 from collections.abc import Iterator
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-# How far from a PDF's end its last line may be; writers append blanks.
+# Maximum distance of a PDF's end marker from the end of the file; some writers append blanks.
 _PDF_TAIL = 1024
 
 
 def kind_of(content: bytes) -> str | None:
-    """The media type that the first bytes prove; None for no label."""
+    """The media type by the first bytes; None if it is not a label format."""
     start = content.lstrip()
     for sign, media_type in ((_PNG, "image/png"), (b"%PDF-", "application/pdf"), (b"^XA", "application/zpl")):
         if start.startswith(sign):
@@ -19,7 +19,7 @@ def kind_of(content: bytes) -> str | None:
 
 
 def is_whole(content: bytes, media_type: str) -> bool:
-    """Whether nothing of the file is cut off or garbled, as far as its kind lets that be seen."""
+    """Whether the file is complete and intact, as far as its format allows checking."""
     if media_type == "image/png":
         chunks = list(_sound_chunks(content))
         return chunks[:1] == [b"IHDR"] and chunks[-1:] == [b"IEND"] and b"IDAT" in chunks
@@ -29,7 +29,7 @@ def is_whole(content: bytes, media_type: str) -> bool:
 
 
 def _sound_chunks(png: bytes) -> Iterator[bytes]:
-    """The names of a PNG's chunks, as long as their checksums hold."""
+    """The names of a PNG's chunks, up to the first wrong checksum."""
     at = len(_PNG)
     while at + 12 <= len(png):
         (length,) = struct.unpack(">I", png[at : at + 4])

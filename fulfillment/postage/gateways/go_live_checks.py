@@ -1,6 +1,6 @@
-"""Probes of the real vendor in test mode before go-live: does it behave as docs/vendors.md § 8 relies on?
+"""Go-live checks of the vendor's test mode: does it behave as docs/vendors.md § 8 expects?
 
-Each probe makes real calls with the real client, and says what it saw. Test labels cost nothing.
+Each probe makes real calls with the real client and reports its finding. Test labels cost nothing.
 """
 
 import time
@@ -37,14 +37,14 @@ ABROAD: Json = {
     "email": "keys@example.org",
 }
 PARCEL: Json = {"weight": 3.0, "length": 8.1, "width": 4.1, "height": 0.8}
-# The limit of list calls a second that the vendor names, and how many are made to meet it.
+# The documented limit of list calls a second, and how many calls are made to reach it.
 LIST_LIMIT, BURST = 5, 12
 GIVE_UP_AFTER_S, LOOK_EVERY_S = 60.0, 1.0
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What one probe saw. `ok` is None where a person must judge or do it."""
+    """Result of one probe. `ok` is None where a person must judge or act."""
 
     question: str
     ok: bool | None
@@ -52,14 +52,14 @@ class Seen:
 
 
 class Prober:
-    """Asks the vendor's test mode. Makes clients of its own, one a thread, without the gateway's care."""
+    """Runs the probes with clients of its own, one for each thread, without the gateway's safeguards."""
 
     def __init__(self, *, api_key: str, api_base: str, timeout_s: int = 30) -> None:
         self._api_key, self._api_base, self._timeout_s = api_key, api_base, timeout_s
         self._client = self._new_client()
 
     def probes(self) -> Iterator[tuple[str, Callable[[], Seen]]]:
-        """Every probe by name, in the order of docs/vendors.md § 8."""
+        """All probes by name, in the order of docs/vendors.md § 8."""
         yield "buy twice", self.buy_twice
         yield "buy twice at once", self.buy_at_once
         yield "cut connection", self.cut_connection

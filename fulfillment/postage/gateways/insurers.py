@@ -1,4 +1,4 @@
-"""Claims on insurance that was bought with a label, at EasyPost.
+"""EasyPost insurance claims.
 
 https://docs.easypost.com/docs/insurance/claims
 """
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class ClaimEvidence:
-    """A file for the insurer, of a kind its first bytes prove. Shows nothing of itself."""
+    """A file for the insurer, with its type detected from its bytes. Its repr shows no content."""
 
     content: bytes = field(repr=False)
     media_type: str
@@ -29,9 +29,9 @@ class ClaimEvidence:
 
 @dataclass(frozen=True)
 class Loss:
-    """What is claimed: `kind` in the insurer's words, how much, and what proves it.
+    """What is claimed: `kind` in the insurer's terms, the amount and the evidence.
 
-    letters: what the recipient or the carrier wrote. invoices: what the contents are worth. pictures: needed
+    letters: from the recipient or the carrier. invoices: proof of value. pictures: required
     for damage.
     """
 
@@ -47,7 +47,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class FiledClaim:
-    """A claim as the insurer has it. Its sentences stay outside, for they may name people."""
+    """A claim as the insurer reports it, without free text, which may name people."""
 
     id: str
     status: str
@@ -56,21 +56,21 @@ class FiledClaim:
 
 
 class InsuranceGateway(Protocol):
-    """What claims need of the vendor. Methods make one call and raise nothing but GatewayError."""
+    """The insurer's API. Methods make one call and raise only GatewayError."""
 
     def file_claim(self, loss: Loss) -> FiledClaim:
-        """File a claim. Not idempotent: look with `claims_since` when the answer was lost."""
+        """File a claim. Not idempotent: check `claims_since` when the answer was lost."""
         ...
 
     def retrieve_claim(self, claim_id: str) -> FiledClaim: ...
 
     def claims_since(self, since: datetime) -> Sequence[FiledClaim]:
-        """The claims filed since then, newest first; no more than one page of a hundred."""
+        """Claims filed since then, newest first; at most one page of a hundred."""
         ...
 
 
 class EasyPostInsurance:
-    """InsuranceGateway over the same client, errors and timeouts as the gateway that buys labels."""
+    """InsuranceGateway with the client, errors and timeouts of the carrier gateway."""
 
     def __init__(self, gateway: EasyPostGateway) -> None:
         self._gateway = gateway
@@ -111,6 +111,6 @@ class EasyPostInsurance:
 
 
 def insurers_of(gateway: CarrierGateway) -> InsuranceGateway:
-    """The insurance of the vendor that this gateway buys from."""
+    """The insurance gateway that belongs to this carrier gateway."""
     assert isinstance(gateway, EasyPostGateway), "the one vendor there is"
     return EasyPostInsurance(gateway)

@@ -1,7 +1,7 @@
-"""EasyPost's answers as our values: only what we use gets past here.
+"""Parse EasyPost's answers into our values; unused fields are dropped.
 
-Money comes as text, times in three forms, and fields come and go; so parse leniently what may be
-missing, strictly what must be there. A KeyError, TypeError or ValueError means an unreadable answer.
+Money comes as text, times in three formats, and fields come and go: optional fields are parsed leniently,
+required ones strictly. A KeyError, TypeError or ValueError means an unreadable answer.
 """
 
 import re
@@ -28,12 +28,12 @@ _TENTH = Decimal("0.1")
 
 
 def ounces(weight_g: int) -> float:
-    """Grams as ounces with one decimal, rounded up: a parcel must never claim to weigh less than it does."""
+    """Grams as ounces with one decimal, rounded up: a declared weight must not be below the real one."""
     return float((Decimal(weight_g) / _G_PER_OZ).quantize(_TENTH, ROUND_CEILING))
 
 
 def ounces_at_most(weight_g: int) -> float:
-    """Grams as ounces, rounded down to 0.01: customs lines together must not outweigh their parcel."""
+    """Grams as ounces, rounded down to 0.01: customs lines together must not weigh more than the parcel."""
     return float((Decimal(weight_g) / _G_PER_OZ).quantize(Decimal("0.01"), "ROUND_FLOOR"))
 
 
@@ -46,7 +46,7 @@ def cents_of_dollars(cents: int) -> str:
 
 
 def is_easypost_id(value: object, prefix: str) -> bool:
-    """Whether this is an id of that class. The client puts ids into paths as they are."""
+    """Whether this is an id of that class. The client puts ids into URLs unescaped."""
     return isinstance(value, str) and bool(_ID.fullmatch(value)) and value.startswith(f"{prefix}_")
 
 
@@ -57,7 +57,7 @@ def read_id(value: object, prefix: str) -> str:
 
 
 def read_cents(amount: object) -> int:
-    """Money as cents, from text (`"6.07000"`) or a number."""
+    """Parse money as cents, from text (`"6.07000"`) or a number."""
     try:
         cents = Decimal(str(amount)) * 100
     except InvalidOperation:
@@ -68,7 +68,7 @@ def read_cents(amount: object) -> int:
 
 
 def read_time(value: object) -> datetime:
-    """A time with its offset; UTC where none is given."""
+    """Parse a time; UTC where no offset is given."""
     if not isinstance(value, str):
         raise TypeError("no time")
     moment = datetime.fromisoformat(value)
@@ -105,7 +105,7 @@ def read_created(body: Json) -> CreatedShipment:
 
 
 def read_label(body: Json) -> BoughtLabel | None:
-    """The label of a shipment; None until label and tracking code are both there."""
+    """The label of a shipment; None until it has both a label and a tracking code."""
     label, rate = body.get("postage_label"), body.get("selected_rate")
     if not label or not rate or not body.get("tracking_code"):
         return None
@@ -142,14 +142,14 @@ def parse_shipment_status(body: Json) -> ShipmentStatus:
 
 
 def _cost_cents(fees: Sequence[Json], rate_cents: int) -> int:
-    """All fees; postage that the carrier bills us directly shows as no PostageFee and is added."""
+    """Sum of all fees; postage billed directly by the carrier has no PostageFee and is added."""
     charged = [fee for fee in fees if fee.get("charged", True)]
     total = sum(read_cents(fee["amount"]) for fee in charged)
     return total if any(fee["type"] == "PostageFee" for fee in charged) else total + rate_cents
 
 
 def read_tracker(body: Json) -> TrackerState:
-    """A tracker without places, names and codes."""
+    """Parse a tracker, without places, names and codes."""
     details = body.get("tracking_details") or []
     expected = read_time_or_none(body.get("est_delivery_date"))
     return TrackerState(

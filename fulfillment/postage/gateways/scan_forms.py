@@ -1,4 +1,4 @@
-"""The carrier's end-of-day forms at EasyPost (ScanForm): one paper that accepts many parcels.
+"""EasyPost ScanForms: the carrier's end-of-day manifest, scanned once for many parcels.
 
 https://docs.easypost.com/docs/scan-form
 """
@@ -23,9 +23,9 @@ _REFUSED = "SCAN_FORM.CREATE.FAILURE"
 
 @dataclass(frozen=True)
 class ScanForm:
-    """A form at the vendor: `creating`, `created` with the address of its file, or `failed`.
+    """A form at the vendor: `creating`, `created` with the URL of its file, or `failed`.
 
-    `manifested` names vendor shipments that are on a form already; the form was not made then, and `id` is
+    `manifested` lists vendor shipments that are already on a form; then no form was made, and `id` is
     empty.
     """
 
@@ -36,23 +36,23 @@ class ScanForm:
 
 
 class FormGateway(Protocol):
-    """What hand-overs need of the vendor. Methods make one call and raise nothing but GatewayError."""
+    """The vendor's ScanForm API. Methods make one call and raise only GatewayError."""
 
     def create_form(self, shipment_ids: Sequence[str]) -> ScanForm:
-        """Ask for a form of these shipments. Not idempotent: look with `form_of` when the answer was lost."""
+        """Request a form for these shipments. Not idempotent: check `form_of` when the answer was lost."""
         ...
 
     def retrieve_form(self, form_id: str) -> ScanForm: ...
 
     def form_of(self, shipment_id: str) -> ScanForm | None:
-        """The form that a shipment is on, if any."""
+        """The form of a shipment, if any."""
         ...
 
     def fetch_form(self, url: str) -> LabelFile: ...
 
 
 class EasyPostForms:
-    """FormGateway over the same client, errors and timeouts as the gateway that buys labels."""
+    """FormGateway with the client, errors and timeouts of the carrier gateway."""
 
     def __init__(self, gateway: EasyPostGateway) -> None:
         self._gateway = gateway
@@ -77,7 +77,7 @@ class EasyPostForms:
 
 
 def forms_of(gateway: CarrierGateway) -> FormGateway:
-    """The forms of the vendor that this gateway buys from."""
+    """The form gateway that belongs to this carrier gateway."""
     assert isinstance(gateway, EasyPostGateway), "the one vendor there is"
     return EasyPostForms(gateway)
 
@@ -86,7 +86,7 @@ def _create(client: Any, named: Sequence[Json]) -> Any:
     try:
         return client.scan_form.create(shipments=list(named))
     except ApiError as error:
-        # Which of them are the trouble is said in the text only; ids are all that is taken from it.
+        # Only the message names the shipments concerned; nothing but their ids is taken from it.
         if error.code != _REFUSED or not (ids := _SHIPMENT.findall(str(error.message))):
             raise
         return {"id": "", "status": "failed", "manifested": ids}

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from fulfillment.postage.rules.packaging import Content
 from fulfillment.shipments.carrier_values import CustomsLine
 
-# True, and no invitation: the declaration is read by everybody on the way.
+# Accurate but unattractive: everybody who handles the parcel can read it.
 DESCRIPTION = "USB hardware authentication device"
-# Above this value of one HS code, an export from the US must be filed beforehand (15 CFR § 30.37(a)).
+# Above this value for one HS code, an export from the US must be filed in advance (15 CFR § 30.37(a)).
 FILING_ABOVE_CENTS = 250_000
-# Of lower value; and everything to Canada (15 CFR § 30.36).
+# Exemptions: lower values, and everything to Canada (15 CFR § 30.36).
 LOW_VALUE, TO_CANADA = "NOEEI 30.37(a)", "NOEEI 30.36"
-# The number that a filing in the Automated Export System is answered with: X, the date, six digits.
+# Internal transaction number of the Automated Export System: X, the date, six digits.
 _FILING_NUMBER = re.compile(r"X[0-9]{14}", re.ASCII)
 
 
 def customs_lines(contents: Sequence[Content]) -> tuple[CustomsLine, ...]:
-    """One line per key model: value and weight are the line's, not the piece's, and never 0.
+    """One line for each key model; value and weight are of the line, not the piece, and never 0.
 
-    A key given away still has its fair value. One currency per declaration, so mixing them is a mistake
-    in the catalogue.
+    A free key is declared at its fair value. A declaration has one currency; several are an error
+    in the catalog.
     """
     assert len({content.currency for content in contents}) == 1, "a declaration has one currency"
     quantities = Counter(content.sku for content in contents)
@@ -47,7 +47,7 @@ def customs_lines(contents: Sequence[Content]) -> tuple[CustomsLine, ...]:
 
 
 def needs_export_filing(lines: Sequence[CustomsLine]) -> bool:
-    """Whether one HS code's value takes the parcel out of the exemption it is declared under."""
+    """Whether the value of an HS code exceeds the limit of the exemption."""
     by_code: Counter[str] = Counter()
     for line in lines:
         by_code[line.hs_code] += line.value_cents
@@ -55,17 +55,17 @@ def needs_export_filing(lines: Sequence[CustomsLine]) -> bool:
 
 
 def is_filing_number(text: str) -> bool:
-    """Whether this can be the number of an export filing (ITN)."""
+    """Whether this is a valid export filing number (ITN)."""
     return _FILING_NUMBER.fullmatch(text) is not None
 
 
 def exemption(
     lines: Sequence[CustomsLine], *, from_country: str, to_country: str, filing: str = ""
 ) -> str | None:
-    """What the declaration says of export filing; empty where the US asks for none.
+    """The exemption or filing number on the declaration; empty where the US requires neither.
 
-    Args:    filing: the number of the filing, when one was made.
-    Returns: None when a filing is needed and none was made: a person must.
+    Args:    filing: the ITN, if the export was filed.
+    Returns: None when a filing is required and missing.
     """
     if from_country != "US":
         return ""

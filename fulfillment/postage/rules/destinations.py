@@ -4,19 +4,19 @@ from fulfillment.vault.addresses import PostalAddress, is_po_box
 
 US_TERRITORIES = frozenset({"AS", "GU", "MP", "PR", "VI"})
 US_MILITARY = frozenset({"AA", "AE", "AP"})
-# The only carrier that reaches boxes, bases and territories (docs/vendors.md § 7, case 18).
+# The only carrier that delivers to PO boxes, bases and territories (docs/vendors.md § 7, case 18).
 POSTAL_CARRIERS = frozenset({"USPS"})
 
 
 def is_remote_us(address: PostalAddress) -> bool:
-    """A US territory or a military post office, whether written as a state or as a country of its own."""
+    """Whether it is a US territory or military post office, written as a state or as a country."""
     if address.country in US_TERRITORIES:
         return True
     return address.country == "US" and address.state.strip().upper() in US_TERRITORIES | US_MILITARY
 
 
 def needs_customs(*, to: PostalAddress, from_country: str) -> bool:
-    """Abroad always; and US territories and military mail, though they are no foreign country."""
+    """Whether a customs declaration is needed: abroad, and for US territories and military mail."""
     return to.country != from_country or is_remote_us(to)
 
 

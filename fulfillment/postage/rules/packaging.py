@@ -8,7 +8,7 @@ from fulfillment.shipments.carrier_values import Parcel
 
 @dataclass(frozen=True)
 class Content:
-    """One key in a parcel, with what carriers and customs ask about it."""
+    """One key in a parcel, with its data for carriers and customs."""
 
     sku: str
     description: str
@@ -25,9 +25,9 @@ class Content:
 
 @dataclass(frozen=True)
 class Packaging:
-    """Something keys are sent in: what it measures outside, how thick its walls are together, what it weighs.
+    """An envelope or box: outer measures, total wall thickness, and weight.
 
-    `height_mm` is None for what takes the height of its contents.
+    `height_mm` is None when it takes the height of its contents.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Packaging:
 # The letter inside: one sheet.
 SLIP_G = 5
 # Smallest first. A padded envelope of size 000 is 4 × 8 inches and weighs 11 g empty; the boxes are 200 and
-# 300 g/m² board. All are plain: what is in them, and who had it made, is nobody's business on the way.
+# 300 g/m² board. All are plain, so that they do not show what is inside.
 PACKAGINGS = (
     Packaging("padded envelope", 204, 102, None, 8, 11, 4),
     Packaging("small box", 230, 160, 55, 6, 70, 20),
@@ -51,11 +51,11 @@ PACKAGINGS = (
 
 
 class TooMuch(ValueError):
-    """More keys than the largest packaging holds."""
+    """Raised for more keys than the largest packaging holds."""
 
 
 def packaging_for(contents: Sequence[Content]) -> Packaging:
-    """The smallest that holds the keys. Raises: TooMuch."""
+    """The smallest packaging that holds the keys. Raises: TooMuch."""
     assert contents, "a parcel holds something"
     for packaging in PACKAGINGS:
         longest = max(content.length_mm for content in contents)
@@ -70,7 +70,7 @@ def packaging_for(contents: Sequence[Content]) -> Packaging:
 
 
 def parcel_for(contents: Sequence[Content]) -> Parcel:
-    """The keys one on the other in an envelope, or in a box of its own height."""
+    """Weight and size of the keys, stacked in an envelope or in a box."""
     assert all(content.weight_g > 0 for content in contents), "a key weighs something"
     packaging = packaging_for(contents)
     stacked = sum(content.height_mm for content in contents) + packaging.walls_mm
@@ -83,11 +83,11 @@ def parcel_for(contents: Sequence[Content]) -> Parcel:
 
 
 def split(skus: Sequence[str], *, keys_per_parcel: int) -> list[list[int]]:
-    """How the keys of a claim go into parcels where a country lets in so many a parcel.
+    """Split the keys of a claim into parcels where a country limits keys a parcel.
 
     Args:    skus: the key model of each key.
-    Returns: the keys of each parcel, by their place in `skus`; each model spread, so that a parcel that is
-             lost takes no pair of the same.
+    Returns: the keys of each parcel, by index in `skus`; models are spread, so that a lost parcel does not
+             take both keys of a pair.
     """
     assert keys_per_parcel >= 1, "a parcel holds a key"
     parcels = -(-len(skus) // keys_per_parcel)

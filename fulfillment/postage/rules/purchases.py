@@ -1,4 +1,4 @@
-"""The meaning of each answer to a purchase, and the steps while it is unknown.
+"""Interpretation of each answer to a purchase, and recovery while its outcome is unknown.
 
 Source: docs/vendors.md § 4.4 and § 4.5.
 """
@@ -10,10 +10,10 @@ from fulfillment.cases.rules.reasons import CaseReason
 
 MAX_ATTEMPTS = 4
 GIVE_UP_AFTER = timedelta(hours=24)
-# How long a request may still take effect at the vendor after our client stopped waiting for it.
+# How long a request may still take effect at the vendor after our client timed out.
 SETTLE_MARGIN = timedelta(seconds=120)
 
-# Refusals that mean "not bought" for certain. Everything that is not listed is unknown.
+# Errors that definitely mean "not bought". All others are treated as unknown.
 _ABOUT_THE_PARCEL = frozenset(
     {
         "SHIPMENT.POSTAGE.FAILURE",
@@ -27,18 +27,18 @@ _ACCOUNT_PREFIX = "MODE."
 
 
 class PurchaseAnswer(Enum):
-    """What the vendor's answer to a purchase means."""
+    """Meaning of the vendor's answer to a purchase."""
 
     BOUGHT_BEFORE = auto()  # an earlier attempt succeeded: adopt its label
     STALE_RATE = auto()  # not bought; the same shipment needs new rates
-    REFUSED = auto()  # not bought, and this parcel never will be as it is
-    REFUSED_US = auto()  # not bought; nothing is wrong with the parcel, but with our account
-    LATER = auto()  # not bought, most likely; the vendor is busy
+    REFUSED = auto()  # not bought; cannot be bought unless the parcel changes
+    REFUSED_US = auto()  # not bought; the problem is our account, not the parcel
+    LATER = auto()  # probably not bought; the vendor is busy
     UNKNOWN = auto()  # it may or may not have been bought
 
 
 def read_answer(code: str, status: int | None) -> PurchaseAnswer:
-    """Read a failed purchase. Only refusals on the lists above count as definite, and only as a 4xx."""
+    """Classify a failed purchase. Only the errors listed above are definite, and only with a 4xx status."""
     if code == "SHIPMENT.POSTAGE.EXISTS":
         return PurchaseAnswer.BOUGHT_BEFORE
     if status == 429:
@@ -57,24 +57,24 @@ def _read_refusal(code: str) -> PurchaseAnswer:
 
 
 def is_about_our_account(code: str) -> bool:
-    """Whether a refusal says something of our account and nothing of the parcel."""
+    """Whether a refusal concerns our account and not the parcel."""
     return code in _ABOUT_OUR_ACCOUNT or code.startswith(_ACCOUNT_PREFIX)
 
 
 def case_for(code: str) -> CaseReason:
-    """The case that a definite refusal makes."""
+    """The reason of the case that a definite refusal opens."""
     if code == "SHIPMENT.POSTAGE.ASCII" or code.startswith("ADDRESS."):
         return CaseReason.ADDRESS
     return CaseReason.PURCHASE_REFUSED
 
 
 def settle_interval(timeout: timedelta) -> timedelta:
-    """How long after a purchase was sent its outcome may still change behind our back."""
+    """How long the outcome of a purchase may still change after it was sent."""
     return timeout + SETTLE_MARGIN
 
 
 class Recovery(Enum):
-    """What to do after asking the vendor and finding no label."""
+    """Next step after the vendor was asked and showed no label."""
 
     LOOK_AGAIN = auto()
     BUY_AGAIN = auto()
@@ -84,9 +84,9 @@ class Recovery(Enum):
 def after_an_empty_look(
     *, attempts: int, buy_started_at: datetime, looked_at: datetime | None, settle: timedelta, now: datetime
 ) -> Recovery:
-    """Look twice, a settle interval apart, before buying again on the same vendor shipment.
+    """Check twice, a settle interval apart, before buying again on the same vendor shipment.
 
-    Args: looked_at: the look before this one; None when this is the first of this attempt.
+    Args: looked_at: the previous check; None when this is the first of this attempt.
     """
     if now - buy_started_at >= GIVE_UP_AFTER:
         return Recovery.GIVE_UP

@@ -1,4 +1,4 @@
-"""Which rate a parcel is bought at."""
+"""Choice of the rate for a parcel."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from fulfillment.shipments.carrier_values import Rate
 
 @dataclass(frozen=True)
 class RateChoice:
-    """The rate and why it; or no rate, why not, and what kind of case that makes."""
+    """The chosen rate and why; or no rate, why not, and the reason of the case."""
 
     rate: Rate | None
     why: str
     case: CaseReason | None = None
 
 
-# Letter post abroad promises nothing and takes two to four weeks; USPS says "varies by destination". So it
-# keeps a promise of four weeks and no shorter one.
+# International letter post gives no date and takes two to four weeks; USPS says "varies by destination".
+# So it counts as four weeks.
 UNPROMISED_DAYS = 28
 
 
 @dataclass(frozen=True)
 class RateTerms:
-    """Within how many days a parcel is to be there, and what that may cost without asking a person."""
+    """Delivery promise in days, and the highest cost without approval."""
 
     promised_days: int
     ceiling_cents: int
@@ -34,8 +34,8 @@ def rate_terms(
 ) -> RateTerms:
     """The region's terms, or those of express, which was paid for.
 
-    Args: express_days: what express promises; None for standard. paid_cents: what the claimant paid for it,
-          in the ceiling's currency; it is there to be spent.
+    Args: express_days: the promise of express; None for standard. paid_cents: paid by the claimant for it, in
+          the ceiling's currency; it raises the ceiling.
     """
     if express_days is None:
         return RateTerms(promised_days, ceiling_cents)
@@ -53,14 +53,14 @@ def choose_rate(
 ) -> RateChoice:
     """Choose the rate a parcel is bought at: cheapest within the promise and under the ceiling.
 
-    A rate that names no days counts as four weeks. Where nothing affordable is in time, one that promises
-    nothing is taken; one that promises to be late is never taken without a person.
+    A rate without days counts as four weeks. Where no affordable rate is in time, one without days is
+    chosen; one that will be late is never chosen without approval.
 
     Args: rates: any order; delivery_days may be None.
-          promised_days: days from hand-over to the door.
-          ceiling_cents: dearest rate that needs no approval, in `currency`; others are left out.
-          carriers: those that can deliver there; None when any can.
-          must_promise: a rate that names no days will not do: the claimant paid for days.
+          promised_days: days from hand-over to delivery.
+          ceiling_cents: highest rate without approval, in `currency`; other currencies are ignored.
+          carriers: those that deliver there; None for any.
+          must_promise: ignore rates without days, because the claimant paid for a date.
     """
     usable = [
         rate for rate in rates if rate.currency == currency and (carriers is None or rate.carrier in carriers)
@@ -102,7 +102,7 @@ def _why_none(rates: Sequence[Rate], currency: str, carriers: Collection[str] | 
 
 
 def _passed_over(chosen: Rate, usable: Sequence[Rate]) -> str:
-    """The cheapest of the cheaper ones, which were too slow."""
+    """The cheapest rate that was too slow."""
     cheaper = [rate for rate in usable if rate.amount_cents < chosen.amount_cents]
     return f"; cheaper, but too slow: {_name(min(cheaper, key=_price_order))}" if cheaper else ""
 
@@ -112,7 +112,7 @@ def _days(rate: Rate) -> int:
 
 
 def _price_order(rate: Rate) -> tuple[int, int, str, str]:
-    # The names last, so that the same offers always give the same choice.
+    # Names come last to make the choice deterministic.
     return rate.amount_cents, _days(rate), rate.carrier, rate.service
 
 

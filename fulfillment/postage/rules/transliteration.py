@@ -1,8 +1,8 @@
-"""Letters that carriers can print: Western ones. Others of the Latin script are written as people do without.
+"""Transliteration of Latin letters that carriers cannot print.
 
-EasyPost refuses what a carrier cannot print only at the purchase (SHIPMENT.POSTAGE.ASCII), and most carriers
-print Latin-1 at best. A name in another script has its Latin twin in the address; this is about Łukasz and
-Ōtemachi, whose letters are Latin and still not on every printer.
+EasyPost refuses unprintable text only at the purchase (SHIPMENT.POSTAGE.ASCII), and most carriers print
+Latin-1 at best. Names in other scripts have a Latin form in the address; this is for Łukasz and Ōtemachi,
+whose letters are Latin but outside Latin-1.
 """
 
 import unicodedata
@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 
 from fulfillment.vault.addresses import PostalAddress
 
-# Letters that are no letter with a mark. The rest come apart by themselves.
+# Letters that do not decompose into a base letter and a mark.
 _SPELT = str.maketrans(
     {
         "Ł": "L", "ł": "l", "Đ": "D", "đ": "d", "Ħ": "H", "ħ": "h", "ı": "i", "Œ": "OE", "œ": "oe",
@@ -22,7 +22,7 @@ _SPELT = str.maketrans(
 
 
 def printable(text: str) -> str:
-    """The text in letters of Latin-1; what cannot be written so stays, for the carrier to refuse."""
+    """The text in Latin-1; characters that cannot be converted stay, and the carrier refuses them."""
     return "".join(_printable(character) for character in text.translate(_SPELT))
 
 
@@ -35,6 +35,6 @@ def _printable(character: str) -> str:
 
 
 def for_carriers(address: PostalAddress) -> PostalAddress:
-    """The address as it goes to carriers: its Latin parts, in letters that they print."""
+    """The address as sent to carriers: its Latin parts, transliterated."""
     latin = address.for_label()
     return replace(latin, **{part.name: printable(getattr(latin, part.name)) for part in fields(latin)})

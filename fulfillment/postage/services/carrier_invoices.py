@@ -1,4 +1,4 @@
-"""Carriers' bills: duties, corrections and compensation, weeks after the label was bought."""
+"""Import carrier invoices: duties, adjustments and compensation after the label was bought."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _BILL = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,39}")
 
 @dataclass(frozen=True)
 class BillLine:
-    """One line of a bill. `cents` in minor units; what the carrier pays is negative."""
+    """One line of an invoice. `cents` in minor units; negative when the carrier pays."""
 
     line: int
     tracking_code: str
@@ -36,23 +36,23 @@ class BillLine:
 
 @dataclass(frozen=True)
 class Billed:
-    """What became of a bill: lines written down, and lines that had been before."""
+    """Result of an import: lines recorded, and lines recorded before."""
 
     recorded: int
     known: int
 
 
 def import_carrier_bill(*, path: Path, actor: str, now: datetime) -> Billed:
-    """Write down what a carrier billed for parcels; all of it or nothing. The same line counts once.
+    """Import an invoice, all or nothing. The same line counts once.
 
-    Raises: InputErrors: the file's faults, with line and field; a parcel we never sent is one.
+    Raises: InputErrors: problems with line and field, unknown parcels included.
     """
     source = read_source(path)
     return record_bill(lines=read_bill(source), source=source, actor=actor, now=now)
 
 
 def record_bill(*, lines: Sequence[BillLine], source: SourceFile, actor: str, now: datetime) -> Billed:
-    """`import_carrier_bill` of what has been read already."""
+    """Record lines that have been parsed."""
     codes = {line.tracking_code for line in lines}
     purchases = dict(LabelPurchase.objects.filter(tracking_code__in=codes).values_list("tracking_code", "pk"))
     faults = Faults(source)
@@ -85,14 +85,14 @@ def record_bill(*, lines: Sequence[BillLine], source: SourceFile, actor: str, no
                 )
                 for line in fresh
             ],
-            # Somebody else imports the same bill just now.
+            # The same invoice is being imported concurrently.
             ignore_conflicts=True,
         )
     return Billed(recorded=len(fresh), known=len(lines) - len(fresh))
 
 
 def read_bill(source: SourceFile) -> list[BillLine]:
-    """Every line of a bill. Raises: InputErrors: its faults."""
+    """Parse all lines of an invoice. Raises: InputErrors."""
     faults = Faults(source)
     lines: dict[tuple[str, ...], BillLine] = {}
     for number, record in records(source, COLUMNS):
@@ -138,12 +138,12 @@ def _line(number: int, record: dict[str, object], faults: Faults) -> BillLine | 
 
 
 def _fits(kind: str, cents: int) -> bool:
-    """A correction may go either way, compensation comes to us, duties never do."""
+    """Whether the sign fits the kind: duties are costs, compensation is income, adjustments either."""
     return cents != 0 if kind == ChargeKind.ADJUSTMENT else (cents < 0 if kind in BACK else cents > 0)
 
 
 def _cents(text: str) -> int | None:
-    """Minor units of an amount with at most two decimals; None for anything else."""
+    """Parse an amount with at most two decimals into minor units; None for anything else."""
     if not _AMOUNT.fullmatch(text):
         return None
     return int(Decimal(text) * 100)

@@ -1,4 +1,4 @@
-"""Stop buying while the vendor refuses us, then go on: no parcel is at fault, so none has a case."""
+"""Circuit breaker: pause buying while the vendor refuses our account, without cases for parcels."""
 
 import logging
 from datetime import datetime
@@ -14,16 +14,16 @@ logger = logging.getLogger("keydesk.shipping")
 
 
 def paused_until(*, now: datetime) -> datetime | None:
-    """When buying goes on; None when it is not paused."""
+    """When buying resumes; None when it is not paused."""
     return (
         BuyingPause.objects.filter(until__gt=now).order_by("-until").values_list("until", flat=True).first()
     )
 
 
 def pause_for(error: GatewayError, *, now: datetime) -> bool:
-    """Pause all buying if this refusal is about us; whether it was.
+    """Pause all buying if this refusal concerns our account; returns whether it does.
 
-    Of many purchases refused at once the first makes the pause, and the others find it running.
+    Of many purchases refused at once, the first starts the pause.
 
     Locks: the reason's row.
     """
@@ -45,5 +45,5 @@ def pause_for(error: GatewayError, *, now: datetime) -> bool:
 
 
 def end_pauses() -> int:
-    """A purchase went through, or somebody says that it will: how many pauses that ended."""
+    """End all pauses after a successful purchase or on request; returns how many."""
     return BuyingPause.objects.all().delete()[0]

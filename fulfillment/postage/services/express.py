@@ -1,10 +1,10 @@
-"""Express shipping that was paid for: kept, or refunded."""
+"""Express shipping that was paid for."""
 
 from fulfillment.claims.models import Claim, ClaimQuote
 
 
 def paid_express(claim: Claim) -> ClaimQuote | None:
-    """The quote by which express was paid for; None for standard. No query for standard."""
+    """The quote that paid for express; None for standard, without a query."""
     if claim.service != "express":
         return None
     return ClaimQuote.objects.filter(claim=claim).first()

@@ -1,4 +1,4 @@
-"""Buy the labels of many claims at once, with several workers, and say how far that came."""
+"""Buy labels for many claims with several workers, and report progress."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +19,7 @@ from fulfillment.shipments.rules.states import UNBOUGHT_STATES
 
 
 def waiting_claims(*, campaign: str | None = None, codes: Sequence[str] = ()) -> list[int]:
-    """Accepted claims whose label is not begun, oldest first; all, a campaign's or those named."""
+    """Accepted claims without a purchase, oldest first; all, a campaign's or those given."""
     claims = Claim.objects.filter(
         state=ClaimState.ACCEPTED, label_started_at__isnull=True, held_at__isnull=True
     )
@@ -31,7 +31,7 @@ def waiting_claims(*, campaign: str | None = None, codes: Sequence[str] = ()) ->
 
 
 def waiting_purchases(*, campaign: str | None = None, codes: Sequence[str] = ()) -> list[UUID]:
-    """Purchases that are planned or registered and not tried, oldest first."""
+    """Planned or created purchases that have not been tried, oldest first."""
     purchases = LabelPurchase.objects.filter(
         state__in=sorted(UNBOUGHT_STATES), shipment__claim__held_at__isnull=True
     )
@@ -43,7 +43,7 @@ def waiting_purchases(*, campaign: str | None = None, codes: Sequence[str] = ())
 
 
 def plan_labels(claim_ids: Iterable[int], *, now: datetime) -> int:
-    """Plan the parcels of these claims; how many had their label begun by this."""
+    """Plan the parcels of these claims; returns how many were planned now."""
     return sum(ship_claim(claim_id=claim_id, now=now) is not None for claim_id in claim_ids)
 
 
@@ -56,12 +56,12 @@ def buy_labels(
     now: Callable[[], datetime],
     done: Callable[[], None] = lambda: None,
 ) -> Counter[str]:
-    """Take these purchases as far as they go; how many ended in which state.
+    """Process these purchases; returns how many ended in each state.
 
-    The queue's own workers may be at the same purchases: leases keep them apart, as they do each other.
+    Workers of the queue may process the same purchases; leases prevent conflicts.
 
-    Args: workers: threads, each with its connection; more than the vendor allows makes it refuse us.
-          done: called after each purchase, by one thread at a time.
+    Args: workers: threads, each with its own connection; too many exceed the vendor's rate limit.
+          done: called after each purchase, from one thread at a time.
     """
 
     ended: Counter[str] = Counter()
@@ -98,5 +98,5 @@ def _take_as_far_as_it_goes(purchase_id: UUID, *, gateway: CarrierGateway, name:
     try:
         return str(buy_label(purchase_id=purchase_id, gateway=gateway, worker=name, now=now))
     except GatewayError:
-        # Not bought, and on record: the sweep brings it back.
+        # Not bought but recorded: the periodic job retries it.
         return str(LabelPurchase.objects.values_list("state", flat=True).get(pk=purchase_id))

@@ -1,4 +1,4 @@
-"""Label files: fetched once, checked, and sealed in the vault, for they show the address."""
+"""Label files: fetched once, checked, and encrypted in the vault because they show the address."""
 
 import hashlib
 from datetime import datetime
@@ -18,16 +18,16 @@ from fulfillment.vault.services import store_label
 
 
 def label_name(purchase: LabelPurchase) -> str:
-    """Under which name the vault keeps the label's file."""
+    """The label file's name in the vault."""
     return str(purchase.pk)
 
 
 def fetch_label(*, purchase_id: UUID | str, gateway: CarrierGateway, now: datetime) -> bool:
-    """Fetch and seal the file of a bought label; whether that was done now.
+    """Fetch and encrypt the file of a bought label; returns whether this call did.
 
-    Raises: GatewayError: the file is not there (yet), or is no label.
-    Locks:  none held; the hash is written only where none is.
-    After commit: the maintainer is told of a return label, which is theirs to print.
+    Raises: GatewayError: the file is not available (yet), or is not a label.
+    Locks:  none; a conditional update writes the hash.
+    After commit: the maintainer is notified of a return label.
     """
     purchase = LabelPurchase.objects.select_related("shipment__claim").get(pk=purchase_id)
     if purchase.state not in LABEL_STATES or purchase.label_sha256:
@@ -47,7 +47,7 @@ def fetch_label(*, purchase_id: UUID | str, gateway: CarrierGateway, now: dateti
                 now=now,
             )
         except Shredded:
-            # The address is gone, so its label must not be kept; the hash stays to say it was seen.
+            # The address was shredded, so the label must not be kept; the hash shows that it was fetched.
             return False
         if purchase.is_return:
             _give(purchase, now=now)
@@ -55,7 +55,7 @@ def fetch_label(*, purchase_id: UUID | str, gateway: CarrierGateway, now: dateti
 
 
 def _give(purchase: LabelPurchase, *, now: datetime) -> None:
-    """Tell the maintainer that their return label can be printed, and until when it is good."""
+    """Notify the maintainer that the return label can be printed, and until when it is valid."""
     assert purchase.bought_at is not None
     claim = purchase.shipment.claim
     queue_notice(
@@ -73,7 +73,7 @@ def _give(purchase: LabelPurchase, *, now: datetime) -> None:
 
 
 def _fetch(purchase: LabelPurchase, *, gateway: CarrierGateway) -> LabelFile:
-    """The file at the address we know or, when that has expired, at the one the vendor names now."""
+    """Fetch from the stored URL or, when that has expired, from the vendor's current one."""
     try:
         return gateway.fetch_label(purchase.label_url)
     except GatewayError as error:

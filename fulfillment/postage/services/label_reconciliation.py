@@ -1,7 +1,7 @@
 """Nightly reconciliation of the vendor's list of labels with ours (docs/vendors.md § 4.5, step 6).
 
-Whatever crashed and whoever bought by hand: a label that none of our purchases claims is money spent for
-nothing. One that carries our reference is given back; one that does not is for a person to explain.
+A label at the vendor that belongs to none of our purchases, after a crash or a purchase by hand, is money
+wasted. One with our reference is refunded; one without opens a case.
 """
 
 import logging
@@ -19,7 +19,7 @@ from fulfillment.shipments.rules.states import PurchaseState
 logger = logging.getLogger("keydesk.shipping")
 _P = PurchaseState
 
-# Longer than a carrier takes labels back, so that each is looked at while its money can be had.
+# Longer than any refund window, so that each label is checked while it can be refunded.
 LOOK_BACK = timedelta(days=35)
 _EDGE = timedelta(hours=1)
 _CLAIMED = frozenset({_P.BOUGHT, _P.REFUND_REQUESTED, _P.REFUNDED, _P.WRITTEN_OFF})
@@ -28,7 +28,7 @@ _UNDECIDED = frozenset({_P.CREATED, _P.BUYING, _P.NEEDS_OPERATOR})
 
 @dataclass
 class Audit:
-    """What the lists said. Ids are the vendor's shipments (`stray`, `refunds_asked`) or our purchases."""
+    """Result of the reconciliation. Ids are vendor shipments (`stray`, `refunds_asked`) or our purchases."""
 
     labels: int = 0
     cents: int = 0
@@ -44,9 +44,9 @@ class Audit:
 
 
 def audit_labels(*, gateway: CarrierGateway, now: datetime, look_back: timedelta = LOOK_BACK) -> Audit:
-    """Compare all labels the vendor sold lately with ours, adopt what is ours, give back what is nobody's.
+    """Compare the vendor's recent labels with ours, adopt ours and refund strays.
 
-    Raises: GatewayError: the vendor could not be asked; what was found before that is kept.
+    Raises: GatewayError: the vendor could not be asked; earlier findings are kept.
     """
     found = Audit()
     since = now - look_back
@@ -60,7 +60,7 @@ def audit_labels(*, gateway: CarrierGateway, now: datetime, look_back: timedelta
             _compare(shipment, ours.get(shipment.id), found, gateway=gateway, now=now)
     _ask_for_the_retired(seen, found, gateway=gateway, now=now, since=since)
     bought = LabelPurchase.objects.filter(state__in=sorted(_CLAIMED), mode=gateway.mode)
-    # The newest may have been bought while the list was read, the oldest lie on its edge.
+    # The newest may have been bought while the list was read; the oldest are at its edge.
     settled = bought.filter(created_at__gt=since + _EDGE, bought_at__lt=now - _EDGE)
     for purchase_id, vendor_id in settled.values_list("pk", "vendor_shipment_id"):
         if vendor_id not in seen:
@@ -123,7 +123,7 @@ def _compare(
 def _ask_for_the_retired(
     seen: set[str], found: Audit, *, gateway: CarrierGateway, now: datetime, since: datetime
 ) -> None:
-    """Purchases given up as unbought stay on the watch list: the vendor's list may lag behind."""
+    """Request refunds for retired purchases that turn out to be bought: the vendor's list may lag behind."""
     given_up = LabelPurchase.objects.select_related("shipment").filter(
         state__in=[_P.RETIRED, _P.FAILED],
         mode=gateway.mode,
@@ -137,7 +137,7 @@ def _ask_for_the_retired(
 
 
 def ask_for_strays(*, gateway: CarrierGateway, found: Audit, now: datetime) -> None:
-    """Ask for the money of stray labels that carry our reference, until it came back."""
+    """Request refunds of stray labels with our reference, until they are settled."""
     for stray in StrayLabel.objects.filter(settled_at__isnull=True).exclude(reference="").order_by("pk"):
         try:
             status = gateway.retrieve(stray.vendor_shipment_id).refund

@@ -1,4 +1,4 @@
-"""Ask for the money of an unused label back, and hear days later what came of it."""
+"""Refunds of unused labels: request them, and settle them when the vendor answers days later."""
 
 from datetime import datetime
 from uuid import UUID
@@ -32,15 +32,15 @@ _P = PurchaseState
 
 
 def request_refund(*, purchase_id: UUID | str, gateway: CarrierGateway, now: datetime) -> str:
-    """Ask for the money of a label back whose parcel is still here; the refund's status.
+    """Request the refund of a label whose parcel has not left; returns the refund's status.
 
-    Raises: NotRefundable: no bought label, its parcel has left or is on a manifest, or the return was posted.
-            GatewayError: the request is on record, and `check_refunds` asks again.
-    Locks:  the purchase's row and the parcel's, as whoever puts parcels on a manifest does.
+    Raises: LabelNotRefundable: no bought label; parcel left or on a manifest; or the return was posted.
+            GatewayError: the request is recorded, and `check_refunds` retries it.
+    Locks:  the rows of purchase and parcel, in the order in which manifests lock them.
     """
     with transaction.atomic(durable=True):
         purchase = (
-            # Not its manifest: what is joined and not locked is read as it was before the wait.
+            # Not its manifest: a joined row that is not locked is read as it was before the wait.
             LabelPurchase.objects.select_related("shipment")
             .select_for_update(of=("self", "shipment"), no_key=True)
             .get(pk=purchase_id)
@@ -59,13 +59,13 @@ def request_refund(*, purchase_id: UUID | str, gateway: CarrierGateway, now: dat
 
 
 def write_label_off(*, claim: Claim, shipment_id: int, now: datetime) -> LabelPurchase:
-    """Give up the label of a parcel that is still here; its money stays with the carrier.
+    """Write off the label of a parcel that has not left, without a refund.
 
-    Part of the caller's transaction, which has locked the claim. The parcel is unpacked as after a refund,
+    Runs in the caller's transaction, which holds the claim's lock. The parcel is unpacked as after a refund,
     and its claim can be changed, cancelled or sent again.
 
-    Raises: NotRefundable: no bought label, or its parcel has left or is on a manifest.
-    Locks:  the purchase's row and the parcel's.
+    Raises: LabelNotRefundable: no bought label, or the parcel has left or is on a manifest.
+    Locks:  the rows of purchase and parcel.
     """
     purchase = (
         LabelPurchase.objects.outbound()
@@ -86,7 +86,7 @@ def write_label_off(*, claim: Claim, shipment_id: int, now: datetime) -> LabelPu
 
 
 def _is_unused(purchase: LabelPurchase) -> bool:
-    """Whether no carrier has scanned the label, as far as we know."""
+    """Whether no scan of the label by a carrier is known."""
     if purchase.is_return:
         words = purchase.tracking_updates.values_list("status", flat=True)
         return purchase.shipment.state != ShipmentState.BACK and not any(map(is_scan, words))
@@ -94,10 +94,10 @@ def _is_unused(purchase: LabelPurchase) -> bool:
 
 
 def refund_unused(*, gateway: CarrierGateway, now: datetime) -> int:
-    """Give labels back that nobody used before their carrier takes them no more; how many were asked for.
+    """Request refunds of unused labels before their window closes; returns how many.
 
-    Claims of parcels get new labels. Somebody should know why parcels wait for weeks, or why keys do not come
-    back, so each makes a case.
+    The parcels get new labels. Each refund opens a case, because staff should know why a parcel waited for
+    weeks or why keys were not returned.
     """
     here = Q(is_return=False, shipment__state=ShipmentState.LABELLED)
     given = Q(is_return=True) & ~Q(shipment__state=ShipmentState.BACK)
@@ -105,7 +105,7 @@ def refund_unused(*, gateway: CarrierGateway, now: datetime) -> int:
     asked = 0
     for purchase in idle.filter(bought_at__lte=now - min(WINDOWS.values()) + IN_GOOD_TIME):
         assert purchase.bought_at is not None
-        # A label that was given back in vain before is known as a loss, and has its case.
+        # A label whose refund was rejected before is a known loss and has its case.
         if purchase.refund_attempts or not _is_unused(purchase):
             continue
         if now < good_until(carrier=purchase.carrier, bought_at=purchase.bought_at):
@@ -121,7 +121,7 @@ def refund_unused(*, gateway: CarrierGateway, now: datetime) -> int:
 
 
 def check_refunds(*, gateway: CarrierGateway, now: datetime) -> int:
-    """Ask after every refund under way; no event tells of a rejected one. How many were asked about."""
+    """Check every pending refund, because no webhook reports a rejection; returns how many were checked."""
     due = LabelPurchase.objects.select_related("shipment").filter(
         Q(checked_at__isnull=True) | Q(checked_at__lte=now - ASK_AGAIN_AFTER), state=_P.REFUND_REQUESTED
     )
@@ -132,7 +132,7 @@ def check_refunds(*, gateway: CarrierGateway, now: datetime) -> int:
         try:
             status = gateway.retrieve(purchase.vendor_shipment_id).refund
             if status is None:
-                # The vendor never got the request.
+                # The vendor never received the request.
                 status = gateway.request_refund(purchase.vendor_shipment_id)
             elif status not in GRANTED and status != "submitted" and _may_ask_again(purchase, now=now):
                 status = _ask_once_more(purchase, gateway=gateway)
@@ -144,7 +144,7 @@ def check_refunds(*, gateway: CarrierGateway, now: datetime) -> int:
 
 
 def _ask_once_more(purchase: LabelPurchase, *, gateway: CarrierGateway) -> str:
-    """Ask again after a rejection; counted before it is asked, so that a crash is no way round the limit."""
+    """Repeat a rejected request; counted before the call, so that a crash cannot bypass the limit."""
     assert purchase.vendor_shipment_id
     LabelPurchase.objects.filter(pk=purchase.pk).update(refund_attempts=F("refund_attempts") + 1)
     purchase.refund_attempts += 1
@@ -163,12 +163,12 @@ def _may_ask_again(purchase: LabelPurchase, *, now: datetime) -> bool:
 
 
 def settle_refund(*, purchase: LabelPurchase, status: str, now: datetime) -> None:
-    """Write down what the vendor says of a refund. `submitted` says nothing yet.
+    """Record the vendor's status of a refund. `submitted` is not final.
 
-    A rejection is a loss only when asking again cannot help; till then it is asked again day by day.
+    A rejection is final only when repeating cannot help; until then the request is repeated daily.
 
     After commit: a refunded parcel is unpacked, and its claim can be changed, cancelled or sent again. A
-    return label is simply gone.
+    return label is simply removed.
     """
     if status == "submitted" or (status not in GRANTED and _may_ask_again(purchase, now=now)):
         return
@@ -190,7 +190,7 @@ def settle_refund(*, purchase: LabelPurchase, status: str, now: datetime) -> Non
 
 
 def _book(purchase: LabelPurchase, *, now: datetime) -> None:
-    """Postage comes back, insurance and the vendor's own fee do not."""
+    """Record the refunded postage; insurance and the vendor's fee are not refunded."""
     if purchase.rate_cents:
         ParcelCharge.objects.create(
             purchase=purchase,
@@ -203,7 +203,7 @@ def _book(purchase: LabelPurchase, *, now: datetime) -> None:
 
 
 def _unpack(shipment: Shipment, claim: Claim, *, now: datetime) -> None:
-    """The parcel stays here. One that was scanned meanwhile is the carrier's, refund or not."""
+    """Unpack the parcel, unless a carrier has scanned it meanwhile."""
     cancelled = Shipment.objects.filter(pk=shipment.pk, state=ShipmentState.LABELLED).update(
         state=ShipmentState.CANCELLED, pick_list=None, updated_at=now
     )

@@ -1,4 +1,4 @@
-"""The papers of parcels, gathered: labels, slips, declarations. Each opening of the vault is logged."""
+"""Print the documents of parcels: labels, packing slips, declarations. Openings of the vault are logged."""
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
@@ -20,17 +20,17 @@ from fulfillment.shipments.services.seal_numbers import assign_seals
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address, open_label
 
-# Slips of one file: what a printer takes at once, and what is held in memory.
+# Slips in one file: what a printer handles at once, and what is held in memory.
 SLIPS_A_FILE = 200
 
 
 def print_parcels(
     *, parcels: Collection[str], sheet: Sheet, actor: str, now: datetime, with_declaration: bool = True
 ) -> bytes:
-    """Label, slip and (abroad) customs declaration of parcels as one PDF, in the order of their codes' list.
+    """Label, packing slip and (abroad) customs declaration of parcels as one PDF, in the given order.
 
-    Args:   parcels: by code; a pick list's, or one.
-    Raises: NoPapers: some have no label file (yet), or it is shredded; it names them all.
+    Args:   parcels: codes.
+    Raises: NoPapers: some have no label file (yet) or a shredded one; it lists them all.
     After:  each label that was opened is in the access log of its claim.
     """
     papers = list(_papers(parcels, actor=actor, now=now, with_declaration=with_declaration))
@@ -38,15 +38,15 @@ def print_parcels(
 
 
 def print_parcels_as_zpl(*, parcels: Collection[str], actor: str, now: datetime) -> Iterator[bytes]:
-    """Label and slip of parcels for a label printer, one after the other. Raises: NoPapers, before any."""
+    """Label and slip of parcels for a label printer. Raises: NoPapers, before the first."""
     papers = list(_papers(parcels, actor=actor, now=now, with_declaration=False))
     return zpl.as_zpl(papers)
 
 
 def print_slips(*, parcels: Iterable[str], sheet: Sheet = Sheet.LABEL) -> Iterator[bytes]:
-    """The slips of any number of parcels, without labels: PDF files of 200 slips, each as it is ready.
+    """Packing slips without labels: PDF files of 200 slips, yielded as they are ready.
 
-    Opens nothing in the vault: a slip bears no name and no address. Four queries a file.
+    Does not open the vault: a slip has neither name nor address. Four queries a file.
     """
     for codes in _files_of(parcels):
         slips = [Papers(slip) for slip in _slips(codes).values()]
@@ -55,7 +55,7 @@ def print_slips(*, parcels: Iterable[str], sheet: Sheet = Sheet.LABEL) -> Iterat
 
 
 def print_slips_as_zpl(*, parcels: Iterable[str]) -> Iterator[bytes]:
-    """The slips of any number of parcels for a label printer, each as it is ready."""
+    """Packing slips for a label printer, yielded as they are ready."""
     for codes in _files_of(parcels):
         for slip in _slips(codes).values():
             yield zpl.slip_as_zpl(slip)
@@ -68,13 +68,13 @@ def _files_of(parcels: Iterable[str]) -> Iterator[list[str]]:
 
 
 def codes_of_list(pick_list: str) -> list[str]:
-    """The parcels of a pick list in the order they are packed: by age."""
+    """The parcels of a pick list in packing order: oldest first."""
     parcels = Shipment.objects.filter(pick_list__code=pick_list).order_by("created_at", "pk")
     return list(parcels.values_list("code", flat=True))
 
 
 def _slips(codes: Collection[str]) -> dict[str, Slip]:
-    """The slips of parcels by code, in the order asked for; each gets its seal's number now."""
+    """The slips of parcels by code, in the given order; each is assigned its seal number now."""
     parcels = {
         parcel.code: parcel
         for parcel in Shipment.objects.filter(code__in=codes).select_related("claim__campaign")
@@ -141,7 +141,7 @@ def _papers(codes: Collection[str], *, actor: str, now: datetime, with_declarati
 def declaration_of(
     purchase: LabelPurchase, *, purpose: Purpose, actor: str, now: datetime
 ) -> Declaration | None:
-    """What customs are told, for a parcel that needs telling; domestic ones are not opened for it."""
+    """The customs declaration, if the parcel needs one; domestic addresses are not opened for it."""
     if not purchase.shipment.has_customs:
         return None
     address = open_address(subject=purchase.shipment.claim.code, purpose=purpose, actor=actor, now=now)
@@ -151,7 +151,7 @@ def declaration_of(
         return None
     if described.customs is None:
         return None
-    # A return is described as the parcel went out.
+    # A return is described like the outbound parcel.
     sender, to = (described.from_, described.to)[:: -1 if purchase.is_return else 1]
     return Declaration(
         number=purchase.shipment.code,

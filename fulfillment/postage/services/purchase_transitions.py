@@ -1,7 +1,7 @@
-"""What became of a purchase, written down: each outcome in one transaction, and only if nobody else did.
+"""State transitions of a label purchase, each a conditional update in one transaction.
 
-Every write is conditional on the state, and a failure also on the attempt it is of: a late answer to an
-earlier attempt must not undo what a later one found out.
+Each write depends on the state, and a failure also on its attempt: a late answer to an earlier attempt
+must not undo the result of a later one.
 """
 
 import logging
@@ -29,12 +29,12 @@ logger = logging.getLogger("keydesk.shipping")
 FETCH_LABEL = "shipping.fetch_label"
 _P = PurchaseState
 _FREE: dict[str, Any] = {"lease_owner": "", "lease_until": None}
-# What the maintainer is told of a refusal that only they can mend.
+# Message to the maintainer about a refusal that only they can resolve.
 _TOLD = {CaseReason.ADDRESS: _("the address cannot be printed on a label as it is")}
 
 
 def look(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> bool:
-    """Ask the vendor for the label of a purchase in doubt and adopt it; whether there is one.
+    """Ask the vendor for the label of an unknown purchase and adopt it; returns whether there is one.
 
     Raises: GatewayError: the vendor could not be asked.
     """
@@ -47,12 +47,12 @@ def look(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> 
 
 
 def record_bought(purchase: LabelPurchase, *, label: BoughtLabel, now: datetime) -> bool:
-    """The label is ours: the purchase, its parcel and the claim move together, once.
+    """Record a bought label: purchase, parcel and claim change together, once.
 
-    Args:    purchase: whatever state it was read in; it shows the label if this call was the one.
-    Returns: whether this call was the one; a second answer about the same label changes nothing.
+    Args:    purchase: in any state; it has the label afterwards if this call recorded it.
+    Returns: whether this call recorded it; a second answer about the same label changes nothing.
     Locks:   the claim, then the purchase and the parcel.
-    After commit: the label's file is fetched.
+    After commit: the label file is fetched.
     """
     agreed = purchase.currency
     with transaction.atomic(durable=True):
@@ -74,19 +74,19 @@ def record_bought(purchase: LabelPurchase, *, label: BoughtLabel, now: datetime)
             },
             now=now,
         )
-        # The money is spent, so the label is used; but somebody must know.
+        # The label is paid for, so it is used; but a case reports it.
         if label.rate_cents > purchase.price_cap_cents or label.currency != agreed:
             detail = f"{label.rate_cents} {label.currency}, agreed {purchase.price_cap_cents}"
             open_case(shipment=purchase.shipment, reason=CaseReason.OVER_CAP, detail=detail, now=now)
         defer(FETCH_LABEL, purchase_id=str(purchase.pk))
         if claim.held_at is not None:
-            # Held back while its label was being bought.
+            # Put on hold while its label was being bought.
             defer(STOP_PARCELS, claim_id=claim.pk)
     return True
 
 
 def _is_first_to_write(purchase: LabelPurchase, label: BoughtLabel, *, now: datetime) -> bool:
-    """Write the label down unless somebody did; of several answers one row count is 1."""
+    """Record the label unless it is recorded; of several answers exactly one updates the row."""
     mine = LabelPurchase.objects.filter(pk=purchase.pk)
     undecided = {"state": [_P.BUYING, _P.NEEDS_OPERATOR]}
     bought: dict[str, Any] = {
@@ -110,13 +110,13 @@ def _is_first_to_write(purchase: LabelPurchase, label: BoughtLabel, *, now: date
     }
     if update_if(purchase, if_still=undecided, **bought):
         return True
-    # Bought by hand on the vendor's pages before we came to it, or this is the late answer to an attempt.
+    # Bought by hand at the vendor, or a late answer to an earlier attempt.
     begun = mine.filter(state=_P.CREATED).update(state=_P.BUYING, buy_started_at=now)
     return bool(begun) and update_if(purchase, if_still=undecided, **bought)
 
 
 def _label_parcel(shipment: Shipment, *, now: datetime) -> None:
-    """Its keys stay reserved, each in its bin, until somebody scans them into the parcel."""
+    """Mark the parcel as labelled. Its keys stay reserved in their bins until they are packed."""
     Shipment.objects.filter(pk=shipment.pk, state=ShipmentState.PLANNED).update(
         state=ShipmentState.LABELLED, updated_at=now
     )
@@ -136,13 +136,13 @@ def update_if(
     given: Sequence[Any] = (),
     **changes: Any,
 ) -> bool:
-    """Change the purchase's row if it is as the caller saw it; whether it was, and `purchase` shows it then.
+    """Change the row, and `purchase` with it, if it is as the caller saw it; returns whether.
 
-    One conditional update, whose row count says which of two workers goes on. It is written out because a
-    label takes several of them, and composing one costs more than running it.
+    The row count decides which of two workers continues. Written as SQL because each label takes several and
+    composing one with the ORM takes longer than running it.
 
-    Args: if_still: what the row must hold; a list: one of these.
-          only_if: what must hold besides, in SQL; `given` are its parameters.
+    Args: if_still: required column values; a list means any of them.
+          only_if: a further SQL condition; `given` are its parameters.
     """
     held = [
         f"{name} = ANY(%s)" if isinstance(value, list) else f"{name} = %s" for name, value in if_still.items()
@@ -161,26 +161,26 @@ def update_if(
 
 
 def note_error(purchase: LabelPurchase, code: str) -> None:
-    """Keep the vendor's code of the attempt's last answer."""
+    """Record the vendor's error code of the last answer."""
     update_if(purchase, if_still=_attempt(purchase), last_error=code)
 
 
 def make_ready(purchase: LabelPurchase, **changes: Any) -> bool:
-    """Certainly not bought, and a rate is chosen: the purchase can be tried (again). Whether it was ours."""
+    """Make an unbought purchase ready for an attempt; returns whether it was updated."""
     return update_if(purchase, if_still=_attempt(purchase), state=_P.CREATED, **_FREE, **changes)
 
 
 def need_operator(purchase: LabelPurchase, *, detail: str, now: datetime) -> None:
-    """Give up finding out. Nothing is bought again until a person has looked at the vendor's pages."""
+    """Stop trying to resolve the outcome. Nothing is bought until a person has checked with the vendor."""
     with transaction.atomic(durable=True):
         if update_if(purchase, if_still=_attempt(purchase), state=_P.NEEDS_OPERATOR, **_FREE):
             open_case(shipment=purchase.shipment, reason=CaseReason.PURCHASE_UNKNOWN, detail=detail, now=now)
 
 
 def fail(purchase: LabelPurchase, *, case: CaseReason, detail: str, now: datetime, **changes: Any) -> bool:
-    """No label, and none will come of this purchase; whether that was still open.
+    """Mark the purchase as failed; returns whether it was still undecided.
 
-    After commit: the claimant can change the claim again, unless it is a return, and a person has a case.
+    After commit: a case is open and, unless it is a return, the claimant can change the claim again.
     """
     with transaction.atomic(durable=True):
         claim = lock_claim(purchase.shipment.claim_id)
@@ -195,12 +195,12 @@ def fail(purchase: LabelPurchase, *, case: CaseReason, detail: str, now: datetim
 
 
 def open_case_of(purchase: LabelPurchase, reason: CaseReason, *, detail: str, now: datetime) -> bool:
-    """Open the case of a label that cannot be had; of a return label it is always the same one."""
+    """Open a case for a label that cannot be bought; return labels share one reason."""
     if purchase.is_return:
         reason, detail = CaseReason.NO_RETURN, f"{reason}: {detail}"
     return open_case(shipment=purchase.shipment, reason=reason, detail=detail, now=now)
 
 
 def _attempt(purchase: LabelPurchase) -> dict[str, Any]:
-    """What the row holds as long as it is in the state and at the attempt that the caller saw."""
+    """Column values of the state and attempt that the caller saw."""
     return {"state": purchase.state, "buy_attempts": purchase.buy_attempts}

@@ -1,10 +1,10 @@
-"""Buy a label exactly once (docs/vendors.md § 4): every step is committed before the next call to the vendor.
+"""Buy a label exactly once (docs/vendors.md § 4): each step is committed before the next vendor call.
 
     planned ─ create the vendor's shipment ─→ created ─ lease, then buy ─→ bought
                                                           └ no clear answer: still buying → recovery.py
 
-EasyPost has no idempotency key. What keeps a label single is that one vendor shipment holds one label,
-and that this room never buys on a second one while the fate of the first is unknown.
+EasyPost has no idempotency key. A label is bought once because a vendor shipment holds one label, and
+because nothing is bought on a second shipment while the outcome of the first is unknown.
 """
 
 from datetime import datetime
@@ -30,7 +30,7 @@ from fulfillment.shipments.rules.states import PurchaseState
 from fulfillment.shipments.services.cases import open_case
 
 _P = PurchaseState
-# Of a purchase's row: its claim is held back.
+# Condition on a purchase's row: its claim is on hold.
 _IS_HELD = """
     EXISTS (SELECT FROM shipping_shipment JOIN claims_claim ON claims_claim.id = claim_id
             WHERE shipping_shipment.id = shipment_id AND held_at IS NOT NULL)
@@ -40,11 +40,11 @@ _IS_HELD = """
 def buy_label(
     *, purchase_id: UUID | str, gateway: CarrierGateway, worker: str, now: datetime
 ) -> PurchaseState:
-    """Take a planned or created purchase as far as it goes; returns its state then.
+    """Process a planned or created purchase; returns its state afterwards.
 
-    Args:   worker: who holds the lease, so that a person can see who is at it.
-    Raises: GatewayError: nothing was bought and the same job can try again.
-    Locks:  none held; conditional updates say which of two workers goes on.
+    Args:   worker: name of the lease's holder, shown to staff.
+    Raises: GatewayError: nothing was bought, and the job can be retried.
+    Locks:  none; conditional updates decide which of two workers continues.
     """
     (purchase,) = _purchases(purchase_id=purchase_id)
     if purchase.mode != gateway.mode:
@@ -54,9 +54,9 @@ def buy_label(
         return _P(purchase.state)
     pauses = list(BuyingPause.objects.all())
     if any(pause.until > now for pause in pauses):
-        # Nothing is asked of the vendor; the sweep brings it back when the pause is over.
+        # No vendor call; the periodic job retries it after the pause.
         return _P(purchase.state)
-    # What a step writes it also keeps in `purchase`; only after another worker's is the row read again.
+    # Steps keep `purchase` up to date; the row is read again only when another worker changed it.
     if purchase.state == _P.PLANNED and not create_and_rate(
         purchase, gateway=gateway, worker=worker, now=now
     ):
@@ -76,15 +76,15 @@ def _purchases(*, purchase_id: UUID | str) -> QuerySet[LabelPurchase]:
 
 
 def buy_with_lease(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
-    """Buy on the vendor's shipment of a purchase that is created, or buying and proved unbought twice.
+    """Buy on the vendor shipment of a purchase that is created, or buying and twice confirmed as not bought.
 
-    Returns: whether the label was bought and `purchase` shows it; otherwise the row says what came of it.
-    Raises:  GatewayError: nothing was bought and the same job can try again.
+    Returns: whether the label was bought; then `purchase` has it, otherwise the row has the outcome.
+    Raises:  GatewayError: nothing was bought, and the job can be retried.
     """
     for _ in range(MAX_ATTEMPTS):
         if not _start_attempt(purchase, gateway=gateway, worker=worker, now=now):
             if purchase.state == _P.BUYING:
-                # Nothing more is spent on a claim that is held back; proved unbought, it can be retired then.
+                # No label for a claim on hold; confirmed as not bought, the purchase can be retired.
                 purchase_transitions.make_ready(purchase, only_if=_IS_HELD)
             return False
         assert purchase.vendor_shipment_id, "the vendor's id is stored before the purchase"
@@ -101,10 +101,10 @@ def buy_with_lease(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: 
 
 
 def _start_attempt(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
-    """Commit that this worker is about to buy, unless the claim is held back; of two, one row count is 0."""
+    """Commit the start of an attempt unless the claim is on hold; of two workers one updates no row."""
     return purchase_transitions.update_if(
         purchase,
-        # What is about to be paid for is what was read.
+        # Buy only what was read.
         if_still={
             "state": purchase.state,
             "buy_attempts": purchase.buy_attempts,
@@ -123,9 +123,9 @@ def _start_attempt(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: 
 def _after_refusal(
     purchase: LabelPurchase, error: GatewayError, *, gateway: CarrierGateway, now: datetime
 ) -> bool:
-    """Write down what an answer other than a label means; whether to buy again at once, at a new rate.
+    """Handle an answer other than a label; returns whether to buy again at once at a new rate.
 
-    A refusal counts as definite only after the vendor, asked again, shows no label.
+    A refusal is definite only after the vendor, asked again, shows no label.
     """
     purchase_transitions.note_error(purchase, error.code)
     answer = read_answer(error.code, error.status)
@@ -152,7 +152,7 @@ def _after_refusal(
 
 
 def _rate_again(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> bool:
-    """Choose anew on the same vendor shipment, the service as before if it is still under the cap."""
+    """Choose a new rate on the same vendor shipment; the same service if it is still under the cap."""
     assert purchase.vendor_shipment_id
     try:
         offered = gateway.rerate(purchase.vendor_shipment_id)

@@ -1,6 +1,6 @@
-"""Register a parcel at the vendor and choose its rate: planned becomes created, or fails.
+"""Create the vendor shipment and choose its rate: a planned purchase becomes created or fails.
 
-Costs nothing and may be repeated: a vendor shipment whose answer was lost is an orphan without a label.
+Free and repeatable: a vendor shipment whose answer was lost stays unused.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _P = PurchaseState
 
 @dataclass
 class _Obstacle(Exception):
-    """Why this parcel gets no label as it is: the case it makes, and what is kept with it."""
+    """Why a parcel cannot get a label: the reason of the case, and its detail."""
 
     case: CaseReason
     detail: str
@@ -43,11 +43,11 @@ class _Obstacle(Exception):
 
 
 def create_and_rate(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
-    """Take a planned purchase to `created`, with the vendor's id and the rate chosen.
+    """Move a planned purchase to `created`, with the vendor's id and the chosen rate.
 
-    Returns: whether it is created and `purchase` shows it; otherwise the row says what came of it.
-    Raises:  GatewayError: nothing happened that counts, and the same job can try again.
-    Locks:   none held; taking the lease says which of two workers goes on.
+    Returns: whether it is created; then `purchase` has the rate, otherwise the row has the outcome.
+    Raises:  GatewayError: nothing was recorded, and the job can be retried.
+    Locks:   none; taking the lease decides which of two workers continues.
     """
     if not _take(purchase, gateway=gateway, worker=worker, now=now):
         return False
@@ -78,7 +78,7 @@ def create_and_rate(purchase: LabelPurchase, *, gateway: CarrierGateway, worker:
         return purchase_transitions.make_ready(
             purchase,
             vendor_shipment_id=created.id,
-            # What comes back goes into quarantine, so losing it would cost nothing more.
+            # Returned keys go into quarantine, so a return is not insured.
             insured_cents=0
             if purchase.is_return
             else insured_cents(described.value_cents, from_cents=settings.ENVIRONMENT.insure_from_cents),
@@ -88,7 +88,7 @@ def create_and_rate(purchase: LabelPurchase, *, gateway: CarrierGateway, worker:
 
 
 def _take(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
-    """Take the lease, unless another worker has it; of two, one row count is 0."""
+    """Take the lease, unless another worker has it; of two workers one updates no row."""
     return purchase_transitions.update_if(
         purchase,
         if_still={"state": _P.PLANNED},
@@ -113,7 +113,7 @@ def _open(purchase: LabelPurchase, *, now: datetime) -> PostalAddress:
 
 
 def _describe(purchase: LabelPurchase, address: PostalAddress, *, now: datetime) -> Description:
-    # A country that is closed by now takes in no keys, and still lets them out.
+    # A closed country accepts no keys but returns are still possible.
     if not purchase.is_return and not is_served(address, now=now):
         raise _Obstacle(CaseReason.NO_RATE, "destination closed")
     try:
@@ -150,7 +150,7 @@ def _chosen(purchase: LabelPurchase, created: CreatedShipment, address: PostalAd
 
 
 def choose_again(purchase: LabelPurchase, offered: CreatedShipment, *, now: datetime) -> RateChoice:
-    """Choose among new rates of the same vendor shipment: the service as before if it is under the cap."""
+    """Choose among new rates of the same vendor shipment: the same service if it is under the cap."""
     for rate in offered.rates:
         if (rate.carrier, rate.service, rate.currency) == (
             purchase.carrier,
@@ -177,7 +177,7 @@ def _choose(purchase: LabelPurchase, rates: Sequence[Rate], address: PostalAddre
 
 
 def as_fields(choice: RateChoice) -> dict[str, Any]:
-    """A chosen rate as the purchase keeps it."""
+    """Column values of a chosen rate."""
     rate = choice.rate
     assert rate is not None, "a rate was chosen"
     return {

@@ -1,8 +1,8 @@
-"""Find out the outcome of purchases that got no answer (docs/vendors.md § 4.5).
+"""Recovery: resolve purchases that got no answer (docs/vendors.md § 4.5).
 
-A row in `buying` whose lease has run out belongs to a worker that died or never got its answer. The lease
-is one settle interval long, so it is also the timer: look, wait another interval, look again, and only
-then buy again, on the same vendor shipment.
+A row in `buying` with an expired lease belongs to a worker that died or got no answer. The lease is one
+settle interval long and serves as the timer: check, wait another interval, check again, and only then buy
+again, on the same vendor shipment.
 """
 
 import logging
@@ -24,19 +24,19 @@ logger = logging.getLogger("keydesk.shipping")
 
 
 def in_doubt(*, now: datetime) -> list[UUID]:
-    """The purchases to resolve now, longest in doubt first."""
+    """Purchases to resolve now, oldest first."""
     rows = LabelPurchase.objects.filter(state=PurchaseState.BUYING, lease_until__lte=now)
     return list(rows.order_by("lease_until", "pk").values_list("pk", flat=True))
 
 
 def resolve_purchases(*, gateway: CarrierGateway, worker: str, now: datetime) -> int:
-    """Take every purchase in doubt one step further; how many there were."""
+    """Take each unknown purchase one step further; returns how many there were."""
     purchase_ids = in_doubt(now=now)
     for purchase_id in purchase_ids:
         try:
             resolve_purchase(purchase_id=purchase_id, gateway=gateway, worker=worker, now=now)
         except GatewayError as error:
-            # The vendor is busy or away, which the next one will find out for itself.
+            # The vendor is busy or down; the next purchase will find out.
             logger.warning("purchase %s stays in doubt: %s", purchase_id, error.code)
     return len(purchase_ids)
 
@@ -44,9 +44,9 @@ def resolve_purchases(*, gateway: CarrierGateway, worker: str, now: datetime) ->
 def resolve_purchase(
     *, purchase_id: UUID | str, gateway: CarrierGateway, worker: str, now: datetime
 ) -> PurchaseState:
-    """Take one purchase in doubt one step further: adopt, wait, buy again or hand it to a person.
+    """Take one unknown purchase one step further: adopt the label, wait, buy again or open a case.
 
-    Locks: none held; taking the lease says which of two workers goes on.
+    Locks: none; taking the lease decides which of two workers continues.
     """
     purchase = LabelPurchase.objects.select_related("shipment__claim").get(pk=purchase_id)
     if _take(purchase, gateway=gateway, worker=worker, now=now):
@@ -56,7 +56,7 @@ def resolve_purchase(
 
 
 def _take(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, now: datetime) -> bool:
-    """Take over the lease that ran out; of two workers, one row count is 0."""
+    """Take over the expired lease; of two workers one updates no row."""
     return bool(
         LabelPurchase.objects.filter(
             pk=purchase.pk,

@@ -1,4 +1,4 @@
-"""Return labels as their owner sees them: whether there is one, until when, and what is printed of it."""
+"""Return labels for maintainers: list them and print them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from fulfillment.shipments.rules.tracking import is_scan
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_label
 
-# Where paper is of the other size.
+# Countries that use Letter paper.
 _LETTER = frozenset({"US", "CA", "MX", "PH", "CL", "CO", "VE", "PR", "GU", "VI", "AS", "MP"})
 
 
 @dataclass(frozen=True)
 class ReturnLabel:
-    """A return label that its owner can print: until when it is good, and whether it is posted."""
+    """A printable return label, with its expiry and whether it was posted."""
 
     purchase: LabelPurchase
     until: datetime
@@ -39,7 +39,7 @@ class ReturnLabel:
 
 
 def return_labels_of(claim: Claim) -> Sequence[ReturnLabel]:
-    """The claim's return labels whose file is here and whose parcel is not back; two queries."""
+    """Return labels of a claim that have a file and whose parcel is not back; two queries."""
     bought = (
         LabelPurchase.objects.returns()
         .filter(shipment__claim=claim, state=PurchaseState.BOUGHT)
@@ -62,9 +62,9 @@ def _seen(purchase: LabelPurchase) -> ReturnLabel:
 
 
 def print_return(*, claim: Claim, parcel: str, actor: str, now: datetime) -> bytes:
-    """A return label with what to do and, from abroad, its customs declaration, as one PDF.
+    """A return label with instructions and, from abroad, its customs declaration, as one PDF.
 
-    Raises: NoReturnLabel: there is none to print (any more).
+    Raises: NoReturnLabel: there is none to print.
     After:  the opening is in the access log of the claim.
     """
     label = next((one for one in return_labels_of(claim) if one.parcel == parcel), None)

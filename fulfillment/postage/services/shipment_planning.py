@@ -1,4 +1,4 @@
-"""An accepted claim becomes a parcel, and the parcel an intent to buy its label."""
+"""Plan the parcels of an accepted claim and the purchases of their labels."""
 
 from datetime import datetime
 from itertools import count, islice
@@ -29,12 +29,12 @@ BUY_LABEL = "shipping.buy_label"
 
 
 def ship_claim(*, claim_id: int, now: datetime) -> LabelPurchase | None:
-    """Make parcels of what is reserved for a claim, and plan to buy the label of each.
+    """Create the parcels of a claim's reserved keys, and plan the purchase of their labels.
 
-    Most claims are one parcel. Where the region lets in fewer keys a parcel, the rest go in others.
+    Most claims are one parcel; a region's limit on keys a parcel splits them.
 
-    Returns: the planned purchase (of the first parcel); None when the claim is not accepted any more, its
-             label is started already, or its country is closed (by now), which opens a case.
+    Returns: the planned purchase (of the first parcel); None when the claim is no longer accepted, its
+             label is already started, or its country is closed, which opens a case.
     Locks:   the claim's row, by the conditional update that starts its label.
     After commit: the purchase jobs run.
     """
@@ -54,7 +54,7 @@ def ship_claim(*, claim_id: int, now: datetime) -> LabelPurchase | None:
 
 
 def plan_purchase(shipment: Shipment, *, region: Region, now: datetime) -> LabelPurchase:
-    """Plan to buy the label of a planned parcel that has no live purchase. After commit: the job buys it."""
+    """Plan the purchase for a planned parcel without a live one. After commit: the job buys the label."""
     generation = shipment.purchases.aggregate(newest=Max("generation"))["newest"] or 0
     terms = _terms(shipment.claim, region)
     purchase = LabelPurchase.objects.create(
@@ -71,13 +71,13 @@ def plan_purchase(shipment: Shipment, *, region: Region, now: datetime) -> Label
 
 
 def plan_return(shipment: Shipment, *, approved_cents: int = 0, now: datetime) -> LabelPurchase | None:
-    """Plan to buy a label that brings the keys of a parcel back, unless one is planned or bought.
+    """Plan the purchase of a return label, unless one is planned or bought.
 
-    It may cost what the way out was allowed to, or what a person approved, and take four weeks.
+    Its ceiling is that of the outbound label, or what staff approved; its promise is four weeks.
 
     Returns:      None when there is a live one.
-    Locks:        none; the caller holds the parcel's case, and the constraint lets one through.
-    After commit: the job buys it, by the same steps as any label.
+    Locks:        none; the caller has locked the parcel's case, and a constraint allows only one.
+    After commit: the job buys it like any label.
     """
     live = shipment.purchases.returns().exclude(state__in=sorted(DEAD_PURCHASE_STATES))
     out = shipment.purchases.outbound().filter(state__in=sorted(LABEL_STATES)).order_by("generation").last()
@@ -100,10 +100,10 @@ def plan_return(shipment: Shipment, *, approved_cents: int = 0, now: datetime) -
 
 
 def request_label(*, code: str, now: datetime) -> None:
-    """Have the label of a planned parcel bought now, whatever was tried before; one that has it stays so.
+    """Request the label of a planned parcel again; a parcel with a label stays unchanged.
 
-    Raises: UnknownShipment. NotToLabel: the parcel is cancelled or gone, or its claim is.
-    After commit: the job that was missing runs.
+    Raises: UnknownShipment. NotToLabel: the parcel or its claim is cancelled or closed.
+    After commit: the missing job runs.
     """
     shipment = Shipment.objects.select_related("claim").filter(code=code).first()
     if shipment is None:
@@ -122,11 +122,11 @@ def request_label(*, code: str, now: datetime) -> None:
 
 
 def _terms(claim: Claim, region: Region) -> RateTerms:
-    """The region's, or those of the express shipping that was quoted and paid for."""
+    """The terms of the region, or of paid express shipping."""
     quote = paid_express(claim)
     if quote is None:
         return rate_terms(promised_days=region.promised_days, ceiling_cents=region.ceiling_cents)
-    # Ceilings are in US cents; what was paid in another currency is not turned into them.
+    # Ceilings are in US cents; payments in other currencies are not converted.
     lines = quote.as_quote().lines if quote.currency == "USD" else ()
     return rate_terms(
         promised_days=region.promised_days,
@@ -137,9 +137,9 @@ def _terms(claim: Claim, region: Region) -> RateTerms:
 
 
 def plan_again(*, shipment_id: int, now: datetime) -> LabelPurchase | None:
-    """Plan another label for a planned parcel whose last one came to nothing, while others are under way.
+    """Plan another purchase for a planned parcel whose last one failed, while other parcels are under way.
 
-    Returns: None when it has a live purchase, or is not to be sent any more, or its country is closed.
+    Returns: None when it has a live purchase, is no longer to be sent, or its country is closed.
     Locks:   the claim's row.
     """
     with transaction.atomic(durable=True):
@@ -155,7 +155,7 @@ def plan_again(*, shipment_id: int, now: datetime) -> LabelPurchase | None:
 
 
 def _parcels_of(claim: Claim, *, keys_per_parcel: int | None, now: datetime) -> list[Shipment]:
-    """The claim's parcels, new or left from purchases that failed, with the units now reserved for it."""
+    """The claim's parcels, new or left from failed purchases, with the units reserved for it now."""
     units = list(
         Unit.objects.held_by(claim.code)
         .filter(account=Account.RESERVED)
@@ -168,7 +168,7 @@ def _parcels_of(claim: Claim, *, keys_per_parcel: int | None, now: datetime) -> 
     for beyond in left[len(shares) :]:
         drop_parcel(shipment_id=beyond.pk, now=now)
     parcels = left[: len(shares)]
-    # Of several parcels any may be left, so the numbers that are free are not just the last ones.
+    # Any of several parcels may be left, so free numbers need not be the last ones.
     live = Shipment.objects.filter(claim=claim).exclude(state=ShipmentState.CANCELLED)
     taken = set(live.values_list("number", flat=True))
     free = (number for number in count(1) if number not in taken)
@@ -184,7 +184,7 @@ def _parcels_of(claim: Claim, *, keys_per_parcel: int | None, now: datetime) -> 
 
 
 def drop_parcel(*, shipment_id: int, now: datetime) -> bool:
-    """Cancel a planned parcel whose claim was given up; whether it was still planned."""
+    """Cancel a planned parcel; returns whether it was still planned."""
     return bool(
         Shipment.objects.filter(pk=shipment_id, state=ShipmentState.PLANNED).update(
             state=ShipmentState.CANCELLED, updated_at=now

@@ -1,4 +1,4 @@
-"""Data sent to the vendor about a parcel: sender, recipient, measures, customs."""
+"""The shipment data sent to the vendor: sender, recipient, measures, customs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from inventory.models import KeyModel
 
 
 class CannotBeDescribed(Exception):
-    """The parcel cannot go as it is; the message says why and holds nothing personal."""
+    """The parcel cannot be shipped; the message says why, without personal data."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Description:
 
 
 def describe_shipment(purchase: LabelPurchase, address: PostalAddress) -> Description:
-    """The parcel of a purchase as carriers and customs are told of it.
+    """Describe the parcel of a purchase for carriers and customs.
 
-    A return is described as the parcel went out: the vendor swaps the ends itself.
+    A return is described like the outbound parcel: the vendor swaps sender and recipient itself.
 
-    Args:   address: as the claimant gave it; carriers are given its Latin parts.
-    Raises: CannotBeDescribed: too much for one parcel, or an export filing is needed and not there.
+    Args:   address: as the claimant gave it; carriers get its Latin parts.
+    Raises: CannotBeDescribed: too many keys for one parcel, or an export filing is missing.
     """
     shipment = purchase.shipment
     sender = sender_at(shipment.warehouse)
@@ -57,12 +57,12 @@ def describe_shipment(purchase: LabelPurchase, address: PostalAddress) -> Descri
 
 @prepared
 def _models_of(*, shipment: Shipment) -> QuerySet[KeyModel]:
-    """The model of each key in a parcel, as often as there are keys of it."""
+    """The model of each key in a parcel, one entry a key."""
     return KeyModel.objects.filter(units__shipments=shipment).order_by("units__id")
 
 
 def shipment_content(model: KeyModel) -> Content:
-    """A key of this model as parcels count it."""
+    """The content of a parcel for one key of this model."""
     return Content(
         sku=model.sku,
         description=model.name,
@@ -79,7 +79,7 @@ def shipment_content(model: KeyModel) -> Content:
 
 
 def _recipient(address: PostalAddress, *, sender: Party, abroad: bool) -> Party:
-    """Carriers refuse parcels abroad without a phone and a mail address; the desk's stand in."""
+    """The recipient; the desk's phone and email stand in, because carriers abroad require them."""
     latin = for_carriers(address)
     if not abroad:
         return Party(latin, phone=address.phone)
@@ -89,13 +89,13 @@ def _recipient(address: PostalAddress, *, sender: Party, abroad: bool) -> Party:
 def _customs(
     purchase: LabelPurchase, contents: Sequence[Content], address: PostalAddress, *, sender: Party
 ) -> Customs | None:
-    """The declaration, for every parcel that goes abroad, to a US territory or to a military post office."""
+    """The customs declaration, for parcels abroad, to US territories and to military post offices."""
     origin = sender.address.country
     if not needs_customs(to=address, from_country=origin):
         return None
     lines = customs_lines(contents)
     if purchase.is_return:
-        # It is exported by whoever has it, under the rules of where they live.
+        # A return is exported by the maintainer, under the rules of their country.
         return Customs(
             lines=lines,
             signer=for_carriers(address).name,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reports.tables import Report
 
 TEXT = "text"
-# `redemption` is exact; `published` is what may be passed on (docs/decisions/0090).
+# `redemption` is exact; `published` may be passed on (docs/decisions/0090).
 REDEMPTION, PUBLISHED, COMPARISON = "redemption", "published", "comparison"
 
 

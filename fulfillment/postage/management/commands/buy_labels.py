@@ -1,4 +1,4 @@
-"""Buy the labels of all claims that wait for one, or of a campaign's, or of those named."""
+"""Buy labels for all claims that need one, for those of a campaign, or for those given."""
 
 from typing import Any
 

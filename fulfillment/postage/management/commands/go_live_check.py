@@ -1,4 +1,4 @@
-"""Ask the vendor's test mode all that the purchase protocol relies on and no recording shows."""
+"""Check in the vendor's test mode everything that the purchase protocol depends on."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputError
 from fulfillment.postage.gateways.go_live_checks import Prober, Seen
 
-# What only a person can do, with what to look for.
+# Checks that only a person can do, with what to look for.
 BY_HAND = (
     "Send a test event and read its headers: is X-Hmac-Signature there, is a version 2, what is in X-Path?",
     "Buy with a rate that is a day old, and with one that is a week old.",
@@ -66,7 +66,7 @@ class Command(KeydeskCommand):
     def _look(self, name: str, probe: Callable[[], Seen]) -> Seen:
         try:
             return probe()
-        # Whatever a probe stumbles over is its finding; the others are still worth making.
+        # A failing probe must not stop the others.
         except Exception as error:
             return Seen(name, False, f"ended with {type(error).__name__}")
 

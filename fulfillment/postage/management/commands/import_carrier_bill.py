@@ -1,4 +1,4 @@
-"""Write down what a carrier billed for parcels after their labels were bought."""
+"""Import a carrier invoice: charges for parcels after their labels were bought."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Compare the vendor's labels with ours, resolve what is in doubt, and settle refunds."""
+"""Reconcile labels with the vendor, resolve unknown purchases, and settle refunds."""
 
 from dataclasses import asdict
 from datetime import timedelta
