@@ -35,18 +35,18 @@ from reports.tables import (
 )
 
 _KEYS: dict[KeyStep, str] = {
-    "claimed": "keys promised to a maintainer, or sent to one",
-    "shipped": "keys handed to a carrier, whatever became of them",
-    "delivered": "keys at the door, says the carrier",
-    "redeemed": "keys with the carrier or at the door of an eligible maintainer, neither returned nor lost",
+    "claimed": "keys reserved for a maintainer, or sent to one",
+    "shipped": "keys handed to a carrier, including those returned or lost later",
+    "delivered": "keys delivered according to the carrier",
+    "redeemed": "keys with the carrier or delivered to an eligible maintainer, neither returned nor lost",
 }
 _STEP_COLUMNS = tuple(count_column(step, meaning) for step, meaning in _KEYS.items())
 _PEOPLE = count_column("people", "maintainers whose keys are in `claimed`")
 _SPREAD = (
-    count_column("count", "how many took it"),
-    seconds("median_s", "half took no longer; seconds"),
-    seconds("p90_s", "nine in ten took no longer; seconds"),
-    count_column("impossible", "left out: an end before its start, by clocks that disagree"),
+    count_column("count", "number of durations"),
+    seconds("median_s", "median; seconds"),
+    seconds("p90_s", "90th percentile; seconds"),
+    count_column("impossible", "excluded: ends before it starts"),
 )
 
 
@@ -63,8 +63,8 @@ def exact(document: RedemptionReport) -> Report:
         summary=(
             f"{keys['redeemed']:,} of {keys['total']:,} keys were redeemed ({share}).",
             f"{keys['claimed']:,} were claimed, {keys['shipped']:,} shipped and {keys['delivered']:,} "
-            f"delivered; {enrolled:,} maintainer{'' if enrolled == 1 else 's'} enrolled one after that.",
-            "These numbers are exact. Small groups in them can single people out: do not pass them on.",
+            f"delivered; {enrolled:,} maintainer{'' if enrolled == 1 else 's'} enrolled a key.",
+            "These numbers are exact. Small groups can identify people: do not pass them on.",
         ),
         tables=tuple(_exact_tables(document)),
         document=document,
@@ -77,7 +77,7 @@ def _exact_tables(document: RedemptionReport) -> Iterable[Table]:
     yield table(
         "by_week",
         "By week",
-        "One row is an ISO week (UTC); the numbers are keys at each step when it ended.",
+        "One row is an ISO week (UTC); numbers are keys at each step at the end of the week.",
         (text_column("week", "ISO week"), day_column("starts_on", "its Monday"), *_STEP_COLUMNS),
         [{**week, **week["standing"]} for week in document["by_week"]],
     )
@@ -108,7 +108,7 @@ def _exact_tables(document: RedemptionReport) -> Iterable[Table]:
     yield table(
         "payments",
         "Payments",
-        "One row is a currency of the settlement, from the vendor's books as fetched.",
+        "One row is a settlement currency, from the vendor's balance transactions as fetched.",
         (text_column("currency", "ISO 4217"), *PAYMENT_COLUMNS),
         document["costs"]["payments"],
     )
@@ -117,8 +117,8 @@ def _exact_tables(document: RedemptionReport) -> Iterable[Table]:
     yield table(
         "risks",
         "Open risks",
-        "One row is something to look at.",
-        (text_column("meaning", "what it is"), count_column("count", "how many")),
+        "One row is a risk that needs attention.",
+        (text_column("meaning", "description"), count_column("count", "number")),
         document["risks"],
     )
 
@@ -149,16 +149,16 @@ def _funnel(funnel: Funnel) -> Iterable[Table]:
         "One row is a step; numbers are people.",
         (
             text_column("step", "step"),
-            count_column("people", "maintainers who came to it"),
-            permille("share_permille", "of those at the step before, in thousandths"),
+            count_column("people", "maintainers who reached it"),
+            permille("share_permille", "share of the step before, in thousandths"),
         ),
         funnel["steps"],
     )
     yield table(
         "times",
         "How long the steps took",
-        "One row is a way from one step to the next.",
-        (text_column("between", "from which step to which"), *_SPREAD),
+        "One row is the time from one step to the next.",
+        (text_column("between", "the two steps"), *_SPREAD),
         [{"between": name, **spread} for name, spread in funnel["times"].items()],
     )
 
@@ -168,13 +168,13 @@ def _protection(document: RedemptionReport) -> Iterable[Table]:
     yield table(
         "projects",
         "Critical projects by protection of their maintainers",
-        "One row is a kind of protection at one time; numbers are critical projects.",
+        "One row is a kind of protection, before or now; numbers are critical projects.",
         (
             text_column("protection", "two-factor authentication of any kind, or a WebAuthn key"),
             text_column("when", "when the campaign opened, or now"),
-            count_column("none", "projects of whose maintainers none has it"),
-            count_column("some", "some have it"),
-            count_column("all", "all have it"),
+            count_column("none", "projects where no maintainer has it"),
+            count_column("some", "projects where some have it"),
+            count_column("all", "projects where all have it"),
         ),
         [
             {"protection": what, "when": when, **projects[when][what]}
@@ -191,11 +191,11 @@ def _protection(document: RedemptionReport) -> Iterable[Table]:
     )
     yield table(
         "two_factor_flows",
-        "From which two-factor state to which",
+        "Changes of two-factor state",
         "One row is a state before and a state now.",
         (
-            text_column("before", "when the campaign opened, or when first seen"),
-            text_column("now", "last seen"),
+            text_column("before", "state when the campaign opened, or when first observed"),
+            text_column("now", "state when last observed"),
             count_column("accounts", "accounts of the roster"),
             count_column("claimants", "of these, with a claim"),
         ),
@@ -207,7 +207,7 @@ def _protection(document: RedemptionReport) -> Iterable[Table]:
     yield counted_column(
         "refusals",
         "Refusals by rule",
-        "attempts refused; the rule that was named first",
+        "attempts refused, by the first rule that failed",
         "rule",
         document["refusals"]["by_rule"],
     )
@@ -225,7 +225,7 @@ def _work(document: RedemptionReport) -> Iterable[Table]:
     yield counted_column(
         "waitlist",
         "Waitlist",
-        "claims that joined it, wait now, got their keys or left",
+        "claims that joined it, are on it, got their keys or left",
         "claims",
         {
             "joined": waitlist["joined"],
@@ -240,12 +240,12 @@ def _work(document: RedemptionReport) -> Iterable[Table]:
         "One row is a rule; numbers are requests.",
         (
             text_column("rule", "which rule"),
-            count_column("asked", "exceptions asked for"),
+            count_column("asked", "exceptions requested"),
             count_column("granted", "granted by a second person"),
             count_column("ended", "refused or revoked"),
             count_column("in_force", "in force now"),
             count_column("appeals", "appeals against the rule"),
-            count_column("appeals_granted", "answered with an exception"),
+            count_column("appeals_granted", "appeals answered with an exception"),
             count_column("appeals_declined", "declined"),
         ),
         document["exceptions"],
@@ -261,8 +261,8 @@ def _work(document: RedemptionReport) -> Iterable[Table]:
             count_column("overdue", "open and past their due time"),
             count_column("closed", "closed"),
             count_column("closed_in_time", "closed by their due time"),
-            seconds("median_s", "half were closed within; seconds"),
-            seconds("p90_s", "nine in ten were closed within; seconds"),
+            seconds("median_s", "median time to close; seconds"),
+            seconds("p90_s", "90th percentile of the time to close; seconds"),
         ),
         [{**row, **row["to_close"]} for row in document["cases"]["by_reason"]],
     )
@@ -277,11 +277,11 @@ def _work(document: RedemptionReport) -> Iterable[Table]:
             text_column("carrier", "carrier of the last label"),
             count_column("shipped", "handed over"),
             count_column("delivered", "delivered"),
-            count_column("at_first_attempt", "delivered without a failed attempt before"),
+            count_column("at_first_attempt", "delivered at the first attempt"),
             count_column("lost", "ever reported lost"),
-            count_column("back", "ever on the way back"),
-            seconds("median_s", "half were at the door within; seconds"),
-            seconds("p90_s", "nine in ten were at the door within; seconds"),
+            count_column("back", "ever returned"),
+            seconds("median_s", "median time to delivery; seconds"),
+            seconds("p90_s", "90th percentile of the time to delivery; seconds"),
         ),
         [{**row, **row["to_the_door"]} for row in document["carriers"]],
     )
@@ -291,12 +291,12 @@ def _money(document: RedemptionReport) -> Iterable[Table]:
     yield table(
         "costs",
         "Costs of the programme",
-        "One row is a currency. Keys are not in it: what those in stock are worth is in the report on stock.",
+        "One row is a currency. The value of keys is not included; see the report on stock.",
         (
             text_column("currency", "ISO 4217"),
             money_column("sending_cents", "net costs of parcels, in minor units"),
-            money_column("received_cents", "what payers' money left after fees, refunds and disputes"),
-            money_column("cost_cents", "the first less the second"),
+            money_column("received_cents", "payments received, less fees, refunds and disputes"),
+            money_column("cost_cents", "sending less received"),
             *_PER,
         ),
         [_per(row) for row in document["costs"]["programme"]],
@@ -304,11 +304,11 @@ def _money(document: RedemptionReport) -> Iterable[Table]:
     yield table(
         "sending",
         "Costs of parcels",
-        "One row is what money was for, in one currency.",
+        "One row is an item of cost in one currency.",
         (
             text_column("currency", "ISO 4217"),
-            text_column("item", "what for; the net is all costs less refunds and compensation"),
-            money_column("amount_cents", "minor units; refunds and compensation came back"),
+            text_column("item", "item; net is all costs less refunds and compensation"),
+            money_column("amount_cents", "minor units; refunds and compensation are income"),
             text_column("meaning", "what is counted"),
         ),
         [
@@ -333,19 +333,19 @@ _Item = Literal[
 ]
 _ITEMS: tuple[tuple[str, _Item, str], ...] = (
     ("postage", "postage_cents", "labels bought, with the vendor's fees"),
-    ("insurance", "insurance_cents", "bought with the labels"),
-    ("duties", "duties_cents", "duties, import tax and the carriers' fees for them, as billed"),
-    ("corrections", "adjustments_cents", "carriers weighed or measured again, as billed"),
-    ("labels without a purchase", "strays_cents", "at the vendor, of no parcel of ours"),
-    ("refunds", "refunds_cents", "postage of unused labels that came back"),
+    ("insurance", "insurance_cents", "insurance bought with the labels"),
+    ("duties", "duties_cents", "duties, import tax and the carriers' fees for them, as invoiced"),
+    ("corrections", "adjustments_cents", "adjustments by carriers after weighing or measuring, as invoiced"),
+    ("labels without a purchase", "strays_cents", "labels at the vendor that belong to no parcel of ours"),
+    ("refunds", "refunds_cents", "refunded postage of unused labels"),
     ("compensation", "compensation_cents", "paid by insurers and carriers for losses"),
-    ("net", "net_cents", "all costs, less what came back"),
-    ("per delivered pair", "cents_per_delivered_pair", "the net by two delivered keys, rounded half up"),
-    ("per enrolled", "cents_per_enrolled", "the net by maintainers who enrolled, rounded half up"),
+    ("net", "net_cents", "all costs, less refunds and compensation"),
+    ("per delivered pair", "cents_per_delivered_pair", "net for each two delivered keys, rounded half up"),
+    ("per enrolled", "cents_per_enrolled", "net for each maintainer who enrolled, rounded half up"),
 )
 _PER = (
-    money_column("per_delivered_pair_cents", "by two delivered keys, rounded half up"),
-    money_column("per_enrolled_cents", "by each maintainer who enrolled, rounded half up"),
+    money_column("per_delivered_pair_cents", "cost for each two delivered keys, rounded half up"),
+    money_column("per_enrolled_cents", "cost for each maintainer who enrolled, rounded half up"),
 )
 
 
@@ -358,18 +358,18 @@ def _per(row: ProgrammeCosts) -> dict[str, object]:
 
 
 PAYMENT_COLUMNS = (
-    money_column("gross_cents", "what payers paid, in minor units"),
-    money_column("fee_cents", "what the vendor kept"),
-    money_column("refunds_cents", "sent back"),
-    money_column("disputes_cents", "taken by payers' banks, less what came back"),
-    money_column("net_cents", "what reached the foundation"),
+    money_column("gross_cents", "gross payments, in minor units"),
+    money_column("fee_cents", "fees of the vendor"),
+    money_column("refunds_cents", "refunds"),
+    money_column("disputes_cents", "disputed amounts, less those won back"),
+    money_column("net_cents", "received by the foundation"),
 )
 
 
 def _stock(stock: StockCounts) -> Table:
     skus = list(stock["by_key_model"])
     columns: tuple[Column, ...] = (
-        text_column("account", "where keys stand in the ledger"),
+        text_column("account", "account of the ledger"),
         *(count_column(sku, f"keys of model {sku}") for sku in skus),
         count_column("total", "keys of all models"),
     )
@@ -398,8 +398,8 @@ def _forecast(forecast: Forecast) -> Table:
         (
             count_column("available", "keys that can still be claimed"),
             count_column("window_days", "days looked back on"),
-            Column("per_day_milli", Kind.MILLI, "keys taken a day, less those put back, in thousandths"),
-            count_column("days", "days left at that rate"),
+            Column("per_day_milli", Kind.MILLI, "keys reserved a day, less those released, in thousandths"),
+            count_column("days", "days left at this rate"),
             count_column("earliest_days", "days left at the high end of the range"),
             count_column("latest_days", "days left at the low end; empty: perhaps never"),
         ),
@@ -408,14 +408,14 @@ def _forecast(forecast: Forecast) -> Table:
 
 
 _RELEASED = (
-    count_column("claimed", "people who were promised keys"),
-    count_column("shipped", "people whose keys a carrier has had"),
+    count_column("claimed", "people with reserved keys"),
+    count_column("shipped", "people whose keys were handed to a carrier"),
     count_column("delivered", "people whose keys were delivered"),
-    count_column("back", "people whose keys came back or were lost"),
+    count_column("back", "people whose keys were returned or lost"),
     count_column("redeemed", "shipped less back"),
-    count_column("enrolled", "people whose WebAuthn key was first seen after the delivery"),
-    count_column("keys_claimed", "keys promised to the people counted"),
-    count_column("keys_redeemed", "keys sent to the people counted, less those known back"),
+    count_column("enrolled", "people whose WebAuthn key was first observed after the delivery"),
+    count_column("keys_claimed", "keys reserved for the people counted"),
+    count_column("keys_redeemed", "keys sent to the people counted, less those known to be returned"),
 )
 
 
@@ -431,7 +431,7 @@ def published(document: PublishedReport) -> Report:
         summary=(
             f"{shown} of {keys['total']:,} keys were redeemed."
             if keys["total"]
-            else "No keys have come in yet.",
+            else "No keys have been received yet.",
             document["method"],
         ),
         tables=tuple(_published_tables(document)),
@@ -458,8 +458,8 @@ def _published_tables(document: PublishedReport) -> Iterable[Table]:
     yield table(
         "by_week",
         "By week",
-        "One row is a weekly release; numbers are people at each step by then.",
-        (day_column("release", "the Monday it came out"), *_RELEASED),
+        "One row is a weekly release; numbers are people at each step.",
+        (day_column("release", "Monday of the release"), *_RELEASED),
         document["by_week"],
     )
     groups: tuple[tuple[str, str, str, Iterable[PublishedCounts]], ...] = (
@@ -472,19 +472,19 @@ def _published_tables(document: PublishedReport) -> Iterable[Table]:
         yield table(
             f"by_{dimension}",
             title,
-            f"One row is a {group}; “other” is whom no row shows yet.",
+            f"One row is a {group}; “other” is people whom no row shows yet.",
             (text_column(dimension, "group"), *_RELEASED),
             rows,
         )
     yield table(
         "projects",
         "Critical projects by protection of their maintainers",
-        "One row is a kind of protection at one time; numbers are critical projects.",
+        "One row is a kind of protection, before or now; numbers are critical projects.",
         (
             text_column("protection", "two-factor authentication of any kind, or a WebAuthn key"),
             text_column("when", "when the campaign opened, or now"),
-            count_column("any", "projects of whose maintainers at least one has it"),
-            count_column("all", "of these, those of whose maintainers all have it"),
+            count_column("any", "projects where at least one maintainer has it"),
+            count_column("all", "of these, projects where all have it"),
         ),
         [
             {"protection": what, "when": when, **document["projects"][when][what]}
@@ -501,7 +501,7 @@ def _published_tables(document: PublishedReport) -> Iterable[Table]:
     )
     yield counted_column(
         "refusals",
-        "Refused, by the rule named first",
+        "Refused people by first failed rule",
         "people refused at least once",
         "rule",
         document["refusals"],
@@ -512,9 +512,9 @@ def _published_tables(document: PublishedReport) -> Iterable[Table]:
         "One row is a currency.",
         (
             text_column("currency", "ISO 4217"),
-            count_column("people", "people counted as shipped to"),
-            money_column("cost_cents", "what their first parcels cost, in minor units"),
-            money_column("per_person_cents", "by each of them, rounded half up"),
+            count_column("people", "people counted as shipped"),
+            money_column("cost_cents", "cost of their first parcels, in minor units"),
+            money_column("per_person_cents", "cost for each of them, rounded half up"),
         ),
         [
             {**row, "cost_cents": row["cents"], "per_person_cents": row["cents_per_person"]}

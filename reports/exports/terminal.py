@@ -45,7 +45,7 @@ def _headline(report: RedemptionReport) -> Iterator[str]:
 def _weeks(report: RedemptionReport) -> Iterator[str]:
     if not report["by_week"]:
         return
-    yield "By week: keys at each step when the week ended; the bar is what is redeemed"
+    yield "By week: keys at each step at the end of the week; the bar shows redeemed keys"
     yield ""
     yield f"  {'week':<9}" + "".join(f"{step:>10}" for step in STEPS)
     for row in report["by_week"]:
@@ -89,7 +89,7 @@ def _claims(report: RedemptionReport) -> Iterator[str]:
 
 def _refusals(report: RedemptionReport) -> Iterator[str]:
     refusals = report["refusals"]
-    yield f"Refusals: {refusals['total']:,}, of {refusals['people']:,} people, by the rule named first"
+    yield f"Refusals: {refusals['total']:,} ({refusals['people']:,} people), by the first failed rule"
     yield from _counts(refusals["by_rule"])
 
 
@@ -116,7 +116,7 @@ def _costs(report: RedemptionReport) -> Iterator[str]:
 def _stock(report: RedemptionReport) -> Iterator[str]:
     stock = report["stock"]
     models = stock["by_key_model"]
-    yield "Stock: where every key received stands"
+    yield "Stock: keys received, by account"
     yield ""
     yield _row("", [*models, "total"])
     for account, total in stock["accounts"].items():

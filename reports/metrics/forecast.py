@@ -13,8 +13,8 @@ WINDOW_DAYS = 28
 # Two-sided 90 % of the normal distribution.
 _Z90 = 1.645
 METHOD = (
-    f"The mean of the keys taken from stock a day, less those put back, over the last {WINDOW_DAYS} days; "
-    "the range is that of the mean at 90 %, by the normal approximation."
+    f"The mean of keys reserved a day, less those released, over the last {WINDOW_DAYS} days; "
+    "the range is the 90 % confidence interval of the mean, by the normal approximation."
 )
 
 
@@ -88,13 +88,13 @@ def risks(
     accounts = stock["accounts"]
     latest = forecast["days"]
     found = [
-        ("ledger", 0 if stock["adds_up"] else 1, "the stock ledger does not add up"),
+        ("ledger", 0 if stock["adds_up"] else 1, "stock ledger does not add up"),
         ("overdue_cases", cases["overdue"], "cases are past their due time"),
         ("missing", accounts["missing"], "keys were not found in a count"),
         ("lost", accounts["lost"], "keys are lost with a carrier"),
-        ("not_shipped", slow, "claims were accepted over 14 days ago and have not left"),
-        ("not_delivered", silent, "parcels left over 30 days ago and have not arrived"),
-        ("waiting", waitlist["waiting"], "claims wait for keys"),
+        ("not_shipped", slow, "claims were accepted over 14 days ago and have not been shipped"),
+        ("not_delivered", silent, "parcels were shipped over 30 days ago and have not arrived"),
+        ("waiting", waitlist["waiting"], "claims are on the waitlist"),
         ("stock", int(latest is not None and latest <= 28), "stock is forecast to run out within 28 days"),
     ]
     return [{"risk": code, "count": count, "meaning": meaning} for code, count, meaning in found if count]

@@ -41,10 +41,10 @@ from reports.public.disclosure import (
 )
 
 METHOD = (
-    "People are counted when they first come to a step, and published in whole groups of {k}: each number is "
-    "at most {most} people behind. Headline numbers are of the start of the day, all others of the start of "
-    "the week (UTC). Keys and costs are those of the people counted. Of fewer than {k} people nothing is "
-    "shown, and whom no group can show is counted under other."
+    "People are counted when they first reach a step, and published in whole groups of {k}: each number is "
+    "at most {most} people behind. Headline numbers are as of the start of the day, all others as of the "
+    "start of the week (UTC). Keys and costs are for the people counted. Groups of fewer than {k} people are "
+    "not shown; people in them are counted under other."
 )
 
 

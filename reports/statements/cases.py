@@ -50,8 +50,8 @@ def case_service(as_of: datetime) -> Report:
                 (
                     text_column("reason", "reason for the case"),
                     *columns,
-                    seconds("median_s", "half were closed within; seconds"),
-                    seconds("p90_s", "nine in ten were closed within; seconds"),
+                    seconds("median_s", "median time to close; seconds"),
+                    seconds("p90_s", "90th percentile of the time to close; seconds"),
                 ),
                 [{**_in_time(row), **row["to_close"]} for row in whole["by_reason"]],
             ),
