@@ -126,7 +126,7 @@ def test_every_error_code_is_listed_with_its_status() -> None:
 
 
 def test_every_scope_is_listed() -> None:
-    table = re.findall(r"^\| ((?:`\w+:\w+`(?:, )?)+) \|", section("### 4.1 Who is calling"), re.MULTILINE)
+    table = re.findall(r"^\| ((?:`\w+:\w+`(?:, )?)+) \|", section("### 4.1 Authentication"), re.MULTILINE)
     assert {scope for row in table for scope in words(row)} == set(SCOPES)
 
 
