@@ -126,13 +126,14 @@ class Tree:
 
     @cached_property
     def any_lines(self) -> list[str]:
-        """Lines of code that name the type Any, its imports included, as `path:line`."""
+        """Lines of code that name the type Any, imports and quoted annotations included, as `path:line`."""
         found: list[str] = []
         for module in self.modules.values():
             named = {
                 node.lineno
                 for node in ast.walk(module.tree)
-                if isinstance(node, ast.Name) and node.id == "Any"
+                if (isinstance(node, ast.Name) and node.id == "Any")
+                or (isinstance(node, ast.Constant) and _is_quoted_any(node.value))
             } | {
                 alias.lineno
                 for node in ast.walk(module.tree)
@@ -142,6 +143,10 @@ class Tree:
             }
             found += [f"{module.path.relative_to(self.root)}:{line}" for line in sorted(named)]
         return found
+
+    @property
+    def any_per_1000(self) -> float:
+        return 1000 * len(self.any_lines) / self.lines
 
     def modules_by_package(self) -> Counter[str]:
         """How many modules each package holds; commands aside, for Django looks for those in one place."""
@@ -220,12 +225,14 @@ def report(tree: Tree) -> str:
         ),
         ("longest import chain", f"{len(tree.longest_chain)}"),
         ("import circles (files in each)", ", ".join(str(len(circle)) for circle in tree.circles) or "none"),
-        (
-            "lines with Any per 1,000",
-            f"{1000 * len(tree.any_lines) / tree.lines:.1f} ({len(tree.any_lines)})",
-        ),
+        ("lines with Any per 1,000", f"{tree.any_per_1000:.1f} ({len(tree.any_lines)})"),
     ]
     return "\n".join(f"{name:<38}{value}" for name, value in rows)
+
+
+def _is_quoted_any(value: object) -> bool:
+    """Whether the string is an annotation with Any, such as "pd.Series[Any]"."""
+    return isinstance(value, str) and bool(re.fullmatch(r'[\w.]+\[[^"\n]*\bAny\b[^"\n]*\]|Any', value))
 
 
 def main() -> None:

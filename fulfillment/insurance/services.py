@@ -26,7 +26,6 @@ from fulfillment.claims.services.shipment_callbacks import ACTOR
 from fulfillment.documents.statement_of_value import Worth, WorthLine, statement_of_value
 from fulfillment.postage.gateways.insurers import ClaimEvidence, FiledClaim, InsuranceGateway, Loss
 from fulfillment.shipments.carrier import GatewayError
-from fulfillment.shipments.carrier_values import Failure
 from fulfillment.shipments.errors import ClaimedAlready, InsurerRefused, InsurerSilent, NotInsured
 from fulfillment.shipments.models import InsuranceClaim, LabelPurchase, ParcelCharge
 from fulfillment.shipments.origin import sender_at
@@ -44,6 +43,7 @@ from fulfillment.shipments.rules.insurance_claims import (
 )
 from fulfillment.shipments.rules.states import LABEL_STATES
 from fulfillment.shipments.services.cases import open_case, shipment_of
+from fulfillment.vendor_failures import Failure
 
 logger = logging.getLogger("keydesk.shipping")
 

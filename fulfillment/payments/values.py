@@ -3,15 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
-
-
-class Failure(Enum):
-    """What a failed call says of the call itself."""
-
-    PERMANENT = "permanent"  # understood and refused; the same call will be refused again
-    RETRYABLE = "retryable"  # had no effect; the same call may succeed later
-    UNKNOWN = "unknown"  # may or may not have had its effect; the same key says which
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from fulfillment.shipments.carrier_values import (
     BoughtPage,
     CreatedShipment,
     Customs,
-    Failure,
     LabelFile,
     Parcel,
     Party,
@@ -19,6 +18,7 @@ from fulfillment.shipments.carrier_values import (
     WebhookState,
 )
 from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vendor_failures import Failure
 
 
 class GatewayError(KeydeskError):

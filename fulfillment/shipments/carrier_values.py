@@ -32,14 +32,6 @@ class Verification:
 NOT_ASKED = Verification(Finding.NOT_ASKED)
 
 
-class Failure(Enum):
-    """What a failed call says of the call itself."""
-
-    PERMANENT = "permanent"  # understood and refused; the same call will be refused again
-    RETRYABLE = "retryable"  # had no effect; the same call may succeed later
-    UNKNOWN = "unknown"  # may or may not have had its effect
-
-
 @dataclass(frozen=True)
 class Parcel:
     weight_g: int

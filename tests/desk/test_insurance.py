@@ -14,9 +14,9 @@ from fulfillment.cases.models import Case
 from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.postage.gateways.insurers import FiledClaim, Loss
 from fulfillment.shipments.carrier import GatewayError
-from fulfillment.shipments.carrier_values import Failure
 from fulfillment.shipments.models import InsuranceClaim, LabelPurchase, Shipment
 from fulfillment.shipments.services.cases import open_case
+from fulfillment.vendor_failures import Failure
 from tests.conftest import MakeClaim
 from tests.desk.conftest import StaffWith
 from tests.fulfillment.warehouse.scans import Floor

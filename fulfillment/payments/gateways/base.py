@@ -5,15 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from common.errors import KeydeskError
-from fulfillment.payments.values import (
-    BalanceEntry,
-    Checkout,
-    Failure,
-    Money,
-    Order,
-    VendorDispute,
-    VendorRefund,
-)
+from fulfillment.payments.values import BalanceEntry, Checkout, Money, Order, VendorDispute, VendorRefund
+from fulfillment.vendor_failures import Failure
 
 
 class PaymentGatewayError(KeydeskError):

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fulfillment.payments.gateways.base import PaymentGatewayError
-from fulfillment.payments.values import BalanceEntry, Checkout, Failure, Money, VendorDispute, VendorRefund
+from fulfillment.payments.values import BalanceEntry, Checkout, Money, VendorDispute, VendorRefund
+from fulfillment.vendor_failures import Failure
 
 Json = dict[str, Any]
 

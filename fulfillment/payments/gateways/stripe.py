@@ -20,12 +20,12 @@ from fulfillment.payments.values import (
     NOT_OPEN,
     BalanceEntry,
     Checkout,
-    Failure,
     Money,
     Order,
     VendorDispute,
     VendorRefund,
 )
+from fulfillment.vendor_failures import Failure
 
 logger = logging.getLogger("keydesk.stripe")
 

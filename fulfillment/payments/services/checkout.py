@@ -22,7 +22,8 @@ from fulfillment.payments.rules.session_outcome import KEY_GOOD_FOR, session_end
 from fulfillment.payments.rules.states import LIVE_PAYMENT_STATES, PaymentState
 from fulfillment.payments.services.cases import open_payment_case
 from fulfillment.payments.services.settlement import let_go_of_the_database, settle_payment
-from fulfillment.payments.values import Checkout, Failure, Order, OrderLine
+from fulfillment.payments.values import Checkout, Order, OrderLine
+from fulfillment.vendor_failures import Failure
 
 logger = logging.getLogger("keydesk.payments")
 

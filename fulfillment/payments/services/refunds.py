@@ -31,7 +31,8 @@ from fulfillment.payments.rules.states import (
     RefundState,
 )
 from fulfillment.payments.services.cases import open_payment_case, settle_payment_case
-from fulfillment.payments.values import Failure, VendorRefund
+from fulfillment.payments.values import VendorRefund
+from fulfillment.vendor_failures import Failure
 
 logger = logging.getLogger("keydesk.payments")
 

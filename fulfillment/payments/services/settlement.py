@@ -32,7 +32,8 @@ from fulfillment.payments.rules.session_outcome import (
 from fulfillment.payments.rules.states import LIVE_PAYMENT_STATES, CheckoutOutcome, PaymentState, RefundReason
 from fulfillment.payments.services import disputes, refunds
 from fulfillment.payments.services.cases import open_payment_case
-from fulfillment.payments.values import NOT_OPEN, Checkout, Failure, VendorDispute, VendorRefund
+from fulfillment.payments.values import NOT_OPEN, Checkout, VendorDispute, VendorRefund
+from fulfillment.vendor_failures import Failure
 
 logger = logging.getLogger("keydesk.payments")
 

@@ -14,7 +14,7 @@ from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayErr
 from fulfillment.payments.models import Payment
 from fulfillment.payments.services.cases import open_payment_case
 from fulfillment.payments.services.settlement import settle_payment
-from fulfillment.payments.values import Failure
+from fulfillment.vendor_failures import Failure
 
 logger = logging.getLogger("keydesk.payments")
 

@@ -27,7 +27,6 @@ from fulfillment.shipments.carrier_values import (
     BoughtPage,
     CreatedShipment,
     Customs,
-    Failure,
     LabelFile,
     Parcel,
     Party,
@@ -37,6 +36,7 @@ from fulfillment.shipments.carrier_values import (
     WebhookState,
 )
 from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vendor_failures import Failure
 
 logger = logging.getLogger("keydesk.easypost")
 

@@ -10,11 +10,12 @@ from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.postage.rules.refunds import good_until
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
-from fulfillment.shipments.carrier_values import Failure, LabelFile
+from fulfillment.shipments.carrier_values import LabelFile
 from fulfillment.shipments.models import LabelPurchase
 from fulfillment.shipments.rules.states import LABEL_STATES
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import store_label
+from fulfillment.vendor_failures import Failure
 
 
 def label_name(purchase: LabelPurchase) -> str:

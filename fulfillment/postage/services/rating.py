@@ -21,13 +21,14 @@ from fulfillment.postage.services.circuit_breaker import pause_for
 from fulfillment.postage.services.express import paid_express
 from fulfillment.postage.services.shipment_request import CannotBeDescribed, Description, describe_shipment
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
-from fulfillment.shipments.carrier_values import CreatedShipment, Failure, Rate
+from fulfillment.shipments.carrier_values import CreatedShipment, Rate
 from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.rules.states import PurchaseState
 from fulfillment.shipments.selectors import is_served
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address
+from fulfillment.vendor_failures import Failure
 
 _P = PurchaseState
 

@@ -31,7 +31,7 @@ from fulfillment.postage.gateways import events
 from fulfillment.postage.gateways.insurers import insurers_of
 from fulfillment.postage.services import label_refunds, purchase_transitions
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
-from fulfillment.shipments.carrier_values import Failure, TrackerState
+from fulfillment.shipments.carrier_values import TrackerState
 from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipments.rules.states import UNDER_WAY_STATES, PurchaseState, ShipmentState
 from fulfillment.shipments.rules.tracking import (
@@ -49,6 +49,7 @@ from fulfillment.shipments.services.cases import open_case, settle_cases
 from fulfillment.shipments.services.contents import parcel_keys
 from fulfillment.shipments.services.locking import lock_claim, lock_parcel
 from fulfillment.shipments.services.split_shipments import has_others, tell_of_one
+from fulfillment.vendor_failures import Failure
 from inventory.models import Unit
 from inventory.rules import Account, Reason
 from inventory.services.movements import lock_units, move_locked

@@ -18,7 +18,6 @@ from django.db import transaction
 from config.jobs import defer
 from fulfillment.postage.gateways.scan_forms import FormGateway, ScanForm
 from fulfillment.shipments.carrier import GatewayError
-from fulfillment.shipments.carrier_values import Failure
 from fulfillment.shipments.errors import (
     HeldBack,
     ManifestNotReady,
@@ -35,6 +34,7 @@ from fulfillment.shipments.rules.manifests import (
     left_out,
 )
 from fulfillment.shipments.rules.states import LABEL_STATES, PurchaseState, ShipmentState
+from fulfillment.vendor_failures import Failure
 from fulfillment.warehouse.services.packing import lock_parcel_for_packing
 from inventory.models import Warehouse
 

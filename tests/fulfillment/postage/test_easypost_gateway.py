@@ -16,8 +16,9 @@ from PIL import Image
 from fulfillment.postage.gateways import parsing
 from fulfillment.postage.gateways.easypost import MAX_LABEL_BYTES, EasyPostGateway
 from fulfillment.shipments.carrier import GatewayError
-from fulfillment.shipments.carrier_values import Customs, CustomsLine, Failure, Parcel, Party
+from fulfillment.shipments.carrier_values import Customs, CustomsLine, Parcel, Party
 from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vendor_failures import Failure
 
 RECORDINGS = Path(__file__).parents[4] / "shared/data/easypost-recordings"
 SHP, RATE, TRK = (f"{prefix}_{'a' * 32}" for prefix in ("shp", "rate", "trk"))

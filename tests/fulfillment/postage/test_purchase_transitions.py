@@ -12,10 +12,10 @@ from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.services.rating import create_and_rate
 from fulfillment.postage.services.recovery import resolve_purchases
 from fulfillment.shipments.carrier import GatewayError
-from fulfillment.shipments.carrier_values import Failure
 from fulfillment.shipments.models import BuyingPause, LabelPurchase
 from fulfillment.shipments.rules.states import PurchaseState
 from fulfillment.vault.addresses import PostalAddress
+from fulfillment.vendor_failures import Failure
 from sandbox.client import Control
 from tests.fulfillment.conftest import (
     SETTLE,

@@ -14,9 +14,10 @@ from fulfillment.postage.services.purchasing import buy_with_lease as buy_on
 from fulfillment.postage.services.rating import create_and_rate
 from fulfillment.postage.services.recovery import in_doubt, resolve_purchase, resolve_purchases
 from fulfillment.shipments.carrier import GatewayError
-from fulfillment.shipments.carrier_values import BoughtLabel, Failure
+from fulfillment.shipments.carrier_values import BoughtLabel
 from fulfillment.shipments.models import LabelPurchase
 from fulfillment.shipments.rules.states import PurchaseState
+from fulfillment.vendor_failures import Failure
 from sandbox.client import Control
 from sandbox.server import Sandbox
 from tests.fulfillment.conftest import (
