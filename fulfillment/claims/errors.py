@@ -1,4 +1,4 @@
-"""Errors of the claims room."""
+"""Errors of claims."""
 
 from common.errors import KeydeskError
 from fulfillment.claims.money import format_money

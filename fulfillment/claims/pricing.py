@@ -1,4 +1,4 @@
-"""Price a claim: the price list in force, the quote, and the terms on which it is to be paid."""
+"""Price a claim: the price list in force, the quote, and the payment deadline."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Public counters of a campaign: its keys, and what became of them."""
+"""Public key counts of a campaign."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The one check of what a claim may ask for: its keys, its address, its service and its price.
+"""Validate what a claim asks for: its keys, its address, its service and its price.
 
 `validate_request` checks all of it, for drafts and the API alike. Pages and the API check parts first to show
 each problem beside its field: `item_problems` checks the keys, `read_address` the address.
@@ -33,16 +33,16 @@ class ClaimTerms:
 
 
 def claim_terms(campaign: Campaign, *, address: PostalAddress, now: datetime) -> ClaimTerms:
-    """Raises: BadRequest: as `address_region`."""
+    """The current terms for an address. Raises: BadRequest: as `address_region`."""
     region = address_region(address, now=now)
     return ClaimTerms(region, offered_models(campaign, country=address.country, now=now))
 
 
 @dataclass(frozen=True)
 class ClaimRequest:
-    """A request that may become a claim: every part of it has been checked, and priced.
+    """A validated and priced request for a claim.
 
-    `items` has at least one; `address` holds no more than the region asks for.
+    `items` is not empty; `address` has only the parts that the region requires.
     """
 
     campaign: Campaign

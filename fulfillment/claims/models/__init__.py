@@ -1,4 +1,4 @@
-"""Tables of the claims room, one noun a file."""
+"""Tables of claims and campaigns."""
 
 from fulfillment.claims.models.admissions import Admission
 from fulfillment.claims.models.campaigns import Campaign, PolicyAdoption

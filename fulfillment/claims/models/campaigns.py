@@ -36,7 +36,7 @@ class Campaign(models.Model):
 
 
 class PolicyAdoption(models.Model):
-    """A campaign's switch to another policy: before, after, and by whom."""
+    """A campaign's switch to another policy, and who made it."""
 
     campaign = models.ForeignKey("claims.Campaign", on_delete=models.PROTECT, related_name="adoptions")
     before = models.ForeignKey("roster.Policy", on_delete=models.PROTECT, related_name="+")

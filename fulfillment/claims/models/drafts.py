@@ -13,7 +13,7 @@ _new_draft_code = partial(new_code, "D")
 class Draft(models.Model):
     """A claim that a maintainer has started, to be continued later or on another device.
 
-    Holds nothing personal: the address is in the vault under the draft's code, for a limited time. A draft
+    Has no personal data: the address is in the vault under the draft's code, for a limited time. A draft
     that became a claim is kept, so that the same form sent again finds that claim.
     """
 

@@ -9,6 +9,6 @@ KEEP_ADDRESS_FOR = timedelta(days=90)
 # The address of a claim that expired while a payment was under way: if the payment still succeeds, the claim
 # is fulfilled.
 KEEP_UNPAID_ADDRESS_FOR = timedelta(days=30)
-# Household hashes after their campaign closes: by then its appeals and returns are over, and nobody has to be
-# told apart from their neighbors.
+# Household hashes after their campaign closes: by then its appeals and returns are over, and households need
+# not be compared any more.
 KEEP_HOUSEHOLDS_FOR = timedelta(days=90)

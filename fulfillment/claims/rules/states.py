@@ -1,4 +1,4 @@
-"""States of a claim, which may follow which, and the groups of states that rules ask about."""
+"""States of a claim, the allowed transitions, and named groups of states."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,1 @@
-"""Services of claims, one noun a file."""
+"""Services of claims, by subject."""

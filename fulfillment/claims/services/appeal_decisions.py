@@ -17,7 +17,7 @@ from roster.services import appeals, exceptions
 def decline_appeal_and_notify(*, appeal_id: int, answer: str, actor: str, now: datetime) -> Appeal:
     """Decline an appeal, with the reason.
 
-    Raises: UnknownPaper: no open appeal. BadRequest: no answer.
+    Raises: UnknownRecord: no open appeal. BadRequest: no answer.
     After commit: the person is emailed the answer.
     """
     with transaction.atomic():
@@ -29,7 +29,7 @@ def decline_appeal_and_notify(*, appeal_id: int, answer: str, actor: str, now: d
 def grant_exception_and_notify(*, exception_id: int, actor: str, now: datetime) -> PolicyException:
     """Give the second approval of an exception; the rule passes from now on.
 
-    Raises: UnknownPaper: none that waits for a second name. SecondPersonNeeded: the actor asked for it.
+    Raises: UnknownRecord: no exception awaits approval. SecondPersonNeeded: the actor requested it.
     After commit: the person who appealed for it is emailed the answer.
     """
     with transaction.atomic():
@@ -44,7 +44,7 @@ def end_exception_and_notify(
 ) -> PolicyException:
     """Refuse a pending exception, or revoke a granted one.
 
-    Raises: UnknownPaper: none that is open. BadRequest: no reason.
+    Raises: UnknownRecord: no open exception. BadRequest: no reason.
     After commit: the person who appealed for a refused one is emailed the reason.
     """
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Backorders: the out-of-stock rest of a claim, which waits on the waitlist as a claim of its own."""
+"""Backorders: the out-of-stock part of a claim, on the waitlist as a claim of its own."""
 
 from collections.abc import Sequence
 from datetime import datetime

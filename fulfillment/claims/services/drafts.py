@@ -23,7 +23,7 @@ def draft_of(*, account: Account, campaign: Campaign, now: datetime) -> Draft:
     """The maintainer's draft, or a new one, which is stored when the first choice is made."""
     begun = Draft.objects.filter(account=account, campaign=campaign, claim=None).first()
     draft = begun or Draft(account=account, campaign=campaign, created_at=now, updated_at=now)
-    # Saves a query each: these are the same rows.
+    # Avoids a query each: the rows are at hand.
     draft.account, draft.campaign = account, campaign
     return draft
 
@@ -47,7 +47,7 @@ def choose_keys(draft: Draft, *, items: Sequence[WantedItem], service: str, now:
 @transaction.atomic
 def store_draft_address(draft: Draft, *, address: PostalAddress, now: datetime) -> None:
     """Store the address until the claim is made, for `KEEP_DRAFT_FOR` at most."""
-    # A code whose key was shredded can store nothing any more.
+    # Nothing can be stored under a code whose data key was shredded.
     _forget_address(draft, now=now)
     store_address(subject=draft.code, address=address, now=now)
     schedule_shredding(subject=draft.code, shred_after=now + KEEP_DRAFT_FOR)
@@ -126,7 +126,7 @@ def _forget_address(draft: Draft, *, now: datetime) -> None:
 def _save(draft: Draft, *, now: datetime) -> None:
     draft.updated_at = now
     if draft.pk is None:
-        # Another window may have started a draft at this moment; there is one draft, with the last choice.
+        # Another window may have created the draft at the same time; the last choice wins.
         stored, _ = Draft.objects.get_or_create(
             account=draft.account,
             campaign=draft.campaign,

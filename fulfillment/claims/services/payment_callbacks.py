@@ -1,6 +1,6 @@
-"""Callbacks of the payments room: a claim is paid, expires unpaid, is paid too late, or is put on hold.
+"""Callbacks for payments: a claim is paid, expires unpaid, is paid too late, or is put on hold.
 
-The payments room stands above this one and calls these in its own transaction, which has locked the claim.
+The payments app depends on this one and calls these in its own transaction, which has locked the claim.
 """
 
 from collections.abc import Mapping
@@ -44,8 +44,8 @@ def accept_late_payment(claim: Claim, *, data: Mapping[str, object], now: dateti
     """Accept an expired claim whose payment succeeded after all, if it can still be fulfilled.
 
     False, and nothing changed, when the maintainer has another claim by now, the address is destroyed, too
-    few keys are left, or others wait for them: the claim lost its place when it expired, and paying buys no
-    place before theirs (decision 0071).
+    few keys are left, or others wait for them: the claim lost its place when it expired, and a late payment
+    does not restore it (decision 0071).
     Locks: units; on a shortage, or when others wait, the stock-shortage lock until the transaction ends.
     """
     if claim.state != ClaimState.EXPIRED:
@@ -81,7 +81,7 @@ def _others_wait(claim: Claim, models: set[int | None]) -> bool:
     line = Claim.objects.waiting_for(models, campaign_id=claim.campaign_id)
     if not line.exists():
         return False
-    # Whoever serves the waitlist holds this lock: they are done now, or have not begun.
+    # `serve_waitlists` holds this lock too, so it has either finished or not started.
     lock_shortage()
     return line.exists()
 
@@ -168,7 +168,7 @@ def request_undeliverable_refund(claim: Claim) -> None:
     """Request a refund, because the keys will not reach the maintainer and are not replaced.
 
     A claim that replaces keys was free, so the payment of the original claim is refunded.
-    After commit: the payments room refunds the rest of the payment.
+    After commit: a payment job refunds the rest of the payment.
     """
     paid_for = claim.replaces_id or claim.pk
     if ClaimQuote.objects.filter(claim=paid_for).exists():

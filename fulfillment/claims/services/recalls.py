@@ -46,7 +46,7 @@ def grant_replacements(*, recall_code: str, actor: str, now: datetime) -> Recall
     Each claim is a transaction, so after an interruption the next call continues. Keys of another lot of the
     same model are sent, unless the whole model is recalled: then keys of any model.
 
-    Raises: UnknownPaper: no such open recall.
+    Raises: UnknownRecord: no such open recall.
     """
     recall = Recall.objects.open().filter(code=recall_code).first()
     if recall is None:

@@ -1,4 +1,4 @@
-"""Callbacks of the shipping rooms: a label is bought, and a parcel shipped, delivered or returned."""
+"""Callbacks for shipping: a label is bought, and a parcel shipped, delivered or returned."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ _SENDING = {ClaimState.ACCEPTED, ClaimState.SHIPPED, ClaimState.DELIVERED, Claim
 def start_label(*, claim_id: int, now: datetime) -> Claim | None:
     """Fix the claim and its address before its label is bought.
 
-    Returns: None when the claim is not accepted or is on hold, or when another worker was first.
+    Returns: None if the claim is not accepted or is on hold, or if another worker was first.
     """
     started = Claim.objects.filter(
         pk=claim_id, state=ClaimState.ACCEPTED, label_started_at__isnull=True, held_at__isnull=True
@@ -30,7 +30,7 @@ def start_label(*, claim_id: int, now: datetime) -> Claim | None:
 
 
 def abandon_label(*, claim_id: int, now: datetime) -> None:
-    """Let the claimant change the claim again, because no label was bought and none is under way.
+    """Make the claim editable again, because no label was bought and no purchase is in progress.
 
     After commit: a claim on hold is settled, because a lost dispute waits for its label to be abandoned.
     """

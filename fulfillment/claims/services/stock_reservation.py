@@ -35,7 +35,7 @@ def reserve_some_or_wait(
     held, rest = reserve_available(
         code=code, campaign_id=campaign_id, wanted=wanted, among=among, actor=actor, now=now
     )
-    # With nothing in stock there are no two parcels: the claim itself waits.
+    # With nothing in stock there is nothing to split: the whole claim waits.
     return (held, rest, ClaimState.ACCEPTED) if held else (wanted, (), ClaimState.WAITLISTED)
 
 
@@ -60,7 +60,7 @@ def reserve_or_wait(
     """
     models = {item.key_model_id for item in wanted}
     if selectors.others_wait_for(models, campaign_id=campaign_id):
-        # Whoever serves the waitlist holds this lock: they are done now, or will find this claim on it.
+        # `serve_waitlists` holds this lock too, so it has either finished or will see this claim.
         lock_shortage()
         if selectors.others_wait_for(models, campaign_id=campaign_id):
             return ClaimState.WAITLISTED
@@ -87,7 +87,7 @@ def reserve_available(
     """
     free = _nobody_waits_for(wanted, campaign_id=campaign_id)
     if len(free) < len(wanted):
-        # Whoever serves the waitlist holds this lock: they are done now, or will find this claim on it.
+        # `serve_waitlists` holds this lock too, so it has either finished or will see this claim.
         lock_shortage()
         free = _nobody_waits_for(wanted, campaign_id=campaign_id)
     left = Counter({item.key_model_id: item.quantity for item in wanted})

@@ -41,7 +41,7 @@ def submit_claim(
     """Claim keys for a maintainer: accepted, in review, or on the waitlist when stock is short.
 
     A claim that costs something awaits payment where a free one would be accepted: its keys are held until
-    `payment_due_at`, and the payments room continues from there.
+    `payment_due_at`, and payments continues from there.
 
     Args:    items: empty requests a full allotment of whatever is in stock.
              agreed: the quote that the person was shown; None accepts the current price.
