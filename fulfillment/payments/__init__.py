@@ -1,1 +1,1 @@
-"""Payments: what is not free is paid by Stripe Checkout, and refunded when we cannot deliver."""
+"""Payments by Stripe Checkout for claims that are not free, and refunds."""

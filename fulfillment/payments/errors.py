@@ -1,4 +1,4 @@
-"""What the payments room can refuse."""
+"""Errors of payments."""
 
 from common.errors import KeydeskError
 
@@ -8,16 +8,16 @@ class PaymentsError(KeydeskError):
 
 
 class NothingToPay(PaymentsError):
-    """The claim is free, paid, or past paying."""
+    """The claim is free, paid, or can no longer be paid."""
 
     code = "nothing_to_pay"
 
     def __init__(self, claim_code: str) -> None:
-        super().__init__(f"There is nothing to pay for claim {claim_code} now.")
+        super().__init__(f"There is nothing to pay for claim {claim_code}.")
 
 
 class CheckoutNotReady(PaymentsError):
-    """The vendor could not be asked, or has not answered; nothing is charged. Trying again is safe."""
+    """The vendor could not be reached or did not respond. Nothing is charged; a retry is safe."""
 
     code = "checkout_not_ready"
 
@@ -31,4 +31,4 @@ class PaymentNotRefundable(PaymentsError):
     code = "not_refundable"
 
     def __init__(self, claim_code: str, why: str) -> None:
-        super().__init__(f"Nothing can be refunded for claim {claim_code}: {why}.")
+        super().__init__(f"Claim {claim_code} cannot be refunded: {why}.")

@@ -1,7 +1,7 @@
-"""I6: every charge belongs to a claim, cancelled paid claims are refunded once, amounts add up. I10: what is
-held back has a reason.
+"""I6: every charge belongs to a claim, cancelled paid claims are refunded once, amounts add up. I10: every
+claim on hold has a reason.
 
-What the vendor says is compared by `reconcile_payments`; here our own rows are.
+These checks compare our own rows; `reconcile_payments` compares them with the vendor's.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from common import clock
 from common.invariants import Check, Violation
 from fulfillment.payments.models import BookEntry, Dispute, Fulfilment, Payment, Refund
 
-# A worker plans the refund of a cancelled claim, after it has asked the vendor.
+# Time for a worker to ask the vendor and plan the refund of a cancelled claim.
 REFUNDED_WITHIN = timedelta(hours=6)
 
 _UNSERVED = """
@@ -28,14 +28,14 @@ WHERE (payment.state = 'paid') <> (fulfilment.id IS NOT NULL)
 
 
 def money_is_acted_on() -> tuple[int, Iterable[Violation]]:
-    """Whatever was paid served its claim or was given back, once, and nothing unpaid did."""
+    """Each paid payment has fulfilled its claim or was refunded, once; no unpaid one has."""
     return Payment.objects.count(), [
-        Violation("I6", f"paid, and its claim is {state} without an outcome that fits", [payment, claim])
+        Violation("I6", f"the claim is {state}, which does not match the payment's outcome", [payment, claim])
         for payment, claim, state in _rows(_UNSERVED)
     ]
 
 
-# A claim that costs something is sent for money, and for the money it was agreed to cost.
+# Claims with a price that were sent without a payment of the quoted amount.
 _SENT_UNPAID = """
 SELECT claim.code, claim.state, quote.total, quote.currency, payment.received, payment.received_currency
 FROM claims_claim AS claim
@@ -51,15 +51,15 @@ WHERE claim.state IN ('accepted', 'shipped', 'delivered', 'returned')
 
 
 def nothing_is_sent_unpaid() -> tuple[int, Iterable[Violation]]:
-    """No claim that costs something went on without its price."""
+    """No claim with a price was accepted without payment of its price."""
     return Fulfilment.objects.count(), [
         Violation("I6", f"{state}, costs {total} {currency}, received {received} {in_currency}", [code])
         for code, state, total, currency, received, in_currency in _rows(_SENT_UNPAID)
     ]
 
 
-# What is left of money that is not ours: not refunded, not being refunded, not failed (that has a case),
-# not at the payer's bank.
+# What remains of payments to be refunded: not refunded, not being refunded, not failed (that has a case),
+# not disputed.
 _KEPT = """
 SELECT payment.code, claim.code, payment.received, coalesce(refunds.back, 0), coalesce(disputes.taken, 0)
 FROM payments_payment AS payment
@@ -84,10 +84,10 @@ WHERE payment.state = 'paid'
 
 
 def nothing_unearned_is_kept() -> tuple[int, Iterable[Violation]]:
-    """Money of claims that were given up, and money that came for nothing, is on its way back in full."""
+    """Payments of cancelled and rejected claims, and payments without effect, are being refunded in full."""
     before = clock.now() - REFUNDED_WITHIN
     return Payment.objects.filter(state="paid").count(), [
-        Violation("I6", f"received {received}, given back {back}, disputed {taken}", [payment, claim])
+        Violation("I6", f"received {received}, refunded {back}, disputed {taken}", [payment, claim])
         for payment, claim, received, back, taken in _rows(_KEPT, {"before": before})
     ]
 
@@ -103,14 +103,14 @@ HAVING payment.received IS NULL OR sum(refund.amount) > payment.received
 
 
 def no_more_goes_back_than_came() -> tuple[int, Iterable[Violation]]:
-    """The refunds of a payment are no more than it was, in its currency."""
+    """The refunds of a payment do not exceed it, and are in its currency."""
     return Refund.objects.count(), [
-        Violation("I6", f"received {received}, {back} goes back", [payment])
+        Violation("I6", f"received {received}, refunded {back}", [payment])
         for payment, received, back in _rows(_TOO_MUCH)
     ]
 
 
-# The books settle in one currency, the payment may be of another; amounts compare where both are the same.
+# The settlement currency may differ from the payment's; amounts are compared where both are the same.
 _MISBOOKED = """
 SELECT entry.vendor_id, payment.code, entry.amount, payment.received
 FROM payments_bookentry AS entry JOIN payments_payment AS payment ON payment.charge_id = entry.source_id
@@ -124,9 +124,9 @@ WHERE entry.category = 'refund' AND entry.currency = refund.currency AND entry.a
 
 
 def books_agree() -> tuple[int, Iterable[Violation]]:
-    """The vendor booked what we received and gave back."""
+    """The vendor's balance transactions match our payments and refunds."""
     return BookEntry.objects.count(), [
-        Violation("I6", f"booked {booked}, and it was {known}", [entry, ours])
+        Violation("I6", f"the vendor booked {booked}, we have {known}", [entry, ours])
         for entry, ours, booked, known in _rows(_MISBOOKED)
     ]
 
@@ -142,9 +142,9 @@ WHERE claim.state = 'accepted' AND claim.held_at IS NOT NULL
 
 
 def what_is_held_back_is_disputed() -> tuple[int, Iterable[Violation]]:
-    """No claim waits for a dispute that there is not, or that is won."""
+    """Every claim on hold has a dispute that is not won."""
     return Dispute.objects.count(), [
-        Violation("I10", "held back, and nothing about it is disputed", [code]) for (code,) in _rows(_HELD)
+        Violation("I10", "on hold without a dispute", [code]) for (code,) in _rows(_HELD)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What the payments room leaves to the workers. Arguments are ids and nothing else."""
+"""Payment jobs. Their arguments are ids only."""
 
 import logging
 from datetime import datetime
@@ -41,21 +41,21 @@ def send_refund(refund_id: int) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(name=WORK_WEBHOOKS, queueing_lock=WORK_WEBHOOKS)
 def work_webhooks(timestamp: int) -> None:
-    """Woken by every new webhook, and every minute for those that waited for the vendor."""
+    """On every new webhook, and every minute for those that wait for the vendor: process stored webhooks."""
     webhooks.work_payment_webhooks(gateway=gateways.payment_gateway(), now=clock.now())
 
 
 @app.periodic(cron="*/5 * * * *")
 @app.task(name="payments.sweep", queueing_lock="payments.sweep")
 def sweep(timestamp: int) -> None:
-    """Every five minutes: claims nobody paid in time, and payments nothing was heard of."""
+    """Every five minutes: expire unpaid claims, and ask the vendor about payments without recent news."""
     _sweep(clock.now())
 
 
 @app.periodic(cron="37 4 * * *")
 @app.task(name="payments.close_the_day", queueing_lock="payments.close_the_day")
 def close_the_day(timestamp: int) -> None:
-    """Every night: fetch the vendor's books, and compare everything. What differs is an error in the log."""
+    """Every night: fetch balance transactions and reconcile. Each difference is logged as an error."""
     now, gateway = clock.now(), gateways.payment_gateway()
     if not balance_transactions.is_used():
         return

@@ -1,4 +1,4 @@
-"""What is to be paid and was, what went back, what is disputed, and the vendor's books of it.
+"""Payments, refunds, disputes, and the vendor's balance transactions.
 
 Amounts are integers in the minor unit of their currency (decision 0110).
 """
@@ -27,10 +27,10 @@ _new_refund_code = partial(new_code, "R")
 
 
 class Payment(models.Model):
-    """One checkout of one claim: the intent, the vendor's session, and what came of it.
+    """One checkout of one claim: the intent, the vendor's session, and the outcome.
 
-    The row is committed before the first call, with the key under which that call may be repeated.
-    `version` grows with everything that is learned of it: what was asked before it grew is not applied.
+    The row is committed before the first call, with its idempotency key. `version` is incremented with every
+    update; a response requested at an earlier version is discarded.
     """
 
     code = models.CharField(max_length=20, unique=True, default=_new_payment_code)
@@ -107,7 +107,7 @@ class Payment(models.Model):
 
 
 class Fulfilment(models.Model):
-    """That the money of a payment was acted on, once, and how. A claim is served for one payment only."""
+    """The outcome of a received payment, recorded once. A claim is fulfilled by one payment only."""
 
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, related_name="fulfilment")
     claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="fulfilments")
@@ -132,12 +132,12 @@ class RefundQuerySet(models.QuerySet["Refund"]):
         return self.filter(state=RefundState.PLANNED)
 
     def come_back(self) -> "RefundQuerySet":
-        """Those that failed for good: a person has the money of each. Not those that were sent again."""
+        """Refunds that failed and were not sent again; each has a case."""
         return self.filter(state=RefundState.FAILED, replacement=None)
 
 
 class Refund(models.Model):
-    """Money on its way back: the intent, the key of its call, and what the vendor says of it."""
+    """A refund: the intent, its idempotency key, and its state at the vendor."""
 
     code = models.CharField(max_length=20, unique=True, default=_new_refund_code)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
@@ -194,7 +194,7 @@ class Refund(models.Model):
                 when=pgtrigger.Before,
                 operation=pgtrigger.Insert | pgtrigger.Update,
                 declare=[("came", "bigint"), ("goes", "bigint")],
-                # The payment's row is locked, so that two refunds at once are added up one after the other.
+                # Locks the payment's row, so that concurrent refunds are summed one after the other.
                 func="""
                     -- What leaves the sum as it is locks nothing: the payment comes before its refunds.
                     IF TG_OP = 'UPDATE' AND NEW.state = OLD.state THEN
@@ -222,12 +222,12 @@ class Refund(models.Model):
 
     @property
     def idempotency_key(self) -> str:
-        """Under which the vendor is asked: the same for every repeat of one attempt."""
+        """The idempotency key: the same for every retry of one attempt."""
         return f"rf:{self.code}:{self.attempt}"
 
 
 class Dispute(models.Model):
-    """The payer's bank asks for the money of a payment back."""
+    """A dispute (chargeback): the payer's bank reclaims a payment."""
 
     vendor_id = models.CharField(max_length=80, unique=True)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="disputes")
@@ -251,10 +251,10 @@ class Dispute(models.Model):
 
 
 class BookEntry(models.Model):
-    """One line of the vendor's books, as fetched: what was settled, its fee, what is left of it.
+    """One balance transaction of the vendor: amount, fee and net.
 
-    In the currency the account settles in, which need not be the one that was paid. Negative amounts went
-    out. Kept under the vendor's id, so fetching a day again books nothing twice.
+    In the account's settlement currency, which may differ from the payment's. Outgoing amounts are negative.
+    Unique by the vendor's id, so fetching a day again creates no duplicates.
     """
 
     vendor_id = models.CharField(max_length=80, unique=True)

@@ -1,4 +1,4 @@
-"""Reads about money: what a claim has to pay, what it paid, and the books by claim."""
+"""Queries about payments: receipts of a claim, and balance transactions by claim."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from fulfillment.payments.rules.states import LIVE_REFUND_STATES, PaymentState
 
 @dataclass(frozen=True)
 class Paid:
-    """What was received for a claim, and what of it went back; minor units of `currency`."""
+    """A payment received for a claim, and the amount refunded; in minor units of `currency`."""
 
     payment: Payment
     amount: int
@@ -28,7 +28,7 @@ class Paid:
 
 
 def receipts_of(claim: Claim) -> list[Paid]:
-    """Every payment that arrived for a claim, the earliest first."""
+    """All payments received for a claim, earliest first."""
     payments = claim.payments.filter(state=PaymentState.PAID).order_by("paid_at", "pk")
     return [
         Paid(
@@ -45,7 +45,7 @@ _DASHBOARD = "https://dashboard.stripe.com"
 
 
 def vendors_page(case: Case) -> str:
-    """Where the vendor shows what a case is about; empty at a stand-in, which has no such pages."""
+    """The vendor's dashboard URL for the object of a case; empty with the stand-in, which has none."""
     if settings.ENVIRONMENT.stripe_api_base.rstrip("/") != "https://api.stripe.com":
         return ""
     mode = "" if settings.ENVIRONMENT.stripe_mode == "live" else "/test"
@@ -57,11 +57,11 @@ def vendors_page(case: Case) -> str:
 
 @dataclass(frozen=True)
 class ClaimBooks:
-    """The vendor's books of one claim up to a moment, in the currency they settle in, minor units.
+    """Balance transactions of one claim up to a moment, summed, in minor units of the settlement currency.
 
-    gross: what payers paid. fee: what the vendor kept of it and for disputes. refunds: sent back, positive.
-    disputes: taken by payers' banks, positive, less what came back. net: gross − fee − refunds − disputes,
-    which is what reached the foundation.
+    gross: paid by payers. fee: kept by the vendor, including dispute fees. refunds: positive. disputes: taken
+    by payers' banks, less reversals; positive. net: gross − fee − refunds − disputes, the amount paid out to
+    the foundation.
     """
 
     claim_code: str
@@ -73,7 +73,7 @@ class ClaimBooks:
     net: int
 
 
-# Which claim a line of the books is of: by the charge, the refund or the dispute it names.
+# The claim of a balance transaction: by its charge, refund or dispute.
 _SOURCES = """
 SELECT payment.charge_id AS source_id, payment.claim_id FROM payments_payment AS payment
 WHERE payment.charge_id IS NOT NULL
@@ -102,10 +102,10 @@ ORDER BY claim.code, entry.currency
 
 
 def books_by_claim(*, as_of: datetime, campaign_slug: str | None = None) -> list[ClaimBooks]:
-    """Gross, fee, refunds, disputes and net of every claim that money moved for, up to a moment.
+    """Gross, fee, refunds, disputes and net of every claim with balance transactions, up to a moment.
 
-    From appended rows only: what is asked again as of the same moment is the same, once the day's books
-    are fetched (`books.collect_books`, every night). One query.
+    Reads append-only rows: the result for a past moment no longer changes once that day's transactions are
+    fetched (`balance_transactions.collect_books`, every night). One query.
     """
     with connection.cursor() as cursor:
         cursor.execute(_BOOKS, {"as_of": as_of, "campaign": campaign_slug})

@@ -1,4 +1,4 @@
-"""The pages of paying for a claim, and the vendor's webhooks (below /api/v1/webhooks/)."""
+"""URLs of the payment pages, and of the vendor's webhooks (below /api/v1/webhooks/)."""
 
 from django.urls import path
 

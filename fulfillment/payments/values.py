@@ -1,4 +1,4 @@
-"""Plain values that the payment vendor is given and answers with. Amounts are minor units."""
+"""Values passed to and returned by the payment vendor's client. Amounts are in minor units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class OrderLine:
-    """One line of the bill as the payer reads it."""
+    """One line of the order, as shown to the payer."""
 
     name: str
     quantity: int
@@ -16,12 +16,12 @@ class OrderLine:
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be paid, for which claim, and by when.
+    """An order: lines, claim and expiry time.
 
-    Args: claim_code, payment_code: stand on the session and on the money itself, for the vendor's later
-          events name the money only.
+    Args: claim_code, payment_code: metadata of the session and of the payment intent, because later events
+          name only the payment intent.
           email: prefilled on the vendor's page and used for its receipt; never logged.
-          success_url: holds `{CHECKOUT_SESSION_ID}`, which the vendor fills in.
+          success_url: contains `{CHECKOUT_SESSION_ID}`, which the vendor fills in.
     """
 
     claim_code: str
@@ -41,14 +41,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Checkout:
-    """A checkout session as the vendor has it now.
+    """A checkout session in its current state at the vendor.
 
     Args: status: open, complete or expired. payment_status: paid, unpaid or no_payment_required.
-          claim_code, payment_code: as they stand on the session; claim_codes: all the places it stands.
-          url: where the payer pays; None once it is over.
-          is_refused: it is complete, and the bank has said no to it since.
-          received: what was taken, None while nothing was; it may be of another currency than asked.
-          refunded: how much of it went back; is_disputed: whether the payer's bank asks for it.
+          claim_code, payment_code: metadata of the session; claim_codes: from all metadata.
+          url: the payment page; None once the session is complete or expired.
+          is_refused: the session is complete, but the bank declined the payment afterwards.
+          received: the amount received, None if none; may be in another currency than requested.
+          refunded: the amount refunded; is_disputed: whether the charge is disputed.
     """
 
     id: str
@@ -71,13 +71,13 @@ class Checkout:
 
     @property
     def is_paid(self) -> bool:
-        """Whether money arrived, or none was needed."""
+        """Whether the payment was received, or none was required."""
         return self.status == "complete" and self.payment_status in ("paid", "no_payment_required")
 
 
 @dataclass(frozen=True)
 class VendorRefund:
-    """A refund as the vendor has it. `refund_code` is ours, empty on one made by hand."""
+    """A refund at the vendor. `refund_code` is our code, empty for manual refunds."""
 
     id: str
     status: str
@@ -103,10 +103,10 @@ class VendorDispute:
 
 @dataclass(frozen=True)
 class BalanceEntry:
-    """One line of the vendor's books (a balance transaction), in the currency it settles in.
+    """A balance transaction of the vendor, in the settlement currency.
 
     Args: kind: the vendor's type: charge, refund, adjustment, …
-          source_id: the charge, refund or dispute it is of. net: amount minus fee.
+          source_id: its charge, refund or dispute. net: amount minus fee.
     """
 
     id: str
@@ -124,7 +124,7 @@ class BalanceEntry:
 
 @dataclass(frozen=True)
 class Money:
-    """A payment intent: what an event names when it does not name the session."""
+    """A payment intent, named by events that do not name the session."""
 
     id: str
     payment_code: str

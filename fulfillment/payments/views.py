@@ -1,4 +1,4 @@
-"""Paying for a claim, the way back from the vendor's page, receipts; and where its webhooks come in."""
+"""Pages of payment, return and receipt of a claim, and the endpoint for Stripe's webhooks."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ STRIPE_API, STRIPE_CHECKOUT = "https://api.stripe.com", "https://checkout.stripe
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def payment_page(request: HttpRequest, code: str) -> HttpResponse:
-    """What the claim costs, and the way to the vendor's page. A GET asks the vendor nothing."""
+    """Show the price of a claim; on POST redirect to the vendor's page. A GET makes no call to the vendor."""
     claim, now = _mine(request, code), clock.now()
     problem = ""
     if request.method == "POST":
@@ -70,7 +70,7 @@ def payment_page(request: HttpRequest, code: str) -> HttpResponse:
         },
         status=503 if problem else 200,
     )
-    # Browsers hold a form to this even when it is answered with a redirect, which the payment page is.
+    # Browsers apply form-action to redirects after a form too, and the vendor's page is such a redirect.
     response["Content-Security-Policy"] = POLICY.replace(
         "form-action 'self'", f"form-action 'self' {_checkout_origin()}"
     )
@@ -81,12 +81,12 @@ def payment_page(request: HttpRequest, code: str) -> HttpResponse:
 @login_required
 @require_safe
 def paid(request: HttpRequest, code: str) -> HttpResponse:
-    """Back from the vendor's page: what is true now, asked of the vendor and of nobody's browser."""
+    """Show the result after the vendor's page, as retrieved from the vendor."""
     claim = _mine(request, code)
     payment = _payment_named(request, claim)
     if payment is None:
         return redirect("claims:claim", code)
-    payment = _look(payment)
+    payment = _settled(payment)
     claim.refresh_from_db()
     return render(
         request,
@@ -99,7 +99,7 @@ def paid(request: HttpRequest, code: str) -> HttpResponse:
 @login_required
 @require_safe
 def payment_status(request: HttpRequest, code: str) -> JsonResponse:
-    """Where the newest payment stands, for the page that waits for it. Asks the vendor nothing."""
+    """The state of the newest payment, for polling. Makes no call to the vendor."""
     claim = _mine(request, code)
     payment = _payment_named(request, claim)
     return JsonResponse({"standing": _standing(payment, claim) if payment else "none"})
@@ -109,7 +109,7 @@ def payment_status(request: HttpRequest, code: str) -> JsonResponse:
 @login_required
 @require_safe
 def receipt(request: HttpRequest, code: str) -> HttpResponse:
-    """What was paid for a claim and what went back, to be printed."""
+    """A printable receipt of a claim's payments and refunds."""
     claim = _mine(request, code)
     paid_for = receipts_of(claim)
     if not paid_for:
@@ -123,7 +123,7 @@ def receipt(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _standing(payment: Payment, claim: Claim) -> str:
-    """accepted, given_back, waiting, failed, expired or open: what the page says, and nothing better."""
+    """The state to show: accepted, given_back, waiting, failed, expired or open."""
     if payment.state == PaymentState.PAID:
         fulfilment = getattr(payment, "fulfilment", None)
         return "given_back" if fulfilment is None or fulfilment.outcome == "given_back" else "accepted"
@@ -135,18 +135,18 @@ def _standing(payment: Payment, claim: Claim) -> str:
     }.get(PaymentState(payment.state), "open")
 
 
-def _look(payment: Payment) -> Payment:
-    """The payment as the vendor has it now, or as we last knew it when the vendor does not answer."""
+def _settled(payment: Payment) -> Payment:
+    """Settle the payment with the vendor; return it unchanged if the vendor does not respond."""
     if payment.state != PaymentState.PAID:
         try:
             settle_payment(payment_id=payment.pk, gateway=gateways.payment_gateway(), now=clock.now())
         except PaymentGatewayError:
-            pass  # the page says that it waits; webhook and sweep ask again
+            pass  # the page shows it as waiting; webhook and periodic job settle it later
     return Payment.objects.select_related("fulfilment").get(pk=payment.pk)
 
 
 def _payment_named(request: HttpRequest, claim: Claim) -> Payment | None:
-    """The payment the address names if it is one of this claim's, else the claim's newest."""
+    """The payment named in the URL if it belongs to this claim, else the claim's newest."""
     payments = claim.payments.select_related("fulfilment").order_by("-attempt")
     session_id = request.GET.get("session_id", "")
     named = payments.filter(session_id=session_id).first() if "\x00" not in session_id else None
@@ -154,7 +154,7 @@ def _payment_named(request: HttpRequest, claim: Claim) -> Payment | None:
 
 
 def _mine(request: HttpRequest, code: str) -> Claim:
-    """The person's own claim. Somebody else's is as unknown as one that does not exist."""
+    """The current person's claim. A claim of another person gives 404, as if it did not exist."""
     account = request.user.account if isinstance(request.user, User) else None
     if account is None or "\x00" in code:
         raise Http404
@@ -170,7 +170,7 @@ def _checkout_origin() -> str:
 @csrf_exempt
 @require_POST
 def stripe_webhook(request: HttpRequest) -> HttpResponse:
-    """204 once the event is stored, the first time and every other; 400 when it is not taken in."""
+    """Store an event. Returns 204 when it is stored, also if it was before; 400 when it is rejected."""
     now = clock.now()
     secrets = [secret.get_secret_value() for secret in settings.ENVIRONMENT.stripe_webhook_secrets]
     try:

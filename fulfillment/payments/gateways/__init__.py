@@ -1,4 +1,4 @@
-"""The payments vendor as this room sees it: a protocol, plain values, and the real client behind them."""
+"""The payment vendor: a protocol, plain values, and the Stripe client."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ from fulfillment.payments.gateways.base import PaymentGateway
 
 @cache
 def payment_gateway() -> PaymentGateway:
-    """The gateway this installation's settings describe: one a process, with a connection a thread."""
+    """The gateway configured in the settings: one per process, with one connection per thread."""
     from django.conf import settings
 
     from fulfillment.payments.gateways.stripe import StripeGateway

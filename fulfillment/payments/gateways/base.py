@@ -1,4 +1,4 @@
-"""The protocol of the payment vendor, and its error. Amounts are minor units."""
+"""Protocol of the payment vendor's client, and the error it raises. Amounts are in minor units."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -10,11 +10,11 @@ from fulfillment.vendor_failures import Failure
 
 
 class PaymentGatewayError(KeydeskError):
-    """A call that did not end as asked. Carries the vendor's code, never its text.
+    """A failed call to the vendor. Carries the vendor's code, never its text.
 
-    `is_kept`: the vendor itself failed, and says so again for as long as the key of the call is good.
+    `is_kept`: the vendor failed and will repeat this response while the idempotency key is valid.
 
-    Args: status: the HTTP status, when there was an answer.
+    Args: status: the HTTP status, if there was a response.
     """
 
     code = "payment_gateway"
@@ -23,28 +23,28 @@ class PaymentGatewayError(KeydeskError):
         self.failure = failure
         self.code = code[:80]
         self.status = status
-        # A page without a code of the vendor's comes from something in between, which keeps no answers.
+        # A response without a vendor code comes from a proxy in between, which does not store responses.
         self.is_kept = status is not None and status >= 500 and not code.startswith("HTTP.")
         answer = "no answer" if status is None else f"HTTP {status}"
         super().__init__(f"The payments vendor: {self.code} ({answer}, {failure.value}).")
 
 
 class PaymentGateway(Protocol):
-    """One vendor in one mode. Every method raises nothing but PaymentGatewayError."""
+    """Client of one vendor in one mode. Every method raises only PaymentGatewayError."""
 
     @property
     def mode(self) -> str:
-        """`test` or `live`; objects of two modes never mix."""
+        """`test` or `live`; objects of two modes must not be mixed."""
         ...
 
     def create_checkout(self, order: Order, *, key: str) -> Checkout:
-        """Offer an order to be paid. The same key gives the same session."""
+        """Create a checkout session for an order. The same key gives the same session."""
         ...
 
     def retrieve_checkout(self, session_id: str) -> Checkout: ...
 
     def expire_checkout(self, session_id: str) -> Checkout:
-        """End an open session. Raises: NOT_OPEN: it is over already, perhaps because it was paid."""
+        """Expire an open session. Raises: NOT_OPEN: it is complete or expired already."""
         ...
 
     def retrieve_money(self, payment_intent_id: str) -> Money: ...
@@ -62,13 +62,13 @@ class PaymentGateway(Protocol):
     ) -> Sequence[VendorDispute]: ...
 
     def list_checkouts(self, *, since: datetime) -> Iterator[Checkout]:
-        """All sessions made since then, newest first."""
+        """All sessions created since then, newest first."""
         ...
 
     def list_entries(self, *, since: datetime) -> Iterator[BalanceEntry]:
-        """The lines of the books since then, newest first."""
+        """The balance transactions since then, newest first."""
         ...
 
     def ensure_webhook(self, url: str) -> str | None:
-        """Have the events we use sent to `url`; the secret when the endpoint is new, else None."""
+        """Register `url` for the events we use; return the secret if the endpoint is new, else None."""
         ...

@@ -1,4 +1,4 @@
-"""Stripe's webhooks: how they are signed, and the few ids of them that are kept."""
+"""Stripe's webhooks: verification of their signature, and the ids that are stored."""
 
 import hmac
 import re
@@ -13,19 +13,19 @@ from fulfillment.webhooks import BadBody, VendorEvent, kept_text
 
 WORK_WEBHOOKS = "payments.work_webhooks"
 
-# A signature is good for so long either way. The vendor's own library takes any time of the future.
+# Tolerance of a signature's time in both directions. Stripe's own library accepts any time in the future.
 TOLERANCE = timedelta(minutes=5)
 _CODE = re.compile(r"P-[0-9A-Z]{12}", re.ASCII)
 
 
 class StripeIntake:
-    """The vendor's side of `fulfillment.webhooks.receive_webhook`.
+    """Stripe's part of `fulfillment.webhooks.receive_webhook`.
 
-    The header is `t=<unix>,v1=<hex>[,v1=<hex>…]`: HMAC-SHA256 of `<t>.<body>` under the whole secret, once
-    for each secret in use at the vendor. https://docs.stripe.com/webhooks/signature
+    The header is `t=<unix>,v1=<hex>[,v1=<hex>…]`: HMAC-SHA256 of `<t>.<body>` with the whole secret, once
+    for each secret in use at Stripe. https://docs.stripe.com/webhooks/signature
 
-    Args: secrets: any of them may have signed, so that a new one can be introduced before the old one goes.
-          now: when it arrived; signatures of long ago are replays, whatever they sign.
+    Args: secrets: accepted secrets; several allow a rotation without downtime.
+          now: when the event arrived; old signatures are rejected as replays.
     """
 
     provider = Provider.STRIPE
@@ -49,7 +49,7 @@ class StripeIntake:
 
     def read(self, document: Mapping[str, Any]) -> VendorEvent:
         if document.get("object") != "event":
-            raise BadBody("this is no event of the version we ask for")
+            raise BadBody("not an event of the expected API version")
         event_id = kept_text(document, "id", longest=80)
         if not is_stripe_id(event_id, "evt"):
             raise BadBody("id is missing")
@@ -80,9 +80,9 @@ _CLASSES = {
 
 
 def _kept(subject: Mapping[str, Any]) -> dict[str, str]:
-    """Ids, and our payment's code. Left out: everything else, the payer above all.
+    """Keep only ids and our payment code; drop everything else, above all data of the payer.
 
-    Whether it was paid is not kept either: that is asked, not believed.
+    The payment status is dropped too: it is always retrieved from Stripe.
     """
     kept: dict[str, str] = {}
     name, prefixes = _CLASSES.get(str(subject.get("object")), ("", ()))
@@ -101,7 +101,7 @@ def _kept(subject: Mapping[str, Any]) -> dict[str, str]:
 
 def _id(value: object, *prefixes: str) -> str:
     if not is_stripe_id(value, *prefixes):
-        raise BadBody(f"this is no id of the class {prefixes[0]}")
+        raise BadBody(f"not an id with the prefix {prefixes[0]}")
     return str(value)
 
 
@@ -113,4 +113,4 @@ def _time(value: object) -> datetime | None:
             return datetime.fromtimestamp(value, UTC)
     except (OverflowError, ValueError, OSError):
         pass
-    raise BadBody("created is no time")
+    raise BadBody("created is not a time")

@@ -1,4 +1,4 @@
-"""Stripe's objects as our values: strictly, so that what cannot be read is never guessed at."""
+"""Strict parsing of Stripe's objects into our values."""
 
 import re
 from datetime import UTC, datetime
@@ -10,14 +10,14 @@ from fulfillment.vendor_failures import Failure
 
 Json = dict[str, Any]
 
-# While a bank decides, the money is `processing`.
+# A payment intent is `processing` while the bank decides.
 _REFUSED = ("requires_payment_method", "canceled")
 
 _ID = re.compile(r"[a-z]+_[0-9A-Za-z_]{1,200}", re.ASCII)
 
 
 def is_stripe_id(value: object, *prefixes: str) -> bool:
-    """Whether this is an id of one of these classes, and nothing that could be more than that."""
+    """Whether this is a well-formed id with one of these prefixes."""
     return (
         isinstance(value, str)
         and _ID.fullmatch(value) is not None
@@ -31,7 +31,7 @@ def check_id(value: object, *prefixes: str) -> None:
 
 
 def read_checkout(body: Json) -> Checkout:
-    """A session, with its payment intent and charge where they are expanded."""
+    """A checkout session, with its payment intent and charge if they are expanded."""
     check_id(body["id"], "cs")
     intent = body.get("payment_intent")
     money: Json = intent if isinstance(intent, dict) else {}
@@ -131,7 +131,7 @@ def _metadata(body: Json) -> Json:
 
 
 def _reference(value: object, *prefixes: str) -> str | None:
-    """The id of an object that may be expanded."""
+    """The id of an object that may or may not be expanded."""
     found = value.get("id") if isinstance(value, dict) else value
     if found is None:
         return None
@@ -147,7 +147,7 @@ def _amount(value: object) -> int:
 
 
 def _signed(value: object) -> int:
-    # A bool is an int to Python, and "100" or 1.0 are amounts to nobody.
+    # Rejects bool, which is a subclass of int, and values like "100" or 1.0.
     if type(value) is not int:
         raise TypeError("an amount is a whole number")
     return value

@@ -1,7 +1,7 @@
-"""The real Stripe client, tamed: retries, time-outs and version set here, nothing personal in a log.
+"""Client of Stripe's API, with explicit retries, timeouts and API version, and no personal data in logs.
 
-What it does by itself is observed in docs/vendors.md § 5, and its minor version is pinned. The tests of
-tests/fulfillment/payments/ go through it, unmodified, to the stand-in.
+The library's own behaviour is described in docs/vendors.md § 5, and its minor version is pinned. The tests
+in tests/fulfillment/payments/ use it unmodified against the stand-in.
 """
 
 import logging
@@ -32,7 +32,7 @@ logger = logging.getLogger("keydesk.stripe")
 T = TypeVar("T")
 Json = dict[str, Any]
 
-# Answers are read as this version has them; an account's own default may be of any year.
+# The API version for which responses are parsed; an account's default version may differ.
 API_VERSION = "2026-10-28.endive"
 MAX_RETRIES = 2
 CONNECT_TIMEOUT_S = 5
@@ -58,12 +58,12 @@ _EXPAND_MONEY = ["payment_intent.latest_charge"]
 class StripeGateway:
     """A PaymentGateway over Stripe's HTTP API, or over the stand-in that speaks it.
 
-    Args: api_base: Stripe's, or the stand-in's origin.
-          mode: `test` or `live`; sessions of the other mode are told by `Checkout.is_live`.
+    Args: api_base: the origin of Stripe or of the stand-in.
+          mode: `test` or `live`; sessions of the other mode are recognized by `Checkout.is_live`.
     """
 
     def __init__(self, *, secret_key: str, api_base: str, mode: str, timeout_s: int) -> None:
-        # Otherwise the client writes a file in the home directory and sends what it times.
+        # Otherwise the library writes a file to the home directory and sends telemetry.
         stripe.enable_telemetry = False
         self._mode = mode
         self._api_base = api_base
@@ -108,7 +108,7 @@ class StripeGateway:
                 lambda client: client.v1.checkout.sessions.expire(session_id), parsing.read_checkout
             )
         except PaymentGatewayError as error:
-            # The vendor has no code for it, only a sentence; any other refusal of this call is as final.
+            # Stripe has no code for this error, only a message; any other rejection is as final.
             if error.status == 400:
                 raise PaymentGatewayError(Failure.PERMANENT, NOT_OPEN, status=400) from None
             raise
@@ -192,7 +192,7 @@ class StripeGateway:
         return None
 
     def _pages(self, call: Callable[[Any], Any], read: Callable[[Json], T]) -> Iterator[T]:
-        """Every object of a list, page after page."""
+        """Every object of a list, over all pages."""
         objects = self._guarded(lambda client: call(client).auto_paging_iter())
         while True:
             found = self._guarded(lambda _: next(objects, None))
@@ -201,7 +201,7 @@ class StripeGateway:
             yield self._read(found, read)
 
     def _ask(self, call: Callable[[Any], Any], read: Callable[[Json], T]) -> T:
-        """Make one call and read its answer. Whatever goes wrong, in the call or after, is ours."""
+        """Make one call and parse its response; convert every failure to PaymentGatewayError."""
         return self._read(self._guarded(call), read)
 
     def _guarded(self, call: Callable[[Any], Any]) -> Any:
@@ -211,7 +211,7 @@ class StripeGateway:
             raise _translated(error) from None
         except PaymentGatewayError:
             raise
-        # Answers that are no JSON, or JSON of another shape, upset the client after the call took effect.
+        # A response that is not the expected JSON makes the library fail after the call took effect.
         except Exception as error:
             raise PaymentGatewayError(Failure.UNKNOWN, f"UNREADABLE.{type(error).__name__}") from None
 
@@ -225,12 +225,12 @@ class StripeGateway:
             raise PaymentGatewayError(Failure.UNKNOWN, f"UNREADABLE.{type(error).__name__}") from None
 
     def close(self) -> None:
-        """Close the connections of every thread. The gateway opens new ones when it is used again."""
+        """Close the connections of all threads. They are opened again on the next call."""
         self._transport.close_all()
 
 
 class _Transport(stripe.RequestsClient):
-    """The library's own transport, deaf to what the surroundings say of proxies, keys and redirects."""
+    """The library's transport, without proxies and netrc of the environment and without redirects."""
 
     def __init__(self, *, timeout: tuple[float, float]) -> None:
         super().__init__(timeout=timeout)
@@ -239,9 +239,9 @@ class _Transport(stripe.RequestsClient):
     def request(self, *arguments: Any, **options: Any) -> Any:
         if getattr(self._thread_local, "session", None) is None:
             session = requests.Session()
-            # A netrc entry or a proxy variable of the surroundings would replace the key or read the traffic.
+            # A netrc entry could replace the API key, and a proxy could read the traffic.
             session.trust_env = False
-            # A redirect would repeat the call, key and all, at an address we do not know.
+            # A redirect would send the call with the API key to an unknown host.
             session.max_redirects = 0
             self._thread_local.session = session
             self._sessions.add(session)
@@ -253,7 +253,7 @@ class _Transport(stripe.RequestsClient):
 
 
 def _translated(error: stripe.StripeError) -> PaymentGatewayError:
-    """The client's error as ours: its code and status, and what it says of the call's effect."""
+    """Convert the library's error: its code, its status, and whether the call may have had an effect."""
     status = error.http_status
     code = _code(error)
     if status is None:
@@ -263,7 +263,7 @@ def _translated(error: stripe.StripeError) -> PaymentGatewayError:
         return PaymentGatewayError(Failure.RETRYABLE, code or "rate_limit", status=status)
     if isinstance(error, stripe.IdempotencyError):
         return PaymentGatewayError(Failure.PERMANENT, "idempotency_error", status=status)
-    # A conflict says that the first request under this key is still being answered.
+    # A conflict means that the first request with this key is still in progress.
     refused = 400 <= status < 500 and status not in (408, 409)
     if code == ALREADY_REFUNDED or refused:
         return PaymentGatewayError(Failure.PERMANENT, code or f"HTTP.{status}", status=status)
@@ -271,7 +271,7 @@ def _translated(error: stripe.StripeError) -> PaymentGatewayError:
 
 
 def _code(error: stripe.StripeError) -> str:
-    """The vendor's code; some of the client's exceptions carry it only in the body."""
+    """Stripe's error code; some of the library's exceptions have it only in the body."""
     if isinstance(error.code, str):
         return error.code
     body = error.json_body
@@ -286,7 +286,7 @@ def _order(order: Order) -> Any:
         "mode": "payment",
         "client_reference_id": order.claim_code,
         "metadata": metadata,
-        # Events about the money do not name the session, so the money says whose it is as well.
+        # Events about the payment intent do not name the session, so it carries our codes too.
         "payment_intent_data": {"metadata": metadata, "receipt_email": order.email},
         "customer_email": order.email,
         "line_items": [
@@ -301,7 +301,7 @@ def _order(order: Order) -> Any:
             }
             for line in order.lines
         ],
-        # Otherwise the payer may be offered another currency than the one that was agreed.
+        # Otherwise Stripe may offer the payer another currency than the quoted one.
         "adaptive_pricing": {"enabled": False},
         "expires_at": int(order.expires_at.timestamp()),
         "success_url": order.success_url,

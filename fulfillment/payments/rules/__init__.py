@@ -1,1 +1,1 @@
-"""The pure decisions about money: states, and what a look at the vendor's books means for us."""
+"""Pure rules of payments: states, and the meaning of the vendor's records."""

@@ -1,4 +1,4 @@
-"""What the vendor says of a refund, in our words."""
+"""Mapping of the vendor's refund status to our states, and the price of missing keys."""
 
 from collections.abc import Mapping
 
@@ -17,20 +17,20 @@ _WORDS: Mapping[str, RefundState] = {
 
 
 def refund_state(status: str) -> RefundState:
-    """An unknown word says nothing yet."""
+    """Map the vendor's status; an unknown one counts as pending."""
     return _WORDS.get(status, _R.PENDING)
 
 
 def next_refund_state(current: RefundState, status: str) -> RefundState:
-    """Where a refund goes that the vendor says this of."""
+    """The next state of a refund with this status at the vendor."""
     seen = refund_state(status)
     return seen if seen in REFUND_TRANSITIONS[current] else current
 
 
 def price_of_missing_keys(quote: Quote, *, missing: int) -> int:
-    """What is owed for keys that were paid for and cannot be sent, in the quote's minor units.
+    """The amount to refund for paid keys that cannot be sent, in the quote's minor units.
 
-    The last keys are the bought ones: what is missing beyond them was free.
+    Missing keys count as paid ones first; any beyond those were free.
     """
     for line in quote.lines:
         if line.kind is LineKind.EXTRA_KEYS:

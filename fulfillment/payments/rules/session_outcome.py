@@ -1,4 +1,4 @@
-"""What a look at the vendor's session means for a payment. Pure; nothing is decided from events."""
+"""The outcome of a checkout session for its payment and claim. Decided from the session, not from events."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,26 +9,26 @@ from fulfillment.payments.values import Checkout
 
 _P = PaymentState
 
-# The vendor takes expiry times from half an hour to a day ahead; a minute is for the way there.
+# The vendor accepts expiry times from 30 minutes to 24 hours ahead; one minute allows for the request.
 SHORTEST_SESSION = timedelta(minutes=31)
 LONGEST_SESSION = timedelta(hours=24) - timedelta(minutes=1)
-# After its session has ended a claim keeps its keys so long, for a payment of the last minute.
+# How long a claim keeps its keys after its session has expired, for a payment at the last minute.
 GRACE = timedelta(minutes=10)
-# And so long when the vendor cannot be asked.
+# The same when the vendor cannot be reached.
 PATIENCE = timedelta(hours=6)
-# Banks that take days: the keys are held for this long, and are the first in line's after that.
+# How long keys are held for a payment that takes the bank days; then they go to the first in line.
 HOLD_WHILE_PENDING = timedelta(days=7)
-# A key is good for a day at least; a repeat must come well before.
+# The vendor keeps an idempotency key for at least a day; retries must stay below that.
 KEY_GOOD_FOR = timedelta(hours=23)
 
 
 def session_ends_at(*, due_at: datetime, now: datetime) -> datetime:
-    """When a session offered now ends: with the reservation, as far as the vendor allows."""
+    """When a session created now expires: with the reservation, within the vendor's limits."""
     return min(max(due_at, now + SHORTEST_SESSION), now + LONGEST_SESSION).replace(microsecond=0)
 
 
 def state_seen(checkout: Checkout) -> PaymentState:
-    """The state of a payment whose session is so."""
+    """The payment state that a session implies."""
     if checkout.is_paid:
         return _P.PAID
     if checkout.status == "expired":
@@ -39,16 +39,16 @@ def state_seen(checkout: Checkout) -> PaymentState:
 
 
 def next_state(current: PaymentState, seen: PaymentState) -> PaymentState:
-    """Where a payment goes that is seen so; it stays when the table has no such step."""
+    """The state implied by the session if the transition is allowed, else the current one."""
     return seen if seen in PAYMENT_TRANSITIONS[current] else current
 
 
 def amount_differences(
     checkout: Checkout, *, amount: int, currency: str, claim_code: str, payment_code: str
 ) -> list[str]:
-    """In what a session is not what was asked for, as codes; empty when in nothing.
+    """Differences between a session and the requested payment, as codes; empty if none.
 
-    Nothing to be paid is what a discount given by hand comes to, and no difference.
+    A session with nothing to pay, from a manual discount of 100 %, is not a difference.
     """
     found = []
     is_gift = checkout.payment_status == "no_payment_required" and checkout.amount == 0
@@ -63,14 +63,14 @@ def amount_differences(
     return found
 
 
-# Money of these claims is not ours to keep.
+# Payments of claims in these states are refunded.
 _GIVEN_UP = {ClaimState.CANCELLED: RefundReason.CANCELLED, ClaimState.REJECTED: RefundReason.CANCELLED}
 
 
 def reason_to_give_back(claim_state: ClaimState, *, differs: Sequence[str]) -> RefundReason | None:
-    """Why money that arrives for a claim in this state goes back at once; None when it can be served.
+    """Why a payment for a claim in this state is refunded at once; None if it can be fulfilled.
 
-    A claim that ran out may still be served; the caller tries, and gives it back as too late if not.
+    An expired claim may still be fulfilled; the caller tries, and otherwise refunds it as too late.
     """
     if differs:
         return RefundReason.MISMATCH
@@ -79,17 +79,17 @@ def reason_to_give_back(claim_state: ClaimState, *, differs: Sequence[str]) -> R
     if claim_state in (ClaimState.AWAITING_PAYMENT, ClaimState.EXPIRED):
         return None
     if claim_state in (ClaimState.WAITLISTED, ClaimState.IN_REVIEW):
-        # Its keys were taken from it, by a recall; it is asked to pay again when it has others.
+        # It lost its keys in a recall; it will be asked to pay again when it gets others.
         return RefundReason.TOO_LATE
-    # It was accepted for another payment.
+    # It was accepted with another payment.
     return RefundReason.TWICE
 
 
 def still_to_give_back(*, received: int, going_back: int, failed: int, disputed: int) -> int:
-    """What of a payment that is not ours has yet to be sent back.
+    """The amount still to be refunded of a payment that must be returned in full.
 
-    Args: going_back: refunds planned, on their way, arrived. failed: refunds that came back to us: a
-          person has their case, and the same card would send them back again. disputed: what the payer's
-          bank holds or took.
+    Args: going_back: refunds planned, pending or succeeded. failed: refunds returned to us; each has a case,
+          because a retry to the same card would fail again. disputed: the amount held or taken by the
+          payer's bank.
     """
     return max(0, received - going_back - failed - disputed)

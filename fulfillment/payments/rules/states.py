@@ -1,4 +1,4 @@
-"""The states of a payment and of a refund, and which may follow which."""
+"""States of payments, refunds and disputes, and the allowed transitions."""
 
 from collections.abc import Mapping
 
@@ -18,8 +18,8 @@ class PaymentState(Choices):
 
 _P = PaymentState
 
-# The database refuses every other step (the FSM trigger of Payment). Whatever was thought of a payment,
-# money that did arrive is never denied.
+# The FSM trigger of Payment rejects every other transition. Paid can follow any other state, because a late
+# payment must be recorded.
 PAYMENT_TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
     _P.PLANNED: frozenset({_P.OPEN, _P.PENDING, _P.PAID, _P.FAILED, _P.EXPIRED, _P.VOID}),
     _P.OPEN: frozenset({_P.PENDING, _P.PAID, _P.FAILED, _P.EXPIRED}),
@@ -29,7 +29,7 @@ PAYMENT_TRANSITIONS: Mapping[PaymentState, frozenset[PaymentState]] = {
     _P.VOID: frozenset({_P.OPEN, _P.PENDING, _P.PAID, _P.EXPIRED}),
     _P.PAID: frozenset(),
 }
-# A claim has at most one payment in these.
+# A claim has at most one payment in these states.
 LIVE_PAYMENT_STATES = frozenset({_P.PLANNED, _P.OPEN, _P.PENDING})
 
 
@@ -46,12 +46,12 @@ _R = RefundState
 REFUND_TRANSITIONS: Mapping[RefundState, frozenset[RefundState]] = {
     _R.PLANNED: frozenset({_R.PENDING, _R.SUCCEEDED, _R.FAILED, _R.VOID}),
     _R.PENDING: frozenset({_R.SUCCEEDED, _R.FAILED}),
-    # A bank can send a refund back days after it took it.
+    # A bank can return a refund days after it accepted it.
     _R.SUCCEEDED: frozenset({_R.FAILED}),
     _R.FAILED: frozenset({_R.PENDING, _R.SUCCEEDED}),
     _R.VOID: frozenset(),
 }
-# Money that has left, or is to leave, for the payer.
+# Refunds that count as returned to the payer.
 LIVE_REFUND_STATES = frozenset({_R.PLANNED, _R.PENDING, _R.SUCCEEDED})
 
 
@@ -66,7 +66,7 @@ class RefundReason(Choices):
 
 
 class CheckoutOutcome(Choices):
-    """What became of money that arrived."""
+    """The outcome of a received payment."""
 
     ACCEPTED = "accepted", "the claim was accepted"
     ACCEPTED_LATE = "accepted_late", "the claim was accepted although it had run out"
@@ -79,7 +79,7 @@ class DisputeState(Choices):
     LOST = "lost", "decided for the payer"
 
 
-# The vendor's words; those not named here are still open.
+# The vendor's final statuses; any other is open.
 DISPUTE_ENDS: Mapping[str, DisputeState] = {
     "won": DisputeState.WON,
     "warning_closed": DisputeState.WON,

@@ -1,1 +1,1 @@
-"""The verbs of payments, one noun a file."""
+"""Services of payments, by subject."""

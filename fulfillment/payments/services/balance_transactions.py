@@ -1,4 +1,4 @@
-"""The vendor's books, fetched a day at a time and kept for ever."""
+"""Fetch the vendor's balance transactions daily and store them permanently."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -10,20 +10,20 @@ from fulfillment.payments.gateways.base import PaymentGateway
 from fulfillment.payments.models import BookEntry, Payment
 from fulfillment.payments.values import BalanceEntry
 
-# The vendor books some lines with a delay, under the time they are of.
+# The vendor adds some transactions late, with an earlier date.
 OVERLAP = timedelta(days=3)
 AT_ONCE = 500
 
 
 def is_used() -> bool:
-    """Whether anything was ever to be paid here; campaigns that sell nothing ask the vendor nothing."""
+    """Whether there was ever a payment; if not, the vendor need not be called."""
     return Payment.objects.exists()
 
 
 def collect_books(*, gateway: PaymentGateway, now: datetime, since: datetime | None = None) -> int:
-    """Fetch the lines of the vendor's books that are new; how many were.
+    """Fetch and store new balance transactions; return how many.
 
-    Args: since: from when; by default a few days before the newest line there is.
+    Args: since: start time; by default a few days before the newest stored one.
     """
     newest = BookEntry.objects.aggregate(newest=Max("booked_at"))["newest"]
     oldest = Payment.objects.order_by("created_at").values_list("created_at", flat=True).first()

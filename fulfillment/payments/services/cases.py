@@ -1,4 +1,4 @@
-"""Payment cases: opened by the service that finds a problem, closed by the event that settles it."""
+"""Open and close payment cases."""
 
 from datetime import datetime
 
@@ -21,9 +21,9 @@ def open_payment_case(
     detail: str = "",
     due_at: datetime | None = None,
 ) -> bool:
-    """Open a case unless one of this reason is open about this; whether one was opened.
+    """Open a case unless one with this reason and subject is open; return whether one was opened.
 
-    Args: about: the provider's id, or the code of our payment or refund.
+    Args: about: the vendor's id, or the code of our payment or refund.
           detail: codes and amounts, never personal data.
     """
     return open_once(
@@ -39,6 +39,6 @@ def open_payment_case(
 
 
 def settle_payment_case(*, about: str, reason: CaseReason, outcome: str, now: datetime) -> bool:
-    """Close the case that an event has settled; whether one was open."""
+    """Close the case that an event has settled; return whether one was open."""
     case = Case.objects.open().of_kind(CaseKind.PAYMENT).filter(about=about, reason=reason).first()
     return case is not None and close_case(case, outcome=outcome, actor=ACTOR, now=now)

@@ -1,6 +1,6 @@
-"""Offer a claim to be paid: the intent is committed, then the vendor is asked, then its session is kept.
+"""Start a checkout: commit the intent, create the vendor's session, store its id.
 
-If the answer is lost, the same call under the same key gives the same session.
+If the response is lost, a retry with the same key returns the same session.
 """
 
 import logging
@@ -31,11 +31,11 @@ _P = PaymentState
 
 
 def start_checkout(*, code: str, gateway: PaymentGateway, now: datetime) -> str:
-    """Where the claimant pays: the page of the session under way, or of a new one.
+    """The URL of the vendor's payment page: of the open session, or of a new one.
 
-    Raises: NothingToPay: the claim is free, paid or past paying.
-            CheckoutNotReady: the vendor does not answer; nothing is charged and trying again is safe.
-    Locks:  the claim's row while the intent is written; none while the vendor is asked.
+    Raises: NothingToPay: the claim is free, paid, or can no longer be paid.
+            CheckoutNotReady: the vendor did not respond; nothing is charged and a retry is safe.
+    Locks:  the claim's row while the intent is written; none during the call to the vendor.
     """
     payment = _intent(code, mode=gateway.mode, now=now)
     try:
@@ -50,7 +50,7 @@ def start_checkout(*, code: str, gateway: PaymentGateway, now: datetime) -> str:
 
 
 def _intent(code: str, *, mode: str, now: datetime) -> Payment:
-    """The payment under way, or a new one, committed before anybody is asked."""
+    """The live payment, or a new one, committed before the vendor is called."""
     with transaction.atomic(durable=True):
         claim = Claim.objects.select_for_update(no_key=True).filter(code=code).first()
         if claim is None or claim.state != ClaimState.AWAITING_PAYMENT or claim.payment_due_at is None:
@@ -78,11 +78,11 @@ def _intent(code: str, *, mode: str, now: datetime) -> Payment:
 
 
 def find_or_offer(payment: Payment, *, gateway: PaymentGateway, now: datetime) -> Checkout | None:
-    """The session of a payment as it is now; offered (again) when its answer never came.
+    """Retrieve the session of a payment, or create it if its id was never stored.
 
-    Returns: None when there is none and none will be: the payment is void, or its time is over.
-    Raises:  PaymentGatewayError: the vendor does not say. Whatever it was asked can be asked again.
-    Locks:   none; two at once ask under the same key and are told of the same session.
+    Returns: None if there is no session and none can be created: the payment is void or has expired.
+    Raises:  PaymentGatewayError: the vendor did not respond; a retry is safe.
+    Locks:   none; concurrent calls use the same key and get the same session.
     """
     if payment.session_id is not None:
         let_go_of_the_database()
@@ -90,7 +90,7 @@ def find_or_offer(payment: Payment, *, gateway: PaymentGateway, now: datetime) -
     if payment.state != _P.PLANNED:
         return None
     if now >= payment.created_at + KEY_GOOD_FOR:
-        # The key may be forgotten by now, and any session of that time is over. One that was paid is
+        # The vendor may have dropped the key, and any session of that time has expired. A paid one is
         # found in the vendor's list and by its events, which name the payment.
         found = _listed(payment, gateway=gateway)
         if found is None:
@@ -107,10 +107,9 @@ def find_or_offer(payment: Payment, *, gateway: PaymentGateway, now: datetime) -
 def _after_refusal(
     payment: Payment, error: PaymentGatewayError, *, gateway: PaymentGateway, now: datetime
 ) -> Checkout | None:
-    """The vendor's last word under this key is no session: was one made all the same?
+    """After an error, look for a session created nevertheless, or prepare a retry with a new key.
 
-    The first answer under a key is its answer for ever, a failure too. So a new attempt needs a new key,
-    and a look before whether the old one left anything.
+    The vendor repeats its first response to a key, errors included, so a retry needs a new key.
     """
     Payment.objects.filter(pk=payment.pk).update(last_error=error.code)
     if error.failure is not Failure.PERMANENT and not error.is_kept:
@@ -131,7 +130,7 @@ def _after_refusal(
 
 
 def _listed(payment: Payment, *, gateway: PaymentGateway) -> Checkout | None:
-    """The payment's session among those made since, by the code it carries."""
+    """The payment's session in the vendor's list, found by its payment code."""
     for checkout in gateway.list_checkouts(since=payment.created_at):
         if checkout.payment_code == payment.code:
             return checkout

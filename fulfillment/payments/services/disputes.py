@@ -1,4 +1,4 @@
-"""The payer's bank asks for the money back: nothing more is sent, and a person has the evidence at hand."""
+"""Disputes: put the claim on hold, and open a case with the evidence."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,10 +14,10 @@ from fulfillment.payments.values import VendorDispute
 
 
 def record_dispute(payment: Payment, claim: Claim, listed: Sequence[VendorDispute], *, now: datetime) -> None:
-    """Bring a payment's disputes to what the vendor says of each.
+    """Update a payment's disputes from the vendor's list.
 
-    A claim that is not handed over yet is held back while any is open or lost, and goes on once all are won.
-    Part of the caller's transaction, which has locked claim and payment.
+    A claim that is not handed over yet is on hold while any dispute is open or lost, until all are won.
+    Runs in the caller's transaction, which has locked claim and payment.
     """
     for one in listed:
         _follow(payment, claim, one, now=now)
@@ -69,7 +69,7 @@ def _follow(payment: Payment, claim: Claim, one: VendorDispute, *, now: datetime
 
 
 def _close_decided(payment: Payment, *, now: datetime) -> None:
-    """The case of a lost dispute stays open while its parcel has a label that is not given back yet."""
+    """Close cases of decided disputes; that of a lost one stays open until its parcel's label is refunded."""
     for dispute in Dispute.objects.filter(payment=payment).exclude(state=DisputeState.OPEN):
         settle_payment_case(
             about=dispute.vendor_id,
@@ -80,7 +80,7 @@ def _close_decided(payment: Payment, *, now: datetime) -> None:
 
 
 def evidence(claim: Claim, dispute: VendorDispute) -> str:
-    """What the vendor's form asks for: why, how much, and who carried the parcel where, and since when."""
+    """Evidence for the vendor's form: reason, amount, carrier, tracking code and dates."""
     events = claim.events.filter(name__in=[ClaimEvent.Name.SHIPPED, ClaimEvent.Name.DELIVERED]).order_by("at")
     parts = [f"{dispute.reason}, {dispute.amount} {dispute.currency}"]
     for event in events:
@@ -90,5 +90,5 @@ def evidence(claim: Claim, dispute: VendorDispute) -> str:
         else:
             parts.append(f"delivered {event.at:%Y-%m-%d}")
     if len(parts) == 1:
-        parts.append("not handed over; held back")
+        parts.append("not handed over; on hold")
     return "; ".join(parts)

@@ -1,4 +1,4 @@
-"""What time does to payments: claims that nobody paid, and money in line again after a claim changed."""
+"""Expire unpaid claims, and bring payments in line with their claim after it changed."""
 
 import logging
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ logger = logging.getLogger("keydesk.payments")
 
 _P = PaymentState
 AT_MOST = 200
-# Webhooks say what happens; these ask when they fall silent.
+# How long to wait for webhooks before asking the vendor.
 ASK_OPEN_AFTER = timedelta(minutes=20)
 ASK_PENDING_AFTER = timedelta(hours=6)
 ASK_REFUNDS_AFTER = timedelta(hours=12)
@@ -29,9 +29,9 @@ IDLE = timedelta(minutes=5)
 
 
 def settle_claim(*, claim_id: int, gateway: PaymentGateway, now: datetime) -> None:
-    """Bring all money of a claim in line with it: end what is not to be paid any more, give back what was.
+    """Bring all payments of a claim in line with it: expire obsolete sessions, refund obsolete payments.
 
-    Raises: PaymentGatewayError: the vendor could not be asked; the same again later goes on.
+    Raises: PaymentGatewayError: the vendor could not be reached; a retry continues.
     """
     claim = Claim.objects.get(pk=claim_id)
     for payment in claim.payments.order_by("attempt"):
@@ -39,7 +39,7 @@ def settle_claim(*, claim_id: int, gateway: PaymentGateway, now: datetime) -> No
 
 
 def bring_in_line(payment: Payment, claim: Claim, *, gateway: PaymentGateway, now: datetime) -> None:
-    """One payment of `settle_claim`."""
+    """Bring one payment in line with its claim."""
     is_wanted = claim.state == ClaimState.AWAITING_PAYMENT and (claim.payment_due_at or now) + GRACE > now
     if payment.session_id is None and payment.state == _P.PLANNED:
         checkout = offers.find_or_offer(payment, gateway=gateway, now=now)
@@ -54,10 +54,10 @@ def bring_in_line(payment: Payment, claim: Claim, *, gateway: PaymentGateway, no
 
 
 def lapse_due(*, gateway: PaymentGateway, now: datetime) -> int:
-    """Let claims go that were not paid in time, after a last look at each; how many went.
+    """Expire claims that were not paid in time, after a final check at the vendor; return how many.
 
-    When the vendor cannot be asked, their keys wait for it a few hours more. Money that comes after that
-    is dealt with when it does.
+    If the vendor cannot be reached, the keys are kept a few hours longer. Later payments are handled when
+    they arrive.
     """
     due = Claim.objects.filter(state=ClaimState.AWAITING_PAYMENT, payment_due_at__lte=now - GRACE)
     lapsed = 0
@@ -82,9 +82,9 @@ def _lapse(claim_id: int, *, waited: timedelta, now: datetime) -> bool:
 
 
 def ask_after_silence(*, gateway: PaymentGateway, now: datetime) -> int:
-    """Ask the vendor of payments and refunds under way of which nothing was heard; how many were asked.
+    """Ask the vendor about live payments and refunds without recent news; return how many.
 
-    Heals webhooks that never came, and jobs whose worker died.
+    Makes up for lost webhooks, and for jobs whose worker died.
     """
     asked = 0
     for payment in list(_silent(now)[:AT_MOST]):
@@ -93,7 +93,7 @@ def ask_after_silence(*, gateway: PaymentGateway, now: datetime) -> int:
             bring_in_line(payment, claim, gateway=gateway, now=now)
         except PaymentGatewayError as error:
             logger.warning("payment %s: %s", payment.code, error.code)
-            # The others come first the next time.
+            # The remaining ones are first in the next run.
             Payment.objects.filter(pk=payment.pk).update(looked_at=now)
         asked += 1
     unsent = Refund.objects.unsent().filter(created_at__lte=now - IDLE).order_by("created_at", "pk")
@@ -117,7 +117,7 @@ def _silent(now: datetime) -> QuerySet[Payment]:
         | Q(state=_P.PENDING) & quiet[ASK_PENDING_AFTER]
         | Q(state=_P.PAID, refunds__state=RefundState.PENDING) & quiet[ASK_REFUNDS_AFTER]
         | Q(state=_P.PAID, disputes__state="open") & quiet[ASK_REFUNDS_AFTER]
-        # Cancelled while the job that should give the money back was lost.
+        # Cancelled claims whose refund job was lost.
         | Q(state=_P.PAID, claim__state=ClaimState.CANCELLED, refunds__isnull=True)
         & ~Q(fulfilment__outcome=CheckoutOutcome.GIVEN_BACK)
         & quiet[ASK_OPEN_AFTER]

@@ -1,6 +1,6 @@
-"""Compare everything with the vendor, object by object, and name each difference.
+"""Compare payments, refunds, disputes and balance transactions with the vendor; list each difference.
 
-Nothing is changed here. `settle` puts right what the vendor knows better; the rest is for a person.
+Nothing is changed here. `--settle` updates our records from the vendor; the rest needs a person.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -26,17 +26,17 @@ from fulfillment.payments.values import BalanceEntry, Checkout, VendorDispute, V
 
 # A session lives a day, a refund can fail for weeks, a dispute can come after months.
 LOOK_BACK = timedelta(days=35)
-# A session is made after the payment it is of; one of the window's first moments is of a payment before it.
+# A session is created after its payment; an early one in the window may belong to a payment before it.
 MADE_WITHIN = timedelta(days=1)
-# What happened a moment ago may be known on one side only.
+# The latest changes may be known on one side only.
 SETTLED_AFTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
 class BookDifference:
-    """One thing that we and the vendor do not agree on.
+    """One difference between our records and the vendor's.
 
-    Args: kind: a stable code. ids: what to look at, ours first. remedy: a sentence for the person who does.
+    Args: kind: a stable code. ids: the objects concerned, ours first. remedy: what to do about it.
     """
 
     kind: str
@@ -48,41 +48,41 @@ class BookDifference:
 
 
 _REMEDIES = {
-    "unknown_session": "It names no payment of ours. If it was paid, refund it on the vendor's pages.",
-    "missing_session": "The vendor has no such session. Check that STRIPE_SECRET_KEY is of the same account.",
+    "unknown_session": "It belongs to no payment. If it was paid, refund it in Stripe's dashboard.",
+    "missing_session": "The vendor has no such session. Check which account STRIPE_SECRET_KEY is of.",
     "state": "Run this command with --settle.",
     "amount": "A case is open, or opens with --settle; the money goes back.",
     "currency": "A case is open, or opens with --settle; the money goes back.",
     "claim": "A case is open, or opens with --settle; the money goes back.",
-    "mode": "Test and live money are mixed up. Stop taking payments and look at the keys.",
-    "unknown_refund": "Run this command with --settle to take it in.",
-    "missing_refund": "The vendor never made it. Ask the vendor before sending it again.",
-    "refund_amount": "What we planned and what was sent differ. Compare both on the vendor's pages.",
+    "mode": "Test and live payments are mixed. Stop taking payments and check the API keys.",
+    "unknown_refund": "Run this command with --settle to record it.",
+    "missing_refund": "The vendor has no such refund. Ask the vendor before sending it again.",
+    "refund_amount": "The planned and the sent amount differ. Compare both in Stripe's dashboard.",
     "refund_state": "Run this command with --settle.",
-    "unsent_refund": "It waits for its worker; look at the jobs.",
-    "not_given_back": "The claim was given up and money is left. Run this command with --settle.",
-    "unknown_dispute": "Run this command with --settle to take it in and hold the claim back.",
+    "unsent_refund": "It was not sent yet. Check the jobs.",
+    "not_given_back": "A refund is due that was not made in full. Run this command with --settle.",
+    "unknown_dispute": "Run this command with --settle to record it and put the claim on hold.",
     "dispute_state": "Run this command with --settle.",
-    "unbooked": "Run this command with --settle to fetch the books.",
-    "book_entry": "Our copy of a line of the books differs. Ask the vendor for a statement.",
-    "missing_entry": "The vendor's books have no such line any more. Ask the vendor for a statement.",
-    "money_without_claim": "Money that belongs to no claim. Refund it on the vendor's pages, or book it.",
+    "unbooked": "Run this command with --settle to fetch balance transactions.",
+    "book_entry": "Our copy of a balance transaction differs. Ask the vendor for a statement.",
+    "missing_entry": "The vendor no longer has this balance transaction. Ask the vendor for a statement.",
+    "money_without_claim": "A charge without a claim. Refund it in Stripe's dashboard, or book it.",
 }
 
 
 def reconcile(*, gateway: PaymentGateway, since: datetime, now: datetime) -> list[BookDifference]:
-    """Every difference between us and the vendor about what was made since then, in a fixed order.
+    """All differences between our records and the vendor's since then, in a fixed order.
 
-    Memory is that of the window's objects.
+    Holds the objects of the window in memory.
 
-    Raises: PaymentGatewayError: the vendor could not be asked.
+    Raises: PaymentGatewayError: the vendor could not be reached.
     """
     until = now - SETTLED_AFTER
     checkouts = list(gateway.list_checkouts(since=since))
     refunds = list(gateway.list_refunds(since=since))
     disputes = list(gateway.list_disputes(since=since))
     entries = list(gateway.list_entries(since=since))
-    # What happened lately may have happened to a payment of long ago.
+    # Recent refunds and disputes may belong to older payments.
     touched = {one.payment_intent_id for one in refunds} | {one.payment_intent_id for one in disputes}
     payments = list(_payments(since, touched=touched))
     found = [
@@ -97,7 +97,7 @@ def reconcile(*, gateway: PaymentGateway, since: datetime, now: datetime) -> lis
 
 
 def _payments(since: datetime, *, touched: Collection[str]) -> Iterable[Payment]:
-    """Those of the window, and those that something of the window happened to."""
+    """Payments of the window, and older ones with a refund or dispute in it."""
     return (
         Payment.objects.filter(
             Q(created_at__gte=since - MADE_WITHIN)
@@ -134,7 +134,7 @@ def _sessions(
     by_code = {payment.code: payment for payment in payments}
     for checkout in checkouts:
         if checkout.id not in known and checkout.created_at <= until:
-            # Ours, with its answer lost: settling adopts it. Anybody else's, or a second one: a person.
+            # Ours, if the response was lost: --settle adopts it. A foreign or second session needs a person.
             payment = by_code.get(checkout.payment_code)
             ours = (
                 f"payment {payment.code} with {payment.session_id or 'no session'}" if payment else "nothing"
@@ -241,7 +241,7 @@ def _disputes(
 
 
 def _unpaid_back(payments: Sequence[Payment], *, until: datetime) -> Iterator[BookDifference]:
-    """Money of claims that were given up, and of payments that were not to be: is any left here?"""
+    """Payments that should be refunded in full but are not."""
     for payment in payments:
         if payment.state != PaymentState.PAID or payment.claim.updated_at > until:
             continue
@@ -290,7 +290,7 @@ def _entries(
 def _strangers(
     payments: Sequence[Payment], entries: Sequence[BalanceEntry], *, until: datetime
 ) -> Iterator[BookDifference]:
-    """Charges in the books that no payment of ours has."""
+    """Charges in the balance transactions without a payment."""
     charges = [entry for entry in entries if entry.category in ("charge", "payment")]
     known = set(
         Payment.objects.filter(charge_id__in=[entry.source_id for entry in charges]).values_list(

@@ -1,7 +1,7 @@
-"""Money back: planned with the change that causes it, sent by a worker, followed until it arrived.
+"""Refunds: planned with the change that causes them, sent by a worker, followed until they succeed.
 
-The vendor is asked under a key of the refund and its attempt, and told the refund's code, so a lost answer
-is found again either way.
+A call's idempotency key is made of the refund and its attempt, and the refund's code is sent along, so a
+refund whose response was lost can be found by either.
 """
 
 import logging
@@ -50,13 +50,13 @@ def refund_part(
     now: datetime,
     record: Callable[[Refund], None] = lambda _: None,
 ) -> Refund:
-    """Give back part, or all, of what was paid for a claim, on a person's word.
+    """Refund part or all of a claim's payment, at the request of a member of staff.
 
-    Args:   amount: in minor units of what was received.
-            record: writes the actor's trail; called last, so that it commits with the refund.
-    Raises: NotRefundable: it was not paid, or less than that is left.
+    Args:   amount: in minor units of the received currency.
+            record: writes the audit entry; called last, in the same transaction.
+    Raises: PaymentNotRefundable: it was not paid, or less than the amount is left.
     Locks:  the claim's row, then the payment's.
-    After commit: the refund is sent, and the claimant told.
+    After commit: the refund is sent, and the claimant notified.
     """
     with transaction.atomic(durable=True):
         claim = Claim.objects.select_for_update(no_key=True).filter(code=code).first()
@@ -66,19 +66,19 @@ def refund_part(
         left = _left(payment)
         if not 0 < amount <= left:
             raise PaymentNotRefundable(
-                code, f"{left} {payment.received_currency} in minor units are left of it"
+                code, f"only {left} (minor units of {payment.received_currency}) can still be refunded"
             )
         refund = plan_refund(payment, reason=reason, amount=amount, actor=actor, now=now)
-        assert refund is not None, "the amount is not nothing"
+        assert refund is not None, "the amount is above zero"
         record(refund)
     return refund
 
 
 def refund_undeliverable(*, claim_id: int, now: datetime) -> Refund | None:
-    """Give back what is left of the money of a claim whose keys cannot be delivered; None when nothing is.
+    """Refund the rest of the payment of a claim whose keys cannot be delivered; None if nothing is left.
 
     Locks: the claim's row, then the payment's.
-    After commit: the refund is sent, and the claimant told.
+    After commit: the refund is sent, and the claimant notified.
     """
     with transaction.atomic(durable=True):
         claim = Claim.objects.select_for_update(no_key=True).get(pk=claim_id)
@@ -89,7 +89,7 @@ def refund_undeliverable(*, claim_id: int, now: datetime) -> Refund | None:
 
 
 def _served_for(claim: Claim) -> Payment | None:
-    """The payment that the claim was served for, its row locked."""
+    """The payment that fulfilled the claim, locked."""
     paid = Payment.objects.filter(claim=claim, state=PaymentState.PAID).exclude(
         fulfilment__outcome=CheckoutOutcome.GIVEN_BACK
     )
@@ -105,11 +105,11 @@ def plan_refund(
     actor: str = ACTOR,
     replaces: Refund | None = None,
 ) -> Refund | None:
-    """Write down that money goes back, and have it sent; None when there is none to send.
+    """Plan a refund and defer the job that sends it; None if the amount is zero.
 
-    Args: replaces: one that came back, which this one is sent for.
+    Args: replaces: the failed refund that this one replaces.
 
-    Part of the caller's transaction, which has locked the payment.
+    Runs in the caller's transaction, which has locked the payment.
     After commit: a worker sends it.
     """
     if amount <= 0:
@@ -129,9 +129,9 @@ def plan_refund(
 
 
 def give_back_what_is_not_ours(payment: Payment, claim: Claim, *, now: datetime) -> None:
-    """Plan a refund of whatever is left of a payment whose claim was given up.
+    """Plan a refund of the rest of a payment whose claim was cancelled, rejected or fulfilled otherwise.
 
-    Part of the caller's transaction, which has locked claim and payment.
+    Runs in the caller's transaction, which has locked claim and payment.
     """
     outcome = Fulfilment.objects.filter(payment=payment).values_list("outcome", flat=True).first()
     given_up = claim.state in (ClaimState.CANCELLED, ClaimState.REJECTED)
@@ -147,7 +147,7 @@ def give_back_what_is_not_ours(payment: Payment, claim: Claim, *, now: datetime)
 
 
 def _left(payment: Payment) -> int:
-    """What of a payment has neither gone back nor been taken, nor failed to go back."""
+    """The amount of a payment that is not refunded, disputed, or in a failed refund."""
     sums = {
         state: total or 0
         for state, total in payment.refunds.values_list("state").annotate(total=Sum("amount"))
@@ -163,15 +163,15 @@ def _left(payment: Payment) -> int:
 
 
 def send_refund(*, refund_id: int, gateway: PaymentGateway, now: datetime) -> Refund:
-    """Ask the vendor to send a planned refund; safe to repeat after whatever happened.
+    """Send a planned refund. Safe to repeat.
 
-    Raises: PaymentGatewayError: the vendor does not say; the same again later finds out.
-    Locks:  none while the vendor is asked.
+    Raises: PaymentGatewayError: the vendor did not respond; a retry resolves it.
+    Locks:  none during the call to the vendor.
     """
     refund = Refund.objects.select_related("payment__claim").get(pk=refund_id)
     if refund.state != _R.PLANNED:
         return refund
-    assert refund.payment.payment_intent_id, "what was received has its payment intent"
+    assert refund.payment.payment_intent_id, "a received payment has a payment intent"
     if refund.sent_at is None:
         Refund.objects.filter(pk=refund_id, sent_at__isnull=True).update(sent_at=now)
     elif now >= refund.sent_at + KEY_GOOD_FOR:
@@ -195,7 +195,7 @@ def send_refund(*, refund_id: int, gateway: PaymentGateway, now: datetime) -> Re
 
 
 def _try_anew(refund: Refund, *, gateway: PaymentGateway, now: datetime) -> None:
-    """The old key is spent: adopt what it made, or else take a new one."""
+    """After a stored error, adopt the refund made under the old key, or retry with a new key."""
     intent = refund.payment.payment_intent_id
     found = [one for one in gateway.list_refunds(payment_intent_id=intent) if one.refund_code == refund.code]
     if found:
@@ -213,7 +213,7 @@ def _after_refusal(
     Refund.objects.filter(pk=refund.pk).update(failure=error.code)
     if error.failure is not Failure.PERMANENT:
         if error.is_kept:
-            # That answer is kept under the key for ever, so the next attempt needs another.
+            # The vendor repeats this response for the key, so the next attempt needs a new one.
             _try_anew(refund, gateway=gateway, now=now)
             if refund.state != _R.PLANNED:
                 return
@@ -225,7 +225,7 @@ def _after_refusal(
         refund.refresh_from_db()
         if refund.state != _R.PLANNED:
             return
-        # Somebody sent the money back by hand, or the payer's bank took it: nothing is owed any more.
+        # Refunded manually or taken by the payer's bank: nothing is left to refund.
         went_back = sum(one.amount for one in listed if refund_state(one.status) != _R.FAILED)
         is_moot = went_back + refund.amount > (payment.received or 0)
         refund.state = _R.VOID if is_moot else _R.FAILED
@@ -245,18 +245,18 @@ def _record(refund: Refund, answers: Sequence[VendorRefund], *, now: datetime) -
     with transaction.atomic(durable=True):
         payment = Payment.objects.select_for_update(no_key=True).get(pk=refund.payment_id)
         record_vendor_refund(payment, answers, now=now)
-        # A look at the books from before this refund knows nothing of it.
+        # Invalidate responses requested before this refund.
         Payment.objects.filter(pk=payment.pk).update(version=payment.version + 1)
 
 
 def record_vendor_refund(payment: Payment, listed: Sequence[VendorRefund], *, now: datetime) -> None:
-    """Bring refunds to what the vendor says of each; those made by hand are taken in as such.
+    """Update refunds from the vendor's list; record those made manually.
 
-    Part of the caller's transaction, which has locked the payment. Knows only of those listed.
+    Runs in the caller's transaction, which has locked the payment. Refunds not listed are left unchanged.
     """
     ours = {refund.code: refund for refund in payment.refunds.all()}
     by_vendor_id = {refund.vendor_id: refund for refund in ours.values() if refund.vendor_id}
-    # Failures first: they make room for what was sent instead of them.
+    # Failures first, so that their replacements fit into the payment's amount.
     for one in sorted(
         listed, key=lambda one: (refund_state(one.status) != _R.FAILED, one.created_at, one.id)
     ):
@@ -266,7 +266,7 @@ def record_vendor_refund(payment: Payment, listed: Sequence[VendorRefund], *, no
         elif refund.vendor_id in (None, one.id):
             _follow(refund, one, now=now)
         else:
-            # A second refund under one code: two attempts of ours both took effect.
+            # A second refund with the same code: two of our attempts took effect.
             _adopt(payment, one, now=now)
 
 
@@ -296,7 +296,7 @@ def _follow(refund: Refund, one: VendorRefund, *, now: datetime) -> None:
 
 
 def _adopt(payment: Payment, one: VendorRefund, *, now: datetime) -> None:
-    """A refund we did not ask for. What we planned meanwhile and no longer fits is given up."""
+    """Record a refund made manually; cancel planned ones that no longer fit into the payment's amount."""
     state = refund_state(one.status)
     if state != _R.FAILED:
         room = (payment.received or 0) - _going_back(payment)

@@ -1,7 +1,7 @@
-"""One function brings a payment in line with the vendor's books, whoever calls it and however often.
+"""Update a payment from the vendor's current state; idempotent.
 
-Webhook, return page and reconciliation all end here. It looks at the session, its refunds and disputes as
-they are now, and acts on that; what events say, and in which order, is beside the point.
+Webhooks, the return page and reconciliation all call `settle_payment`. It retrieves the session, its refunds
+and disputes and acts on them; the content and order of events do not matter.
 """
 
 import logging
@@ -38,7 +38,7 @@ from fulfillment.vendor_failures import Failure
 logger = logging.getLogger("keydesk.payments")
 
 _P = PaymentState
-LOOKS = 5
+ATTEMPTS = 5
 _LEARNED = [
     "state",
     "updated_at",
@@ -55,8 +55,8 @@ _LEARNED = [
 
 
 @dataclass(frozen=True)
-class Look:
-    """What the vendor's books say of one payment at one moment. None: not asked, for nothing hints at any."""
+class VendorState:
+    """The vendor's state of one payment. None: not retrieved, because nothing indicates any."""
 
     checkout: Checkout
     refunds: Sequence[VendorRefund] | None = None
@@ -72,26 +72,26 @@ def settle_payment(
     session_id: str | None = None,
     is_thorough: bool = False,
 ) -> Payment:
-    """Bring a payment, its claim, refunds and disputes to what the vendor's books say. Repeatable.
+    """Update a payment, its claim, refunds and disputes from the vendor's state. Idempotent.
 
-    Args:   known: the session, where the caller has just asked for it.
-            is_thorough: ask for refunds and disputes even where nothing hints at any: a dispute that was
-            won, unheard of from its beginning to its end, leaves no trace on the charge.
-            session_id: a session that an event says is the payment's, where we never learned its id.
-    Raises: PaymentGatewayError: the vendor could not be asked; nothing has changed.
-    Locks:  while the vendor is asked, none. Then the claim's row and the payment's; if somebody else
-            learned something of this payment meanwhile, what was seen is thrown away and asked again, so
-            what is old never overwrites what is new.
+    Args:   known: the session, if the caller has just retrieved it.
+            is_thorough: retrieve refunds and disputes even if nothing indicates any: a dispute that was
+            opened and won without our knowledge leaves no trace on the charge.
+            session_id: the session named by an event, used if the payment has none stored.
+    Raises: PaymentGatewayError: the vendor could not be reached; nothing has changed.
+    Locks:  none during calls to the vendor. Then the claim's row and the payment's; if the payment was
+            updated in the meantime, the response is discarded and retrieved again, so that an old state
+            never overwrites a newer one.
     After commit: refunds that are due are sent.
     """
-    for _ in range(LOOKS):
+    for _ in range(ATTEMPTS):
         payment = Payment.objects.get(pk=payment_id)
         let_go_of_the_database()
         checkout = known or _checkout(payment, session_id, gateway=gateway)
         if checkout is None:
             return payment
-        look = _look(payment, checkout, gateway=gateway, is_thorough=is_thorough)
-        if _apply(payment, look, mode=gateway.mode, now=now):
+        at_vendor = _vendor_state(payment, checkout, gateway=gateway, is_thorough=is_thorough)
+        if _apply(payment, at_vendor, mode=gateway.mode, now=now):
             payment.refresh_from_db()
             return payment
         known = None
@@ -99,15 +99,15 @@ def settle_payment(
 
 
 def end_and_settle(*, payment: Payment, gateway: PaymentGateway, now: datetime) -> Payment:
-    """End a session that is not to be paid any more, and see what became of it.
+    """Expire a session that must no longer be paid, and settle the payment.
 
-    Raises: PaymentGatewayError: the vendor could not be asked.
+    Raises: PaymentGatewayError: the vendor could not be reached.
     """
     if payment.session_id is not None and payment.state in (_P.OPEN, _P.PLANNED):
         try:
             gateway.expire_checkout(payment.session_id)
         except PaymentGatewayError as error:
-            # It is over already; most likely it was paid a moment ago. The look says.
+            # Complete or expired already; `settle_payment` finds out which.
             if error.code != NOT_OPEN:
                 raise
     return settle_payment(payment_id=payment.pk, gateway=gateway, now=now)
@@ -122,42 +122,44 @@ def _checkout(payment: Payment, session_id: str | None, *, gateway: PaymentGatew
     return checkout if checkout.payment_code == payment.code else None
 
 
-def _look(payment: Payment, checkout: Checkout, *, gateway: PaymentGateway, is_thorough: bool) -> Look:
-    """Ask for what the session does not say itself: only where there is, or was, anything."""
+def _vendor_state(
+    payment: Payment, checkout: Checkout, *, gateway: PaymentGateway, is_thorough: bool
+) -> VendorState:
+    """Retrieve refunds and disputes, if there is an indication of any."""
     intent = checkout.payment_intent_id
     if intent is None or not checkout.is_paid:
-        return Look(checkout)
+        return VendorState(checkout)
     if checkout.received is None:
-        # The money and its charge come a moment apart.
+        # The charge becomes visible slightly later than the payment.
         raise PaymentGatewayError(Failure.RETRYABLE, "NO_CHARGE_YET")
     ask_refunds = is_thorough or checkout.refunded > 0 or payment.refunds.exists()
     ask_disputes = is_thorough or checkout.is_disputed or payment.disputes.exists()
-    return Look(
+    return VendorState(
         checkout,
         refunds=gateway.list_refunds(payment_intent_id=intent) if ask_refunds else None,
         disputes=gateway.list_disputes(payment_intent_id=intent) if ask_disputes else None,
     )
 
 
-def _apply(payment: Payment, look: Look, *, mode: str, now: datetime) -> bool:
-    """Write down what was seen and do what follows, in one transaction; False when it is out of date."""
+def _apply(payment: Payment, at_vendor: VendorState, *, mode: str, now: datetime) -> bool:
+    """Record the vendor's state and act on it, in one transaction; return False if it is out of date."""
     with transaction.atomic(durable=True):
         claim = Claim.objects.select_for_update(no_key=True).get(pk=payment.claim_id)
         current = Payment.objects.select_for_update(no_key=True).get(pk=payment.pk)
         if current.version != payment.version:
             return False
-        if look.checkout.is_live != (mode == "live") or current.mode != mode:
+        if at_vendor.checkout.is_live != (mode == "live") or current.mode != mode:
             _set_aside(current, now=now)
             return True
         before = PaymentState(current.state)
-        state = next_state(before, state_seen(look.checkout))
-        _learn(current, look.checkout, state=state, now=now)
+        state = next_state(before, state_seen(at_vendor.checkout))
+        _learn(current, at_vendor.checkout, state=state, now=now)
         if state == _P.PAID:
-            _act_on_money(current, claim, look.checkout, now=now)
-            if look.disputes is not None:
-                disputes.record_dispute(current, claim, look.disputes, now=now)
-            if look.refunds is not None:
-                refunds.record_vendor_refund(current, look.refunds, now=now)
+            _act_on_money(current, claim, at_vendor.checkout, now=now)
+            if at_vendor.disputes is not None:
+                disputes.record_dispute(current, claim, at_vendor.disputes, now=now)
+            if at_vendor.refunds is not None:
+                refunds.record_vendor_refund(current, at_vendor.refunds, now=now)
             refunds.give_back_what_is_not_ours(current, claim, now=now)
         elif state == _P.PENDING != before:
             hold_keys_until(claim, until=now + HOLD_WHILE_PENDING, now=now)
@@ -167,14 +169,14 @@ def _apply(payment: Payment, look: Look, *, mode: str, now: datetime) -> bool:
 
 
 def _set_aside(payment: Payment, *, now: datetime) -> None:
-    """Money of the other mode is never mixed with ours; a person looks."""
+    """Open a case for a session of the other mode and leave the payment unchanged."""
     logger.error("payment %s: the vendor's session is of another mode", payment.code)
     open_payment_case(about=payment.code, reason=CaseReason.WRONG_MODE, payment=payment, now=now)
     Payment.objects.filter(pk=payment.pk).update(looked_at=now)
 
 
 def _learn(payment: Payment, checkout: Checkout, *, state: PaymentState, now: datetime) -> None:
-    """Keep what the session says; a payment that is paid stays as it was paid."""
+    """Record the session's data; the amount received is recorded once."""
     if payment.state != state:
         payment.state = state
         payment.updated_at = now
@@ -192,7 +194,7 @@ def _learn(payment: Payment, checkout: Checkout, *, state: PaymentState, now: da
 
 
 def _act_on_money(payment: Payment, claim: Claim, checkout: Checkout, *, now: datetime) -> None:
-    """Serve the claim for the money, once; or decide that the money goes back."""
+    """Fulfil the claim once, or plan a refund."""
     if Fulfilment.objects.filter(payment=payment).exists():
         return
     differs = amount_differences(
@@ -241,7 +243,7 @@ def _report_difference(
 
 
 def _lapse_if_over(payment: Payment, claim: Claim, *, now: datetime) -> None:
-    """A bank's no ends the claim; a session's end ends it only when its time is over too."""
+    """Expire the claim if the bank declined, or if the session and the payment deadline have both passed."""
     if claim.state != ClaimState.AWAITING_PAYMENT:
         return
     others = claim.payments.filter(state__in=LIVE_PAYMENT_STATES).exclude(pk=payment.pk)
@@ -251,9 +253,9 @@ def _lapse_if_over(payment: Payment, claim: Claim, *, now: datetime) -> None:
 
 
 def let_go_of_the_database() -> None:
-    """Give the connection back to the pool before the vendor is asked, which may take its time.
+    """Return the connection to the pool before a slow call to the vendor.
 
-    Two hundred people on their way to the vendor's page must not keep those from claiming who pay nothing.
+    Otherwise two hundred concurrent checkouts would use up the connections that other requests need.
     """
     if not connection.in_atomic_block:
         connection.close()

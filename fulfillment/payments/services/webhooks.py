@@ -1,6 +1,6 @@
-"""Work the vendor's stored webhooks: each says that something happened, none is believed what.
+"""Process the vendor's stored webhooks. A webhook only triggers a retrieval; its content is not trusted.
 
-All that wait for one payment are worked by one look at it.
+All stored webhooks of one payment are processed with one retrieval.
 """
 
 import logging
@@ -24,9 +24,9 @@ _OURS = ("checkout.session.", "charge.", "refund.")
 
 
 def work_payment_webhooks(*, gateway: PaymentGateway, now: datetime) -> int:
-    """Work whatever webhooks are stored and unworked; how many were.
+    """Process all stored webhooks that have no outcome yet; return how many.
 
-    Those of a payment that the vendor does not answer for wait for the next run.
+    If the vendor does not respond for a payment, its webhooks wait for the next run.
     """
     worked = 0
     seen: set[int] = set()
@@ -46,7 +46,7 @@ def _unworked(seen: Iterable[int]) -> Iterable[Webhook]:
 
 
 def _by_subject(webhooks: Iterable[Webhook]) -> dict[str, list[Webhook]]:
-    """By the payment they are about, as far as they name it; the money ties those together that do not."""
+    """Group by payment code where there is one, else by payment intent."""
     found: dict[str, list[Webhook]] = {}
     for webhook in webhooks:
         body = webhook.body
@@ -79,13 +79,13 @@ def _work(subject: str, webhooks: list[Webhook], *, gateway: PaymentGateway, now
         session_id=next(iter(sorted(session_ids)), None),
     )
     if settled.session_id is None:
-        # The answer to our own first call is still on its way; with it comes the session's id.
+        # The response to our own first call, with the session's id, is still outstanding.
         raise PaymentGatewayError(Failure.RETRYABLE, "SESSION_NOT_KNOWN_YET")
     return closed + _close(ours, Result.APPLIED if settled.version > before else Result.STALE, now=now)
 
 
 def payment_of(body: Mapping[str, Any]) -> Payment | None:
-    """Whose event it is, by what it names; None when nothing of it is known here."""
+    """The payment of an event, by the ids it contains; None if unknown."""
     for field, name in (
         ("session_id", "session"),
         ("payment_intent_id", "payment_intent"),
@@ -99,7 +99,7 @@ def payment_of(body: Mapping[str, Any]) -> Payment | None:
 
 
 def _by_money(webhooks: Iterable[Webhook], *, gateway: PaymentGateway) -> Payment | None:
-    """Disputes and refunds by hand name the money only, and that says whose it is."""
+    """Look up the payment through its payment intent, for disputes and manual refunds."""
     for intent in sorted({w.body["payment_intent"] for w in webhooks if "payment_intent" in w.body}):
         try:
             money = gateway.retrieve_money(intent)
@@ -113,7 +113,7 @@ def _by_money(webhooks: Iterable[Webhook], *, gateway: PaymentGateway) -> Paymen
 
 
 def _close(webhooks: Iterable[Webhook], result: str, *, now: datetime) -> int:
-    """Write down that webhooks were worked; how many were not before."""
+    """Record the outcome of webhooks; return how many had none before."""
     closed = 0
     for webhook in webhooks:
         _, is_first = WebhookOutcome.objects.get_or_create(

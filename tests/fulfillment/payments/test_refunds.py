@@ -180,7 +180,7 @@ class TestDisputes:
         assert start_label(claim_id=claim.pk, now=desk.now) is None
         case = Case.objects.get()
         assert case.reason == "dispute"
-        assert "not handed over; held back" in case.detail
+        assert "not handed over; on hold" in case.detail
         assert case.due_at == desk.now + timedelta(days=7)
 
     def test_one_that_is_won_goes_on(self, desk: Desk, paid: Payment) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py reconcile_payments`: every difference between us and the payments vendor."""
+"""`manage.py reconcile_payments`: list differences between our payments and Stripe's records."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,20 +15,18 @@ from fulfillment.payments.services.settlement import settle_payment
 
 
 class Command(KeydeskCommand):
-    help = "List every difference between our payments and Stripe's books. Changes nothing without --settle."
+    help = "List all differences between our payments and Stripe's records. Changes nothing without --settle."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
             "--days", type=int, default=LOOK_BACK.days, help=f"how far back; default: {LOOK_BACK.days}"
         )
-        parser.add_argument(
-            "--settle", action="store_true", help="first fetch the books and put right what the vendor knows"
-        )
+        parser.add_argument("--settle", action="store_true", help="first update our records from Stripe")
 
     def run(self, options: Options) -> JsonObject:
         if options["days"] < 1:
-            raise CommandError("--days: give 1 or more.", returncode=2)
+            raise CommandError("--days: must be 1 or more.", returncode=2)
         now, gateway = clock.now(), gateways.payment_gateway()
         since = now - timedelta(days=options["days"])
         settled = 0
