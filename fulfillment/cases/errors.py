@@ -1,11 +1,11 @@
-"""Refusals of actions on cases."""
+"""Errors of case actions."""
 
 from common.errors import KeydeskError
 from inventory.errors import shorten
 
 
 class CaseError(KeydeskError):
-    """An action on a case that cannot be taken. Nothing has changed."""
+    """An action on a case was rejected. Nothing has changed."""
 
     code = "case"
 
@@ -22,11 +22,11 @@ class CaseTaken(CaseError):
 
     def __init__(self, code: str, owner: str) -> None:
         self.owner = owner
-        super().__init__(f"{owner} works case {code}. Leave it to them, or take it over.")
+        super().__init__(f"{owner} is working on case {code}. Leave it to them, or take it over.")
 
 
 class NotInThePlaybook(CaseError):
-    """The playbook has no such action for cases of this reason."""
+    """The action is not available for cases with this reason."""
 
     code = "not_in_the_playbook"
 
@@ -35,7 +35,7 @@ class NotInThePlaybook(CaseError):
 
 
 class BadCaseData(CaseError):
-    """Something an action needs is missing or not valid."""
+    """A value that the action needs is missing or invalid."""
 
     code = "bad_case_data"
 

@@ -1,4 +1,4 @@
-"""Support cases: exceptions that a person works, and every entry made about each."""
+"""Support cases: exceptions that staff work on, and their entries."""
 
 from functools import partial
 
@@ -56,7 +56,7 @@ class Case(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                # The money of a payment case may belong to no payment of ours, so that `payment` may be null.
+                # `payment` may be null: a payment case can be about a charge without a payment of ours.
                 condition=Q(kind=CaseKind.SHIPMENT, shipment__isnull=False, payment__isnull=True, about="")
                 | Q(kind=CaseKind.PAYMENT, shipment__isnull=True) & ~Q(about=""),
                 name="cases_are_about_their_kind",
@@ -99,7 +99,7 @@ class Case(models.Model):
 
 
 class CaseEntry(models.Model):
-    """One action on a case. Append-only; `data` holds codes and amounts, nothing personal."""
+    """One action on a case. Append-only; `data` has codes and amounts, no personal data."""
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="entries")
     action = models.CharField(max_length=20, choices=CaseAction.choices())

@@ -1,4 +1,4 @@
-"""One mechanism for cases of every kind: open, work, note, hand over and close."""
+"""Services for cases of every kind: open, assign, note, act and close."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,12 +15,12 @@ Record = Callable[[], None]
 
 
 def open_once(*, kind: CaseKind, reason: CaseReason, subject: dict[str, object], **values: object) -> bool:
-    """Open a case unless one of this reason about this subject is open; whether one was opened.
+    """Open a case unless one with this reason and subject is open; return whether one was opened.
 
     Args:  subject: the fields that identify the subject. values: the other fields of the new case.
-    Locks: none; the constraint lets one of several through.
+    Locks: none; a unique constraint admits one of several concurrent calls.
     """
-    assert reason in REASONS[kind], "a reason of another kind of case"
+    assert reason in REASONS[kind], "the reason does not belong to this kind of case"
     known = Case.objects.of_kind(kind).filter(reason=reason, **subject)
     if (known if reason in OPENED_ONCE else known.open()).exists():
         return False
@@ -31,7 +31,7 @@ def open_once(*, kind: CaseKind, reason: CaseReason, subject: dict[str, object],
 
 
 def close_case(case: Case, *, outcome: str, actor: str, now: datetime, note: str = "") -> bool:
-    """Close an open case, and record who did and why; whether it was open."""
+    """Close an open case and record who closed it and why; return whether it was open."""
     closed = (
         Case.objects.open().filter(pk=case.pk).update(closed_at=now, closed_by=actor, outcome=outcome[:200])
     )
@@ -49,18 +49,18 @@ def enter(
     note: str = "",
     **data: str | int | list[str],
 ) -> None:
-    """Append an entry about an action."""
+    """Append an entry for an action."""
     CaseEntry.objects.create(case=case, action=action, actor=actor, at=now, note=note[:500], data=data)
 
 
 def unrecorded() -> None:
-    """Keep no record but the case's own entries."""
+    """Write no audit entry; the default for `record`."""
 
 
 def take_case(
     *, code: str, actor: str, now: datetime, take_over: bool = False, record: Record = unrecorded
 ) -> Case:
-    """Become the owner of a case. A case has one owner; `take_over` takes it from its present one."""
+    """Become the owner of a case. A case has one owner; `take_over` replaces the current one."""
     with transaction.atomic(durable=True):
         case = _lock_case(code, actor=None if take_over else actor, action=CaseAction.TAKE)
         Case.objects.filter(pk=case.pk).update(owner=actor)
@@ -71,7 +71,7 @@ def take_case(
 
 
 def add_note(*, code: str, note: str, actor: str, now: datetime, record: Record = unrecorded) -> Case:
-    """Add a note, whoever owns the case. Raises: BadCaseData: an empty note."""
+    """Add a note; the actor need not own the case. Raises: BadCaseData: an empty note."""
     with transaction.atomic(durable=True):
         case = _lock_case(code, actor=None, action=CaseAction.NOTE)
         if not note.strip():
@@ -90,11 +90,11 @@ def working(
     record: Record,
     lock_first: models.QuerySet[models.Model] | None = None,
 ) -> Iterator[Case]:
-    """An open case, its row locked, in a transaction; whoever acts on an unassigned case becomes its owner.
+    """Open a transaction with the case locked; the actor becomes the owner of an unassigned case.
 
-    Args: lock_first: rows to lock before the case, as those do who change them and then their cases: the
-              claim of a shipment's case, or the payment of a payment's.
-          record: called last in the transaction, so that it commits with what was done.
+    Args: lock_first: rows to lock before the case, in the order that other services use: the claim of a
+              shipment case, or the payment of a payment case.
+          record: called last, in the same transaction.
     """
     with transaction.atomic(durable=True):
         if lock_first is not None:

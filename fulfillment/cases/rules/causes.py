@@ -1,4 +1,4 @@
-"""Causes of shipment cases: who or what brought them about."""
+"""Causes of shipment cases."""
 
 from collections.abc import Mapping
 
@@ -51,9 +51,9 @@ _CAUSE_OF_REASON: Mapping[CaseReason, Cause] = {
 
 
 def cause_of(reason: CaseReason, detail: str) -> Cause:
-    """The normalised cause, from the carrier's detail where it says more than the reason does.
+    """The normalised cause, from the carrier's detail if it is more specific than the reason.
 
-    Args: detail: what the case is opened with; its last word is the carrier's `status_detail`.
+    Args: detail: the case's detail; its last word is the carrier's `status_detail`.
     """
     if reason is CaseReason.NO_RATE and "closed" in detail:
         return Cause.REGULATORY

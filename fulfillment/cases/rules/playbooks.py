@@ -7,7 +7,7 @@ from fulfillment.cases.rules.reasons import CaseKind, CaseReason
 
 
 class CaseAction(Choices):
-    """An action of a person on a case."""
+    """An action that staff can take on a case."""
 
     TAKE = "take", "take the case"
     NOTE = "note", "add a note"
@@ -73,7 +73,7 @@ _BEFORE_SENDING = (_A.FIX_ADDRESS, _A.RESEND)
 _INSURANCE = (_A.FILE_CLAIM, _A.CLAIM_INSURANCE)
 _UNDER_WAY = (_A.REDIRECT, *_INSURANCE, _A.REPLACE, _A.WRITE_OFF)
 _OF_A_REFUND = (_A.SEND_AGAIN, _A.PAID_OTHERWISE)
-# What is offered for which reason, the likeliest first.
+# The actions for each reason, most likely first.
 _PLAYBOOKS: Mapping[CaseKind, Mapping[CaseReason, tuple[CaseAction, ...]]] = {
     CaseKind.SHIPMENT: {
         _R.NO_RATE: (_A.RESEND, _A.FIX_ADDRESS, _A.APPROVE_POSTAGE),
@@ -89,7 +89,7 @@ _PLAYBOOKS: Mapping[CaseKind, Mapping[CaseReason, tuple[CaseAction, ...]]] = {
         _R.NOT_ARRIVED: _UNDER_WAY,
         _R.DAMAGED: (_A.RETURN_LABEL, _A.REPLACE, *_INSURANCE),
         _R.WRONG_KEYS: (_A.RETURN_LABEL, _A.REPLACE),
-        # Keys that may have been tampered with are worth inspecting.
+        # Keys that may have been tampered with should be returned for inspection.
         _R.SEAL_BROKEN: (_A.RETURN_LABEL, _A.REPLACE),
         _R.REFUND_REFUSED: (_A.GIVE_UP_LABEL,),
         _R.NO_RETURN: (_A.RETURN_LABEL, _A.REPLACE, _A.WRITE_OFF),
@@ -102,18 +102,18 @@ _PLAYBOOKS: Mapping[CaseKind, Mapping[CaseReason, tuple[CaseAction, ...]]] = {
         _R.DISPUTE: (_A.ANSWERED,),
     },
 }
-# These send money, or record that it was sent; not everyone who works cases may.
+# Actions that pay out, or record a payout; they need a permission of their own.
 MOVING_MONEY = frozenset(_OF_A_REFUND)
 
 
-# All that any case of a kind offers; an action of another kind does not apply to it at all.
+# All actions of a kind; an action of another kind does not apply.
 ACTIONS: Mapping[CaseKind, frozenset[CaseAction]] = {
     kind: frozenset(_ALWAYS[kind]).union(*_PLAYBOOKS[kind].values()) for kind in CaseKind
 }
 
 
 def playbook(kind: CaseKind, reason: CaseReason) -> tuple[CaseAction, ...]:
-    """The actions offered for a case of this kind and reason, the likeliest first."""
+    """The actions for a case of this kind and reason, most likely first."""
     return (*_PLAYBOOKS[kind].get(reason, ()), *_ALWAYS[kind])
 
 

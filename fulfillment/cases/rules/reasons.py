@@ -7,16 +7,16 @@ from common.choices import Choices
 
 
 class CaseKind(Choices):
-    """What a case is about."""
+    """The kind of a case: about a shipment or a payment."""
 
     SHIPMENT = "shipment", "shipment"
     PAYMENT = "payment", "payment"
 
 
 class CaseReason(Choices):
-    """Why a person must work a case.
+    """Why a case was opened.
 
-    A refused refund is that of a label in a shipment case, that of a payment in a payment case.
+    REFUND_REFUSED is about a label in a shipment case, and about a payment in a payment case.
     """
 
     NO_RATE = "no_rate", "no carrier takes this parcel"
@@ -66,7 +66,7 @@ REASONS: Mapping[CaseKind, frozenset[CaseReason]] = {
 
 _WITHIN_A_DAY = timedelta(days=1)
 _DEFAULT = timedelta(days=3)
-# Money or an unlabelled parcel waits on these; the rest wait for a carrier.
+# Reasons that block money or an unlabelled parcel; the others wait for a carrier.
 _DUE_AFTER: Mapping[CaseReason, timedelta] = {
     _R.PURCHASE_UNKNOWN: _WITHIN_A_DAY,
     _R.PURCHASE_REFUSED: _WITHIN_A_DAY,
@@ -74,20 +74,20 @@ _DUE_AFTER: Mapping[CaseReason, timedelta] = {
     _R.OVER_CEILING: _WITHIN_A_DAY,
     _R.ADDRESS: _WITHIN_A_DAY,
     _R.DELIVERY_PROBLEM: _WITHIN_A_DAY,
-    # The maintainer may hold keys that were tampered with.
+    # The maintainer may have keys that were tampered with.
     _R.SEAL_BROKEN: _WITHIN_A_DAY,
     _R.WRONG_KEYS: _WITHIN_A_DAY,
 }
 
 
 def due_at(kind: CaseKind, reason: CaseReason, opened_at: datetime) -> datetime:
-    """The time by which a case of this kind and reason must have been worked."""
+    """The due time of a case of this kind and reason."""
     if kind is CaseKind.PAYMENT:
         return opened_at + _WITHIN_A_DAY
     return opened_at + _DUE_AFTER.get(reason, _DEFAULT)
 
 
-# These wait for a carrier; where parcels take longer, so do its answers.
+# Reasons that wait for a carrier, with a longer due time in regions where delivery takes longer.
 _CARRIERS_TURN = frozenset(
     {
         _R.SILENT,
@@ -103,9 +103,9 @@ _USUAL_DAYS = 7
 
 
 def due_in_region(reason: CaseReason, opened_at: datetime, *, promised_days: int | None) -> datetime:
-    """The due time of a shipment case, by reason and by how far the parcel goes.
+    """The due time of a shipment case, by its reason and the region's transit time.
 
-    Args: promised_days: the region's, from hand-over to the door; None when no label was planned.
+    Args: promised_days: the region's promise from hand-over to delivery; None if no label was planned.
     """
     usual = due_at(CaseKind.SHIPMENT, reason, opened_at)
     if reason not in _CARRIERS_TURN or promised_days is None or promised_days <= _USUAL_DAYS:
@@ -113,11 +113,11 @@ def due_in_region(reason: CaseReason, opened_at: datetime, *, promised_days: int
     return usual + timedelta(days=(promised_days - _USUAL_DAYS) // 3)
 
 
-# Settled by the parcel's arrival.
+# Reasons settled by delivery.
 MOOT_ON_DELIVERY = frozenset({_R.SILENT, _R.DELIVERY_PROBLEM, _R.UNKNOWN_STATUS})
-# Found again at every check for as long as they last; whoever closed one has seen it.
+# Reasons that each check finds again while they last; a closed case of these is not opened again.
 OPENED_ONCE = frozenset({_R.WRONG_MODE, _R.UNKNOWN_MONEY})
-# What the maintainer is told when a case is opened; a carrier's own status is told where it is read.
+# Messages to the maintainer when a case is opened; those of carrier statuses are in `rules.tracking`.
 MESSAGES: Mapping[CaseReason, str] = {
     _R.NO_RATE: "no carrier takes it at the moment; we are looking for a way",
     _R.CUSTOMS_DATA: "customs want to know more before it can leave; we are seeing to it",

@@ -1,9 +1,9 @@
-"""What a person does about a case about money: each action is one transaction, and written down.
+"""Actions on payment cases. Each is one transaction and adds a case entry.
 
-All raise UnknownCase (no open case of that code), CaseTaken (somebody else works it) and
-NotInThePlaybook (this reason has no such action).
+All raise UnknownCase (no open case with that code), CaseTaken (another person works on it) and
+NotInThePlaybook (not available for this reason).
 
-Args of all: record: writes the actor's trail; called last, so that it commits with what was done.
+Args of all: record: writes the audit entry; called last, in the same transaction.
 """
 
 from datetime import datetime
@@ -24,13 +24,13 @@ _A, _O = CaseAction, CaseOutcome
 
 
 def look_again(*, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded) -> Case:
-    """Have the vendor asked again about the payment, and whatever it knows better put right.
+    """Settle the payment with the vendor again.
 
-    Raises: BadCaseData: the case is about money of no payment of ours.
+    Raises: BadCaseData: the case belongs to no payment of ours.
     """
     with working(code, _A.LOOK, actor=actor, record=record, lock_first=_payment_of(code)) as case:
         if case.payment is None:
-            raise BadCaseData("note", "It is of no payment of ours; look at it on the vendor's pages.")
+            raise BadCaseData("note", "The case belongs to no payment. Check it in Stripe's dashboard.")
         enter(case, _A.LOOK, actor=actor, note=note, now=now)
         defer(SETTLE_CLAIM, claim_id=case.payment.claim_id)
     return case
@@ -39,15 +39,15 @@ def look_again(*, code: str, actor: str, now: datetime, note: str = "", record: 
 def send_again(
     *, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
 ) -> Refund:
-    """Send a refund that came back, or was refused, once more; the new one.
+    """Send a failed refund again; return the new refund.
 
-    Raises: BadCaseData: it is not failed any more, or was sent again.
-    After commit: a worker sends it. Should that fail too, there is a new case.
+    Raises: BadCaseData: it is no longer failed, or was sent again already.
+    After commit: a worker sends it. If it fails too, a new case is opened.
     """
     with working(code, _A.SEND_AGAIN, actor=actor, record=record, lock_first=_payment_of(code)) as case:
         failed = Refund.objects.come_back().filter(code=case.about).first()
         if failed is None or case.payment is None:
-            raise BadCaseData("note", "It has arrived, or was sent again. Ask the vendor again.")
+            raise BadCaseData("note", "It has succeeded or was sent again. Check with the vendor again.")
         refund = plan_refund(
             case.payment,
             reason=RefundReason(failed.reason),
@@ -56,7 +56,7 @@ def send_again(
             replaces=failed,
             now=now,
         )
-        assert refund is not None, "what failed was of something"
+        assert refund is not None, "a failed refund has an amount"
         enter(case, _A.SEND_AGAIN, actor=actor, note=note, now=now, refund=refund.code)
         close_case(case, outcome=_O.SENT_AGAIN, actor=actor, now=now)
     return refund
@@ -65,14 +65,14 @@ def send_again(
 def write_down_paid(
     *, code: str, reference: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
 ) -> Case:
-    """The payer has the money of a failed refund some other way. Ends the case.
+    """Record that a failed refund was paid another way, and close the case.
 
-    Args:   reference: of the transfer, so that it can be found in the foundation's own books.
-    Raises: BadCaseData: without one.
+    Args:   reference: of the transfer, as in the foundation's accounts.
+    Raises: BadCaseData: no reference.
     """
     with working(code, _A.PAID_OTHERWISE, actor=actor, record=record, lock_first=_payment_of(code)) as case:
         if not reference.strip():
-            raise BadCaseData("reference", "Give the reference of the transfer.")
+            raise BadCaseData("reference", "Enter the reference of the transfer.")
         enter(case, _A.PAID_OTHERWISE, actor=actor, note=note, now=now, reference=reference.strip()[:80])
         close_case(case, outcome=_O.PAID_OTHERWISE, actor=actor, now=now)
     return case
@@ -81,7 +81,7 @@ def write_down_paid(
 def write_down_answer(
     *, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
 ) -> Case:
-    """The evidence was sent on the vendor's pages; the case stays until the payer's bank has decided."""
+    """Record that evidence was submitted at the vendor; the case stays open until the bank has decided."""
     with working(code, _A.ANSWERED, actor=actor, record=record, lock_first=_payment_of(code)) as case:
         enter(case, _A.ANSWERED, actor=actor, note=note, now=now)
     return case
@@ -96,14 +96,14 @@ def close_payment_case(
     note: str = "",
     record: Record = unrecorded,
 ) -> Case:
-    """Close a case by its outcome. Raises: BadCaseData: a dispute that is left undefended without a word."""
+    """Close a case with an outcome. Raises: BadCaseData: a dispute not contested, without a note."""
     with working(code, _A.CLOSE, actor=actor, record=record, lock_first=_payment_of(code)) as case:
         if outcome == _O.NOT_ANSWERED and not note.strip():
-            raise BadCaseData("note", "Say why the dispute is not answered; the money is then lost.")
+            raise BadCaseData("note", "Enter why the dispute is not contested. The payment will be lost.")
         close_case(case, outcome=outcome, actor=actor, note=note, now=now)
     return case
 
 
 def _payment_of(code: str) -> QuerySet[Model]:
-    """The payment of a case, locked before it, as by those who learn of money."""
+    """The payment of a case, to be locked before the case, in the order that settlement uses."""
     return Payment.objects.filter(pk__in=Case.objects.filter(code=code).values("payment"))

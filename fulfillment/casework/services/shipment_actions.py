@@ -1,8 +1,8 @@
-"""What a person does about a case: each action is one transaction, written down, and moves the parcel on.
+"""Actions on shipment cases. Each is one transaction and adds a case entry.
 
-Actions that end a case close it with their outcome. All raise UnknownCase (no open case of that code),
-CaseTaken (somebody else works it) and NotInThePlaybook (this reason has no such action). All take `record`:
-called last in the transaction that acts, so that who keeps a trail of their own keeps all of it or nothing.
+Actions that end a case close it with their outcome. All raise UnknownCase (no open case with that code),
+CaseTaken (another person works on it) and NotInThePlaybook (not available for this reason). All take
+`record`, which is called last in the same transaction, to write the audit entry.
 """
 
 from dataclasses import replace
@@ -39,19 +39,19 @@ from inventory.services.movements import move
 _A, _O = CaseAction, CaseOutcome
 
 
-# A redirected parcel is looked at again after so long.
+# When the case of a redirected parcel is due again.
 REDIRECTED_FOR = timedelta(days=7)
 
 
 def close_shipment_case(
     *, code: str, outcome: CaseOutcome, actor: str, now: datetime, note: str = "", record: Record = unrecorded
 ) -> Case:
-    """Close a case by its outcome. A parcel without a label is then tried again by the sweep.
+    """Close a case with an outcome. For a parcel without a label, buying is then tried again.
 
-    One that is not sent after all is the end of its claim, if that has nothing else under way: its keys go to
-    the next in line, and what was paid goes back.
+    With the outcome "not sent", the claim is cancelled unless other parcels of it are in progress: its keys
+    go to the next in line, and its payment is refunded.
 
-    Raises: BadCaseData: the claim is held back with a label that nobody would then take off.
+    Raises: BadCaseData: the claim is on hold and the label must be destroyed first.
     """
     with working(code, _A.CLOSE, actor=actor, record=record) as case:
         _refuse_to_forget(case)
@@ -64,9 +64,9 @@ def close_shipment_case(
 def fix_address(
     *, code: str, address: PostalAddress, actor: str, now: datetime, record: Record = unrecorded
 ) -> Case:
-    """Send to the corrected address, in the same country.
+    """Correct the address, within the same country, and send.
 
-    Raises: TooLate: a label of the claim is bought, or it is closed or would go to another country.
+    Raises: TooLate: a label of the claim is bought, the claim is closed, or the country differs.
     """
     with working(code, _A.FIX_ADDRESS, actor=actor, record=record, lock_first=_claim_of(code)) as case:
         claim = shipment_of(case).claim
@@ -79,7 +79,7 @@ def fix_address(
 
 
 def resend(*, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded) -> Case:
-    """Try the label again, now. Raises: TooLate: the parcel is not here any more."""
+    """Try to buy the label again. Raises: TooLate: the parcel has left."""
     with working(code, _A.RESEND, actor=actor, record=record) as case:
         _check_here(case)
         enter(case, _A.RESEND, actor=actor, note=note, now=now)
@@ -92,7 +92,7 @@ def resend(*, code: str, actor: str, now: datetime, note: str = "", record: Reco
 def approve_postage(
     *, code: str, cents: int, actor: str, now: datetime, note: str = "", record: Record = unrecorded
 ) -> Case:
-    """Send although postage is above the region's ceiling, up to so much (US cents).
+    """Approve postage above the region's ceiling, up to an amount in US cents, and send.
 
     Raises: BadCaseData: no amount. TooLate.
     """
@@ -118,18 +118,20 @@ def give_customs_data(
     note: str = "",
     record: Record = unrecorded,
 ) -> Case:
-    """Give customs what they want: the number of an export filing (ITN), or the recipient's tax id.
+    """Add customs data: the number of an export filing (ITN), or the recipient's tax id.
 
-    The tax id goes into the vault with the address. Before the label, the parcel is then sent; under way,
-    the case waits for the carrier.
+    The tax id is stored in the vault with the address. If there is no label yet, the parcel is then sent; if
+    it has left, the case waits for the carrier.
 
-    Raises: BadCaseData: neither, or a filing number that is none.
+    Raises: BadCaseData: neither is given, or the filing number is invalid.
     """
     with working(code, _A.GIVE_CUSTOMS_DATA, actor=actor, record=record) as case:
         if filing and not is_filing_number(filing):
             raise BadCaseData("filing", "A filing number is X and 14 digits, such as X20220711123456.")
         if not filing and not tax_id and not note:
-            raise BadCaseData("filing", "Give a filing number, a tax id, or a note of what customs got.")
+            raise BadCaseData(
+                "filing", "Enter a filing number, a tax id, or a note of what customs received."
+            )
         if filing:
             Shipment.objects.filter(pk=shipment_of(case).pk).update(export_filing=filing)
         if tax_id:
@@ -152,10 +154,10 @@ def give_return_label(
     note: str = "",
     record: Record = unrecorded,
 ) -> Case:
-    """Have a return label bought for the maintainer, who is told when it can be printed. The case stays open.
+    """Buy a return label; the maintainer is notified when it can be printed. The case stays open.
 
-    Args:   cents: US cents of postage that are approved; None for what the way out was allowed to cost.
-    Raises: TooLate: the parcel has not left, or comes back. ReturnUnderWay: they have one, or soon.
+    Args:   cents: approved postage in US cents; None for the outbound limit.
+    Raises: TooLate: the parcel has not left, or is returning. ReturnUnderWay: there is a return label.
     """
     with working(code, _A.RETURN_LABEL, actor=actor, record=record) as case:
         shipment = Shipment.objects.select_for_update(no_key=True).get(pk=shipment_of(case).pk)
@@ -172,9 +174,9 @@ def give_return_label(
 def redirect(
     *, code: str, reference: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
 ) -> Case:
-    """Write down that the carrier was told to redirect the parcel; the case is due again in a week.
+    """Record that the carrier was asked to redirect the parcel; the case is due again in a week.
 
-    Args: reference: the carrier's, of the request.
+    Args: reference: the carrier's reference of the request.
     """
     with working(code, _A.REDIRECT, actor=actor, record=record) as case:
         enter(case, _A.REDIRECT, actor=actor, note=note, now=now, reference=reference[:80])
@@ -194,13 +196,13 @@ def claim_insurance(
     note: str = "",
     record: Record = unrecorded,
 ) -> Case:
-    """Write down that the insured value was claimed; the case stays open until it is paid or refused.
+    """Record an insurance claim filed elsewhere; the case stays open until it is paid or refused.
 
-    Args: reference: the insurer's, of the claim. cents: what was claimed, in US cents.
+    Args: reference: the insurer's reference of the claim. cents: the amount claimed, in US cents.
     """
     with working(code, _A.CLAIM_INSURANCE, actor=actor, record=record) as case:
         if cents <= 0 or not reference.strip():
-            raise BadCaseData("reference", "Give the insurer's reference and the amount.")
+            raise BadCaseData("reference", "Enter the insurer's reference and the amount.")
         enter(
             case, _A.CLAIM_INSURANCE, actor=actor, note=note, now=now, reference=reference[:80], cents=cents
         )
@@ -210,13 +212,13 @@ def claim_insurance(
 def replace_keys(
     *, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
 ) -> tuple[Case, Claim]:
-    """Grant a claim that replaces the parcel's keys, and close the case by that.
+    """Create a replacement claim for the parcel's keys, and close the case.
 
-    Each key is replaced once, whichever case asks. The replacement stands on the decision of its claim, is
-    accepted or waits in line, and ships like any other.
+    Each key is replaced once, across all cases. The replacement uses the eligibility decision of the original
+    claim, is accepted or waits in line, and ships like any other claim.
 
-    Returns: the case, and the claim that was granted.
-    Raises:  NothingToReplace: its keys were replaced before, or are still here. Shredded: ask for an address.
+    Returns: the case and the replacement claim.
+    Raises:  NothingToReplace: the keys were replaced before, or are still here. Shredded: no address is left.
     """
     with working(code, _A.REPLACE, actor=actor, record=record) as case:
         if shipment_of(case).state in (
@@ -240,9 +242,9 @@ def replace_keys(
 
 
 def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded) -> Case:
-    """Give the parcel up: its keys are lost in the ledger, unless the carrier delivered them or we have them.
+    """Write the parcel off: its keys are moved to lost, unless they were delivered or returned.
 
-    Raises: TooLate: it is still here.
+    Raises: TooLate: the parcel has not left.
     """
     with working(code, _A.WRITE_OFF, actor=actor, record=record) as case:
         shipment = shipment_of(case)
@@ -255,7 +257,7 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: R
         Shipment.objects.filter(
             pk=shipment.pk, state__in=[ShipmentState.IN_TRANSIT, ShipmentState.RETURNING]
         ).update(state=ShipmentState.LOST, updated_at=now)
-        # What a carrier delivered, or brings with the claim's other parcels, a person refunds in part.
+        # If keys were delivered, or other parcels of the claim will be, staff decide on a partial refund.
         if shipment.state != ShipmentState.DELIVERED and not _others_arrive(shipment):
             request_undeliverable_refund(shipment.claim)
         enter(case, _A.WRITE_OFF, actor=actor, note=note, now=now)
@@ -266,11 +268,11 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: R
 def give_up_label(
     *, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
 ) -> Case:
-    """Destroy a label whose refund was refused: its postage is lost, the parcel is unpacked and stays here.
+    """Write off a label whose refund was refused: its postage is lost, the parcel is unpacked and stays here.
 
-    Raises: NotRefundable: the parcel has left, or is on a manifest.
-    After commit: a claim that is held back is looked at, for a lost dispute only waits for this and ends it;
-                  any other gets a new label.
+    Raises: LabelNotRefundable: the parcel has left, or is on a manifest.
+    After commit: a claim on hold is checked again, because a lost dispute may now end it; any other claim
+                  gets a new label.
     """
     with working(code, _A.GIVE_UP_LABEL, actor=actor, record=record, lock_first=_claim_of(code)) as case:
         claim = shipment_of(case).claim
@@ -283,27 +285,25 @@ def give_up_label(
 
 
 def _refuse_to_forget(case: Case) -> None:
-    """A label that keeps a held claim from its end is somebody's to destroy until it is, or may be used."""
+    """Keep the case open while the claim is on hold and its label must be destroyed."""
     shipment = shipment_of(case)
     if (
         case.reason == CaseReason.REFUND_REFUSED
         and shipment.claim.held_at is not None
         and shipment.state == ShipmentState.LABELLED
     ):
-        raise BadCaseData(
-            "outcome", "The claim is held back, and this label would keep it so. Destroy the label first."
-        )
+        raise BadCaseData("outcome", "The claim is on hold and has this label. Destroy the label first.")
 
 
 def _give_up(case: Case, *, actor: str, now: datetime) -> None:
     try:
         cancel_claim(code=shipment_of(case).claim.code, actor=actor, now=now)
     except TooLate:
-        pass  # Something of it is under way, or it was given up before.
+        pass  # The claim has other parcels in progress, or was cancelled before.
 
 
 def _claim_of(code: str) -> QuerySet[Model]:
-    """The claim of a case's shipment; who changes a claim and then its cases locks it first."""
+    """The claim of a case's shipment, to be locked before the case."""
     return Claim.objects.filter(pk__in=Case.objects.filter(code=code).values("shipment__claim"))
 
 
@@ -317,12 +317,12 @@ def _check_here(case: Case) -> None:
 
 
 def _send(case: Case) -> None:
-    """Have the label bought: the job makes parcels of an accepted claim that has none under way."""
+    """Defer the job that plans parcels and buys labels of an accepted claim."""
     defer(SHIP_CLAIM, claim_id=shipment_of(case).claim_id)
 
 
 def _plan_left(case: Case, *, now: datetime) -> None:
-    """A parcel of a claim whose other parcels are under way is planned by itself."""
+    """Plan the label of this parcel alone if other parcels of its claim are in progress."""
     plan_again(shipment_id=shipment_of(case).pk, now=now)
 
 

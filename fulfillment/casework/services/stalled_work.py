@@ -1,4 +1,4 @@
-"""Pick up what fell between two jobs: a worker that died, a job whose retries ran out."""
+"""Restart stalled work, after a worker died or a job ran out of retries."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -31,10 +31,10 @@ _SENDING = (ClaimState.ACCEPTED, ClaimState.SHIPPED, ClaimState.DELIVERED)
 
 
 def sweep(*, now: datetime) -> int:
-    """Defer the jobs of whatever lies idle and has none; how many.
+    """Defer jobs for work that has none; return how many.
 
-    A parcel with an open case is left alone: closing the case is what says "try again". While buying is
-    paused no purchase is brought back.
+    Parcels with an open case are skipped: closing the case restarts them. While buying is paused, no purchase
+    is restarted.
     """
     for shipment_id in _given_up():
         drop_parcel(shipment_id=shipment_id, now=now)
@@ -49,7 +49,7 @@ def sweep(*, now: datetime) -> int:
 
 
 def _defer(task: str, argument: str, ids: Iterable[object]) -> int:
-    """Defer a job for each id, unless one waits for it already."""
+    """Defer a job for each id, unless one is queued already."""
     waiting = {
         str(args[argument])
         for args in ProcrastinateJob.objects.filter(task_name=task, status="todo").values_list(
@@ -64,9 +64,9 @@ def _defer(task: str, argument: str, ids: Iterable[object]) -> int:
 
 
 def _given_up() -> Iterable[int]:
-    """Planned parcels of claims that were cancelled while a person had their case.
+    """Planned parcels of claims that were cancelled while a case was open.
 
-    A claim that goes in several parcels may be shipped, or even delivered, while one is still planned.
+    A claim with several parcels may be shipped, or even delivered, while one is still planned.
     """
     planned = Shipment.objects.filter(state=ShipmentState.PLANNED)
     return planned.exclude(claim__state__in=_SENDING).values_list("pk", flat=True)[:AT_MOST]
@@ -89,7 +89,7 @@ def _unshipped(now: datetime) -> Iterable[int]:
 
 
 def _unplanned(now: datetime) -> Iterable[int]:
-    """Parcels of claims that go in several, without a label while another of the claim has one."""
+    """Parcels of split shipments that have no label while another parcel of the claim has one."""
     open_case = Case.objects.filter(shipment=OuterRef("pk"), closed_at__isnull=True)
     live = LabelPurchase.objects.filter(shipment=OuterRef("pk")).exclude(
         state__in=sorted(DEAD_PURCHASE_STATES)
@@ -106,7 +106,7 @@ def _unplanned(now: datetime) -> Iterable[int]:
 
 def _unbought(now: datetime) -> Iterable[object]:
     open_case = Case.objects.filter(shipment=OuterRef("shipment"), closed_at__isnull=True)
-    # A return label is bought because there is a case; only one about itself says that it waits.
+    # A return label always has a case; only a case about the return label itself stops its purchase.
     is_due = ~Exists(open_case) | Q(is_return=True) & ~Exists(open_case.filter(reason=CaseReason.NO_RETURN))
     idle = LabelPurchase.objects.filter(
         is_due,
@@ -118,8 +118,7 @@ def _unbought(now: datetime) -> Iterable[object]:
 
 
 def _unstopped() -> Iterable[int]:
-    """Claims held back with something begun that can be stopped by now: a form that was being made is there,
-    a purchase in doubt is known."""
+    """Claims on hold whose parcels can be stopped now: the form is ready, or the purchase outcome known."""
     here = Q(shipment__state=ShipmentState.LABELLED, shipment__handed_over_at=None, refund_attempts=0)
     begun = LabelPurchase.objects.filter(
         Q(state=PurchaseState.BOUGHT) & here | Q(state__in=sorted(UNBOUGHT_STATES)),
