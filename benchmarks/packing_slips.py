@@ -74,12 +74,12 @@ def _parcels(number: int) -> list[str]:
 
 
 def _measure(codes: list[str]) -> int:
-    from fulfillment.documents.parcel_documents import Papers, Sheet
+    from fulfillment.documents.parcel_documents import DocumentSet, Sheet
     from fulfillment.documents.typesetting import as_pdf
     from fulfillment.postage.services import printing
 
     streamed, first, size = _time(printing.print_slips(parcels=codes))
-    ready = [Papers(slip) for slip in printing._slips(codes).values()]
+    ready = [DocumentSet(slip) for slip in printing._slips(codes).values()]
     started = time.perf_counter()
     for place in range(0, len(ready), printing.SLIPS_A_FILE):
         as_pdf(ready[place : place + printing.SLIPS_A_FILE], sheet=Sheet.LABEL)

@@ -32,7 +32,7 @@ def _lay_down(hand: Hand, scan: Scanned) -> str:
     hand.clear()
     if thing_of(scan.clean) in (Thing.SEAL, Thing.KEY):
         raise WrongThing(scan.clean, is_a=thing_of(scan.clean).name.lower(), due="label")
-    shown = selectors.on_the_table(scan.text)
+    shown = selectors.parcel_to_pack(scan.text)
     if shown.state != ShipmentState.LABELLED:
         raise NotToPack(shown.parcel, f"it is {ShipmentState(shown.state).label}")
     if shown.manifest:
@@ -45,7 +45,7 @@ def _lay_down(hand: Hand, scan: Scanned) -> str:
     return f"Parcel {shown.parcel} to {shown.country}. {_due(hand)}."
 
 
-def _hand_of(shown: selectors.OnTheTable, actor: str) -> Hand:
+def _hand_of(shown: selectors.ParcelToPack, actor: str) -> Hand:
     return {
         "parcel": shown.parcel,
         "tracking_code": shown.tracking_code,
@@ -144,7 +144,7 @@ def _refresh(hand: Hand) -> Hand:
     if not hand:
         return hand
     try:
-        shown = selectors.on_the_table(hand["parcel"])
+        shown = selectors.parcel_to_pack(hand["parcel"])
     except UnknownLabel:
         return {}
     kept = {name: hand[name] for name in ("packer", "take_over", "scans")}

@@ -41,7 +41,7 @@ def _open(hand: Hand, scan: Scanned) -> str:
         raise ScanRefused("There is no current parcel. Scan its label: the original or the return label.")
     if thing_of(scan.clean) is Thing.SEAL:
         raise WrongThing(scan.clean, is_a="seal", due="label")
-    back = selectors.coming_back(scan.text)
+    back = selectors.returning_parcel(scan.text)
     hand.update({"parcel": back.parcel, "keys": [asdict(key) for key in back.keys], "tray": []})
     return f"Parcel {back.parcel}, {back.state}. Open it and scan every key in it."
 

@@ -1,4 +1,4 @@
-"""The contents of parcel documents, before they are drawn."""
+"""The contents of parcel documents, as input for rendering."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from fulfillment.shipments.carrier_values import Customs, Party
 
 
 class Sheet(StrEnum):
-    """What is printed on: a label printer's 4 × 6 inches, or a sheet with the label above the slip."""
+    """The paper size: a label printer's 4 × 6 inches, or a sheet with the label above the slip."""
 
     LABEL = "4x6"
     A4 = "a4"
@@ -18,10 +18,10 @@ class Sheet(StrEnum):
 
 @dataclass(frozen=True)
 class Slip:
-    """What lies in the parcel with the keys.
+    """The sheet in the parcel with the keys.
 
-    It bears no name and no address: whoever finds it learns nothing of the recipient. `phrase` is the one
-    that the recipient chose against forgeries, empty for none; `link` leads to their page.
+    It shows no name and no address, so it does not identify the recipient. `phrase` is the one that the
+    recipient chose as proof of origin, or empty; `link` leads to the claim's page.
     """
 
     parcel: str
@@ -35,9 +35,9 @@ class Slip:
 
 @dataclass(frozen=True)
 class ReturnNote:
-    """What goes with a return label: how to send the keys back, and a strip to put in with them.
+    """Instructions for a return, and a strip to put into the parcel.
 
-    Like a slip it bears no name and no address. `until` is the last day, in words.
+    Like a slip it shows no name and no address. `until` is the last day, as text.
     """
 
     parcel: str
@@ -49,7 +49,7 @@ class ReturnNote:
 
 @dataclass(frozen=True, repr=False)
 class Declaration:
-    """What customs are told, as it goes on the outside of a parcel whose data a carrier did not take."""
+    """A customs declaration, for the outside of parcels whose customs data the carrier did not accept."""
 
     number: str
     date: str
@@ -63,25 +63,25 @@ class Declaration:
 
 
 @dataclass(frozen=True)
-class Papers:
-    """All papers of one parcel, or of its return. The label is the file as bought: PNG, PDF or ZPL."""
+class DocumentSet:
+    """All documents of one parcel or of its return. The label is the file as bought: PNG, PDF or ZPL."""
 
     slip: Slip | ReturnNote
     label: bytes = field(default=b"", repr=False)
     declaration: Declaration | None = None
 
 
-# The scripts that the fonts we carry can draw. Nothing else may be asked of them: it would come out blank.
+# The scripts of the bundled fonts. Any other script would print blank.
 _DRAWN = ("LATIN ", "GREEK ", "CYRILLIC ", "MODIFIER LETTER ", "FEMININE ORDINAL", "MASCULINE ORDINAL")
 
 
 def can_be_drawn(text: str) -> bool:
-    """Whether every letter of a text is of a script that our papers can show."""
+    """Whether the bundled fonts can print every character of a text."""
     return all(_is_drawn(character) for character in text)
 
 
 def _is_drawn(character: str) -> bool:
     if character.isalpha():
         return unicodedata.name(character, "").startswith(_DRAWN)
-    # Digits and signs of the Western blocks and general punctuation; no emoji, no marks of other scripts.
+    # Digits and symbols of the Western blocks and general punctuation; no emoji, no marks of other scripts.
     return ord(character) < 0x0370 or 0x2010 <= ord(character) <= 0x203A or character == "€"

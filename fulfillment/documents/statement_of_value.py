@@ -1,4 +1,4 @@
-"""Statement of value: an invoice of a parcel's contents, most of which are given away."""
+"""Statement of value: an invoice of a parcel's contents, for insurers."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import typst
 
 
 @dataclass(frozen=True)
-class WorthLine:
+class ValueLine:
     """Keys of one model; `each_cents` in US cents."""
 
     quantity: int
@@ -19,10 +19,10 @@ class WorthLine:
 
 
 @dataclass(frozen=True)
-class Worth:
-    """A parcel and what was in it, as an insurer must know it. Nothing of the recipient.
+class ParcelValue:
+    """A parcel and the value of its contents, for the insurer. No recipient data.
 
-    `bought_on` is the label's date, in words; `sender` the name on the outside.
+    `bought_on` is the label's date, as text; `sender` the sender's name.
     """
 
     parcel: str
@@ -31,11 +31,11 @@ class Worth:
     bought_on: str
     insured_cents: int
     sender: str
-    lines: Sequence[WorthLine]
+    lines: Sequence[ValueLine]
 
 
-def statement_of_value(of: Worth) -> bytes:
-    """One A4 page as PDF; the same parcel gives the same bytes."""
+def statement_of_value(of: ParcelValue) -> bytes:
+    """Render one A4 page as PDF; the same parcel gives the same bytes."""
     job = {
         "parcel": of.parcel,
         "carrier": of.carrier,
@@ -54,7 +54,7 @@ def statement_of_value(of: Worth) -> bytes:
         ],
         "total": _dollars(sum(line.each_cents * line.quantity for line in of.lines)),
     }
-    source = files("fulfillment.documents").joinpath("worth.typ").read_bytes()
+    source = files("fulfillment.documents").joinpath("statement_of_value.typ").read_bytes()
     parts: Any = {"main.typ": source, "job.json": json.dumps(job).encode()}
     pdf: bytes = typst.compile(parts, ignore_system_fonts=True, format="pdf")
     return pdf

@@ -1,4 +1,4 @@
-"""Parcel documents as PDF (or pictures of their pages), set by Typst with the fonts that it carries."""
+"""Parcel documents as PDF or page images, typeset by Typst with its bundled fonts."""
 
 import json
 import re
@@ -13,7 +13,7 @@ import typst
 
 from fulfillment.documents.parcel_documents import (
     Declaration,
-    Papers,
+    DocumentSet,
     ReturnNote,
     Sheet,
     Slip,
@@ -24,34 +24,34 @@ from inventory.barcode_sheets import modules
 
 Json = dict[str, Any]
 
-_NOT_DRAWN = "(in letters this printer lacks; your page shows it)"
+_NOT_DRAWN = "(cannot be printed in this script; see your page)"
 _LONG_WORD = re.compile(r"\S{20}(?=\S)")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def as_pdf(papers: Sequence[Papers], *, sheet: Sheet) -> bytes:
-    """The papers of these parcels, one after the other: label, slip, and the declaration where there is one.
+def as_pdf(documents: Sequence[DocumentSet], *, sheet: Sheet) -> bytes:
+    """Render the documents of parcels in order: label, slip, and the customs declaration if there is one.
 
-    The same papers give the same bytes, on every machine.
+    The same input gives the same bytes, on every machine.
 
-    Raises: ValueError: a label is no PNG, as which we buy them.
+    Raises: ValueError: a label is not a PNG, the format in which labels are bought.
     """
-    # Tags are for reading on a screen; these are printed, and half as large without.
-    pdf: bytes = _compile(papers, sheet=sheet, format="pdf", pdf_tags=False)
+    # Accessibility tags are of no use in print; without them the file is half as large.
+    pdf: bytes = _compile(documents, sheet=sheet, format="pdf", pdf_tags=False)
     return pdf
 
 
-def as_pictures(papers: Sequence[Papers], *, sheet: Sheet, ppi: int = 110) -> list[bytes]:
-    """Each page as PNG, for looking at."""
-    pages = _compile(papers, sheet=sheet, format="png", ppi=float(ppi))
+def as_pictures(documents: Sequence[DocumentSet], *, sheet: Sheet, ppi: int = 110) -> list[bytes]:
+    """Render each page as a PNG preview."""
+    pages = _compile(documents, sheet=sheet, format="png", ppi=float(ppi))
     return [pages] if isinstance(pages, bytes) else list(pages)
 
 
-def _compile(papers: Sequence[Papers], *, sheet: Sheet, **how: Any) -> Any:
-    assert papers, "there is something to print"
+def _compile(documents: Sequence[DocumentSet], *, sheet: Sheet, **how: Any) -> Any:
+    assert documents, "no documents to print"
     parts = {"main.typ": _source()}
     parcels = []
-    for number, one in enumerate(papers):
+    for number, one in enumerate(documents):
         label = None
         if one.label:
             label = f"label-{number}.svg"
@@ -70,16 +70,17 @@ def _compile(papers: Sequence[Papers], *, sheet: Sheet, **how: Any) -> Any:
 
 @lru_cache(maxsize=1)
 def _source() -> bytes:
-    return files("fulfillment.documents").joinpath("papers.typ").read_bytes()
+    return files("fulfillment.documents").joinpath("parcel_documents.typ").read_bytes()
 
 
 def _picture(label: bytes) -> bytes:
-    """The label wrapped in SVG: the typesetter takes text only from memory, and nothing shows the address
-    on a disk. Raises: ValueError: not a PNG.
+    """Wrap a label in SVG: Typst takes only text from memory, and addresses must not be written to disk.
+
+    Raises: ValueError: not a PNG.
     """
     if not label.startswith(_PNG):
-        raise ValueError("a label that is not a PNG")
-    # Width and height stand in the first chunk of every PNG.
+        raise ValueError("the label is not a PNG")
+    # Width and height are in the first chunk of every PNG.
     width, height = struct.unpack(">II", label[16:24])
     content = b64encode(label).decode()
     return (
@@ -150,7 +151,7 @@ def _declaration(of: Declaration) -> Json:
 
 
 def _lines(party: Party) -> list[str]:
-    """An address as it is printed: Latin letters, without empty lines."""
+    """An address as printed: Latin letters, no empty lines."""
     address = party.address.for_label()
     town = " ".join(part for part in (address.city, address.state, address.postal_code) if part)
     lines = [address.name, address.company, address.street1, address.street2, town, address.country]
@@ -158,7 +159,7 @@ def _lines(party: Party) -> list[str]:
 
 
 def _breakable(line: str) -> str:
-    """A line whose longest words may be broken: half a label's width holds so many letters, and no more."""
+    """Allow line breaks in words of more than 20 letters, the width of half a label."""
     return _LONG_WORD.sub("\\g<0>\u200b", line)
 
 

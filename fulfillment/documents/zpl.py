@@ -1,6 +1,6 @@
-"""Parcel documents for a label printer that speaks ZPL: 4 × 6 inches at 203 dots an inch.
+"""Parcel documents for ZPL label printers: 4 × 6 inches at 203 dots per inch.
 
-The label is sent as the picture it was bought as; the slip in the printer's own letters.
+The label is sent as a bitmap of the bought file; the slip uses the printer's fonts.
 """
 
 import io
@@ -9,22 +9,20 @@ from collections.abc import Iterable, Iterator
 
 from PIL import Image
 
-from fulfillment.documents.parcel_documents import Papers, Slip, can_be_drawn
+from fulfillment.documents.parcel_documents import DocumentSet, Slip, can_be_drawn
 
 DOTS_WIDE, DOTS_HIGH = 812, 1218
 _START, _END = "^XA^CI28^PW812^LL1218", "^XZ\n"
-# What begins a command in ZPL, and the sign that escapes them in a field marked by ^FH.
+# The characters that start a ZPL command, and the escape character of fields marked by ^FH.
 _SPECIAL = {"^": "_5E", "~": "_7E", "_": "_5F"}
 
 
-def as_zpl(papers: Iterable[Papers]) -> Iterator[bytes]:
-    """Label and slip of each parcel, one after the other, as they are ready."""
-    for one in papers:
+def as_zpl(documents: Iterable[DocumentSet]) -> Iterator[bytes]:
+    """Yield label and slip of each parcel, one after the other."""
+    for one in documents:
         if one.label:
             yield _label(one.label)
-        assert isinstance(one.slip, Slip), (
-            "return labels are printed by maintainers, who have no label printer"
-        )
+        assert isinstance(one.slip, Slip), "return labels are printed as PDF only"
         yield slip_as_zpl(one.slip)
 
 
@@ -34,7 +32,7 @@ def _label(label: bytes) -> bytes:
     picture = Image.open(io.BytesIO(label)).convert("1")
     if picture.size != (DOTS_WIDE, DOTS_HIGH):
         picture = picture.resize((DOTS_WIDE, DOTS_HIGH), Image.Resampling.NEAREST)
-    # In a picture 1 is white, at the printer 1 is black; rows are padded to whole bytes with white.
+    # In the image 1 is white, in ZPL 1 is black; rows are padded to whole bytes with white.
     row_bytes = -(-DOTS_WIDE // 8)
     rows = bytearray(byte ^ 0xFF for byte in picture.tobytes())
     padding = row_bytes * 8 - DOTS_WIDE
@@ -67,12 +65,12 @@ def _sentences(slip: Slip) -> list[str]:
     phrase = slip.phrase if can_be_drawn(slip.phrase) else ""
     return [
         "Before you use them:",
-        f"1. The seal on the outside was whole and bears the number {slip.seal_number or '-'}.",
-        f"2. These are the words you chose: {phrase}"
+        f"1. The seal on the outside is unbroken and has the number {slip.seal_number or '-'}.",
+        f"2. This is the phrase you chose: {phrase}"
         if phrase
-        else "2. Your page says the same seal number as this slip.",
+        else "2. Your page shows the same seal number as this slip.",
         "3. We never ask for a password, a PIN or a payment for these keys.",
-        "If one of these is not so, do not plug the keys in. Tell us on your page:",
+        "If any of this is wrong, do not plug the keys in. Report it on your page:",
         slip.link,
     ]
 

@@ -1,9 +1,9 @@
-"""Claim what a lost or damaged parcel was insured for, and follow what the insurer makes of it.
+"""File claims for the insured value of lost or damaged parcels, and follow them to a decision.
 
-    filing ─ sent ─→ submitted ⇄ needs action ─→ approved (the money is booked) or rejected
-       └ no answer: looked for by its tracking code; not there: failed, and a person files it again
+    filing ─ sent ─→ submitted ⇄ needs action ─→ approved (the payment is booked) or rejected
+       └ no response: looked up by its tracking code; not found: failed, and a person files it again
 
-Mails and pictures go to the insurer and are kept nowhere here; so what failed cannot be sent again by itself.
+Attachments go to the insurer and are not stored here, so a failed claim cannot be retried automatically.
 """
 
 import logging
@@ -23,7 +23,7 @@ from fulfillment.cases.rules.playbooks import CaseAction
 from fulfillment.cases.rules.reasons import CaseReason
 from fulfillment.cases.services import Record, enter, unrecorded, working
 from fulfillment.claims.services.shipment_callbacks import ACTOR
-from fulfillment.documents.statement_of_value import Worth, WorthLine, statement_of_value
+from fulfillment.documents.statement_of_value import ParcelValue, ValueLine, statement_of_value
 from fulfillment.postage.gateways.insurers import ClaimEvidence, FiledClaim, InsuranceGateway, Loss
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.errors import ClaimedAlready, InsurerRefused, InsurerSilent, NotInsured
@@ -39,7 +39,7 @@ from fulfillment.shipments.rules.insurance_claims import (
     UNDECIDED,
     InsuranceState,
     LossKind,
-    read_word,
+    insurance_state_of,
 )
 from fulfillment.shipments.rules.states import LABEL_STATES
 from fulfillment.shipments.services.cases import open_case, shipment_of
@@ -63,15 +63,15 @@ def file_claim(
     now: datetime,
     record: Record = unrecorded,
 ) -> Case:
-    """Claim the insured value of a case's parcel from the insurer, with what proves the loss.
+    """File a claim for the insured value of a case's parcel, with evidence of the loss.
 
-    A statement of what the keys are worth is drawn here and goes along. The case stays open until it is paid
-    or refused, which is written down in it.
+    A statement of value is generated and attached. The case stays open until the claim is paid or rejected;
+    the decision is recorded in it.
 
-    Args:   note: what happened, for the insurer. cents: what is claimed, in US cents.
-            letters: what the maintainer or the carrier wrote. pictures: needed for damage.
-    Raises: NotInsured. ClaimedAlready. BadCaseData: something is missing, or more than is insured.
-            InsurerRefused: it was not taken. InsurerSilent: no answer; `follow_claims` finds out.
+    Args:   note: what happened, for the insurer. cents: the amount claimed, in US cents.
+            letters: messages of the maintainer or the carrier. pictures: required for damage.
+    Raises: NotInsured. ClaimedAlready. BadCaseData: something is missing, or the amount is too high.
+            InsurerRefused: the claim was not accepted. InsurerSilent: no response; see `follow_claims`.
     """
     with working(code, CaseAction.FILE_CLAIM, actor=actor, record=record) as case:
         purchase = _insured(case)
@@ -102,7 +102,7 @@ def file_claim(
 
 
 def follow_claims(*, insurers: InsuranceGateway, now: datetime) -> int:
-    """Ask after every claim that is not decided; how many there were."""
+    """Ask the insurer about every undecided claim; return how many."""
     lost = Q(state=_S.FILING, filed_at__lte=now - LOOK_FOR_AFTER)
     open_ = Q(state__in=sorted(UNDECIDED - {_S.FILING})) & (
         Q(checked_at__isnull=True) | Q(checked_at__lte=now - ASK_AGAIN_AFTER)
@@ -117,7 +117,7 @@ def follow_claims(*, insurers: InsuranceGateway, now: datetime) -> int:
 
 
 def follow_claim(claim: InsuranceClaim, *, insurers: InsuranceGateway, now: datetime) -> None:
-    """Ask the insurer what became of a claim, and write it down. Raises: GatewayError: it does not say."""
+    """Ask the insurer for the state of a claim and record it. Raises: GatewayError: no response."""
     if claim.vendor_claim_id:
         learn(claim, insurers.retrieve_claim(claim.vendor_claim_id), now=now)
         return
@@ -130,7 +130,10 @@ def follow_claim(claim: InsuranceClaim, *, insurers: InsuranceGateway, now: date
 
 
 def hear_of_claim(*, vendor_claim_id: str, insurers: InsuranceGateway, now: datetime) -> bool:
-    """The insurer said something of a claim: ask what; whether the claim is ours. Raises: GatewayError."""
+    """After an event about a claim, ask the insurer for its state; return whether it is ours.
+
+    Raises: GatewayError.
+    """
     claim = InsuranceClaim.objects.filter(vendor_claim_id=vendor_claim_id).first()
     if claim is None:
         return False
@@ -139,8 +142,8 @@ def hear_of_claim(*, vendor_claim_id: str, insurers: InsuranceGateway, now: date
 
 
 def learn(claim: InsuranceClaim, filed: FiledClaim, *, now: datetime) -> None:
-    """Write down how a claim stands at the insurer; money that comes is booked, once."""
-    state = read_word(filed.status, approved_cents=filed.approved_cents)
+    """Record the insurer's state of a claim; book a payment once."""
+    state = insurance_state_of(filed.status, approved_cents=filed.approved_cents)
     approved = min(filed.approved_cents or 0, claim.requested_cents) if state is _S.APPROVED else None
     _settle(claim, state, said=filed.status, now=now, vendor_claim_id=filed.id, approved_cents=approved)
 
@@ -154,9 +157,9 @@ def _settle(
     vendor_claim_id: str | None = None,
     approved_cents: int | None = None,
 ) -> None:
-    """Move a claim on, tell its case, and book what is paid.
+    """Change the state of a claim, note it in its case, and book the payment.
 
-    Locks: the claim's row, so that of a webhook and a look at the same time one does it.
+    Locks: the claim's row, so that a webhook and a poll at the same time take effect once.
     """
     with transaction.atomic(durable=True):
         mine = InsuranceClaim.objects.select_for_update(no_key=True).get(pk=claim.pk)
@@ -185,8 +188,8 @@ def _may_become(claim: InsuranceClaim, state: InsuranceState) -> bool:
 
 
 def _book(claim: InsuranceClaim, cents: int, *, now: datetime) -> None:
-    """The money goes into the wallet that labels are paid from; the claim's number stands for the bill's."""
-    assert claim.vendor_claim_id, "what is paid was with the insurer"
+    """Book the payment into the label wallet, with the claim's id as the invoice number."""
+    assert claim.vendor_claim_id, "a paid claim has the insurer's id"
     ParcelCharge.objects.create(
         purchase_id=claim.purchase_id,
         kind=ParcelCharge.Kind.COMPENSATION,
@@ -199,7 +202,7 @@ def _book(claim: InsuranceClaim, cents: int, *, now: datetime) -> None:
 
 
 def _tell(claim: InsuranceClaim, *, said: str, now: datetime) -> None:
-    """Write the insurer's word into the case; what a person must act on makes it due, or opens another."""
+    """Note the insurer's state in the case; if a person must act, make the case due or open another."""
     case = (
         Case.objects.select_for_update(of=("self",), no_key=True)
         .select_related("shipment")
@@ -222,7 +225,7 @@ def _tell(claim: InsuranceClaim, *, said: str, now: datetime) -> None:
 
 
 def _insured(case: Case) -> LabelPurchase:
-    """The label that the case's parcel left with, its row locked: two people claim it one after the other."""
+    """The outbound label of the case's parcel, locked so that two people cannot claim for it at once."""
     bought = LabelPurchase.objects.outbound().filter(
         shipment=case.shipment_id, state__in=sorted(LABEL_STATES)
     )
@@ -235,20 +238,20 @@ def _insured(case: Case) -> LabelPurchase:
     return purchase
 
 
-def _worth(purchase: LabelPurchase) -> Worth:
-    """Counted from the keys that were packed; the same sums that customs are told. Two queries."""
+def _worth(purchase: LabelPurchase) -> ParcelValue:
+    """The value of the packed keys, with the same amounts as in customs declarations. Two queries."""
     shipment = purchase.shipment
     counted = Counter(unit.key_model for unit in shipment.units.select_related("key_model").order_by("id"))
     sender = sender_at(shipment.warehouse).address
-    assert purchase.bought_at is not None, "an insured label is bought"
-    return Worth(
+    assert purchase.bought_at is not None, "an insured label has a purchase date"
+    return ParcelValue(
         parcel=shipment.code,
         carrier=f"{purchase.carrier} {purchase.service}",
         tracking_code=purchase.tracking_code,
         bought_on=f"{purchase.bought_at:%-d %B %Y}",
         insured_cents=purchase.insured_cents,
         sender=sender.company or sender.name,
-        lines=[WorthLine(many, model.name, model.customs_value_cents) for model, many in counted.items()],
+        lines=[ValueLine(many, model.name, model.customs_value_cents) for model, many in counted.items()],
     )
 
 
@@ -263,10 +266,12 @@ def _check(
 ) -> None:
     if not 0 < cents <= purchase.insured_cents:
         dollars = f"{purchase.insured_cents // 100}.{purchase.insured_cents % 100:02d}"
-        raise BadCaseData("cents", f"The parcel is insured for US$ {dollars}: claim that or less.")
+        raise BadCaseData("cents", f"The parcel is insured for US$ {dollars}. Enter that amount or less.")
     if not note.strip():
         raise BadCaseData("note", "Enter what happened. The insurer sees it.")
     if not letters:
-        raise BadCaseData("letter", "Attach what the maintainer or the carrier wrote, as a PDF or a picture.")
+        raise BadCaseData(
+            "letter", "Attach a message of the maintainer or the carrier, as a PDF or a picture."
+        )
     if kind == LossKind.DAMAGE and not pictures:
-        raise BadCaseData("picture", "Attach a picture of the damage: the insurer pays for none without.")
+        raise BadCaseData("picture", "Attach a picture of the damage. The insurer requires one.")

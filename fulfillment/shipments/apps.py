@@ -1,4 +1,4 @@
-"""The app of shipments. Its label, and so its tables, kept the name of the room it was split from."""
+"""App configuration. The label, and so the table prefix, is still `shipping`, the app it was split from."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""The protocol of the carriers' vendor, and its error."""
+"""Protocol of the shipping vendor's client, and the error it raises."""
 
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -22,9 +22,9 @@ from fulfillment.vendor_failures import Failure
 
 
 class GatewayError(KeydeskError):
-    """A call that did not end as asked. Carries the vendor's code, never its text: that may hold an address.
+    """A failed call to the vendor. Carries the vendor's code, never its text, which may contain an address.
 
-    Args: status: the HTTP status, when there was an answer.
+    Args: status: the HTTP status, if there was a response.
     """
 
     code = "gateway"
@@ -38,16 +38,16 @@ class GatewayError(KeydeskError):
 
 
 class CarrierGateway(Protocol):
-    """One vendor in one mode. Every method makes one call and raises nothing but GatewayError."""
+    """Client of one vendor in one mode. Every method makes one call and raises only GatewayError."""
 
     @property
     def mode(self) -> str:
-        """The vendor's mode that this gateway buys in; ids of two modes never mix."""
+        """The vendor mode (test or production) of this client; ids of two modes must not be mixed."""
         ...
 
     @property
     def timeout(self) -> timedelta:
-        """How long a call waits for its answer."""
+        """How long a call waits for a response."""
         ...
 
     def create_shipment(
@@ -60,19 +60,21 @@ class CarrierGateway(Protocol):
         reference: str,
         is_return: bool = False,
     ) -> CreatedShipment:
-        """Register a shipment and ask for rates. Costs nothing and may be repeated.
+        """Register a shipment and request rates. Free of charge; safe to repeat.
 
-        Args: is_return: the label is for the way back; `to` and `from_` are still those of the way out.
+        Args: is_return: the label is a return label; `to` and `from_` are still those of the outbound parcel.
         """
         ...
 
     def rerate(self, shipment_id: str) -> CreatedShipment:
-        """Ask for new rates of the same shipment; all rate ids are new ones."""
+        """Request new rates for the same shipment; all rate ids change."""
         ...
 
     def buy(self, shipment_id: str, rate_id: str, *, insured_cents: int = 0) -> BoughtLabel:
-        """Buy one label, and insurance with it. Any failure but those of `rules.purchases` leaves open
-        whether it was bought."""
+        """Buy one label, with insurance if requested.
+
+        After any failure not listed in `rules.purchases`, the label may or may not have been bought.
+        """
         ...
 
     def retrieve(self, shipment_id: str) -> ShipmentStatus: ...
@@ -82,26 +84,26 @@ class CarrierGateway(Protocol):
     def retrieve_tracker(self, tracker_id: str) -> TrackerState: ...
 
     def list_bought(self, *, since: datetime, before_id: str = "") -> BoughtPage:
-        """One page of all shipments bought since then, by whomever, newest first.
+        """One page of all shipments bought since then in this account, newest first.
 
-        Args: before_id: the last one of the page before.
+        Args: before_id: the last id of the previous page.
         """
         ...
 
     def request_refund(self, shipment_id: str) -> str:
-        """Ask for the money back; the refund's status, which is rarely final yet."""
+        """Request a refund; return its status, which is rarely final yet."""
         ...
 
     def webhook_state(self, url: str) -> WebhookState:
-        """Whether the vendor sends its events there."""
+        """Whether the vendor sends its events to this URL."""
         ...
 
     def ensure_webhook(self, url: str, secret: str) -> str:
-        """Have events sent to `url`, signed with `secret`; enables it again if it was disabled. Its id."""
+        """Register `url` for events signed with `secret`, or enable it again; return the webhook's id."""
         ...
 
 
 class AddressVerifier(Protocol):
-    """Who is asked whether an address can be delivered to. Never raises: no answer is an answer."""
+    """Check whether an address is deliverable. Never raises; without a response the finding is NOT_ASKED."""
 
     def verify_address(self, address: PostalAddress) -> Verification: ...

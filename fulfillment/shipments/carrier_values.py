@@ -1,4 +1,4 @@
-"""Plain values that the carriers' vendor is given and answers with, in our units."""
+"""Values passed to and returned by the shipping vendor's client, in our units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from fulfillment.vault.addresses import PostalAddress
 
 
 class Finding(StrEnum):
-    """What came of asking the carrier."""
+    """The outcome of an address check."""
 
     KNOWN = "known"
     UNKNOWN = "unknown"
@@ -18,10 +18,10 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True)
 class Verification:
-    """What the carrier makes of an address.
+    """The result of an address check.
 
-    Args: suggestion: as the carrier writes it, when that differs in more than capitals and signs.
-          is_incomplete: the carrier misses the number of the house or flat.
+    Args: suggestion: the carrier's spelling, when it differs in more than case and punctuation.
+          is_incomplete: the house or flat number is missing.
     """
 
     finding: Finding
@@ -42,7 +42,7 @@ class Parcel:
 
 @dataclass(frozen=True)
 class CustomsLine:
-    """One line of a declaration; value and weight are those of the whole line."""
+    """One line of a customs declaration; value and weight are totals of the line."""
 
     description: str
     quantity: int
@@ -57,10 +57,10 @@ class CustomsLine:
 
 @dataclass(frozen=True)
 class Customs:
-    """A declaration: what is in the parcel, who answers for it, and why its export needs no filing.
+    """A customs declaration: contents, signer, and the reason why no export filing is needed.
 
     `exemption` may also be the number of a filing; empty when the parcel does not leave the US. `contents` is
-    the vendor's word for what kind of goods they are.
+    the vendor's contents type.
     """
 
     lines: Sequence[CustomsLine]
@@ -72,7 +72,7 @@ class Customs:
 
 @dataclass(frozen=True, repr=False)
 class Party:
-    """One end of a shipment. Never logged: its repr shows the country only."""
+    """Sender or recipient of a shipment. Its repr shows only the country, so that no address is logged."""
 
     address: PostalAddress
     phone: str
@@ -85,9 +85,9 @@ class Party:
 
 @dataclass(frozen=True)
 class Rate:
-    """What one service of one carrier would cost, and in how many days it promises to be there.
+    """The price of one carrier service and its promised delivery time.
 
-    `carrier_account` is the vendor's id of our account at that carrier.
+    `carrier_account` is the vendor's id of our account with that carrier.
     """
 
     id: str
@@ -103,7 +103,7 @@ class Rate:
 class CreatedShipment:
     """The vendor's shipment before its label is bought.
 
-    `refusals` names carriers that gave no rates; their texts stay outside, for they may repeat the address.
+    `refusals` names carriers that gave no rates; their messages are dropped, as they may repeat the address.
     """
 
     id: str
@@ -113,10 +113,10 @@ class CreatedShipment:
 
 @dataclass(frozen=True)
 class BoughtLabel:
-    """A label that was bought: whose, at what rate, for how much, and where its file and tracker are.
+    """A bought label: its shipment, rate, cost, file and tracker.
 
-    `cost_cents` is the sum of the vendor's fees, `rate_cents` the postage alone, `premium_cents` what of the
-    fees was for insurance.
+    `cost_cents` is the sum of the vendor's fees, `rate_cents` the postage alone, `premium_cents` the part of
+    the fees that paid for insurance.
     """
 
     shipment_id: str
@@ -136,7 +136,7 @@ class BoughtLabel:
 
 @dataclass(frozen=True)
 class ShipmentStatus:
-    """What the vendor knows of one shipment; `label` is None while none is bought."""
+    """One shipment as the vendor records it; `label` is None until one is bought."""
 
     id: str
     label: BoughtLabel | None
@@ -146,9 +146,9 @@ class ShipmentStatus:
 
 @dataclass(frozen=True)
 class BoughtPage:
-    """Some of the shipments the vendor sold labels for, each with the reference it was given.
+    """One page of the shipments with bought labels, each with its reference.
 
-    A reference that is not ours comes as ""; what people wrote there is not for us to keep.
+    A reference that we did not set is returned as "", because it may contain personal data.
     """
 
     shipments: Sequence[ShipmentStatus]
@@ -156,7 +156,7 @@ class BoughtPage:
 
 
 class WebhookState(Enum):
-    """Whether events come to us."""
+    """Whether the vendor sends events to our webhook."""
 
     ENABLED = "enabled"
     DISABLED = "disabled"  # it failed for too long
@@ -165,9 +165,9 @@ class WebhookState(Enum):
 
 @dataclass(frozen=True)
 class TrackerState:
-    """Where a tracker stands, in the vendor's words. No places and no names get past the gateway.
+    """The status of a tracker, in the vendor's terms. The client drops places and names.
 
-    `changed_at` is when the vendor last changed it, which lags behind the events that say so.
+    `changed_at` is when the vendor last changed the tracker; it lags behind the events.
     """
 
     status: str
@@ -179,7 +179,7 @@ class TrackerState:
 
 @dataclass(frozen=True)
 class LabelFile:
-    """A label's file as fetched, of a kind its first bytes prove."""
+    """A downloaded label file; the media type is verified by its first bytes."""
 
     content: bytes = field(repr=False)
     media_type: str

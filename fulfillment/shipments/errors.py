@@ -1,4 +1,4 @@
-"""Errors of shipping: shipments, postage, packing, tracking and insurance."""
+"""Errors of shipments, postage, packing, tracking and insurance."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ class ShippingError(KeydeskError):
 
 
 class LabelNotRefundable(ShippingError):
-    """There is no label whose money could be asked back, or its parcel is under way or about to leave."""
+    """There is no label to refund, or its parcel has left or is on a manifest."""
 
     code = "not_refundable"
 
@@ -26,13 +26,13 @@ class LabelNotRefundable(ShippingError):
 
 
 class FloorError(ShippingError):
-    """A scan that cannot take effect. Nothing has changed; the message says what to do instead."""
+    """A rejected scan. Nothing has changed; the message says what to do instead."""
 
     code = "floor"
 
 
 class UnknownLabel(FloorError):
-    """No parcel of ours has this label."""
+    """No parcel has this label."""
 
     code = "unknown_label"
 
@@ -44,82 +44,82 @@ class UnknownLabel(FloorError):
 
 
 class WrongThing(FloorError):
-    """A key was scanned where a label was due, or the reverse."""
+    """A key was scanned where a label was expected, or the reverse."""
 
     code = "wrong_thing"
 
     def __init__(self, scanned: str, *, is_a: str, due: str) -> None:
         self.scanned, self.is_a, self.due = scanned, is_a, due
-        super().__init__(f"{shorten(scanned)} is a {is_a}, and a {due} is due. Scan the {due}.")
+        super().__init__(f"{shorten(scanned)} is a {is_a}, but a {due} is expected. Scan the {due}.")
 
 
 class NotToPack(FloorError):
-    """The parcel is not one that is being packed."""
+    """The parcel must not be packed."""
 
     code = "not_to_pack"
 
     def __init__(self, parcel: str, why: str) -> None:
         self.parcel = parcel
-        super().__init__(f"Parcel {parcel} is not to be packed: {why}.")
+        super().__init__(f"Do not pack parcel {parcel}: {why}.")
 
 
 class ParcelTaken(FloorError):
-    """Somebody else is packing this parcel."""
+    """Another person is packing this parcel."""
 
     code = "parcel_taken"
 
     def __init__(self, parcel: str, packer: str) -> None:
         self.parcel, self.packer = parcel, packer
-        super().__init__(f"{packer} is packing parcel {parcel}. Leave it to them, or take it over.")
+        super().__init__(f"{packer} is packing parcel {parcel}. Take another parcel, or take this one over.")
 
 
 class WrongKey(FloorError):
-    """This key does not belong into this parcel, and cannot take the place of one that does."""
+    """This key does not belong in this parcel and cannot be swapped for one that does."""
 
     code = "wrong_key"
 
     def __init__(self, serial: str, parcel: str, why: str) -> None:
         self.serial, self.parcel = serial, parcel
-        super().__init__(f"Key {serial} does not go into {parcel}: {why}")
+        super().__init__(f"Do not put key {serial} into {parcel}: {why}")
 
 
 class AlreadyDone(FloorError):
-    """What was scanned is where it belongs already."""
+    """The scanned item is already in its place."""
 
     code = "already_done"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} already. Nothing to do; continue with the next one.")
+        super().__init__(f"{what} already. Continue with the next one.")
 
 
 class ParcelIncomplete(FloorError):
-    """The parcel lacks keys; `missing` says which."""
+    """Keys are missing from the parcel; `missing` lists them."""
 
     code = "parcel_incomplete"
 
     def __init__(self, parcel: str, missing: Sequence[str]) -> None:
         self.parcel, self.missing = parcel, list(missing)
-        super().__init__(f"Parcel {parcel} still lacks {', '.join(missing)}. Pack that first.")
+        super().__init__(f"Missing from parcel {parcel}: {', '.join(missing)}. Pack that first.")
 
 
 class WrongSeal(FloorError):
-    """The seal is not the one that the slip inside names, or is on another parcel."""
+    """The seal does not match the slip in the parcel, or is on another parcel."""
 
     code = "wrong_seal"
 
     def __init__(self, scanned: str, parcel: str, why: str) -> None:
         self.scanned, self.parcel = scanned, parcel
-        super().__init__(f"Seal {shorten(scanned)} does not go on parcel {parcel}: {why}")
+        super().__init__(f"Do not use seal {shorten(scanned)} on parcel {parcel}: {why}")
 
 
 class ScanKeyReused(FloorError):
-    """Two different scans came under one key."""
+    """Two different scans were sent with the same key."""
 
     code = "scan_key_reused"
 
     def __init__(self, key: str) -> None:
         super().__init__(
-            f"The scan key {shorten(key)} came with another scan. Send each scan with a new key."
+            f"The scan key {shorten(key)} was used for another scan. Send each scan with a new key."
         )
 
 
@@ -127,20 +127,22 @@ class BadScanKey(FloorError):
     code = "bad_scan_key"
 
     def __init__(self) -> None:
-        super().__init__("A scan key has 8 to 80 letters, digits, dashes and dots. Make a new one per scan.")
+        super().__init__(
+            "A scan key has 8 to 80 letters, digits, dashes and dots. Create a new one for each scan."
+        )
 
 
 class UnknownScan(FloorError):
-    """There is no such scan to take back, or it was taken back."""
+    """There is no such scan, or it was undone already."""
 
     code = "unknown_scan"
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"There is no scan {shorten(key)} that could be undone. Look at the parcel again.")
+        super().__init__(f"There is no scan {shorten(key)} to undo. Open the parcel again.")
 
 
 class TooLateToUndo(FloorError):
-    """Something later rests on this scan."""
+    """A later action depends on this scan."""
 
     code = "too_late_to_undo"
 
@@ -149,19 +151,21 @@ class TooLateToUndo(FloorError):
 
 
 class MovedMeanwhile(FloorError):
-    """Somebody else did something to the same key or parcel at the same moment."""
+    """Another person changed the same key or parcel at the same time."""
 
     code = "moved_meanwhile"
 
     def __init__(self) -> None:
-        super().__init__("Someone else moved this at the same moment. Scan it again to see its state.")
+        super().__init__("Someone else moved this at the same time. Scan it again to see its state.")
 
 
 class UnknownPickList(FloorError):
     code = "unknown_pick_list"
 
     def __init__(self, code: str) -> None:
-        super().__init__(f"There is no open pick list {shorten(code)}. Take one from the list, or make one.")
+        super().__init__(
+            f"There is no open pick list {shorten(code)}. Take one from the list, or create one."
+        )
 
 
 class PickListTaken(FloorError):
@@ -169,26 +173,28 @@ class PickListTaken(FloorError):
 
     def __init__(self, code: str, picker: str) -> None:
         self.picker = picker
-        who = f"{picker} has this list" if picker else "Not assigned"
-        remedy = "Take another, or take it over." if picker else "Take it first."
-        super().__init__(f"{who} with pick list {code}. {remedy}")
+        super().__init__(
+            f"{picker} has pick list {code}. Take another, or take it over."
+            if picker
+            else f"Pick list {code} is not assigned. Take it first."
+        )
 
 
 class NothingToPick(FloorError):
     code = "nothing_to_pick"
 
     def __init__(self) -> None:
-        super().__init__("No labelled parcel waits to be picked. Labels are bought as claims are accepted.")
+        super().__init__("No parcels to pick. A parcel can be picked once its label is bought.")
 
 
 class ManifestError(ShippingError):
-    """A manifest that cannot be made or changed as asked."""
+    """A manifest could not be created or changed."""
 
     code = "manifest"
 
 
 class NothingToHandOver(ManifestError):
-    """No parcel can go onto this manifest; `left_out` says why of each that was looked at."""
+    """No parcel can go on this manifest; `left_out` gives the reason for each parcel."""
 
     code = "nothing_to_hand_over"
 
@@ -199,7 +205,7 @@ class NothingToHandOver(ManifestError):
 
 
 class HeldBack(ManifestError):
-    """Parcels that are about to leave belong to claims that are held back."""
+    """The manifest has parcels of claims that are on hold."""
 
     code = "held_back"
 
@@ -223,12 +229,10 @@ class ManifestNotReady(ManifestError):
 
     def __init__(self, code: str, state: str) -> None:
         self.state = state
-        super().__init__(
-            f"Manifest {code} is {state}. Only a manifest that is ready can be handed over or changed."
-        )
+        super().__init__(f"Manifest {code} is {state}. Only a ready manifest can be handed over or changed.")
 
 
-class NoPapers(FloorError):
+class MissingLabelFile(FloorError):
     """Parcels without a label file: not bought, not fetched yet, or shredded with the address."""
 
     code = "no_papers"
@@ -237,55 +241,55 @@ class NoPapers(FloorError):
         self.parcels = list(parcels)
         named = ", ".join(self.parcels[:10]) + (" and others" if len(self.parcels) > 10 else "")
         super().__init__(
-            f"No label file for {named}. A label just bought arrives within a minute; if it does not, "
-            "look at the parcel's case."
+            f"No label file for {named}. The file of a new label arrives within a minute; if it does not, "
+            "check the parcel's case."
         )
 
 
 class NotInsured(CaseError):
-    """Nothing was insured with the parcel's label."""
+    """The parcel's label was bought without insurance."""
 
     code = "not_insured"
 
     def __init__(self, parcel: str) -> None:
         super().__init__(
-            f"Parcel {parcel} was not insured with its label. Claim from its carrier, and write that down."
+            f"Parcel {parcel} was not insured with its label. File a claim with its carrier and record it."
         )
 
 
 class ClaimedAlready(CaseError):
-    """The insurer has a claim for the parcel, or has paid it."""
+    """A claim for the parcel is with the insurer, or was paid."""
 
     code = "claimed_already"
 
     def __init__(self, parcel: str) -> None:
         super().__init__(
-            f"The insured value of parcel {parcel} is claimed already. What came of it is written down in "
-            "the case it was claimed for."
+            f"A claim for the insured value of parcel {parcel} exists already. Its outcome is recorded in "
+            "the case it was filed for."
         )
 
 
 class InsurerRefused(CaseError):
-    """The insurer did not take a claim. That it was tried is written down."""
+    """The insurer rejected a claim as filed. The attempt is recorded in the case."""
 
     code = "insurer_refused"
 
     def __init__(self, case: str, why: str) -> None:
         super().__init__(
-            f"EasyPost did not take the claim of case {case} ({why}). Look at what you attached and file it "
-            "again, or file it in EasyPost's dashboard and write that down."
+            f"EasyPost did not accept the claim of case {case} ({why}). Check the attachments and file it "
+            "again, or file it in EasyPost's dashboard and record that here."
         )
 
 
 class InsurerSilent(CaseError):
-    """Whether the insurer has a claim is being found out."""
+    """It is not yet known whether the insurer received the claim."""
 
     code = "insurer_silent"
 
     def __init__(self, case: str) -> None:
         super().__init__(
-            f"EasyPost did not answer, so it may have the claim of case {case} or not. Do not file another: "
-            "within the hour the case says which."
+            f"EasyPost did not respond, so it may or may not have the claim of case {case}. "
+            "Do not file another: the case shows the result within an hour."
         )
 
 
@@ -296,13 +300,13 @@ class ReturnUnderWay(CaseError):
 
     def __init__(self, parcel: str) -> None:
         super().__init__(
-            f"A return label for parcel {parcel} is there already, or being bought. The maintainer finds it "
+            f"Parcel {parcel} has a return label already, or one is being bought. The maintainer finds it "
             "on the claim's page."
         )
 
 
 class NoReturnLabel(ShippingError):
-    """There is no return label to print: none was given, it is used or refunded, or the address is erased."""
+    """No return label to print: none was bought, it is used or refunded, or the address was erased."""
 
     code = "no_return_label"
 
@@ -313,13 +317,13 @@ class NoReturnLabel(ShippingError):
 
 
 class NotExpectedBack(ShippingError):
-    """The parcel is still here by the books."""
+    """By our records the parcel has not left."""
 
     code = "not_expected_back"
 
     def __init__(self, parcel: str, state: str) -> None:
         super().__init__(
-            f"Parcel {parcel} cannot come back: it is {state}. If its label is not used, refund it instead."
+            f"Parcel {parcel} cannot be returned: it is {state}. If its label is unused, refund it instead."
         )
 
 
@@ -331,9 +335,9 @@ class UnknownShipment(ShippingError):
 
 
 class NotToLabel(ShippingError):
-    """The parcel is cancelled, gone, or its claim is not to be sent."""
+    """The parcel is cancelled or has left, or its claim must not be sent."""
 
     code = "not_to_label"
 
     def __init__(self, code: str, why: str) -> None:
-        super().__init__(f"No label is bought for parcel {code}: {why}.")
+        super().__init__(f"Cannot buy a label for parcel {code}: {why}.")

@@ -1,10 +1,10 @@
-"""Sender and return address of parcels: their warehouse."""
+"""Sender and return address of parcels: the address of their warehouse."""
 
 from fulfillment.shipments.carrier_values import Party
 from fulfillment.vault.addresses import PostalAddress
 from inventory.models import Warehouse
 
-# EasyPost's own published test address, so that a check-out sends nothing from anybody's real door.
+# EasyPost's published test address, so that a development setup does not use a real one.
 SENDER = Party(
     address=PostalAddress(
         name="Fulfilment desk",
@@ -22,7 +22,7 @@ SENDER = Party(
 
 
 def sender_at(warehouse: Warehouse | None) -> Party:
-    """The sender of parcels from a warehouse; of an installation without warehouses, the one above."""
+    """The sender of parcels from a warehouse; without one, the sender above."""
     if warehouse is None:
         return SENDER
     return Party(

@@ -1,4 +1,4 @@
-"""Reads over shipments and claims."""
+"""Queries over shipments and claims."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ _CLOSED = (Region.Status.BLOCKED, Region.Status.PAUSED)
 
 
 def serving_region(*, country: str, now: datetime) -> Region | None:
-    """The terms parcels go there on; None when none may go now, whatever was true when it was claimed."""
+    """The current terms for parcels to a country; None if none may be sent there now."""
     region = country_region(country=country, now=now)
     return None if region is None or region.status in _CLOSED else region
 
 
 def is_served(address: PostalAddress, *, now: datetime) -> bool:
-    """Whether a parcel may go now to where the address is; not where it does not say which part that is."""
+    """Whether parcels may be sent to the address now; False if it does not name the part of the country."""
     try:
         region = address_region(address, now=now)
     except BadRequest:
@@ -37,7 +37,7 @@ def is_served(address: PostalAddress, *, now: datetime) -> bool:
 
 @dataclass(frozen=True)
 class ParcelOnItsWay:
-    """What a maintainer may know of one of their parcels.
+    """A parcel as shown to its maintainer.
 
     `updates` are the newest first; `seal_number` is empty until the parcel is sealed.
     """
@@ -70,7 +70,7 @@ def parcels_of(claim: Claim) -> list[ParcelOnItsWay]:
 
 
 def subject_of(shipment: Shipment) -> CaseSubject | None:
-    """A parcel as carriers and insurers know it, by the label it left with; None without one. Two queries."""
+    """A parcel as carriers and insurers know it, by its outbound label; None without one. Two queries."""
     bought = LabelPurchase.objects.outbound().filter(shipment=shipment, state__in=sorted(LABEL_STATES))
     label = bought.order_by("generation").last()
     if label is None:
@@ -91,11 +91,11 @@ def insurance_of(shipment: Shipment) -> list[InsuranceClaim]:
 
 
 def open_reports_of(claim: Claim) -> list[Case]:
-    """What is being looked into about the claim's parcels; one query."""
+    """Open cases of the claim's parcels; one query."""
     return list(Case.objects.filter(shipment__claim=claim, closed_at__isnull=True).order_by("opened_at"))
 
 
 def warehouse_of(unit: Unit) -> int | None:
-    """The id of the warehouse that a key lies in; None when it was never put into a bin."""
+    """The id of the warehouse that a key is in; None if it was never put into a bin."""
     last = Transfer.objects.filter(unit=unit).order_by("-sequence")
     return last.values_list("to_bin__warehouse_id", flat=True).first()

@@ -1,6 +1,6 @@
-"""How the shipping room fares: for /readyz, which people on call read, and for /metrics.
+"""Health checks of shipping for /readyz, and numbers for /metrics.
 
-Nothing here asks the vendor. None of it makes the site unfit to serve, so none takes it off the air.
+No check calls the vendor. A failing check is reported but does not take the site out of service.
 """
 
 from collections.abc import Iterable
@@ -17,11 +17,11 @@ from fulfillment.shipments.rules.pauses import PauseReason
 from fulfillment.tracking.services.webhook_monitor import WEBHOOK_ENDPOINT
 from fulfillment.webhook_backlog import waiting_webhooks
 
-# Webhooks are worked within seconds; each minute looks for those that were missed.
+# Webhooks are processed within seconds; a job every minute picks up those that were missed.
 EVENT_AGE = timedelta(minutes=15)
-# The endpoint is looked at every hour.
+# The endpoint is checked every hour.
 FINDING_AGE = timedelta(hours=3)
-# The newest updates, enough to see how late they come.
+# How many of the newest updates are used to measure the lag.
 RECENT = 200
 
 
@@ -52,7 +52,7 @@ def _oldest_event(now: datetime) -> timedelta:
 
 def _events(now: datetime) -> tuple[bool, str]:
     age = _oldest_event(now)
-    return age <= EVENT_AGE, f"The oldest event not worked is {age.total_seconds():.0f} s old."
+    return age <= EVENT_AGE, f"The oldest unprocessed event is {age.total_seconds():.0f} s old."
 
 
 def _unclaimed() -> int:
@@ -61,11 +61,11 @@ def _unclaimed() -> int:
 
 def _strays(now: datetime) -> tuple[bool, str]:
     count = _unclaimed()
-    return count == 0, f"{count} labels were sold that no parcel of ours has."
+    return count == 0, f"{count} labels at the vendor belong to no parcel."
 
 
 def tracker_lag() -> timedelta:
-    """How long after a carrier's word was made we had it, at worst among the newest."""
+    """The longest delay between a tracking event and its arrival, among the newest updates."""
     recent = TrackingUpdate.objects.filter(webhook__isnull=False).order_by("-pk")[:RECENT]
     lags = [recorded - said for said, recorded in recent.values_list("said_at", "recorded_at")]
     return max(lags, default=timedelta(0))
@@ -80,7 +80,7 @@ CHECKS = [
 
 
 def metrics(now: datetime) -> Iterable[Sample]:
-    """Counts and ages; never a code, a name or a place."""
+    """Counts and ages, without codes, names or places."""
     yield Sample("keydesk_oldest_event_seconds", _oldest_event(now).total_seconds())
     yield Sample("keydesk_tracker_lag_seconds", tracker_lag().total_seconds())
     yield Sample("keydesk_unclaimed_labels", _unclaimed())

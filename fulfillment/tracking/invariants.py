@@ -1,6 +1,6 @@
-"""I10: nothing is silent. I12: a shipment is in the state that its newest applied tracking update says.
+"""I10: no shipment is overdue without a case. I12: a shipment's state matches its newest tracking update.
 
-The database refuses most of this already; looking again finds what went round it.
+The database enforces most of this; the checks find what bypassed it.
 """
 
 from collections.abc import Iterable
@@ -28,15 +28,15 @@ _UNLABELLED = sorted({ShipmentState.PLANNED, ShipmentState.CANCELLED})
 
 
 def parcels_are_where_tracking_says() -> Found:
-    """The newest counted word that places a parcel is the state it shows."""
+    """A parcel's state is the one implied by its newest applied tracking update."""
     placed: dict[int, str] = {}
-    words = TrackingUpdate.objects.filter(is_applied=True).order_by("said_at", "pk")
-    rows = words.values_list("purchase__shipment_id", "status", "status_detail", "purchase__is_return")
+    updates = TrackingUpdate.objects.filter(is_applied=True).order_by("said_at", "pk")
+    rows = updates.values_list("purchase__shipment_id", "status", "status_detail", "purchase__is_return")
     for shipment_id, status, detail, is_return in rows.iterator(chunk_size=5000):
         if (state := placed_by(status, detail, is_return=is_return)) is not None:
             placed[shipment_id] = state
-    # What is back with us was scanned in at our own door, whatever the carrier still says; and what a person
-    # wrote off is lost, though no carrier says so.
+    # Exceptions: parcels scanned in at our warehouse, whatever the carrier reports afterwards, and parcels
+    # that a person wrote off as lost.
     parcels = Shipment.objects.exclude(state__in=[*_UNLABELLED, ShipmentState.BACK]).exclude(
         state=ShipmentState.LOST, cases__outcome=CaseOutcome.WRITTEN_OFF
     )
@@ -49,7 +49,7 @@ def parcels_are_where_tracking_says() -> Found:
 
 
 def webhooks_have_one_effect() -> Found:
-    """A webhook that changed a parcel has one tracking update, and no update is without its outcome."""
+    """A webhook that changed a parcel has one tracking update, and every update has an outcome."""
     twice = (
         TrackingUpdate.objects.filter(webhook__isnull=False)
         .values("webhook__event_id")
@@ -69,10 +69,9 @@ def webhooks_have_one_effect() -> Found:
 
 
 def nothing_is_silent() -> Found:
-    """Every parcel under way moved within its time, or somebody has its case; no claim waits without one.
+    """Every overdue parcel, and every accepted claim without a parcel, has an open case.
 
-    As of the last thing that happened: an installation at which nothing happens any more is not silent but
-    stopped, and the health checks say so.
+    Measured at the time of the last event: if an installation is stopped, the health checks report that.
     """
     now = _last_event_at()
     if now is None:
@@ -98,9 +97,9 @@ def _last_event_at() -> datetime | None:
 
 
 def open_cases_have_their_time() -> Found:
-    """An open case says by when it must be worked, and a closed one how it ended and by whom."""
+    """A case is due after it was opened, and a closed one names who closed it."""
     ended = Case.objects.filter(closed_at__isnull=False, closed_by="").exclude(entries=None)
-    # A dispute may be heard of after the day its evidence was due.
+    # Payment cases are excluded: a dispute may become known after its evidence was due.
     shipments = Case.objects.open().of_kind(CaseKind.SHIPMENT)
     late = shipments.filter(due_at__lt=F("opened_at"))
     return Case.objects.count(), [

@@ -1,4 +1,4 @@
-"""Jobs that work the carriers' webhooks and look after parcels that nothing was heard of."""
+"""Jobs that process carriers' webhooks and follow up on overdue parcels."""
 
 from procrastinate.contrib.django import app
 
@@ -14,14 +14,14 @@ from fulfillment.tracking.services import carrier_events, overdue, webhook_monit
 @app.periodic(cron="* * * * *")
 @app.task(name=WORK_WEBHOOKS, queueing_lock=WORK_WEBHOOKS)
 def work_webhooks(timestamp: int) -> None:
-    """Woken by every new webhook, and every minute for those that waited for the vendor."""
+    """On every new webhook, and every minute for those that wait for the vendor: process stored webhooks."""
     carrier_events.work_carrier_webhooks(gateway=gateways.carrier_gateway(), now=clock.now())
 
 
 @app.periodic(cron="23 * * * *")
 @app.task(name="shipping.ask_vendor", queueing_lock="shipping.ask_vendor")
 def ask_vendor(timestamp: int) -> None:
-    """Every hour: ask about silent trackers, pending refunds and open insurance claims."""
+    """Every hour: ask the vendor about trackers without news, pending refunds and open insurance claims."""
     gateway, now = gateways.carrier_gateway(), clock.now()
     carrier_events.ask_silent_trackers(gateway=gateway, now=now)
     label_refunds.check_refunds(gateway=gateway, now=now)

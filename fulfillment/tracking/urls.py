@@ -1,4 +1,4 @@
-"""The shipping room's addresses, below /api/v1/webhooks/."""
+"""URLs of EasyPost's webhooks, below /api/v1/webhooks/."""
 
 from django.urls import path
 

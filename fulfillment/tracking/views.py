@@ -1,4 +1,4 @@
-"""The endpoint of EasyPost's webhooks."""
+"""The endpoint for EasyPost's webhooks."""
 
 from functools import cache
 
@@ -17,7 +17,7 @@ from fulfillment.webhooks import WebhookRefused, receive_webhook
 @csrf_exempt
 @require_POST
 def easypost_webhook(request: HttpRequest) -> HttpResponse:
-    """204 once the event is stored, the first time and every other; 400 when it is not taken in."""
+    """Store an event. Returns 204 when it is stored, also if it was before; 400 when it is rejected."""
     try:
         receive_webhook(_intake(), body=_body(request), headers=request.headers, now=clock.now())
     except WebhookRefused as refusal:

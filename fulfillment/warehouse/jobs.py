@@ -1,4 +1,4 @@
-"""Jobs that make the carriers' end-of-day forms."""
+"""Jobs that request the carriers' end-of-day forms."""
 
 from procrastinate.contrib.django import app
 
@@ -18,5 +18,5 @@ def make_form(manifest_id: int) -> None:
 @app.periodic(cron="*/2 * * * *")
 @app.task(name="shipping.check_forms", queueing_lock="shipping.check_forms")
 def check_forms(timestamp: int) -> None:
-    """Every two minutes: check the forms that the carrier is still making."""
+    """Every two minutes: check the forms that the carrier has not finished."""
     manifests.check_forms(forms=forms_of(gateways.carrier_gateway()), now=clock.now())

@@ -1,4 +1,4 @@
-"""Reads for the packing table: pick lists, parcels to pack, parcels to hand over."""
+"""Queries for the packing table: pick lists, parcels to pack, parcels to hand over."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from inventory.models import Transfer
 
 @dataclass(frozen=True)
 class PickLine:
-    """One key to fetch. `bin` is empty for a key that was never put away."""
+    """One key to pick. `bin` is empty for a key that was never put away."""
 
     bin: str
     sku: str
@@ -29,7 +29,7 @@ class PickLine:
 
 @dataclass(frozen=True)
 class Walk:
-    """A pick list as it is walked: its keys in the order of their bins."""
+    """A pick list with its keys in the order of their bins."""
 
     lines: Sequence[PickLine]
 
@@ -69,7 +69,7 @@ def _bins(unit_ids: Sequence[int]) -> dict[int, str]:
 
 @dataclass(frozen=True)
 class Key:
-    """A key that a parcel wants, and whether it is in it."""
+    """A key of a parcel, and whether it is picked and packed."""
 
     sku: str
     serial: str
@@ -78,10 +78,10 @@ class Key:
 
 
 @dataclass(frozen=True)
-class OnTheTable:
-    """A parcel as the packer sees it. Nothing of the recipient but the country: the label says the rest.
+class ParcelToPack:
+    """A parcel as shown to the packer, with no recipient data except the country.
 
-    `packer` is who began it, `stop` why it must not be packed or sent (empty: go on).
+    `packer` is the person who began it, `stop` the reason not to pack or send it (empty: none).
     """
 
     parcel: str
@@ -100,7 +100,7 @@ class OnTheTable:
     stop: str
 
 
-def on_the_table(label: str) -> OnTheTable:
+def parcel_to_pack(label: str) -> ParcelToPack:
     """The parcel whose label or slip was scanned. Two queries. Raises: UnknownLabel."""
     code = label_code(label)
     purchases = (
@@ -114,7 +114,7 @@ def on_the_table(label: str) -> OnTheTable:
         raise UnknownLabel(code)
     shipment = purchase.shipment
     rows = list(shipment.contents.select_related("unit__key_model").order_by("unit__key_model__sku", "pk"))
-    return OnTheTable(
+    return ParcelToPack(
         parcel=shipment.code,
         state=shipment.state,
         carrier=purchase.carrier,
@@ -147,13 +147,13 @@ def _stop(purchase: LabelPurchase, rows: Sequence[ParcelUnit]) -> str:
     if purchase.state != "bought":
         return "A refund has been requested for its label. Remove it from the pile."
     if any(row.unit.held_for != shipment.claim.code for row in rows):
-        return "One of its keys was recalled. Scan the keys again; another takes its place if there is one."
+        return "One of its keys was recalled. Scan the keys again; another one replaces it if available."
     return ""
 
 
 @dataclass(frozen=True)
 class KeySent:
-    """A key that was sent in a parcel, and whether it was found in it when that came back."""
+    """A key that was sent in a parcel, and whether it was in the returned parcel."""
 
     sku: str
     serial: str
@@ -161,18 +161,18 @@ class KeySent:
 
 
 @dataclass(frozen=True)
-class ComingBack:
-    """A parcel that may have come back: what the books say of it, and the keys that were in it."""
+class ReturningParcel:
+    """A parcel to take in as a return: its recorded state and keys."""
 
     parcel: str
     state: str
     keys: Sequence[KeySent]
 
 
-def coming_back(label: str) -> ComingBack:
+def returning_parcel(label: str) -> ReturningParcel:
     """The parcel whose label, return label or slip was scanned. Two queries.
 
-    Raises: UnknownLabel. NotExpectedBack: it has not left, or is back already.
+    Raises: UnknownLabel. NotExpectedBack: it has not left, or was returned already.
     """
     code = label_code(label)
     if thing_of(code) is Thing.PARCEL:
@@ -187,7 +187,7 @@ def coming_back(label: str) -> ComingBack:
     if shipment.state not in OUT_STATES:
         raise NotExpectedBack(shipment.code, ShipmentState(shipment.state).label)
     keys = shipment.contents.select_related("unit__key_model").order_by("unit__key_model__sku", "pk")
-    return ComingBack(
+    return ReturningParcel(
         parcel=shipment.code,
         state=ShipmentState(shipment.state).label,
         keys=[KeySent(row.unit.key_model.sku, row.unit.serial) for row in keys],
@@ -196,7 +196,7 @@ def coming_back(label: str) -> ComingBack:
 
 @dataclass(frozen=True)
 class ToHandOver:
-    """Sealed parcels of one carrier at one door that are on no manifest."""
+    """Sealed parcels of one carrier at one warehouse that are on no manifest."""
 
     carrier: str
     warehouse: str
@@ -205,7 +205,7 @@ class ToHandOver:
 
 @dataclass(frozen=True)
 class Waiting:
-    """How much waits at each step of the floor, with the manifests that are open."""
+    """The number of parcels waiting at each step of the warehouse, and the open manifests."""
 
     to_pick: int
     to_pack: int
@@ -216,7 +216,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class OpenList:
-    """A pick list that somebody walks with or may walk with."""
+    """An open pick list, assigned or not."""
 
     code: str
     picker: str
@@ -226,21 +226,21 @@ class OpenList:
 
 @dataclass(frozen=True)
 class ToPick:
-    """How many parcels are on no list, and the lists there are, oldest first."""
+    """The number of parcels on no list, and the open lists, oldest first."""
 
     parcels: int
     lists: Sequence[OpenList]
 
 
 def to_pick() -> ToPick:
-    """What waits for whoever has no list in hand; one query, for it is part of a scan's answer."""
+    """Parcels and lists to pick. One query, because it is part of the response to a scan."""
     with connection.cursor() as cursor:
         cursor.execute(_TO_PICK, {"labelled": ShipmentState.LABELLED})
         rows = cursor.fetchall()
     return ToPick(rows[0][0], [OpenList(*row[1:]) for row in rows if row[1] is not None])
 
 
-# One row at least, so that the number is there without any list.
+# Returns at least one row, so that the count is there even without lists.
 _TO_PICK = """
     SELECT (
             SELECT count(*) FROM shipping_shipment
@@ -256,9 +256,9 @@ _TO_PICK = """
 
 
 def waiting() -> Waiting:
-    """What waits now: labelled parcels on no list, parcels begun or listed, sealed ones. Three queries.
+    """Labelled parcels on no list, listed ones, sealed ones and returns. Three queries.
 
-    Each manifest has its `parcels` counted.
+    Each manifest is annotated with its number of `parcels`.
     """
     here = Q(state=ShipmentState.LABELLED, manifest=None, sealed_at=None)
     returning = Q(state=ShipmentState.RETURNING)

@@ -3,7 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from fulfillment.tracking.services.delivery_problems import Trouble
+from fulfillment.tracking.services.delivery_problems import DeliveryProblem
 
 
 class TroubleForm(forms.Form):
@@ -11,10 +11,13 @@ class TroubleForm(forms.Form):
         label=_("What is wrong?"),
         widget=forms.RadioSelect,
         choices=[
-            (Trouble.NOT_ARRIVED.value, _("It has not arrived")),
-            (Trouble.DAMAGED.value, _("The parcel or a key is damaged")),
-            (Trouble.WRONG_KEYS.value, _("These are not the keys I asked for")),
-            (Trouble.SEAL_BROKEN.value, _("The seal is broken, or its number differs from the slip’s")),
+            (DeliveryProblem.NOT_ARRIVED.value, _("It has not arrived")),
+            (DeliveryProblem.DAMAGED.value, _("The parcel or a key is damaged")),
+            (DeliveryProblem.WRONG_KEYS.value, _("These are not the keys I asked for")),
+            (
+                DeliveryProblem.SEAL_BROKEN.value,
+                _("The seal is broken, or its number differs from the slip’s"),
+            ),
         ],
         error_messages={
             "required": _("Enter what is wrong."),
@@ -23,5 +26,5 @@ class TroubleForm(forms.Form):
     )
 
     @property
-    def chosen(self) -> Trouble:
-        return Trouble(self.cleaned_data["trouble"])
+    def chosen(self) -> DeliveryProblem:
+        return DeliveryProblem(self.cleaned_data["trouble"])

@@ -30,7 +30,7 @@ from fulfillment.payments.selectors import receipts_of
 from fulfillment.postage.services.return_labels import print_return, return_labels_of
 from fulfillment.shipments.errors import NoReturnLabel
 from fulfillment.shipments.selectors import open_reports_of, parcels_of
-from fulfillment.tracking.services.delivery_problems import report_trouble
+from fulfillment.tracking.services.delivery_problems import report_delivery_problem
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address
@@ -211,7 +211,7 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
     form = TroubleForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            is_news = report_trouble(
+            is_news = report_delivery_problem(
                 claim_code=code, trouble=form.chosen, actor=claimant_actor(claim.account), now=clock.now()
             )
         except NotSent:

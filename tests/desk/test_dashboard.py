@@ -96,7 +96,7 @@ def test_a_webhook_is_missed_however_many_were_worked_before(today: Today, now: 
 
 
 def test_a_vendor_that_stopped_sending_webhooks(today: Today, now: datetime) -> None:
-    finding = "The vendor does not know our address; register it (docs/runbook.md)."
+    finding = "The vendor has no webhook for this site; register it (docs/runbook.md)."
     assert finding not in today(now)
     VendorFinding.objects.create(name=WEBHOOK_ENDPOINT, is_well=False, finding=finding, checked_at=now)
     assert finding in today(now)

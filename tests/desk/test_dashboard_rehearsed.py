@@ -104,7 +104,7 @@ def test_a_dead_webhook(today: Numbers, rehearsed: datetime) -> None:
         received_at=rehearsed, body={}, body_sha256="0" * 64,
     )  # fmt: skip
     assert today(rehearsed + timedelta(minutes=6))["Webhooks not processed"] == 1
-    finding = "The vendor does not know our address; register it (docs/runbook.md)."
+    finding = "The vendor has no webhook for this site; register it (docs/runbook.md)."
     VendorFinding.objects.update_or_create(
         name=WEBHOOK_ENDPOINT, defaults={"is_well": False, "finding": finding, "checked_at": rehearsed}
     )

@@ -217,7 +217,7 @@ def test_a_wave_of_twenty_from_receiving_to_the_manifest_by_keyboard_alone(
     scanner.refuse(serials(one)[0], "already")
     scanner.refuse(one.seal_number, "key is due")
     scanner.scan(serials(one)[1])
-    scanner.refuse(two.seal_number, "does not go on parcel")
+    scanner.refuse(two.seal_number, "Do not use seal")
     visitor.look("desk-pack")
     scanner.scan(one.seal_number)
     scanner.refuse("S-000000000000", "No parcel has the label")

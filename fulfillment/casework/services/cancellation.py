@@ -1,7 +1,7 @@
-"""Stop what is begun of a claim that is held back: no label is bought, and a bought one goes back unused.
+"""Stop the parcels of a claim on hold: buy no label, and request refunds of unused ones.
 
-The parcel comes off its manifest and stays here. Once the label is refunded its keys are reserved again, and
-the claim waits without a label for what becomes of the hold. What the carrier has is the carrier's.
+The parcel is taken off its manifest and stays here. Once the label is refunded, its keys are reserved again,
+and the claim waits without a label until the hold ends. Parcels that the carrier has are not affected.
 """
 
 from datetime import datetime
@@ -18,19 +18,19 @@ from fulfillment.shipments.errors import LabelNotRefundable
 from fulfillment.shipments.models import LabelPurchase, Manifest
 from fulfillment.shipments.rules.manifests import ManifestState
 from fulfillment.shipments.rules.states import UNBOUGHT_STATES, PurchaseState, ShipmentState
-from fulfillment.shipments.services.split_shipments import give_up_sibling_label
+from fulfillment.shipments.services.split_shipments import release_split_label
 
-# From these a parcel can still be taken; a form that is being made names it already.
+# Manifest states from which a parcel can be removed; in other states the form may list it already.
 _OPEN_MANIFESTS = (ManifestState.PLANNED, ManifestState.READY)
 
 
 def stop_parcels(*, claim_id: int, gateway: CarrierGateway, now: datetime) -> int:
-    """Stop the parcels of a claim that is held back; for how many labels the money is asked back.
+    """Stop the parcels of a claim on hold; return the number of labels whose refund was requested.
 
-    Repeatable: what could not be stopped yet (its form is being made, or whether it was bought is not known)
-    is stopped by a later call, which the sweep asks for.
+    Idempotent: a parcel that cannot be stopped yet (its form is being made, or the purchase outcome is
+    unknown) is stopped by a later call, deferred by the job for stalled work.
 
-    Locks:  the claim's row, then the manifests', then the parcels'; none while the vendor is asked.
+    Locks:  the claim's row, then the manifests', then the parcels'; none during calls to the vendor.
     """
     with transaction.atomic(durable=True):
         claim = Claim.objects.select_for_update(no_key=True).get(pk=claim_id)
@@ -43,7 +43,7 @@ def stop_parcels(*, claim_id: int, gateway: CarrierGateway, now: datetime) -> in
 
 
 def _take_off_manifests(claim: Claim) -> None:
-    """The manifest's row first, as whoever hands it over does: either they are done, or they see it gone."""
+    """Take the claim's parcels off open manifests. Locks each manifest, as `hand_over_manifest` does."""
     theirs = Manifest.objects.filter(shipments__claim=claim, state__in=_OPEN_MANIFESTS).values("pk")
     open_ones = Manifest.objects.filter(pk__in=theirs).order_by("pk").select_for_update(no_key=True)
     for manifest in list(open_ones):
@@ -55,21 +55,21 @@ def _take_off_manifests(claim: Claim) -> None:
 
 
 def _retire_unbought(claim: Claim, *, now: datetime) -> None:
-    """Purchases of which nothing was asked that could have cost money are not made."""
+    """Retire purchases for which no call that could cost money was made."""
     unbought = LabelPurchase.objects.outbound().filter(
         shipment__claim=claim, state__in=sorted(UNBOUGHT_STATES)
     )
     for purchase in list(unbought.select_related("shipment").order_by("pk")):
         mine = LabelPurchase.objects.filter(pk=purchase.pk, state__in=sorted(UNBOUGHT_STATES))
         if mine.update(state=PurchaseState.RETIRED, lease_owner="", lease_until=None):
-            give_up_sibling_label(claim, purchase.shipment, now=now)
+            release_split_label(claim, purchase.shipment, now=now)
 
 
 def _to_give_back(claim_id: int) -> QuerySet[LabelPurchase]:
     return LabelPurchase.objects.filter(
         shipment__claim=claim_id,
         state=PurchaseState.BOUGHT,
-        # A label that was given back in vain before is a loss, and has its case.
+        # A label whose refund was refused before has a case and is not tried again.
         refund_attempts=0,
         shipment__state=ShipmentState.LABELLED,
         shipment__manifest=None,
@@ -83,6 +83,6 @@ def _give_back(purchase_id: UUID, *, gateway: CarrierGateway, now: datetime) -> 
     except LabelNotRefundable:
         return False
     except GatewayError as error:
-        # It is on record that it is to be asked, and `check_refunds` asks.
+        # The request is recorded; `check_refunds` repeats the call.
         purchase_transitions.logger.warning("refund of held purchase %s: %s", purchase_id, error.code)
     return True

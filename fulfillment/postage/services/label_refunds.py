@@ -24,7 +24,7 @@ from fulfillment.shipments.models import LabelPurchase, ParcelCharge, Shipment
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipments.rules.tracking import is_scan
 from fulfillment.shipments.services.cases import open_case
-from fulfillment.shipments.services.split_shipments import give_up_sibling_label
+from fulfillment.shipments.services.split_shipments import release_split_label
 from inventory.rules import Account, Reason
 from inventory.services.movements import move
 
@@ -215,4 +215,4 @@ def _unpack(shipment: Shipment, claim: Claim, *, now: datetime) -> None:
     units = list(shipment.units.filter(account=Account.PACKED, held_for=claim.code))
     shipment.contents.update(picked_at=None, picked_by="", packed_at=None, packed_by="")
     move(units=units, to_account=Account.RESERVED, reason=Reason.UNPACK, actor=ACTOR, now=now)
-    give_up_sibling_label(claim, shipment, now=now)
+    release_split_label(claim, shipment, now=now)

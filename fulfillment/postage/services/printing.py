@@ -9,11 +9,11 @@ from django.db.models import Count
 from django.urls import reverse
 
 from fulfillment.documents import typesetting, zpl
-from fulfillment.documents.parcel_documents import Declaration, Papers, Sheet, Slip
+from fulfillment.documents.parcel_documents import Declaration, DocumentSet, Sheet, Slip
 from fulfillment.notices.models import Recipient
 from fulfillment.postage.services.label_files import label_name
 from fulfillment.postage.services.shipment_request import CannotBeDescribed, describe_shipment
-from fulfillment.shipments.errors import NoPapers
+from fulfillment.shipments.errors import MissingLabelFile
 from fulfillment.shipments.models import LabelPurchase, ParcelUnit, Shipment
 from fulfillment.shipments.rules.states import PurchaseState
 from fulfillment.shipments.services.seal_numbers import assign_seals
@@ -30,7 +30,7 @@ def print_parcels(
     """Label, packing slip and (abroad) customs declaration of parcels as one PDF, in the given order.
 
     Args:   parcels: codes.
-    Raises: NoPapers: some have no label file (yet) or a shredded one; it lists them all.
+    Raises: MissingLabelFile: some have no label file (yet) or a shredded one; it lists them all.
     After:  each label that was opened is in the access log of its claim.
     """
     papers = list(_papers(parcels, actor=actor, now=now, with_declaration=with_declaration))
@@ -38,7 +38,7 @@ def print_parcels(
 
 
 def print_parcels_as_zpl(*, parcels: Collection[str], actor: str, now: datetime) -> Iterator[bytes]:
-    """Label and slip of parcels for a label printer. Raises: NoPapers, before the first."""
+    """Label and slip of parcels for a label printer. Raises: MissingLabelFile, before the first."""
     papers = list(_papers(parcels, actor=actor, now=now, with_declaration=False))
     return zpl.as_zpl(papers)
 
@@ -49,7 +49,7 @@ def print_slips(*, parcels: Iterable[str], sheet: Sheet = Sheet.LABEL) -> Iterat
     Does not open the vault: a slip has neither name nor address. Four queries a file.
     """
     for codes in _files_of(parcels):
-        slips = [Papers(slip) for slip in _slips(codes).values()]
+        slips = [DocumentSet(slip) for slip in _slips(codes).values()]
         if slips:
             yield typesetting.as_pdf(slips, sheet=sheet)
 
@@ -108,7 +108,7 @@ def _slips(codes: Collection[str]) -> dict[str, Slip]:
     }
 
 
-def _papers(codes: Collection[str], *, actor: str, now: datetime, with_declaration: bool) -> Iterator[Papers]:
+def _papers(codes: Collection[str], *, actor: str, now: datetime, with_declaration: bool) -> Iterator[DocumentSet]:
     bought = (
         LabelPurchase.objects.outbound()
         .filter(shipment__code__in=codes, state=PurchaseState.BOUGHT)
@@ -117,7 +117,7 @@ def _papers(codes: Collection[str], *, actor: str, now: datetime, with_declarati
     )
     purchases = {purchase.shipment.code: purchase for purchase in bought}
     if missing := [code for code in codes if code not in purchases]:
-        raise NoPapers(missing)
+        raise MissingLabelFile(missing)
     for code, slip in _slips(codes).items():
         purchase = purchases[code]
         try:
@@ -129,13 +129,13 @@ def _papers(codes: Collection[str], *, actor: str, now: datetime, with_declarati
                 now=now,
             )
         except Shredded:
-            raise NoPapers([code]) from None
+            raise MissingLabelFile([code]) from None
         declaration = (
             declaration_of(purchase, purpose=Purpose.PACKING, actor=actor, now=now)
             if with_declaration
             else None
         )
-        yield Papers(slip, label, declaration)
+        yield DocumentSet(slip, label, declaration)
 
 
 def declaration_of(

@@ -22,7 +22,7 @@ from fulfillment.shipments.models import LabelPurchase, Shipment
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.shipments.services.locking import lock_claim
-from fulfillment.shipments.services.split_shipments import give_up_sibling_label
+from fulfillment.shipments.services.split_shipments import release_split_label
 
 logger = logging.getLogger("keydesk.shipping")
 
@@ -187,7 +187,7 @@ def fail(purchase: LabelPurchase, *, case: CaseReason, detail: str, now: datetim
         if not update_if(purchase, if_still=_attempt(purchase), state=_P.FAILED, **_FREE, **changes):
             return False
         if not purchase.is_return:
-            give_up_sibling_label(claim, purchase.shipment, now=now)
+            release_split_label(claim, purchase.shipment, now=now)
             if case in _TOLD:
                 report_problem(claim, problem=_TOLD[case], now=now)
         open_case_of(purchase, case, detail=detail, now=now)

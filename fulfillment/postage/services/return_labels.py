@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from fulfillment.claims.models import Claim
 from fulfillment.documents import typesetting
-from fulfillment.documents.parcel_documents import Papers, ReturnNote, Sheet
+from fulfillment.documents.parcel_documents import DocumentSet, ReturnNote, Sheet
 from fulfillment.postage.rules.refunds import good_until
 from fulfillment.postage.services.label_files import label_name
 from fulfillment.postage.services.printing import declaration_of
@@ -79,7 +79,7 @@ def print_return(*, claim: Claim, parcel: str, actor: str, now: datetime) -> byt
         declared = declaration_of(purchase, purpose=Purpose.CLAIMANT, actor=actor, now=now)
     except Shredded:
         raise NoReturnLabel(claim.code) from None
-    papers = Papers(_note(label, claim), picture, declared)
+    papers = DocumentSet(_note(label, claim), picture, declared)
     return typesetting.as_pdf([papers], sheet=Sheet.LETTER if claim.country in _LETTER else Sheet.A4)
 
 

@@ -1,4 +1,4 @@
-"""The tables of the shipping room."""
+"""Tables of shipments, labels, manifests and pick lists."""
 
 from fulfillment.shipments.models.charges import ParcelCharge
 from fulfillment.shipments.models.insurance import InsuranceClaim

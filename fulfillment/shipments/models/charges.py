@@ -10,7 +10,7 @@ from inventory.rules import ACTOR_PATTERN
 
 
 class ParcelCharge(models.Model):
-    """A sum for a parcel: postage of a label that came back, or a line of a carrier's bill. Append-only."""
+    """A charge or credit for a parcel: a label refund, or a line of a carrier invoice. Append-only."""
 
     Kind = ChargeKind
 

@@ -1,4 +1,4 @@
-"""Claims on the insurance of parcels, and what the insurer made of them."""
+"""Claims on parcel insurance, and the insurer's decisions."""
 
 import pgtrigger
 from django.db import models
@@ -18,8 +18,8 @@ from inventory.rules import ACTOR_PATTERN
 class InsuranceClaim(models.Model):
     """The insured value of one label, claimed for a case.
 
-    The row is committed before the insurer hears of it, and one whose answer was lost is looked for by its
-    tracking code. What was sent along (mails, pictures) is not kept.
+    The row is committed before the claim is sent; if the response is lost, the claim is looked up by its
+    tracking code. Attachments (emails, pictures) are not stored.
     """
 
     State = InsuranceState

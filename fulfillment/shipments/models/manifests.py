@@ -1,4 +1,4 @@
-"""Hand-overs to carriers, each with the paper that says what was given."""
+"""Manifests: parcels handed to a carrier, with the carrier's form."""
 
 from functools import partial
 
@@ -13,10 +13,10 @@ _new_manifest_code = partial(new_code, "M")
 
 
 class Manifest(models.Model):
-    """Parcels given to one carrier at one door at one time.
+    """Parcels handed to one carrier at one warehouse at one time.
 
-    With a form of the carrier's (EasyPost: ScanForm) one scan accepts them all; where the carrier has none,
-    our own list goes with them. The form file names no recipient, so it is kept here and not in the vault.
+    With the carrier's form (EasyPost: ScanForm) one scan accepts them all; for a carrier without forms we
+    print our own list. The form file names no recipient, so it is stored here and not in the vault.
     """
 
     State = ManifestState

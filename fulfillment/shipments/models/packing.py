@@ -1,4 +1,4 @@
-"""The packing table: lists to pick by, and every scan that counted."""
+"""Pick lists, and the scans of packing."""
 
 from functools import partial
 
@@ -14,7 +14,7 @@ _new_pick_list_code = partial(new_code, "P")
 
 
 class PickList(models.Model):
-    """Parcels of one warehouse that are picked in one walk. One person has it at a time."""
+    """Parcels of one warehouse whose keys are picked in one walk, by one person at a time."""
 
     code = models.CharField(max_length=20, unique=True, default=_new_pick_list_code)
     warehouse = models.ForeignKey(
@@ -45,9 +45,9 @@ class ScanVerb(models.TextChoices):
 
 
 class FloorScan(models.Model):
-    """One scan that took effect, under the key its sender made up for it. Append-only.
+    """One scan that took effect, under the idempotency key of its sender. Append-only.
 
-    The key is what makes a scan that is sent twice count once; `answer` is what the screen was told.
+    A scan sent twice with the same key takes effect once; `answer` is the response that was returned.
     """
 
     Verb = ScanVerb

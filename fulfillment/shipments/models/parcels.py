@@ -1,4 +1,4 @@
-"""Parcels, what is in them, the purchases of their labels, and what carriers say of them."""
+"""Parcels, their keys, the purchases of their labels, and tracking updates."""
 
 import uuid
 from functools import partial
@@ -83,7 +83,7 @@ class Shipment(models.Model):
         ]
         indexes = [
             models.Index(fields=["state", "id"], name="parcels_by_state"),
-            # What waits at the desk, oldest first.
+            # The desk's worklists, oldest first.
             models.Index(
                 fields=["created_at", "id"], name="parcels_to_pack", condition=Q(state=ShipmentState.LABELLED)
             ),
@@ -103,7 +103,7 @@ class Shipment(models.Model):
 
 
 class ParcelUnit(models.Model):
-    """One key that belongs into a parcel, and whether somebody took it from its bin and put it in."""
+    """One key of a parcel, and when and by whom it was picked and packed."""
 
     shipment = models.ForeignKey(Shipment, on_delete=models.CASCADE, related_name="contents")
     unit = models.ForeignKey("inventory.Unit", on_delete=models.PROTECT, related_name="+")
@@ -113,7 +113,7 @@ class ParcelUnit(models.Model):
     packed_by = models.CharField(max_length=72, blank=True)
 
     class Meta:
-        # The table that the plain relation had before keys were scanned into parcels.
+        # The name of the many-to-many table that this model replaced.
         db_table = "shipping_shipment_units"
         constraints = [
             models.UniqueConstraint(fields=["shipment", "unit"], name="a_key_is_in_a_parcel_once"),
@@ -122,19 +122,19 @@ class ParcelUnit(models.Model):
 
 class LabelPurchaseQuerySet(models.QuerySet["LabelPurchase"]):
     def outbound(self) -> "LabelPurchaseQuerySet":
-        """Labels that parcels leave with; not those that bring keys back."""
+        """Labels of outgoing parcels; return labels are excluded."""
         return self.filter(is_return=False)
 
     def returns(self) -> "LabelPurchaseQuerySet":
-        """Return labels: given to maintainers, who send their keys back with them."""
+        """Return labels, with which maintainers send keys back."""
         return self.filter(is_return=True)
 
 
 class LabelPurchase(models.Model):
-    """The intent to buy one label and what became of it (the protocol of docs/decisions on purchases).
+    """The intent to buy one label, and its outcome (the protocol is in docs/decisions on purchases).
 
-    The row is committed before the first call, the vendor's id before the purchase, and a purchase whose
-    outcome is unknown is resolved by asking for that id; never by buying on another.
+    The row is committed before the first call, the vendor's id before the purchase. A purchase whose
+    outcome is unknown is resolved by retrieving that id, never by buying under another.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -211,7 +211,7 @@ class LabelPurchase(models.Model):
                 condition=Q(state=PurchaseState.BUYING),
             ),
             models.Index(fields=["tracker_id"], name="purchases_by_tracker"),
-            # What a scanner reads from a label, which does not say whose the code is.
+            # For scanned labels, whose tracking code does not say which carrier it belongs to.
             models.Index(
                 fields=["tracking_code"], name="purchases_by_tracking_code", condition=~Q(tracking_code="")
             ),
@@ -229,12 +229,12 @@ class LabelPurchase(models.Model):
 
     @property
     def reference(self) -> str:
-        """What we call the parcel at the vendor; searchable there, though not unique."""
+        """Our reference for the parcel at the vendor; searchable there, but not unique."""
         return f"kd:{self.mode}:{self.id}"
 
 
 class TrackingUpdate(models.Model):
-    """What a carrier said of a parcel at one moment, as we learned it. The newest applied one counts."""
+    """One tracking status received for a parcel. The newest applied one decides the parcel's state."""
 
     purchase = models.ForeignKey(LabelPurchase, on_delete=models.PROTECT, related_name="tracking_updates")
     webhook = models.ForeignKey("fulfillment.Webhook", null=True, on_delete=models.PROTECT)

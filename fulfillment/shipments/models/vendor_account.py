@@ -1,4 +1,4 @@
-"""The vendor account: pauses in buying, labels no purchase claims, and results of checks."""
+"""The vendor account: pauses in buying, labels without a purchase, and results of checks."""
 
 from django.db import models
 from django.db.models import Q
@@ -7,9 +7,9 @@ from fulfillment.shipments.rules.pauses import PauseReason
 
 
 class BuyingPause(models.Model):
-    """Why no label is bought for a while: the wallet is empty, the key is not taken, or we ask too often.
+    """A pause in buying labels: the wallet is empty, the API key is rejected, or a rate limit was reached.
 
-    One row a reason while it lasts; the purchases wait where they are and go on by themselves.
+    One row per reason while it lasts; waiting purchases resume when it ends.
     """
 
     reason = models.CharField(max_length=20, choices=PauseReason.choices(), unique=True)
@@ -20,9 +20,9 @@ class BuyingPause(models.Model):
 
 
 class StrayLabel(models.Model):
-    """A label at the vendor that no live purchase of ours claims: money spent for nothing, or by hand.
+    """A label at the vendor without a live purchase: bought twice, or by hand.
 
-    `reference` is kept only where it is one of ours; whatever else stands there may be anybody's words.
+    `reference` is stored only if it is one of ours; any other text may contain personal data.
     """
 
     vendor_shipment_id = models.CharField(max_length=40, unique=True)
@@ -46,7 +46,7 @@ class StrayLabel(models.Model):
 
 
 class VendorFinding(models.Model):
-    """What the last look at one thing of the vendor's found, for those who may not wait for its answer."""
+    """The last result of one check at the vendor, for pages that cannot wait for a call."""
 
     name = models.CharField(max_length=40, unique=True)
     is_well = models.BooleanField()

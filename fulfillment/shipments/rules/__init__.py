@@ -1,1 +1,1 @@
-"""The pure decisions about parcels, one noun a module. No database, settings, clock or network."""
+"""Pure rules about parcels: no database, settings, clock or network."""

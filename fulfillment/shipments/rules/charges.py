@@ -1,10 +1,10 @@
-"""Money that moves for a parcel after its label was bought."""
+"""Charges and refunds for a parcel after its label was bought."""
 
 from common.choices import Choices
 
 
 class ChargeKind(Choices):
-    """What it was for. What came back is negative, everything else may be either."""
+    """The kind of a charge. Refunds and compensation are negative, duties positive, adjustments either."""
 
     LABEL_REFUND = "label_refund", "postage of an unused label, back"
     DUTY = "duty", "duties, import tax, and the carrier's fee for paying them"
@@ -12,6 +12,6 @@ class ChargeKind(Choices):
     COMPENSATION = "compensation", "the insurer or the carrier paid for a loss"
 
 
-# What a carrier's bill may hold; the refund of a label is written down when the vendor grants it.
+# Kinds on a carrier invoice; a label refund is recorded when the vendor grants it.
 BILLED = frozenset({ChargeKind.DUTY, ChargeKind.ADJUSTMENT, ChargeKind.COMPENSATION})
 BACK = frozenset({ChargeKind.LABEL_REFUND, ChargeKind.COMPENSATION})

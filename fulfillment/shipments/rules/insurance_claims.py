@@ -1,4 +1,4 @@
-"""Claims on the insurance that was bought with a label: what its states and the insurer's words are."""
+"""States of an insurance claim, and the insurer's statuses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from fulfillment.cases.rules.reasons import CaseReason
 
 
 class LossKind(Choices):
-    """What happened to the parcel, in the insurer's words."""
+    """What happened to the parcel, in the insurer's terms."""
 
     LOSS = "loss", "it is lost"
     DAMAGE = "damage", "it came damaged"
@@ -32,16 +32,16 @@ INSURANCE_TRANSITIONS: Mapping[InsuranceState, frozenset[InsuranceState]] = {
     _S.FILING: frozenset({_S.SUBMITTED, _S.NEEDS_ACTION, _S.APPROVED, _S.REJECTED, _S.CANCELLED, _S.FAILED}),
     _S.SUBMITTED: frozenset({_S.NEEDS_ACTION, _S.APPROVED, _S.REJECTED, _S.CANCELLED}),
     _S.NEEDS_ACTION: frozenset({_S.SUBMITTED, _S.APPROVED, _S.REJECTED, _S.CANCELLED}),
-    # An insurer that was shown more by mail may still pay.
+    # The insurer may still pay after more evidence was sent by email.
     _S.REJECTED: frozenset({_S.APPROVED}),
     _S.APPROVED: frozenset(),
     _S.CANCELLED: frozenset(),
     _S.FAILED: frozenset(),
 }
-# A label has at most one claim that is, or may become, money.
+# A label has at most one claim in any other state.
 DEAD_INSURANCE_STATES = frozenset({_S.REJECTED, _S.CANCELLED, _S.FAILED})
 UNDECIDED = frozenset({_S.FILING, _S.SUBMITTED, _S.NEEDS_ACTION})
-# Whoever filed it must do something, or decide what becomes of the parcel without the money.
+# States that need a person: to send more to the insurer, or to decide without its payment.
 FOR_A_PERSON = frozenset({_S.NEEDS_ACTION, _S.REJECTED, _S.CANCELLED, _S.FAILED})
 
 _STATE_OF_WORD: Mapping[str, InsuranceState] = {
@@ -54,15 +54,18 @@ _STATE_OF_WORD: Mapping[str, InsuranceState] = {
     "cancelled": _S.CANCELLED,
 }
 
-# A claim whose answer was lost is looked for when it can no longer be under way.
+# How long to wait before looking up a claim whose response was lost: by then the request has ended.
 LOOK_FOR_AFTER = timedelta(minutes=5)
 CLOCKS_DIFFER = timedelta(hours=1)
 ASK_AGAIN_AFTER = timedelta(hours=6)
 PERSON_WITHIN = timedelta(days=1)
 
 
-def read_word(status: str, *, approved_cents: int | None) -> InsuranceState:
-    """The state that the insurer's word means. A new word, or a yes without a sum, waits for the next one."""
+def insurance_state_of(status: str, *, approved_cents: int | None) -> InsuranceState:
+    """Map the insurer's status to a state.
+
+    An unknown status, or an approval without an amount, counts as submitted.
+    """
     state = _STATE_OF_WORD.get(status, _S.SUBMITTED)
     if state is not _S.APPROVED:
         return state
@@ -72,15 +75,15 @@ def read_word(status: str, *, approved_cents: int | None) -> InsuranceState:
 
 
 def likely_kind(reason: CaseReason) -> LossKind:
-    """What a claim is most likely about, for a case of this reason."""
+    """The most likely kind of loss for a case of this reason."""
     return LossKind.DAMAGE if reason is CaseReason.DAMAGED else LossKind.LOSS
 
 
 @dataclass(frozen=True)
 class CaseSubject:
-    """The parcel a case is about, as the carrier and the insurer know it; no data of the recipient.
+    """The parcel of a case, as the carrier and the insurer know it; no recipient data.
 
-    `insured_cents` is what was insured with the label, in US cents; 0 for nothing.
+    `insured_cents` is the value insured with the label, in US cents; 0 if none.
     """
 
     carrier: str

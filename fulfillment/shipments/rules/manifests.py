@@ -1,4 +1,4 @@
-"""The states of a manifest, and which parcels may be on one."""
+"""States of a manifest, and the rules for which parcels may be on one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class ManifestState(Choices):
 
 _M = ManifestState
 
-# The database refuses every other step (the FSM trigger of Manifest). A failed one gives its parcels free.
+# The FSM trigger of Manifest rejects every other transition. A failed manifest releases its parcels.
 MANIFEST_TRANSITIONS: Mapping[ManifestState, frozenset[ManifestState]] = {
     _M.PLANNED: frozenset({_M.MAKING, _M.READY, _M.FAILED}),
     _M.MAKING: frozenset({_M.READY, _M.FAILED}),
@@ -26,20 +26,20 @@ MANIFEST_TRANSITIONS: Mapping[ManifestState, frozenset[ManifestState]] = {
     _M.FAILED: frozenset(),
     _M.HANDED_OVER: frozenset(),
 }
-# The carriers whose manifests the vendor makes a form of.
+# Carriers for which the vendor creates forms.
 FORM_CARRIERS = frozenset({"USPS"})
 
 
-# The vendor's day: label dates are of it, and at 22:30 it makes a form of all that nobody has by then.
+# The time zone of the vendor's label dates; at 22:30 it creates a form of all parcels not on one yet.
 VENDOR_ZONE = ZoneInfo("America/Los_Angeles")
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A parcel that might go onto a manifest.
+    """A parcel considered for a manifest.
 
-    `origin` is the door it leaves from, `label_dated` when its label was bought, `account` which one of ours
-    at the carrier it was bought on.
+    `origin` is the warehouse it leaves from, `label_dated` when its label was bought, `account` our account
+    with the carrier that it was bought on.
     """
 
     code: str
@@ -57,7 +57,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A parcel that may not go onto a manifest, and why, with what to do."""
+    """A parcel excluded from a manifest, with the reason and the remedy."""
 
     parcel: str
     code: str
@@ -73,12 +73,12 @@ def left_out(
     has_form: bool,
     now: datetime,
 ) -> list[LeftOut]:
-    """The parcels that may not go onto this manifest, each with the first of the rules it breaks.
+    """The parcels that may not go on this manifest, each with the first rule it breaks.
 
     The carrier's six rules: bought and not refunded, one origin, one carrier account, a label dated today
-    or later, each parcel once; the sixth, that a form never changes, is kept by the states. And ours: a
-    parcel leaves sealed, and not while its claim is held back. A label of yesterday needs no form, for the
-    vendor made one of it overnight. The account of a form is that of the first parcel that may go on it.
+    or later, each parcel once; the sixth, that a form never changes, is enforced by the states. Our own: a
+    parcel is sealed, and its claim is not on hold. A label of yesterday needs no form, because the vendor
+    created one overnight. The first eligible parcel decides the account of the form.
 
     Source: docs/vendors.md § 2.6.
     """
@@ -86,7 +86,7 @@ def left_out(
     account: str | None = None
     for one in candidates:
         rules = (
-            ("not_sealed", one.is_sealed, "it is not packed and sealed. Do that first."),
+            ("not_sealed", one.is_sealed, "it is not packed and sealed. Pack and seal it first."),
             ("held", not one.is_held, "its payment is disputed. Keep it here."),
             ("no_label", one.has_label, "it has no bought label."),
             ("refunded", not one.is_refunded, "its label is being refunded. Take it out of the bag."),

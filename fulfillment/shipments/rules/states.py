@@ -1,4 +1,4 @@
-"""The states of a parcel and of the purchase of its label, and which may follow which."""
+"""States of a parcel and of a label purchase, and the allowed transitions."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ class ShipmentState(Choices):
 
 _T = ShipmentState
 
-# The database refuses every other step (the FSM trigger of Shipment).
+# The FSM trigger of Shipment rejects every other transition.
 SHIPMENT_TRANSITIONS: Mapping[ShipmentState, frozenset[ShipmentState]] = {
     _T.PLANNED: frozenset({_T.LABELLED, _T.CANCELLED}),
     _T.LABELLED: frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.RETURNING, _T.LOST, _T.CANCELLED}),
@@ -27,16 +27,16 @@ SHIPMENT_TRANSITIONS: Mapping[ShipmentState, frozenset[ShipmentState]] = {
     _T.DELIVERED: frozenset({_T.IN_TRANSIT, _T.RETURNING, _T.LOST, _T.BACK}),
     _T.RETURNING: frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.LOST, _T.BACK}),
     _T.LOST: frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.RETURNING, _T.BACK}),
-    # Scanned in at our own door: whatever a carrier says later, it is here.
+    # Scanned in at our warehouse: later tracking updates do not change that.
     _T.BACK: frozenset(),
     _T.CANCELLED: frozenset(),
 }
-# Handed over and not at a door yet: carriers still have something to say.
+# Handed over and not delivered yet: more tracking updates are expected.
 UNDER_WAY_STATES = frozenset({_T.LABELLED, _T.IN_TRANSIT, _T.RETURNING})
 
-# They have left, and can come back through our door.
+# Parcels that have left and can be returned to us.
 OUT_STATES = frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.RETURNING, _T.LOST})
-# Somebody may hold its keys who could send them back.
+# The keys may be with someone who could send them back.
 RETURNABLE_STATES = frozenset({_T.IN_TRANSIT, _T.DELIVERED, _T.LOST})
 
 
@@ -69,7 +69,7 @@ PURCHASE_TRANSITIONS: Mapping[PurchaseState, frozenset[PurchaseState]] = {
 }
 # A shipment has at most one purchase in any other state (I5).
 DEAD_PURCHASE_STATES = frozenset({_P.FAILED, _P.RETIRED, _P.REFUNDED, _P.WRITTEN_OFF})
-# The label is ours and can be stuck on a parcel. One whose refund is asked for may yet be refused it.
+# The label is valid and can be used. A requested refund may still be refused.
 LABEL_STATES = frozenset({_P.BOUGHT, _P.REFUND_REQUESTED})
-# Nothing has been asked of the vendor that could have cost money.
+# No call that could cost money has been made.
 UNBOUGHT_STATES = frozenset({_P.PLANNED, _P.CREATED})

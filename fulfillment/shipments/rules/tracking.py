@@ -1,4 +1,4 @@
-"""The meaning of a carrier's tracking status, and whether it changes anything."""
+"""Tracking statuses of carriers, and their effect on a parcel."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _STATES: Mapping[str, ShipmentState | None] = {
     # Not lost: a parcel that fails today is often in transit again tomorrow.
     "failure": None,
     "cancelled": None,
-    # The tracker itself has failed, which says nothing of the parcel.
+    # The tracker has failed, not the delivery.
     "error": None,
 }
 _DETAILS_IN_WORDS = """
@@ -35,7 +35,7 @@ _DETAILS_IN_WORDS = """
     transferred_to_destination_carrier transit_exception unknown weather_delay
 """
 _DETAILS = frozenset(_DETAILS_IN_WORDS.split())
-# Details that need a person, and what the maintainer is told.
+# Details that need a person, with the message to the maintainer.
 _PROBLEMS = {
     "awaiting_information": _("the carrier needs more information"),
     "damaged": _("it was damaged"),
@@ -49,7 +49,7 @@ _CANNOT_DELIVER = _("the carrier cannot deliver it")
 
 @dataclass(frozen=True)
 class Meaning:
-    """Where the carrier's word puts the parcel (None: where it is), the case it makes, what to tell."""
+    """The effect of a tracking status: new state (None: unchanged), case to open, text for the maintainer."""
 
     state: ShipmentState | None
     case: CaseReason | None = None
@@ -57,7 +57,7 @@ class Meaning:
 
 
 def read_status(status: str, detail: str) -> Meaning:
-    """Read one status of a tracker with its detail, which may be empty."""
+    """The meaning of a tracker's status and detail; the detail may be empty."""
     state = _STATES.get(status)
     if detail == "lost" and status in ("failure", "in_transit"):
         meaning = Meaning(_T.LOST, CaseReason.LOST, _LOST)
@@ -75,39 +75,43 @@ def read_status(status: str, detail: str) -> Meaning:
 
 
 @dataclass(frozen=True)
-class Word:
-    """What a carrier said and when the vendor said so."""
+class TrackingSignal:
+    """A tracking status, and when the vendor created its event."""
 
     status: str
     said_at: datetime
 
 
-class Weight(Enum):
-    """How much a word counts against what is known."""
+class Relevance(Enum):
+    """How a tracking signal compares with the newest one that was applied."""
 
-    STALE = auto()  # older than the newest that counted: recorded, changes nothing
-    DOUBTFUL = auto()  # made at the same moment as another, or takes something back: ask the vendor
+    STALE = auto()  # older than the newest applied one: recorded, without effect
+    DOUBTFUL = auto()  # same time as another, or reverses a delivery or loss: ask the vendor
     COUNTS = auto()
 
 
-def weigh(word: Word, *, newest: Word | None, current: ShipmentState, detail: str = "") -> Weight:
-    """Weigh a word. Order is the vendor's `created_at`; nothing promises that events arrive in it.
+def relevance_of(
+    signal: TrackingSignal, *, newest: TrackingSignal | None, current: ShipmentState, detail: str = ""
+) -> Relevance:
+    """Compare a signal with the newest applied one, by the vendor's `created_at`.
 
-    Args: newest: the last one that counted.
+    Events may arrive in any order.
+
+    Args: newest: the newest signal that was applied.
     """
-    if newest is not None and word.said_at < newest.said_at:
-        return Weight.STALE
-    if newest is not None and word.said_at == newest.said_at and word.status != newest.status:
-        return Weight.DOUBTFUL
-    state = read_status(word.status, detail).state
+    if newest is not None and signal.said_at < newest.said_at:
+        return Relevance.STALE
+    if newest is not None and signal.said_at == newest.said_at and signal.status != newest.status:
+        return Relevance.DOUBTFUL
+    state = read_status(signal.status, detail).state
     if current in (_T.DELIVERED, _T.LOST) and state not in (None, current):
-        return Weight.DOUBTFUL
-    return Weight.COUNTS
+        return Relevance.DOUBTFUL
+    return Relevance.COUNTS
 
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of a parcel: its new state (None: unchanged), whether the word counts, and the case."""
+    """The change to a parcel: new state (None: unchanged), whether the signal is applied, case to open."""
 
     state: ShipmentState | None
     counts: bool
@@ -116,17 +120,17 @@ class Change:
 
 
 def tracking_change(current: ShipmentState, meaning: Meaning) -> Change:
-    """What a word that is not stale does to a parcel in this state.
+    """The effect of a signal, which is not stale, on a parcel in this state.
 
-    Carriers take back a delivery or a loss, and that is applied. A parcel once on its way back is not put
-    on its way out again by a scan: "delivered" then mostly means delivered to us, so a person decides. A
-    parcel that was never to be sent is not moved either.
+    Carriers may reverse a delivery or a loss, and that is applied. A parcel that is being returned is not
+    set back to outbound by a scan: "delivered" then usually means delivered to us, so a person decides. A
+    parcel that should not have been sent is not moved either.
     """
     target = meaning.state
     if current == _T.BACK:
         return Change(None, counts=False)
     if target == current:
-        # Said again, so a case that was made when it was first said, and closed since, stays closed.
+        # A repeated status must not open a case again that was closed since the first one.
         repeated = meaning.case in (CaseReason.RETURNED, CaseReason.LOST)
         return Change(None, counts=True, case=None if repeated else meaning.case, problem=meaning.problem)
     if target is None:
@@ -141,9 +145,9 @@ def tracking_change(current: ShipmentState, meaning: Meaning) -> Change:
 
 
 def change_by_return(current: ShipmentState, status: str, detail: str) -> Change:
-    """What a word about a return label does: its first scan puts the parcel on its way back to us.
+    """The effect of a signal for a return label; the first scan sets the parcel to returning.
 
-    "Delivered" then means our door, where somebody has yet to scan it in; till then it is a case.
+    "Delivered" then means delivered to our warehouse; a case is open until the parcel is scanned in there.
     """
     meaning = read_status(status, detail)
     if current == _T.BACK:
@@ -154,7 +158,7 @@ def change_by_return(current: ShipmentState, status: str, detail: str) -> Change
             _T.LOST if is_news else None, counts=True, case=meaning.case if is_news else None, problem=_LOST
         )
     if meaning.state == _T.RETURNING:
-        # The carrier takes it to the maintainer again, who could not have meant that.
+        # The carrier sends the return back to the maintainer, which is a delivery problem.
         return Change(None, counts=True, case=CaseReason.DELIVERY_PROBLEM)
     is_moving = meaning.state is not None and current != _T.RETURNING
     case = CaseReason.RETURNED if meaning.state == _T.DELIVERED else meaning.case
@@ -162,7 +166,7 @@ def change_by_return(current: ShipmentState, status: str, detail: str) -> Change
 
 
 def placed_by(status: str, detail: str, *, is_return: bool) -> ShipmentState | None:
-    """Where a word that counts puts a parcel; None: where it is."""
+    """The state that an applied signal implies for a parcel; None: unchanged."""
     state = read_status(status, detail).state
     if not is_return or state in (None, _T.LOST):
         return state
@@ -170,12 +174,12 @@ def placed_by(status: str, detail: str, *, is_return: bool) -> ShipmentState | N
 
 
 def is_scan(status: str) -> bool:
-    """Whether this word means that the carrier has the parcel, so that its label is used."""
+    """Whether this status means that the carrier has the parcel, and so its label is used."""
     return status not in ("unknown", "pre_transit", "cancelled", "error")
 
 
-# Where the units of a parcel in this state stand. On the way back they are still with the carrier: only
-# a scan at our own door makes them returned.
+# The ledger account of a parcel's units by its state. While returning, units are still in transit: only a
+# scan at our warehouse moves them to returned.
 ACCOUNT_OF: Mapping[ShipmentState, Account] = {
     _T.LABELLED: Account.PACKED,
     _T.IN_TRANSIT: Account.IN_TRANSIT,
@@ -186,7 +190,7 @@ ACCOUNT_OF: Mapping[ShipmentState, Account] = {
 _HAND_OVER = (Account.IN_TRANSIT, Reason.HAND_OVER)
 _STEPS: Mapping[tuple[Account, Account], tuple[tuple[Account, Reason], ...]] = {
     (Account.PACKED, Account.IN_TRANSIT): (_HAND_OVER,),
-    # The first scan was missed: the ledger still shows that the carrier had it.
+    # The first scan was missed; the ledger still records the time in transit.
     (Account.PACKED, Account.DELIVERED): (_HAND_OVER, (Account.DELIVERED, Reason.DELIVER)),
     (Account.PACKED, Account.LOST): (_HAND_OVER, (Account.LOST, Reason.LOSE)),
     (Account.IN_TRANSIT, Account.DELIVERED): ((Account.DELIVERED, Reason.DELIVER),),
@@ -199,6 +203,6 @@ _STEPS: Mapping[tuple[Account, Account], tuple[tuple[Account, Reason], ...]] = {
 
 
 def moves_between(before: ShipmentState, after: ShipmentState) -> tuple[tuple[Account, Reason], ...]:
-    """The ledger's moves of a parcel's units when the parcel goes from one state to another, in order."""
+    """The ledger moves of a parcel's units for a change of its state, in order."""
     origin, goal = ACCOUNT_OF[before], ACCOUNT_OF[after]
     return () if origin == goal else _STEPS[origin, goal]

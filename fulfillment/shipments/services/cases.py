@@ -1,4 +1,4 @@
-"""Shipment cases: opened by the service that finds a problem; the maintainer is told where they must wait."""
+"""Open and close cases of shipments; notify the maintainer of cases that delay the parcel."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -14,10 +14,10 @@ from fulfillment.shipments.models import LabelPurchase, Shipment
 
 
 def open_case(*, shipment: Shipment, reason: CaseReason, now: datetime, detail: str = "") -> bool:
-    """Open a case unless one of this reason is open for the shipment; whether one was opened.
+    """Open a case unless the shipment has an open one of this reason; return whether one was opened.
 
     Args:  detail: codes and amounts, never personal data.
-    After commit: the maintainer is told, where the case makes them wait.
+    After commit: the maintainer is notified if the case delays the parcel.
     """
     newest = LabelPurchase.objects.outbound().filter(shipment=shipment).order_by("-generation")
     promised_days = newest.values_list("promised_days", flat=True).first()
@@ -37,13 +37,13 @@ def open_case(*, shipment: Shipment, reason: CaseReason, now: datetime, detail: 
 
 
 def shipment_of(case: Case) -> Shipment:
-    """The shipment that a case of its kind is about."""
-    assert case.shipment is not None, "a case about a payment"
+    """The shipment of a shipment case."""
+    assert case.shipment is not None, "not a shipment case"
     return case.shipment
 
 
 def settle_cases(*, shipment: Shipment, reasons: Collection[CaseReason], now: datetime) -> int:
-    """Close open cases that the shipment's progress settled; how many."""
+    """Close open cases that the shipment's progress has settled; return how many."""
     moot = list(Case.objects.open().filter(shipment=shipment, reason__in=reasons))
     for case in moot:
         close_case(case, outcome=CaseOutcome.RESOLVED, actor=ACTOR, now=now)

@@ -1,4 +1,4 @@
-"""Which keys belong into a parcel, and whether they are still its own."""
+"""The keys of a parcel, updated after recalls and swaps."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ _NOT_SENT = (ShipmentState.PLANNED, ShipmentState.LABELLED)
 
 
 def parcel_keys(shipment: Shipment) -> list[ParcelUnit]:
-    """The keys of a parcel as they stand, after `take_over_changes`.
+    """The current keys of a parcel, after `take_over_changes`.
 
     Locks: none; the caller holds the parcel's row.
     """
@@ -38,12 +38,12 @@ def is_its_own(row: ParcelUnit) -> bool:
 
 
 def take_over_changes(rows: Iterable[ParcelUnit]) -> None:
-    """Let parcels know what happened to their keys in the stock since they were planned.
+    """Update parcels whose keys changed in the inventory since they were planned.
 
-    A recall replaces reserved keys: the claim then holds another key than its parcel says. A key that was
-    taken away without another stays listed, for the parcel lacks it. No query when nothing happened.
+    A recall replaces reserved keys: the claim then holds another key than its parcel lists. A key that was
+    removed without a replacement stays listed, as missing. No query when nothing changed.
 
-    Args: rows: with `shipment__claim` and `unit__key_model`; they are brought up to date.
+    Args: rows: with `shipment__claim` and `unit__key_model`; they are updated in place.
     """
     gone: dict[int, list[ParcelUnit]] = {}
     for row in rows:
@@ -64,7 +64,7 @@ def _take_over(gone: Sequence[ParcelUnit], *, claim_id: int, holder: str) -> Non
         .in_lock_order()
     )
     for row in gone:
-        # Label and customs papers were made for its model, so another model is no replacement.
+        # Label and customs declaration were made for this model, so another model cannot replace it.
         same = next((unit for unit in free if unit.key_model_id == row.unit.key_model_id), None)
         if same is not None:
             free.remove(same)
@@ -73,7 +73,7 @@ def _take_over(gone: Sequence[ParcelUnit], *, claim_id: int, holder: str) -> Non
 
 
 def pack_unscanned(units: Sequence[Unit], *, now: datetime) -> None:
-    """The carrier has keys that nobody scanned into their parcel: the ledger still shows that they were."""
+    """Record keys as packed that the carrier has but that were not scanned into their parcel."""
     unscanned = [unit for unit in units if unit.account == Account.RESERVED]
     if unscanned:
         move(units=unscanned, to_account=Account.PACKED, reason=Reason.PACK, actor=ACTOR, now=now)

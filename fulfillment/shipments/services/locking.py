@@ -1,4 +1,4 @@
-"""The rows that whatever happens to a parcel is done under: the claim's first, then the parcel's."""
+"""Row locks for changes of a parcel: the claim's row first, then the parcel's."""
 
 from django.db.models import QuerySet
 
@@ -8,13 +8,13 @@ from fulfillment.shipments.models import Shipment
 
 
 def lock_claim(claim_id: int) -> Claim:
-    """The claim as it is now, and as it stays until the transaction ends."""
+    """Lock and return the claim, until the transaction ends."""
     (claim,) = _claims(claim_id=claim_id)
     return claim
 
 
 def lock_parcel(shipment_id: int) -> Shipment:
-    """The parcel, as `lock_claim`; whoever locks both locks the claim before."""
+    """Lock and return the parcel, until the transaction ends. To lock both, lock the claim first."""
     (shipment,) = _shipments(shipment_id=shipment_id)
     return shipment
 

@@ -1,4 +1,4 @@
-"""The numbers of the seals on parcels: given before the slip is printed, for the slip names it."""
+"""Seal numbers of parcels, assigned before the slip that shows them is printed."""
 
 import secrets
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ from django.db import connection
 from common.public_ids import ALPHABET
 from fulfillment.shipments.models import Shipment
 
-LENGTH = 8  # 40 random bits: none of a million parcels' numbers can be guessed for a forged parcel.
+LENGTH = 8  # 40 random bits: a forger cannot guess a number in use among a million parcels.
 
-# One statement for any number of parcels. Printed twice at once, a parcel keeps the number it got first,
-# which may lie in a printer already.
+# One statement for any number of parcels. When two people print a slip at the same time, the first number
+# is kept, because it may be printed already.
 _ASSIGN = """
     UPDATE shipping_shipment AS parcel SET seal_number = given.number
     FROM unnest(%s::bigint[], %s::text[]) AS given (id, number)
@@ -21,7 +21,7 @@ _ASSIGN = """
 
 
 def assign_seals(parcels: Iterable[Shipment]) -> None:
-    """Give parcels without a seal number one, and keep it."""
+    """Assign a seal number to each parcel that has none."""
     bare = {parcel.pk: parcel for parcel in parcels if not parcel.seal_number}
     if not bare:
         return

@@ -27,13 +27,13 @@ _HERE = (_T.PLANNED, _T.CANCELLED)
 
 
 def others_of(shipment: Shipment) -> QuerySet[Shipment]:
-    """The other parcels of the same claim that were not given up."""
+    """The claim's other parcels that were not cancelled."""
     theirs = Shipment.objects.filter(claim_id=shipment.claim_id).exclude(pk=shipment.pk)
     return theirs.exclude(state=_T.CANCELLED)
 
 
 def has_others(shipment: Shipment) -> bool:
-    """Whether the claim goes in several parcels."""
+    """Whether the claim has other parcels that were not cancelled."""
     return bool(_another(shipment=shipment.pk, claim=shipment.claim_id))
 
 
@@ -43,11 +43,11 @@ def _another(*, shipment: int, claim: int) -> QuerySet[Shipment, tuple[int]]:
     return theirs.values_list("pk")[:1]
 
 
-def give_up_sibling_label(claim: Claim, shipment: Shipment, *, now: datetime) -> None:
-    """This parcel has no label, and none under way. The claim may be changed again if that is true of all.
+def release_split_label(claim: Claim, shipment: Shipment, *, now: datetime) -> None:
+    """Make the claim editable again if none of its parcels has a label or a purchase in progress.
 
-    A parcel that was cancelled while another is on its way gets a successor, so that its keys are not
-    forgotten; the sweep plans its label.
+    If this parcel was cancelled while another one is on its way, create a successor for its keys; its label
+    is planned by the job for stalled work.
     """
     live = LabelPurchase.objects.filter(shipment=OuterRef("pk")).exclude(
         state__in=sorted(DEAD_PURCHASE_STATES)
@@ -67,7 +67,7 @@ def give_up_sibling_label(claim: Claim, shipment: Shipment, *, now: datetime) ->
         successor.units.set(shipment.units.all())
 
 
-def tell_of_one(
+def record_split_progress(
     claim: Claim,
     shipment: Shipment,
     *,
@@ -77,12 +77,12 @@ def tell_of_one(
     now: datetime,
     is_asked_for: bool = False,
 ) -> None:
-    """Tell a claim what one of its several parcels did.
+    """Update a claim after one of its parcels changed state.
 
-    The claim is shipped with the first, delivered with the last, and returned when all come back.
+    The claim is shipped with the first parcel, delivered with the last, and returned when all are returned.
 
     Args: carrier: `carrier` and `tracking_code` of this parcel.
-          is_asked_for: it comes back with the return label that the maintainer was given.
+          is_asked_for: it is returned with a return label that we provided.
     """
     states = set(others_of(shipment).values_list("state", flat=True))
     first_scan = claim.state == ClaimState.ACCEPTED

@@ -1,12 +1,12 @@
-"""How long a parcel may be without news before it is overdue (I10)."""
+"""How long a parcel may go without an update before it is overdue (I10)."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 
 from fulfillment.shipments.rules.states import ShipmentState
 
-# To be labelled: minutes, normally. Labelled: to be packed and scanned by the carrier within the week; its
-# label can be refunded for four. On its way back: abroad by sea that takes a month and more.
+# Planned: a label normally takes minutes. Labelled: packed and scanned by the carrier within a week; the
+# label is refundable for four. Returning: from abroad by sea takes more than a month.
 _QUIET: Mapping[ShipmentState, timedelta] = {
     ShipmentState.PLANNED: timedelta(days=3),
     ShipmentState.LABELLED: timedelta(days=7),
@@ -17,7 +17,7 @@ WATCHED_STATES = frozenset({*_QUIET, ShipmentState.IN_TRANSIT})
 
 
 def quiet_for(state: ShipmentState, *, promised_days: int) -> timedelta:
-    """How long a parcel in this state may go without an event.
+    """How long a parcel in this state may go without an update.
 
     Args: promised_days: from hand-over to the door.
     """
@@ -26,9 +26,9 @@ def quiet_for(state: ShipmentState, *, promised_days: int) -> timedelta:
     return _QUIET[state]
 
 
-# The shortest of all: nothing younger needs to be looked at.
+# The shortest limit: newer parcels need no check.
 SHORTEST = min(_QUIET.values())
-# An accepted claim that never became a parcel: the sweep makes one within minutes.
+# For accepted claims without a parcel: the job for stalled work creates one within minutes.
 UNSHIPPED_FOR = timedelta(days=3)
-# The look is daily; the invariant gives it that day.
+# Overdue parcels are looked for once a day; the invariant allows for that day.
 GRACE = timedelta(days=2)

@@ -1,7 +1,7 @@
-"""What carriers say of parcels: by webhook, in any order and any number of times, or when asked.
+"""Tracking updates of carriers, by webhook in any order and any number of times, or on request.
 
-The word of a tracker is recorded always, and counts if nothing newer did. When it takes back a delivery,
-or came at the same moment as another, the vendor is asked and its answer counts instead.
+Every update is recorded, and applied unless a newer one was applied before. If it reverses a delivery, or
+has the same time as another, the vendor is asked and the response is applied instead.
 """
 
 import logging
@@ -36,19 +36,19 @@ from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipments.rules.states import UNDER_WAY_STATES, PurchaseState, ShipmentState
 from fulfillment.shipments.rules.tracking import (
     Change,
-    Weight,
-    Word,
+    Relevance,
+    TrackingSignal,
     change_by_return,
     is_scan,
     moves_between,
     read_status,
+    relevance_of,
     tracking_change,
-    weigh,
 )
 from fulfillment.shipments.services.cases import open_case, settle_cases
 from fulfillment.shipments.services.contents import parcel_keys
 from fulfillment.shipments.services.locking import lock_claim, lock_parcel
-from fulfillment.shipments.services.split_shipments import has_others, tell_of_one
+from fulfillment.shipments.services.split_shipments import has_others, record_split_progress
 from fulfillment.vendor_failures import Failure
 from inventory.models import Unit
 from inventory.rules import Account, Reason
@@ -59,28 +59,28 @@ logger = logging.getLogger("keydesk.shipping")
 Result = WebhookOutcome.Result
 _P = PurchaseState
 
-# Webhooks are repeated for a day; a tracker that said nothing for two has perhaps lost some.
+# Webhooks are retried for one day; a tracker without updates for two may have lost some.
 ASK_AFTER = timedelta(hours=48)
 ASK_AT_MOST = 500
 WORK_AT_ONCE = 500
-# Few, so that of two workers neither goes on with a list that the other has worked meanwhile.
+# Few, so that a worker's list is not processed by another worker in the meantime.
 TRACKERS_AT_ONCE = 10
 WEBHOOK_LOCK = 0x6B6477  # "kdw": the first half of our advisory locks on trackers
-# So long after the promised day, silence itself is a case.
+# A parcel without news this long after its promised day becomes a case.
 SILENT_AFTER = timedelta(days=14)
 
 
 class _Doubtful(Exception):
-    """The word needs the vendor's confirmation, for which no transaction may wait."""
+    """The update must be confirmed by the vendor, outside the transaction."""
 
 
 def work_carrier_webhooks(*, gateway: CarrierGateway, now: datetime) -> int:
-    """Work whatever webhooks are stored and unworked; how many were.
+    """Process all stored webhooks that have no outcome yet; return how many.
 
-    Those about one tracker are worked in the order the vendor made them, by one worker at a time. One that
-    must wait for the vendor holds up its own tracker's only, until the next run.
+    Webhooks of one tracker are processed in the vendor's order, by one worker at a time. One that must wait
+    for the vendor delays only its own tracker, until the next run.
 
-    Locks: the tracker, by an advisory lock of the session, for the vendor may have to be asked in between.
+    Locks: the tracker, by a session-level advisory lock, because the vendor may be called in between.
     """
     worked = 0
     seen: set[int] = set()
@@ -94,9 +94,9 @@ def work_carrier_webhooks(*, gateway: CarrierGateway, now: datetime) -> int:
 
 
 def _unworked(seen: Collection[int]) -> dict[str, list[int]]:
-    """Some of the next unworked webhooks, by what they are about.
+    """A batch of unprocessed webhooks, by tracker or shipment.
 
-    Drawn by lot: two workers that took the oldest would stand in each other's way.
+    Subjects are drawn at random: two workers that both took the oldest would block each other.
     """
     rows = Webhook.objects.unworked().filter(provider=Provider.EASYPOST).exclude(pk__in=seen)
     by_subject: dict[str, list[int]] = {}
@@ -120,7 +120,7 @@ def _work_in_order(webhook_ids: Iterable[int], *, gateway: CarrierGateway, now: 
 
 @contextmanager
 def _one_worker_for(subject: str) -> Iterator[bool]:
-    """Whether this session alone works on a tracker's events, for the length of the block."""
+    """Try to lock a tracker's events for this session, for the duration of the block."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [WEBHOOK_LOCK, subject])
         (is_mine,) = cursor.fetchone()
@@ -133,10 +133,10 @@ def _one_worker_for(subject: str) -> Iterator[bool]:
 
 
 def work_webhook(*, webhook_id: int, gateway: CarrierGateway, now: datetime) -> str | None:
-    """Do what a stored webhook asks for, once; what came of it, or None when it was worked before.
+    """Process a stored webhook once; return its outcome, or None if it was processed before.
 
-    Raises: GatewayError: the vendor must be asked first and does not answer; work it again later.
-    Locks:  the claim's row, then the parcel's; the outcome's row says who worked it.
+    Raises: GatewayError: the vendor must be asked first and did not respond; try again later.
+    Locks:  the claim's row, then the parcel's; the unique outcome row ensures a single effect.
     """
     webhook = next(iter(_unworked_webhook(webhook_id=webhook_id)), None)
     if webhook is None:
@@ -162,7 +162,7 @@ def _unworked_webhook(*, webhook_id: int) -> QuerySet[Webhook]:
 
 
 def _hear_insurer(body: Mapping[str, Any], *, gateway: CarrierGateway, now: datetime) -> Result:
-    """What came of a webhook that may be about an insurance claim, which is asked after in any case."""
+    """Handle a webhook that may be about an insurance claim, by asking the insurer for the claim's state."""
     if "claim" not in body:
         return Result.IGNORED
     claim_id = str(body["claim"])
@@ -186,7 +186,7 @@ def _hear_event(
 
 
 def _purchase_of(body: Mapping[str, Any]) -> LabelPurchase | None:
-    """By the vendor's shipment, else by its tracker; never by tracking code, which carriers use again."""
+    """The purchase by the vendor's shipment or tracker id; never by tracking code, as carriers reuse them."""
     if shipment_id := body.get("shipment"):
         return next(iter(_by_shipment(vendor_shipment_id=shipment_id)), None)
     if tracker_id := body.get("tracker"):
@@ -205,14 +205,14 @@ def _by_tracker(*, tracker_id: str) -> QuerySet[LabelPurchase]:
 
 
 def _adopt(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> None:
-    """A tracker of a purchase in doubt means a label: the event overtook the answer, or that is lost."""
+    """Resolve a purchase with an unknown outcome: a tracker event means that its label was bought."""
     if not purchase_transitions.look(purchase, gateway=gateway, now=now):
         raise GatewayError(Failure.RETRYABLE, "LABEL_NOT_SHOWN_YET")
     purchase.refresh_from_db()
 
 
 def _close(webhook: Webhook, result: str, *, now: datetime) -> str | None:
-    """Write down that a webhook was worked, within the transaction that did; None when another was first."""
+    """Record a webhook's outcome; return None if another worker recorded one first."""
     _, is_first = WebhookOutcome.objects.get_or_create(
         webhook=webhook, defaults={"result": result, "worked_at": now}
     )
@@ -228,22 +228,22 @@ def _apply(
     now: datetime,
     is_confirmed: bool = False,
 ) -> str | None:
-    """Record a tracker's word and, if it counts, move parcel, units and claim by it, in one transaction."""
+    """Record a tracking update and, if applied, move parcel, units and claim, in one transaction."""
     with transaction.atomic(durable=True):
         claim = lock_claim(purchase.shipment.claim_id)
         shipment = lock_parcel(purchase.shipment_id)
         if webhook is not None and _outcomes(webhook=webhook):
             return None
-        weight = weigh(
-            Word(state.status, said_at),
+        relevance = relevance_of(
+            TrackingSignal(state.status, said_at),
             newest=_newest(purchase),
-            # A return takes nothing back of what the way out came to.
+            # A signal of a return label never reverses the outbound delivery.
             current=ShipmentState.RETURNING if purchase.is_return else ShipmentState(shipment.state),
             detail=state.detail,
         )
-        if weight is Weight.DOUBTFUL and not is_confirmed:
+        if relevance is Relevance.DOUBTFUL and not is_confirmed:
             raise _Doubtful
-        effect = None if weight is Weight.STALE else _effect(purchase, shipment, state)
+        effect = None if relevance is Relevance.STALE else _effect(purchase, shipment, state)
         TrackingUpdate.objects.create(
             purchase=purchase,
             webhook=webhook,
@@ -259,16 +259,16 @@ def _apply(
             _take_effect(effect, purchase, shipment, claim, state=state, now=now)
         if webhook is None:
             return None
-        # Under the claim's lock, where nobody had worked it.
+        # Checked above under the claim's lock, so no other worker has recorded an outcome.
         result = Result.STALE if effect is None else Result.APPLIED
         WebhookOutcome.objects.create(webhook=webhook, result=result, worked_at=now)
         return result
 
 
-def _newest(purchase: LabelPurchase) -> Word | None:
-    """The last word that counted."""
+def _newest(purchase: LabelPurchase) -> TrackingSignal | None:
+    """The newest signal that was applied."""
     update = next(iter(_newest_applied(purchase=purchase)), None)
-    return Word(update.status, update.said_at) if update else None
+    return TrackingSignal(update.status, update.said_at) if update else None
 
 
 @prepared
@@ -284,7 +284,7 @@ def _outcomes(*, webhook: Webhook) -> QuerySet[WebhookOutcome]:
 
 def _effect(purchase: LabelPurchase, shipment: Shipment, state: TrackerState) -> Change:
     if purchase.state in (_P.FAILED, _P.RETIRED):
-        # We hold it for unbought, and perhaps bought another: money is at stake, the parcel is not.
+        # Recorded as not bought, so another label may have been bought: check the purchase, keep the state.
         return Change(None, counts=False, case=CaseReason.PURCHASE_UNKNOWN)
     current = ShipmentState(shipment.state)
     if purchase.is_return:
@@ -303,7 +303,7 @@ def _take_effect(
 ) -> None:
     if effect.state is not None:
         keys = [row.unit for row in parcel_keys(shipment)]
-        # What was taken from the parcel since (by a recall, or scanned in at our door) is not moved with it.
+        # Keys removed from the parcel since (recalled, or scanned in at our warehouse) are not moved.
         units = [unit for unit in keys if unit.held_for == claim.code]
         before, shipment.state = ShipmentState(shipment.state), effect.state
         shipment.updated_at = now
@@ -320,7 +320,7 @@ def _take_effect(
 
 
 def _move_keys(units: Sequence[Unit], before: ShipmentState, after: ShipmentState, *, now: datetime) -> None:
-    """Let the keys follow their parcel; those that nobody scanned into it are packed first."""
+    """Move the keys with their parcel; keys not scanned into it are packed first."""
     steps = moves_between(before, after)
     if not units or (before != ShipmentState.LABELLED and not steps):
         return
@@ -335,10 +335,10 @@ def _move_keys(units: Sequence[Unit], before: ShipmentState, after: ShipmentStat
 def _tell_claim(
     claim: Claim, shipment: Shipment, purchase: LabelPurchase, effect: Change, *, now: datetime
 ) -> None:
-    """Carriers leave steps out, claims do not: whatever comes after the hand-over implies it."""
+    """Update the claim. Carriers skip statuses, claims do not: any later status implies shipped."""
     carrier: dict[str, Any] = {"carrier": purchase.carrier, "tracking_code": purchase.tracking_code}
     if has_others(shipment):
-        tell_of_one(
+        record_split_progress(
             claim,
             shipment,
             state=effect.state,
@@ -357,9 +357,9 @@ def _tell_claim(
 
 
 def ask_silent_trackers(*, gateway: CarrierGateway, now: datetime, silent_for: timedelta = ASK_AFTER) -> int:
-    """Ask the vendor about parcels under way of which nothing was heard for long; how many were asked.
+    """Ask the vendor about parcels in transit without recent updates; return how many.
 
-    Heals webhooks that never came. One that stays silent far beyond its promise becomes a case.
+    Makes up for lost webhooks. A parcel without news long after its promised day becomes a case.
     """
     silent = list(_silent(now, silent_for)[:ASK_AT_MOST])
     for purchase in silent:
@@ -391,12 +391,12 @@ def _silent(now: datetime, silent_for: timedelta) -> Any:
 def _hear(purchase: LabelPurchase, state: TrackerState, *, now: datetime) -> None:
     newest = purchase.tracking_updates.filter(is_applied=True).order_by("-said_at", "-pk").first()
     if newest is None or (newest.status, newest.status_detail) != (state.status, state.detail):
-        # The tracker's own time lags behind the events that tell of it, so it must not make this stale.
+        # The tracker's timestamp lags behind its events, so it must not make this update stale.
         said_at = max(state.changed_at, newest.said_at) if newest else state.changed_at
         _apply(purchase, state, said_at=said_at, webhook=None, now=now, is_confirmed=True)
         return
     if purchase.is_return and not is_scan(state.status):
-        # It lies at the maintainer's, who posts it or not; `refund_unused` counts the days.
+        # The maintainer has not posted it yet; `refund_unused` refunds the label in time.
         return
     last_word = max(newest.said_at, purchase.bought_at or newest.said_at)
     if now - last_word > SILENT_AFTER + timedelta(days=purchase.promised_days):

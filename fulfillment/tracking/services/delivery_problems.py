@@ -16,8 +16,8 @@ from fulfillment.shipments.rules.states import ShipmentState
 from fulfillment.shipments.services.cases import open_case
 
 
-class Trouble(StrEnum):
-    """What can be wrong with a parcel, in the maintainer's eyes."""
+class DeliveryProblem(StrEnum):
+    """A problem with a parcel, as the maintainer reports it."""
 
     NOT_ARRIVED = "not_arrived"
     DAMAGED = "damaged"
@@ -25,18 +25,18 @@ class Trouble(StrEnum):
     SEAL_BROKEN = "seal_broken"
 
 
-_CASES: Mapping[Trouble, CaseReason] = {
-    Trouble.NOT_ARRIVED: CaseReason.NOT_ARRIVED,
-    Trouble.DAMAGED: CaseReason.DAMAGED,
-    Trouble.WRONG_KEYS: CaseReason.WRONG_KEYS,
-    Trouble.SEAL_BROKEN: CaseReason.SEAL_BROKEN,
+_CASES: Mapping[DeliveryProblem, CaseReason] = {
+    DeliveryProblem.NOT_ARRIVED: CaseReason.NOT_ARRIVED,
+    DeliveryProblem.DAMAGED: CaseReason.DAMAGED,
+    DeliveryProblem.WRONG_KEYS: CaseReason.WRONG_KEYS,
+    DeliveryProblem.SEAL_BROKEN: CaseReason.SEAL_BROKEN,
 }
 
 
-def report_trouble(*, claim_code: str, trouble: Trouble, actor: str, now: datetime) -> bool:
-    """Open a case for the desk; whether it is news, for the same said twice is one case.
+def report_delivery_problem(*, claim_code: str, trouble: DeliveryProblem, actor: str, now: datetime) -> bool:
+    """Open a case for staff; return False if one for the same problem is open already.
 
-    Raises: UnknownClaim. NotSent: there is no parcel to say anything of.
+    Raises: UnknownClaim. NotSent: the claim has no parcel yet.
     Locks:  the claim's row.
     """
     with transaction.atomic(durable=True):

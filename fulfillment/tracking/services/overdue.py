@@ -16,15 +16,15 @@ from fulfillment.shipments.rules.states import ShipmentState
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.tracking.rules.overdue import SHORTEST, UNSHIPPED_FOR, WATCHED_STATES, quiet_for
 
-# What a carrier's usual transit is taken for when no label was planned.
+# The transit time assumed when no label was planned.
 USUAL_DAYS = 14
 _HERE = [ShipmentState.PLANNED, ShipmentState.LABELLED]
 
 
 def open_silent_cases(*, now: datetime) -> int:
-    """Open a case for every parcel that is quiet for too long and has none; how many.
+    """Open a case for every overdue parcel that has none; return how many.
 
-    The maintainer of each is told that we are asking.
+    Each maintainer is notified that we are asking the carrier.
     """
     opened = 0
     for shipment, detail in list(silent_parcels(now=now)):
@@ -36,13 +36,13 @@ def open_silent_cases(*, now: datetime) -> int:
 
 
 def silent_parcels(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[tuple[Shipment, str]]:
-    """Parcels quiet for longer than they may be, without an open case; and how long, in days."""
+    """Overdue parcels without an open case, each with its state and the days without an update."""
     heard = TrackingUpdate.objects.filter(purchase__shipment=OuterRef("pk")).order_by("-recorded_at")
     promise = LabelPurchase.objects.outbound().filter(shipment=OuterRef("pk")).order_by("-generation")
     open_ones = Case.objects.filter(shipment=OuterRef("pk"), closed_at=None)
     quiet = (
         Shipment.objects.filter(~Exists(open_ones), state__in=sorted(WATCHED_STATES))
-        # What is here and held back waits for a bank, and its money has a case.
+        # A parcel on hold waits for the payment dispute, which has a case of its own.
         .exclude(state__in=_HERE, claim__held_at__isnull=False, handed_over_at=None)
         .select_related("claim")
         .annotate(
@@ -50,7 +50,7 @@ def silent_parcels(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterato
                 F("updated_at"), Coalesce(Subquery(heard.values("recorded_at")[:1]), F("updated_at"))
             ),
             promised_days=Subquery(promise.values("promised_days")[:1]),
-            # A case that was closed gives the parcel its time anew.
+            # Closing a case restarts the parcel's time.
             closed_at=Max("cases__closed_at"),
         )
         .filter(moved_at__lte=now - SHORTEST - grace)
@@ -64,7 +64,7 @@ def silent_parcels(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterato
 
 
 def silent_claims(*, now: datetime, grace: timedelta = timedelta(0)) -> QuerySet[Claim]:
-    """Accepted claims that have no parcel at all, long after they should. Those held back have their case."""
+    """Accepted claims overdue without any parcel. Claims on hold are excluded; they have a payment case."""
     parcels = Shipment.objects.filter(claim=OuterRef("pk")).exclude(state=ShipmentState.CANCELLED)
     return Claim.objects.filter(
         ~Exists(parcels),
@@ -76,7 +76,7 @@ def silent_claims(*, now: datetime, grace: timedelta = timedelta(0)) -> QuerySet
 
 @transaction.atomic
 def _open_for_claim(claim: Claim, *, now: datetime) -> bool:
-    """A case is about a parcel, so the claim gets the one that it should have had."""
+    """Create the claim's missing parcel, because a case needs one, and open the case."""
     locked = Claim.objects.select_for_update(no_key=True).get(pk=claim.pk)
     if locked.state != ClaimState.ACCEPTED:
         return False

@@ -1,4 +1,4 @@
-"""Whether the vendor still tells us what happens, and what to do when it stopped (case 13)."""
+"""Check that the vendor still sends webhooks; enable them again and catch up if it stopped (case 13)."""
 
 import logging
 from datetime import datetime, timedelta
@@ -16,22 +16,23 @@ logger = logging.getLogger("keydesk.shipping")
 WEBHOOK_ENDPOINT = "webhook_endpoint"
 _SAID = {
     WebhookState.ENABLED: "The vendor sends its events.",
-    WebhookState.DISABLED: "The vendor had stopped sending events; it was told to go on.",
-    WebhookState.MISSING: "The vendor does not know our address; register it (docs/runbook.md).",
+    WebhookState.DISABLED: "The vendor had stopped sending events; the webhook was enabled again.",
+    WebhookState.MISSING: "The vendor has no webhook for this site; register it (docs/runbook.md).",
 }
 
 
 def webhook_url() -> str:
-    """Where the vendor is to send its events."""
+    """The URL to which the vendor sends its events."""
     return f"{settings.ENVIRONMENT.site_url}/api/v1/webhooks/easypost"
 
 
 def watch_webhooks(*, gateway: CarrierGateway, now: datetime) -> WebhookState:
-    """Look whether events come to us; enable them again if not, and ask about all that we missed.
+    """Check the vendor's webhook; if it was disabled, enable it again and catch up on missed events.
 
-    Events are repeated for a day and then lost, so after an outage every open tracker and refund is asked.
+    Events are retried for one day and then lost, so after an outage every open tracker and refund is
+    retrieved.
 
-    Raises: GatewayError: the vendor could not be asked.
+    Raises: GatewayError: the vendor could not be reached.
     """
     url = webhook_url()
     state = gateway.webhook_state(url)
@@ -48,7 +49,7 @@ def watch_webhooks(*, gateway: CarrierGateway, now: datetime) -> WebhookState:
 
 
 def catch_up(*, gateway: CarrierGateway, now: datetime) -> int:
-    """Ask the vendor about everything under way, whenever it was last heard of; how many parcels."""
+    """Ask the vendor about all parcels and refunds in progress; return how many parcels."""
     try:
         asked = carrier_events.ask_silent_trackers(gateway=gateway, now=now, silent_for=timedelta(0))
         label_refunds.check_refunds(gateway=gateway, now=now)

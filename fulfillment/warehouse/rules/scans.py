@@ -1,4 +1,4 @@
-"""Scanned codes at the packing table: what each is, and what to scan next."""
+"""Scanned codes at the packing table: their kind, and the next scan due."""
 
 import re
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ _SERIAL = re.compile(SERIAL_PATTERN, re.ASCII)
 _LABEL = re.compile(r"[A-Z0-9]{8,40}", re.ASCII)
 # The bar code of a USPS label is 420, the ZIP code of 5 or 9 digits, and then what is printed below it.
 _POSTAL_ROUTE = re.compile(r"420(?:[0-9]{5}|[0-9]{9})(9[0-9]{19,25})", re.ASCII)
-# Scanners may send group separators and line ends along.
+# Scanners may append group separators and line ends.
 _NOT_PRINTED = re.compile(r"[\x00-\x20\x7f]")
 
 
 class Thing(Enum):
-    """What was scanned, by its looks."""
+    """The kind of a scanned code, by its format."""
 
     PARCEL = auto()  # our own code, from the slip
     LABEL = auto()  # a carrier's tracking code
@@ -28,19 +28,19 @@ class Thing(Enum):
 
 
 def clean_scan(scanned: str) -> str:
-    """A scanned text in the form we keep such things in: no control characters, upper case."""
+    """Normalize a scanned text: no control characters, upper case."""
     return _NOT_PRINTED.sub("", scanned[:200]).upper()
 
 
 def label_code(scanned: str) -> str:
-    """The tracking code within what a scanner reads from a label."""
+    """The tracking code contained in a scanned label."""
     clean = clean_scan(scanned)
     route = _POSTAL_ROUTE.fullmatch(clean)
     return route.group(1) if route else clean
 
 
 def thing_of(scanned: str) -> Thing:
-    """What a cleaned scan looks like. Serials may look like tracking codes; the caller knows which is due."""
+    """The kind of a normalized scan. Serials can look like tracking codes; the caller knows which is due."""
     for pattern, thing in (
         (_PARCEL, Thing.PARCEL),
         (_SEAL, Thing.SEAL),
@@ -54,17 +54,17 @@ def thing_of(scanned: str) -> Thing:
 
 
 def is_seal(number: str) -> bool:
-    """Whether this can be the number of a seal: ours, or one of a printed roll."""
+    """Whether this can be a seal number: one of ours, or one of a printed roll."""
     return re.fullmatch(r"[A-Z0-9-]{4,20}", number, re.ASCII) is not None
 
 
 def next_packing_step(*, packed: int, of: int, is_sealed: bool = False) -> str:
-    """What is due with a parcel."""
+    """The next step of a parcel."""
     if is_sealed:
         return "hand_over"
     return "seal" if packed == of else "pack"
 
 
 def still_missing(models: Sequence[str]) -> list[str]:
-    """Key models as a sentence needs them: each once, with its number."""
+    """Key models for a message: each once, with its count."""
     return [f"{models.count(sku)} × {sku}" for sku in sorted(set(models))]

@@ -1,4 +1,4 @@
-"""Scans at the packing table: each takes effect once, however often it is sent."""
+"""Idempotent scans at the packing table: each takes effect once, however often it is sent."""
 
 import json
 import re
@@ -19,11 +19,11 @@ _KEY = re.compile(r"[A-Za-z0-9.-]{8,80}", re.ASCII)
 
 @dataclass(frozen=True)
 class ScanAnswer:
-    """What a scan came to, for the screen to say.
+    """The result of a scan, to be displayed.
 
-    `done` of `of` keys are picked (or packed) in the list (or parcel); `next` is what is due now: `pick`,
-    `pack`, `seal`, `hand_over`. `swapped_for` is the serial that this key took the place of. `is_repeat`
-    says that the same scan was sent before and nothing happened this time; the rest is what it came to then.
+    `done` of `of` keys are picked (or packed) in the list (or parcel); `next` is the step due now: `pick`,
+    `pack`, `seal`, `hand_over`. `swapped_for` is the serial that this key replaced. `is_repeat` means that
+    the same scan was sent before and had no effect this time; the other fields are those of the first time.
     """
 
     key: str
@@ -39,13 +39,13 @@ class ScanAnswer:
 
 
 def once(work: Callable[[], ScanAnswer], *, key: str, scanned: str) -> ScanAnswer:
-    """Let a scan take effect in a transaction of its own, or give the answer of its twin.
+    """Run a scan in its own transaction, or return the stored answer if it was sent before.
 
-    The work comes first and the look for a twin only after a refusal: a scan sent twice is refused by
-    what the first did (the key is packed already), or by the database, which takes a scan key once.
+    The stored answer is looked up only after an error: a repeated scan fails because of the first one's
+    effect (the key is packed already), or because the database accepts each scan key once.
 
-    Raises: BadScanKey. ScanKeyReused: the key came with another scan. MovedMeanwhile: somebody else was
-            faster. Whatever the work refuses.
+    Raises: BadScanKey. ScanKeyReused: the key was used for another scan. MovedMeanwhile: another person
+            changed the same rows. Errors of `work`.
     """
     if not _KEY.fullmatch(key):
         raise BadScanKey
@@ -57,7 +57,7 @@ def once(work: Callable[[], ScanAnswer], *, key: str, scanned: str) -> ScanAnswe
             raise
         if (twin := _twin(key, scanned)) is not None:
             return twin
-        # Two that exchange keys crosswise wait for each other, and the database lets one go.
+        # Two scans that swap the same two keys can deadlock; the database aborts one of them.
         if isinstance(refusal, IntegrityError | OperationalError):
             raise MovedMeanwhile from refusal
         raise
@@ -90,11 +90,11 @@ def mark_key(
     packed: tuple[datetime, str] | None,
     **scan: Any,
 ) -> None:
-    """Write how far a key of a parcel is, and the scan that says so, in one round trip.
+    """Update the picked and packed marks of a parcel's key and record the scan, in one round trip.
 
-    Args: row_id: of the ParcelUnit; was_unit_id: the key it named when it was read.
-          picked, packed: when and by whom, or None for not (any more).
-          scan: `scanned`, `actor`, `now` and maybe `undoes`, as FloorScan has them.
+    Args: row_id: of the ParcelUnit; was_unit_id: its key when it was read.
+          picked, packed: when and by whom, or None for not, or no longer.
+          scan: `scanned`, `actor`, `now` and optionally `undoes`, as in FloorScan.
     """
     marks: dict[str, Any] = {}
     for verb, mark in (("picked", picked), ("packed", packed)):
@@ -114,7 +114,7 @@ def mark_key(
 def mark_seal(
     answer: ScanAnswer, *, shipment_id: int, number: str, sealed: tuple[datetime, str] | None, **scan: Any
 ) -> None:
-    """Write the seal of a parcel, and the scan that says so, in one round trip."""
+    """Update the seal of a parcel and record the scan, in one round trip."""
     marks = {"sealed_at": sealed and sealed[0], "sealed_by": sealed[1] if sealed else "", "number": number}
     _write(
         "UPDATE shipping_shipment SET sealed_at = %(sealed_at)s, sealed_by = %(sealed_by)s,"
@@ -139,7 +139,7 @@ def _write(
     now: datetime,
     undoes: int | None = None,
 ) -> None:
-    """One statement, for a scan must answer at once; the caller holds the row that is updated."""
+    """Run the update and the insert as one statement, for speed. The caller has locked the updated row."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH changed AS ({update}) {_APPEND} FROM changed",

@@ -1,10 +1,10 @@
-"""Parcels leave with a manifest: chosen, put on the carrier's form, handed over.
+"""Manifests: choose parcels, request the carrier's form, hand over.
 
-    planned ─ ask for the form ─→ making ─ it is there ─→ ready ─ the driver has the bags ─→ handed over
+    planned ─ form requested ─→ making ─ form available ─→ ready ─ the driver has the bags ─→ handed over
 
-Parcels whose carrier has no form go with a list of ours, which is ready at once. Until the hand-over a
-parcel can be taken off. The keys stay `packed` in the ledger until the carrier's own first scan, for
-redeemed means that the carrier says so.
+Parcels of a carrier without forms go with our own list, which is ready at once. A parcel can be removed
+until the hand-over. The keys stay `packed` in the ledger until the carrier's first scan, because a key counts
+as redeemed only once the carrier confirms it.
 """
 
 import logging
@@ -41,7 +41,7 @@ from inventory.models import Warehouse
 logger = logging.getLogger("keydesk.shipping")
 
 MAKE_FORM = "shipping.make_form"
-# A batch of EasyPost's holds fewer than 1,000, and a form is a batch inside.
+# EasyPost creates a form from a batch, and a batch holds fewer than 1,000 shipments.
 PARCELS_A_MANIFEST = 900
 ASK_AGAIN_AFTER = timedelta(seconds=30)
 _M = ManifestState
@@ -49,7 +49,7 @@ _M = ManifestState
 
 @dataclass(frozen=True)
 class Made:
-    """A manifest, how many parcels are on it, and which were looked at and left out."""
+    """A new manifest, the number of its parcels, and the parcels that were excluded."""
 
     manifest: Manifest
     parcels: int
@@ -65,13 +65,13 @@ def make_manifest(
     parcels: Sequence[str] | None = None,
     with_form: bool | None = None,
 ) -> Made:
-    """Put sealed parcels of one carrier and one door onto a manifest.
+    """Create a manifest of sealed parcels of one carrier and one warehouse.
 
-    Args:    parcels: these, by code; None takes all that are sealed.
-             with_form: whether the carrier makes a form; None: if it makes forms at all.
-    Raises:  NothingToHandOver, with what every parcel lacks.
+    Args:    parcels: codes; None for all sealed ones.
+             with_form: whether to request the carrier's form; None: if the carrier has forms.
+    Raises:  NothingToHandOver, with the reason for each parcel.
     Locks:   the parcels, in order.
-    After commit: the job asks for the form; without one the manifest is ready.
+    After commit: the job requests the form; without one the manifest is ready.
     """
     has_form = carrier in FORM_CARRIERS if with_form is None else with_form
     mode = settings.ENVIRONMENT.easypost_mode
@@ -139,12 +139,12 @@ def _candidates(
 
 
 def make_form(*, manifest_id: int, forms: FormGateway, now: datetime) -> ManifestState:
-    """Have the carrier's form made for a planned manifest, or look how far it is; its state then.
+    """Request the carrier's form for a planned manifest, or check its progress; return the manifest's state.
 
-    A form whose answer was lost is found on its first parcel, so none is asked for twice.
+    If the response to a request was lost, the form is found through its first parcel and not requested again.
 
-    Raises: GatewayError: ask again later.
-    Locks:  none held; conditional updates say which of two workers goes on.
+    Raises: GatewayError: try again later.
+    Locks:  none; conditional updates decide which of two workers continues.
     """
     manifest = Manifest.objects.get(pk=manifest_id)
     if manifest.state not in (_M.PLANNED, _M.MAKING):
@@ -184,7 +184,7 @@ def _ask(manifest: Manifest, ids: Sequence[str], *, forms: FormGateway, was_aske
 
 
 def _record(manifest: Manifest, form: ScanForm, *, forms: FormGateway, now: datetime) -> ManifestState:
-    """Write down how far the form is; fetch its file when it is there."""
+    """Record the form's progress; download its file when it is available."""
     if form.manifested:
         return _without_manifested(manifest, form.manifested, now=now)
     if form.status == "failed":
@@ -200,7 +200,7 @@ def _record(manifest: Manifest, form: ScanForm, *, forms: FormGateway, now: date
 
 
 def _without_manifested(manifest: Manifest, vendor_ids: Sequence[str], *, now: datetime) -> ManifestState:
-    """The vendor has a form of some parcels already: they go with a list, the others are asked for again."""
+    """Move parcels that are on a form already to our own list; request a form again for the others."""
     with transaction.atomic(durable=True):
         done = manifest.shipments.filter(purchases__vendor_shipment_id__in=vendor_ids)
         beside = Manifest.objects.create(
@@ -225,7 +225,7 @@ def _without_manifested(manifest: Manifest, vendor_ids: Sequence[str], *, now: d
 
 
 def _fail(manifest: Manifest, code: str, *, now: datetime) -> ManifestState:
-    """No form: its parcels are free for another manifest."""
+    """Mark a manifest as failed and release its parcels for another one."""
     with transaction.atomic(durable=True):
         if Manifest.objects.filter(pk=manifest.pk, state__in=[_M.PLANNED, _M.MAKING]).update(
             state=_M.FAILED, last_error=code
@@ -240,7 +240,7 @@ def _vendor_ids(manifest: Manifest) -> list[str]:
 
 
 def check_forms(*, forms: FormGateway, now: datetime) -> int:
-    """Look after every form that is being made; how many were asked about."""
+    """Check every unfinished form; return how many."""
     waiting = list(
         Manifest.objects.filter(state__in=[_M.PLANNED, _M.MAKING]).order_by("pk").values_list("pk", flat=True)
     )
@@ -253,11 +253,11 @@ def check_forms(*, forms: FormGateway, now: datetime) -> int:
 
 
 def take_off(*, label: str, actor: str, now: datetime) -> Manifest:
-    """Take a parcel off its manifest, until that is handed over.
+    """Remove a parcel from a manifest that is not handed over yet.
 
-    A form that is made still lists the parcel at the carrier. It is then handed over on a list.
+    A finished form still lists the parcel at the carrier. The parcel then leaves on a list without a form.
 
-    Raises: UnknownLabel, WrongThing. ManifestNotReady: it is handed over, or its form is being made.
+    Raises: UnknownLabel, WrongThing. ManifestNotReady: it is handed over, or its form is not finished.
     Locks:  the parcel's row, then the manifest's.
     """
     with transaction.atomic(durable=True):
@@ -274,11 +274,11 @@ def take_off(*, label: str, actor: str, now: datetime) -> Manifest:
 
 
 def hand_over_manifest(*, code: str, actor: str, now: datetime) -> int:
-    """The carrier has the parcels of a ready manifest; how many. From here nothing is undone.
+    """Mark a ready manifest as handed over; return the number of parcels. Cannot be undone.
 
-    Said twice it counts once: the second answer is the same.
+    Idempotent: a second call returns the same number.
 
-    Raises: UnknownManifest. ManifestNotReady. HeldBack: a parcel on it is not to leave.
+    Raises: UnknownManifest. ManifestNotReady. HeldBack: a parcel's claim is on hold.
     Locks:  the manifest's row.
     """
     with transaction.atomic(durable=True):

@@ -1,7 +1,7 @@
-"""Packing by scanning: a key goes with a label, and then a seal on the parcel.
+"""Packing by scanning: keys into a labelled parcel, then a seal on it.
 
-A scan is one call and takes effect once (scans.py). It can be taken back until the parcel is on a manifest.
-Each call is a transaction of its own; its refusals are FloorErrors, whose sentence goes to the screen.
+A scan is one call and takes effect once (idempotent_scans.py). It can be undone until the parcel is on a
+manifest. Each call is a transaction of its own and raises FloorErrors, whose messages are displayed.
 """
 
 from collections.abc import Sequence
@@ -46,17 +46,17 @@ Verb = FloorScan.Verb
 def pack_unit(
     *, key: str, label: str, serial: str, actor: str, now: datetime, take_over: bool = False
 ) -> ScanAnswer:
-    """Put a key into the parcel whose label was scanned. Three queries; more when keys are exchanged.
+    """Pack a key into the parcel whose label was scanned. Three queries; more when keys are swapped.
 
-    Another key of the same model may take the place of the one reserved: from the shelf, or from another
-    parcel, which then gets the first one.
+    Another key of the same model may replace the reserved one: an available key, or one reserved for another
+    parcel, which then gets the replaced key.
 
-    Args:    key: made up by the sender, new for each scan; the same again is answered and does nothing.
-             label: the bar code of the label, or the parcel's own code from the slip.
-             take_over: go on with a parcel that somebody else began.
+    Args:    key: idempotency key, created by the client for each scan; a repeat has no effect.
+             label: the bar code of the label, or the parcel's code from the slip.
+             take_over: continue a parcel that another person began.
     Raises:  UnknownLabel, WrongThing, NotToPack, ParcelTaken, WrongKey, AlreadyDone, MovedMeanwhile;
              UnknownSerial, NotSwappable of the inventory.
-    Locks:   the parcel's row; in an exchange then both units, oldest first.
+    Locks:   the parcel's row; in a swap then both units, oldest first.
     """
     serial, scanned = clean_scan(serial), f"pack {label_code(label)} {clean_scan(serial)}"
     return idempotent_scans.once(
@@ -108,9 +108,9 @@ def _pack(
 
 
 def seal_parcel(*, key: str, label: str, seal_number: str, actor: str, now: datetime) -> ScanAnswer:
-    """Close a parcel whose keys are all in it, with the seal that its slip names. Two queries.
+    """Seal a complete parcel with the seal whose number is on its slip. Two queries.
 
-    A parcel whose slip was not printed yet takes the number that is scanned.
+    If its slip was not printed yet, the parcel gets the scanned number.
 
     Raises: UnknownLabel, NotToPack, ParcelIncomplete, WrongSeal, AlreadyDone.
     Locks:  the parcel's row.
@@ -131,12 +131,12 @@ def _seal(key: str, *, label: str, number: str, scanned: str, actor: str, now: d
     if missing:
         raise ParcelIncomplete(shipment.code, still_missing(missing))
     if not is_seal(number):
-        raise WrongSeal(number, shipment.code, "it is not a seal number (4 to 20 of A-Z, 0-9 and -).")
+        raise WrongSeal(number, shipment.code, "a seal number has 4 to 20 characters of A-Z, 0-9 and -.")
     if shipment.seal_number and number != shipment.seal_number:
         raise WrongSeal(
             number,
             shipment.code,
-            f"the slip inside names {shipment.seal_number}. Use that seal, or print the slip again.",
+            f"the number on the slip is {shipment.seal_number}. Use that seal, or print the slip again.",
         )
     answer = ScanAnswer(
         key=key,
@@ -160,11 +160,11 @@ def _seal(key: str, *, label: str, number: str, scanned: str, actor: str, now: d
 
 
 def undo(*, key: str, scan_key: str, actor: str, now: datetime) -> ScanAnswer:
-    """Take a scan back: a pick, a key packed, or a seal. The key goes back to where it stood before.
+    """Undo a scan: a picked key, a packed key, or a seal. The key returns to its previous state.
 
-    Args:   key: of this scan; scan_key: of the one taken back.
-    Raises: UnknownScan: none such, or undone. TooLateToUndo: the parcel is sealed (undo that first), on a
-            manifest or gone.
+    Args:   key: of this scan; scan_key: of the scan to undo.
+    Raises: UnknownScan: not found, or undone already. TooLateToUndo: the parcel is sealed (undo that first),
+            on a manifest, or has left.
     Locks:  the parcel's row.
     """
     scanned = f"undo {clean_scan(scan_key)}"
@@ -266,7 +266,7 @@ def _answer_undo(
 
 
 def lock_parcel_for_packing(label: str) -> list[ParcelUnit]:
-    """The keys of the parcel with this label or code, its row locked.
+    """Lock the parcel with this label or code and return its keys.
 
     Raises: UnknownLabel, WrongThing.
     """
@@ -291,9 +291,9 @@ def lock_parcel_for_packing(label: str) -> list[ParcelUnit]:
 
 
 def _locked(found: QuerySet[ParcelUnit]) -> list[ParcelUnit]:
-    """Rows of one parcel, locked with the parcel's own: whoever scans for the same parcel waits here.
+    """Lock the rows of one parcel and the parcel's own row, so that scans for the same parcel wait here.
 
-    The rows must be locked as well: what is not locked is read as it was before the wait.
+    The key rows are locked too; without a lock they would be read as they were before the wait.
     """
     label = LabelPurchase.objects.outbound().filter(
         shipment=OuterRef("shipment"), state__in=sorted(LABEL_STATES)
@@ -327,7 +327,7 @@ def _check_to_pack(shipment: Shipment) -> None:
 def _place_for(
     serial: str, rows: list[ParcelUnit], shipment: Shipment, *, actor: str, now: datetime
 ) -> tuple[ParcelUnit, Unit | None]:
-    """The row that a scanned key fills, and the key it took the place of, if any."""
+    """The row for a scanned key, and the key it replaced, if any."""
     take_over_changes(rows)
     row = next((row for row in rows if row.unit.serial == serial), None)
     if row is None:

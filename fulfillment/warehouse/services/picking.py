@@ -1,4 +1,4 @@
-"""Pick lists: which parcels are fetched in one walk, and the keys fetched for them."""
+"""Pick lists: the parcels picked in one walk, and the keys picked for them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ from fulfillment.warehouse.services.unit_swaps import exchange, why_not
 from inventory.models import Unit, Warehouse
 
 Verb = FloorScan.Verb
-# What one person carries in one walk.
+# As many as one person can carry in one walk.
 PARCELS_A_LIST = 50
 
 
@@ -37,12 +37,12 @@ def make_pick_list(
     at_most: int = PARCELS_A_LIST,
     carrier: str | None = None,
 ) -> PickList:
-    """Put labelled parcels that are on no list onto one, the oldest first, and give each its seal's number.
+    """Create a pick list of labelled parcels on no list, oldest first, and assign their seal numbers.
 
-    Args:   warehouse: parcels sent from there only; None takes them from wherever.
-            carrier: those of one carrier only, so that a list becomes one manifest.
+    Args:   warehouse: only parcels sent from there; None for all.
+            carrier: only parcels of this carrier, so that the list becomes one manifest.
     Raises: NothingToPick.
-    Locks:  the parcels, skipping those that somebody else is putting onto a list now.
+    Locks:  the parcels, skipping those that another transaction is adding to a list.
     """
     with transaction.atomic(durable=True):
         waiting = Shipment.objects.filter(
@@ -54,7 +54,7 @@ def make_pick_list(
         )
         if warehouse is not None:
             waiting = waiting.filter(warehouse=warehouse)
-        # A label whose money is asked back is not stuck on anything.
+        # A label with a requested refund must not be used.
         waiting = waiting.filter(purchases__state=PurchaseState.BOUGHT)
         if carrier is not None:
             waiting = waiting.filter(purchases__carrier=carrier, purchases__state=PurchaseState.BOUGHT)
@@ -72,11 +72,11 @@ def make_pick_list(
 
 
 def take_pick_list(*, code: str, actor: str, now: datetime, take_over: bool = False) -> None:
-    """Walk with a pick list. One person has it at a time.
+    """Assign a pick list to a person. One person has it at a time.
 
-    Args:   take_over: from whoever has it.
-    Raises: UnknownPickList. PickListTaken: somebody else has it.
-    Locks:  none; the conditional update says who got it.
+    Args:   take_over: reassign it even if another person has it.
+    Raises: UnknownPickList. PickListTaken: another person has it.
+    Locks:  none; the conditional update decides who gets it.
     """
     free = Q() if take_over else Q(picker="") | Q(picker=actor)
     if not PickList.objects.filter(free, code=code, closed_at=None).update(picker=actor, taken_at=now):
@@ -84,7 +84,7 @@ def take_pick_list(*, code: str, actor: str, now: datetime, take_over: bool = Fa
 
 
 def put_back_pick_list(*, code: str, actor: str, now: datetime) -> PickList:
-    """Give a list up for somebody else; what was picked stays picked.
+    """Unassign a pick list; picked keys stay picked.
 
     Raises: UnknownPickList, PickListTaken.
     """
@@ -94,7 +94,7 @@ def put_back_pick_list(*, code: str, actor: str, now: datetime) -> PickList:
 
 
 def close_pick_list(*, code: str, actor: str, now: datetime) -> int:
-    """The walk is over: parcels of which nothing was packed are free for another list; how many.
+    """Close a pick list; parcels without any packed key are released for another list. Return how many.
 
     Raises: UnknownPickList, PickListTaken.
     """
@@ -111,11 +111,11 @@ def close_pick_list(*, code: str, actor: str, now: datetime) -> int:
 
 
 def pick(*, key: str, pick_list: str, serial: str, actor: str, now: datetime) -> ScanAnswer:
-    """Take a key from its bin for a list. Two queries; more when it is not the one the list names.
+    """Pick a key for a list. Two queries; more when it is not a key of the list.
 
-    Any key of a model that the list still lacks will do: the two are exchanged, as in packing.
+    Any key of a model still needed is accepted and swapped with the listed one, as in packing.
 
-    Args:   key: made up by the sender, new for each scan; the same again is answered and does nothing.
+    Args:   key: idempotency key, created by the client for each scan; a repeat has no effect.
     Raises: UnknownPickList, PickListTaken, WrongThing, WrongKey, AlreadyDone, MovedMeanwhile;
             UnknownSerial, NotSwappable of the inventory.
     """
@@ -160,7 +160,7 @@ def _pick(key: str, code: str, *, serial: str, scanned: str, actor: str, now: da
 
 
 def _locked_rows(code: str, actor: str) -> list[ParcelUnit]:
-    """What a list asks for, the list's row locked; two who scan for one list wait for each other."""
+    """Lock a list and return its keys; concurrent scans for one list wait for each other."""
     rows = list(
         ParcelUnit.objects.filter(
             shipment__pick_list__code=code,

@@ -1,4 +1,4 @@
-"""Returns: scanned in at our own door; keys go to quarantine and never back to stock (I8)."""
+"""Returns: scanned in at the warehouse; keys go to quarantine and never back to stock (I8)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _WITH_CARRIER = (Account.IN_TRANSIT, Account.DELIVERED, Account.LOST)
 
 @dataclass(frozen=True)
 class ReturnIntake:
-    """A parcel taken in: the keys that were in it, those that were not, and those it never had."""
+    """A received return: the keys found in it, the missing ones, and keys that do not belong to it."""
 
     shipment: Shipment
     quarantined: Sequence[str]
@@ -36,17 +36,17 @@ class ReturnIntake:
 def receive_return(
     *, label: str, serials: Sequence[str], actor: str, now: datetime, bin_label: str | None = None
 ) -> ReturnIntake:
-    """A parcel came back and was opened: its keys go into quarantine, whoever they are from.
+    """Receive an opened return: move all keys found in it into quarantine.
 
-    A key that is not in it stays with the carrier in the books, and is a case; so is one that was never in
-    it. Scanned in again, a parcel that is back changes nothing.
+    A missing key stays in transit in the ledger and opens a case; so does a key that was not sent in this
+    parcel. Receiving a parcel again has no effect.
 
-    Args:    serials: what was found in it, by scan; none if it came empty.
-             bin_label: the quarantine bin they go into.
-    Raises:  UnknownLabel, WrongThing. NotExpectedBack: it has not left by the carrier's word.
+    Args:    serials: the keys found, by scan; none if the parcel was empty.
+             bin_label: the quarantine bin for the keys.
+    Raises:  UnknownLabel, WrongThing. NotExpectedBack: by its tracking it has not left.
              BadSerials, UnknownSerial, UnknownBin, WrongBin of the inventory.
     Locks:   the claim's row, the parcel's, then the units.
-    After commit: the claim is returned, and the case of the return is open: a person decides what next.
+    After commit: the claim is returned, and a case is open for a person to decide what happens next.
     """
     found = clean_scanned(serials)
     with transaction.atomic(durable=True):
@@ -76,5 +76,5 @@ def _open_cases(shipment: Shipment, *, missing: Sequence[str], strange: Sequence
     if not Case.objects.filter(shipment=shipment, reason=CaseReason.RETURNED).exists():
         open_case(shipment=shipment, reason=CaseReason.RETURNED, detail="scanned in", now=now)
     if missing or strange:
-        detail = f"returned without {len(missing)} of its keys, with {len(strange)} of others"
+        detail = f"returned; missing keys: {len(missing)}, keys of other parcels: {len(strange)}"
         open_case(shipment=shipment, reason=CaseReason.WRONG_KEYS, detail=detail, now=now)

@@ -1,4 +1,4 @@
-"""A key in hand takes the place of the one that was reserved: stock and parcels change together."""
+"""Swap a scanned key for a reserved one: ledger and parcels change together."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,32 +15,32 @@ from inventory.services.reservations import swap
 _WHY_NOT = {
     Account.HELD: "it is recalled. Put it into quarantine, and scan another of the same model.",
     Account.QUARANTINE: "it is in quarantine. Put it back there.",
-    Account.PACKED: "it is packed in another parcel by the books. Put it aside and tell the stock keeper.",
-    Account.LOST: "it was lost, and must not be given out. Put it into quarantine.",
-    Account.MISSING: "it was missing, and must not be given out. Put it into quarantine.",
+    Account.PACKED: "by our records it is packed in another parcel. Set it aside and tell the stock keeper.",
+    Account.LOST: "it is recorded as lost. Put it into quarantine.",
+    Account.MISSING: "it is recorded as missing. Put it into quarantine.",
 }
 
 
 def why_not(unit: Unit) -> str:
-    """Why a key that stands there is not packed, and what to do with it."""
+    """Why a key must not be packed, by its ledger account, and what to do with it."""
     return _WHY_NOT.get(
-        Account(unit.account), f"it is in {unit.account}. Put it aside and tell the stock keeper."
+        Account(unit.account), f"it is in {unit.account}. Set it aside and tell the stock keeper."
     )
 
 
 def exchange(
     serial: str, places: Sequence[ParcelUnit], *, goal: str, actor: str, now: datetime
 ) -> tuple[ParcelUnit, Unit]:
-    """Let the scanned key fill the first of these places that wants one of its model.
+    """Swap the scanned key for the first of these rows that has a key of the same model.
 
-    If it is reserved for another parcel, that one gets the key it replaces; whether they are picked goes
-    along with the keys.
+    If it is reserved for another parcel, that parcel gets the replaced key. The picked marks move with the
+    keys.
 
-    Args:    places: not packed (or picked) yet, their keys still reserved for their claims.
-             goal: the parcel or list that the places are of, for the refusal.
-    Returns: the place that the key fills, not saved yet, and the key that it took the place of.
-    Raises:  UnknownSerial. WrongKey: not in stock, or nothing is missing of its model.
-             NotSwappable: somebody took it meanwhile.
+    Args:    places: rows not packed (or picked) yet, their keys still reserved for their claims.
+             goal: the parcel or list of the rows, for the error message.
+    Returns: the row with its new key, not saved yet, and the replaced key.
+    Raises:  UnknownSerial. WrongKey: not in stock, or no key of its model is needed.
+             NotSwappable: another transaction took it.
     Locks:   both units, oldest first.
     """
     unit = Unit.objects.select_related("key_model").filter(serial=serial).first()
@@ -53,11 +53,11 @@ def exchange(
     row = next((place for place in places if place.unit.key_model_id == unit.key_model_id), None)
     if row is None:
         wanted = ", ".join(sorted({place.unit.key_model.sku for place in places}))
-        rest = f"{wanted} is wanted. Put it back." if wanted else "no key is wanted any more. Put it back."
-        raise WrongKey(serial, goal, f"it is a {unit.key_model.sku}, and {rest}")
+        rest = f"{wanted} is needed. Put it back." if wanted else "no more keys are needed. Put it back."
+        raise WrongKey(serial, goal, f"it is a {unit.key_model.sku}; {rest}")
     old, holder = row.unit, row.shipment.claim.code
     if unit.held_for == holder:
-        # Of the same claim, whose keys go into several parcels: the stock needs no swap, only the parcels.
+        # Reserved for another parcel of the same claim: only the parcels change, not the ledger.
         row.unit = unit
     else:
         row.unit = swap(holder=holder, old_serial=old.serial, new_serial=serial, actor=actor, now=now)
@@ -67,7 +67,7 @@ def exchange(
 
 
 def _give_in_exchange(old: Unit, row: ParcelUnit) -> None:
-    """The parcel that the scanned key was meant for gets the other one."""
+    """Give the replaced key to the parcel that the scanned key was reserved for."""
     live = Shipment.objects.exclude(state=ShipmentState.CANCELLED)
     others = ParcelUnit.objects.filter(unit=row.unit_id, shipment__in=live).exclude(pk=row.pk)
     other = others.order_by("-pk").first()

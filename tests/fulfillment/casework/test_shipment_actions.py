@@ -339,7 +339,9 @@ def test_a_key_that_is_missing_from_a_return_is_a_case(parcel: Shipment, says: S
     one, two = serials(parcel)
     taken = returns.receive_return(label=parcel.code, serials=[one], actor=PACKER, now=now)
     assert taken.missing == [two]
-    assert case_of(parcel, CaseReason.WRONG_KEYS).detail == "returned without 1 of its keys, with 0 of others"
+    assert (
+        case_of(parcel, CaseReason.WRONG_KEYS).detail == "returned; missing keys: 1, keys of other parcels: 0"
+    )
     assert Unit.objects.get(serial=two).account == "in_transit"
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 from PIL import Image
 
-from fulfillment.documents.parcel_documents import Declaration, Papers, Sheet, Slip, can_be_drawn
+from fulfillment.documents.parcel_documents import Declaration, DocumentSet, Sheet, Slip, can_be_drawn
 from fulfillment.documents.typesetting import as_pdf, as_pictures
 from fulfillment.documents.zpl import DOTS_HIGH, DOTS_WIDE, as_zpl, slip_as_zpl
 from fulfillment.notices.models import Recipient
@@ -94,9 +94,9 @@ def test_words_that_cannot_be_drawn_are_known() -> None:
 
 @pytest.mark.parametrize("sheet", list(Sheet))
 def test_the_same_papers_are_the_same_bytes(sheet: Sheet) -> None:
-    first = as_pdf([Papers(SLIP)], sheet=sheet)
+    first = as_pdf([DocumentSet(SLIP)], sheet=sheet)
     assert first.startswith(b"%PDF-")
-    assert as_pdf([Papers(SLIP)], sheet=sheet) == first
+    assert as_pdf([DocumentSet(SLIP)], sheet=sheet) == first
 
 
 def test_a_slip_fits_on_one_label_however_long_its_words_are() -> None:
@@ -107,9 +107,9 @@ def test_a_slip_fits_on_one_label_however_long_its_words_are() -> None:
         items=[(2, "Security key with a long name, USB-A and USB-C and NFC") for _ in range(4)],
         link="https://keys.a-very-long-host-name.example.org/claims/C-7K2M9QX4T0ZB",
     )
-    [page] = as_pictures([Papers(long)], sheet=Sheet.LABEL)
+    [page] = as_pictures([DocumentSet(long)], sheet=Sheet.LABEL)
     assert right_margin_mm(page) >= 4.5
-    assert len(as_pictures([Papers(SLIP), Papers(SLIP)], sheet=Sheet.A4)) == 2
+    assert len(as_pictures([DocumentSet(SLIP), DocumentSet(SLIP)], sheet=Sheet.A4)) == 2
 
 
 def right_margin_mm(page: bytes, *, ppi: int = 110) -> float:
@@ -130,13 +130,13 @@ def test_a_declaration_fits_beside_the_label_however_long_the_address_is(address
         number="S-7K2M9QX4T0ZB", date="11 July 2022", sender=SENDER, to=Party(address, address.phone),
         customs=Customs([line], signer="Desk", incoterm="DDP"),
     )  # fmt: skip
-    _, page = as_pictures([Papers(SLIP, declaration=declaration)], sheet=Sheet.LABEL)
+    _, page = as_pictures([DocumentSet(SLIP, declaration=declaration)], sheet=Sheet.LABEL)
     assert right_margin_mm(page) >= 4.5
 
 
 def test_hostile_words_stay_words() -> None:
     hostile = replace(SLIP, phrase='#panic("x") $ \\ ] ^XA~JA _', campaign='*_`<b>#read("/etc/passwd")')
-    assert as_pdf([Papers(hostile)], sheet=Sheet.LABEL).startswith(b"%PDF-")
+    assert as_pdf([DocumentSet(hostile)], sheet=Sheet.LABEL).startswith(b"%PDF-")
     zpl = slip_as_zpl(hostile).decode()
     assert zpl.count("^XA") == 1
     assert "~JA" not in zpl
@@ -147,7 +147,7 @@ def test_a_label_becomes_a_graphic_of_the_printers_size() -> None:
     picture.putpixel((0, 0), 0)
     target = io.BytesIO()
     picture.save(target, "PNG")
-    label, slip = list(as_zpl([Papers(SLIP, target.getvalue())]))
+    label, slip = list(as_zpl([DocumentSet(SLIP, target.getvalue())]))
     found = re.search(rb"\^GFA,(\d+),(\d+),(\d+),([0-9A-F]+)\^FS", label)
     assert found is not None
     size, row = int(found[1]), int(found[3])
@@ -203,7 +203,7 @@ def test_a_parcel_abroad_has_its_declaration(labelled: Callable[..., LabelPurcha
 @pytest.mark.django_db
 def test_parcels_without_a_label_file_are_all_named(plan: Plan, buy: Buy, now: datetime) -> None:
     purchase = buy(plan())
-    with pytest.raises(errors.NoPapers, match=purchase.shipment.code):
+    with pytest.raises(errors.MissingLabelFile, match=purchase.shipment.code):
         printing.print_parcels(parcels=[purchase.shipment.code], sheet=Sheet.A4, actor=PACKER, now=now)
     assert Opening.objects.filter(purpose="packing").count() == 0
 

@@ -19,7 +19,7 @@ from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.gateways.insurers import ClaimEvidence, InsuranceGateway, insurers_of
 from fulfillment.shipments import errors
 from fulfillment.shipments.models import InsuranceClaim, LabelPurchase, ParcelCharge
-from fulfillment.shipments.rules.insurance_claims import InsuranceState, LossKind, read_word
+from fulfillment.shipments.rules.insurance_claims import InsuranceState, LossKind, insurance_state_of
 from fulfillment.shipments.services.cases import open_case
 from fulfillment.tracking.services.carrier_events import work_carrier_webhooks
 from sandbox.client import Control
@@ -236,4 +236,4 @@ def test_a_label_has_one_live_claim_in_the_database(file: File, now: datetime) -
     ],
 )
 def test_the_insurers_words(word: str, cents: int | None, state: InsuranceState) -> None:
-    assert read_word(word, approved_cents=cents) is state
+    assert insurance_state_of(word, approved_cents=cents) is state

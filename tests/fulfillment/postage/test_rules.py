@@ -17,12 +17,12 @@ from fulfillment.shipments.carrier_values import Rate
 from fulfillment.shipments.rules.states import SHIPMENT_TRANSITIONS, ShipmentState
 from fulfillment.shipments.rules.tracking import (
     ACCOUNT_OF,
-    Weight,
-    Word,
+    Relevance,
+    TrackingSignal,
     moves_between,
     read_status,
+    relevance_of,
     tracking_change,
-    weigh,
 )
 from fulfillment.vault.addresses import PostalAddress, is_po_box
 from inventory.rules import move_allowed
@@ -273,21 +273,23 @@ def test_what_a_status_means(
 @pytest.mark.parametrize(
     ("status", "minutes", "newest", "current", "weight"),
     [
-        ("in_transit", 0, None, S.LABELLED, Weight.COUNTS),
-        ("delivered", 5, Word("in_transit", NOW), S.IN_TRANSIT, Weight.COUNTS),
-        ("in_transit", -5, Word("delivered", NOW), S.DELIVERED, Weight.STALE),
-        ("in_transit", 0, Word("delivered", NOW), S.DELIVERED, Weight.DOUBTFUL),
-        ("delivered", 0, Word("delivered", NOW), S.DELIVERED, Weight.COUNTS),
-        ("in_transit", 5, Word("delivered", NOW), S.DELIVERED, Weight.DOUBTFUL),
-        ("return_to_sender", 5, Word("delivered", NOW), S.DELIVERED, Weight.DOUBTFUL),
-        ("delivered", 5, Word("failure", NOW), S.LOST, Weight.DOUBTFUL),
-        ("pre_transit", 5, Word("delivered", NOW), S.DELIVERED, Weight.COUNTS),
+        ("in_transit", 0, None, S.LABELLED, Relevance.COUNTS),
+        ("delivered", 5, TrackingSignal("in_transit", NOW), S.IN_TRANSIT, Relevance.COUNTS),
+        ("in_transit", -5, TrackingSignal("delivered", NOW), S.DELIVERED, Relevance.STALE),
+        ("in_transit", 0, TrackingSignal("delivered", NOW), S.DELIVERED, Relevance.DOUBTFUL),
+        ("delivered", 0, TrackingSignal("delivered", NOW), S.DELIVERED, Relevance.COUNTS),
+        ("in_transit", 5, TrackingSignal("delivered", NOW), S.DELIVERED, Relevance.DOUBTFUL),
+        ("return_to_sender", 5, TrackingSignal("delivered", NOW), S.DELIVERED, Relevance.DOUBTFUL),
+        ("delivered", 5, TrackingSignal("failure", NOW), S.LOST, Relevance.DOUBTFUL),
+        ("pre_transit", 5, TrackingSignal("delivered", NOW), S.DELIVERED, Relevance.COUNTS),
     ],
 )
 def test_how_much_a_word_counts(
-    status: str, minutes: int, newest: Word | None, current: ShipmentState, weight: Weight
+    status: str, minutes: int, newest: TrackingSignal | None, current: ShipmentState, weight: Relevance
 ) -> None:
-    assert weigh(Word(status, NOW + minutes * MINUTE), newest=newest, current=current) is weight
+    assert (
+        relevance_of(TrackingSignal(status, NOW + minutes * MINUTE), newest=newest, current=current) is weight
+    )
 
 
 ON_THE_WAY = sorted(ACCOUNT_OF)

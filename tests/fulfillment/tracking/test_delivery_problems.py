@@ -11,7 +11,7 @@ from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.services.shipment_callbacks import record_shipped
 from fulfillment.shipments.models import Shipment
 from fulfillment.shipments.services.cases import shipment_of
-from fulfillment.tracking.services.delivery_problems import Trouble, report_trouble
+from fulfillment.tracking.services.delivery_problems import DeliveryProblem, report_delivery_problem
 from tests.conftest import MakeClaim
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stock")]
@@ -25,9 +25,9 @@ def sent(make_claim: MakeClaim, now: datetime) -> Claim:
     return claim
 
 
-@pytest.mark.parametrize("trouble", list(Trouble))
-def test_it_becomes_a_case_with_a_due_time(sent: Claim, trouble: Trouble, now: datetime) -> None:
-    assert report_trouble(claim_code=sent.code, trouble=trouble, actor="maintainer:1", now=now)
+@pytest.mark.parametrize("trouble", list(DeliveryProblem))
+def test_it_becomes_a_case_with_a_due_time(sent: Claim, trouble: DeliveryProblem, now: datetime) -> None:
+    assert report_delivery_problem(claim_code=sent.code, trouble=trouble, actor="maintainer:1", now=now)
     case = Case.objects.get()
     assert (shipment_of(case).claim, str(case.reason)) == (sent, str(trouble))
     assert now < case.due_at <= now + timedelta(days=3)
@@ -38,7 +38,9 @@ def test_it_becomes_a_case_with_a_due_time(sent: Claim, trouble: Trouble, now: d
 
 def test_said_twice_it_is_one_case(sent: Claim, now: datetime) -> None:
     for news in (True, False):
-        said = report_trouble(claim_code=sent.code, trouble=Trouble.DAMAGED, actor="maintainer:1", now=now)
+        said = report_delivery_problem(
+            claim_code=sent.code, trouble=DeliveryProblem.DAMAGED, actor="maintainer:1", now=now
+        )
         assert said is news
     assert Case.objects.count() == 1
     assert sent.events.filter(name=ClaimEvent.Name.PROBLEM).count() == 1
@@ -47,7 +49,11 @@ def test_said_twice_it_is_one_case(sent: Claim, now: datetime) -> None:
 def test_there_is_nothing_to_say_of_a_parcel_that_was_not_sent(make_claim: MakeClaim, now: datetime) -> None:
     claim = make_claim()
     with pytest.raises(NotSent):
-        report_trouble(claim_code=claim.code, trouble=Trouble.NOT_ARRIVED, actor="maintainer:1", now=now)
+        report_delivery_problem(
+            claim_code=claim.code, trouble=DeliveryProblem.NOT_ARRIVED, actor="maintainer:1", now=now
+        )
     with pytest.raises(UnknownClaim):
-        report_trouble(claim_code="C-NONE", trouble=Trouble.NOT_ARRIVED, actor="maintainer:1", now=now)
+        report_delivery_problem(
+            claim_code="C-NONE", trouble=DeliveryProblem.NOT_ARRIVED, actor="maintainer:1", now=now
+        )
     assert not Case.objects.exists()

@@ -305,13 +305,13 @@ def test_the_table_shows_a_parcel_without_its_recipient(parcels: list[Shipment],
     label, (one, _) = tracking_code(parcels[0]), serials(parcels[0])
     packing.pack_unit(key="scan-0001", label=label, serial=one, actor=PACKER, now=now)
     with CaptureQueriesContext(connection) as context:
-        shown = floor_reads.on_the_table(label)
+        shown = floor_reads.parcel_to_pack(label)
     assert queries(context) == 2
     assert [key.is_packed for key in shown.keys] == [True, False]
     assert (shown.packer, shown.country, shown.stop) == (PACKER, "US", "")
     assert "Robin" not in repr(shown)
     with pytest.raises(errors.UnknownLabel):
-        floor_reads.on_the_table("S-000000000000")
+        floor_reads.parcel_to_pack("S-000000000000")
 
 
 def test_what_waits_is_counted_by_step(parcels: list[Shipment], now: datetime) -> None:

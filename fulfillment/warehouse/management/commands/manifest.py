@@ -1,4 +1,4 @@
-"""Hand sealed parcels over to a carrier: make the manifest and its form, or say that the driver has them."""
+"""Create a manifest of sealed parcels with its form, or mark one as handed over."""
 
 from pathlib import Path
 
@@ -17,19 +17,19 @@ ACTOR = "staff:command"
 
 
 class Command(KeydeskCommand):
-    help = "Make the manifest of one carrier's sealed parcels, or mark it as handed over with --hand-over."
+    help = "Create a manifest of one carrier's sealed parcels, or mark it as handed over with --hand-over."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         what = parser.add_mutually_exclusive_group(required=True)
         what.add_argument("--carrier", help="as the vendor spells it, such as USPS")
         what.add_argument("--hand-over", metavar="CODE", help="the manifest that the driver has taken")
-        what.add_argument("--form", metavar="CODE", help="look how far the form of a manifest is")
-        parser.add_argument("--warehouse", help="the code of the door they leave from")
+        what.add_argument("--form", metavar="CODE", help="check the progress of a manifest's form")
+        parser.add_argument("--warehouse", help="the code of the warehouse they leave from")
         parser.add_argument(
-            "--without-form", action="store_true", help="a list of ours, although the carrier makes forms"
+            "--without-form", action="store_true", help="use our own list although the carrier has forms"
         )
-        parser.add_argument("--output", type=Path, help="where the form's PDF is written")
+        parser.add_argument("--output", type=Path, help="path to write the form's PDF to")
 
     def run(self, options: Options) -> JsonObject:
         now = clock.now()
