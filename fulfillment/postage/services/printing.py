@@ -108,7 +108,9 @@ def _slips(codes: Collection[str]) -> dict[str, Slip]:
     }
 
 
-def _papers(codes: Collection[str], *, actor: str, now: datetime, with_declaration: bool) -> Iterator[DocumentSet]:
+def _papers(
+    codes: Collection[str], *, actor: str, now: datetime, with_declaration: bool
+) -> Iterator[DocumentSet]:
     bought = (
         LabelPurchase.objects.outbound()
         .filter(shipment__code__in=codes, state=PurchaseState.BOUGHT)
