@@ -110,7 +110,7 @@ class NotSent(ClaimsError):
 
 
 class UnknownWave(ClaimsError):
-    """There is no wave of this id or name that has not started."""
+    """There is no wave with this id or name, or it has started."""
 
     code = "unknown_wave"
 

@@ -20,7 +20,7 @@ def facts_of_roster(
 ) -> Iterator[Facts]:
     """The facts about every account as for a claim made now, in the order of their ids.
 
-    Facts that only a claim has are assumed in its favour: keys in stock, an address shared with nobody. The
+    Facts that only a claim has are assumed in its favour: keys in stock, an address not shared. The
     country is that of the person's claim or account; None where neither has one.
 
     Args: campaign: None leaves out the facts that only a campaign has.

@@ -208,9 +208,9 @@ def _tell(claim: InsuranceClaim, *, said: str, now: datetime) -> None:
         .select_related("shipment")
         .get(pk=claim.case_id)
     )
-    told: dict[str, Any] = {"claim": claim.vendor_claim_id, "paid_cents": claim.approved_cents}
-    said_of_it = {name: value for name, value in told.items() if value}
-    enter(case, CaseAction.FILE_CLAIM, actor=ACTOR, now=now, insurer=said, **said_of_it)
+    values: dict[str, Any] = {"claim": claim.vendor_claim_id, "paid_cents": claim.approved_cents}
+    data = {name: value for name, value in values.items() if value}
+    enter(case, CaseAction.FILE_CLAIM, actor=ACTOR, now=now, insurer=said, **data)
     if case.closed_at is None:
         if claim.state in {*FOR_A_PERSON, _S.APPROVED}:
             case.due_at = min(case.due_at, now + PERSON_WITHIN)

@@ -1,4 +1,4 @@
-"""Start to listen for the email provider's reports once the app is ready."""
+"""App configuration; connects the receiver for the email provider's reports."""
 
 from django.apps import AppConfig
 

@@ -10,9 +10,9 @@ from fulfillment.notices.recipients import mark_unreachable
 
 @transaction.atomic
 def record_bounce(*, provider_id: str, kind: str, event_id: str, now: datetime) -> bool:
-    """Record that an email bounced, once however often it is reported; return whether it is new.
+    """Record that an email bounced, once even if it is reported again; return whether it is new.
 
-    Nothing more is sent to the address; the claimant sees that on their pages.
+    No more emails are sent to the address; the claimant's pages say so.
     """
     notice = Notice.objects.select_related("account").filter(provider_id=provider_id).first()
     if notice is None:

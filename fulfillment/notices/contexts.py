@@ -1,6 +1,6 @@
-"""The values that the text of a notice is written with.
+"""The values used in the texts of notices.
 
-Times are ISO 8601. Never an address or a phone number: contexts are kept with their notices.
+Times are ISO 8601. Contexts are stored with their notices, so they contain no address or phone number.
 """
 
 from collections.abc import Sequence

@@ -27,7 +27,7 @@ NAMED_PROJECTS = 3
 class Message:
     """The part of an email between greeting and signature.
 
-    `steps` are a numbered list after the paragraphs; `highlight` stands on a line of its own, such as a code;
+    `steps` are a numbered list after the paragraphs; `highlight` is on a line of its own, such as a code;
     `action` leads to the link. A message without an action has no link.
     """
 
@@ -389,7 +389,7 @@ def _delivered(context: MessageContext) -> Message:
 
 
 def _problem(context: MessageContext) -> Message:
-    """Reads problem, which is one of the carrier problems of the shipments room."""
+    """Reads problem, which is one of the carrier problems of `shipments.rules.tracking`."""
     problem = context["problem"]
     return Message(
         subject=_about(gettext("There is a problem with your parcel ({claim_code})"), context),

@@ -1,4 +1,4 @@
-"""Notices to maintainers: queued in the transaction that causes them, emailed once and listed for ever."""
+"""Notices to maintainers: queued in the transaction that causes them, emailed once and listed permanently."""
 
 from datetime import datetime
 
@@ -82,7 +82,7 @@ class Notice(models.Model):
 
 
 class Recipient(models.Model):
-    """How to write to a maintainer: their phrase and language, and whether their address bounces."""
+    """A maintainer's email preferences: phrase and language, and whether their address bounces."""
 
     account = models.OneToOneField("roster.Account", on_delete=models.PROTECT, related_name="recipient")
     phrase = models.CharField(max_length=60, blank=True, help_text="Shown in every email, against forgeries.")
@@ -96,7 +96,7 @@ class Recipient(models.Model):
 
 
 class Bounce(models.Model):
-    """A bounce report: that the provider could not deliver an email, and why. Never the address."""
+    """A report that the provider could not deliver an email, and why. Does not contain the address."""
 
     notice = models.ForeignKey(Notice, on_delete=models.PROTECT, related_name="bounces")
     kind = models.CharField(max_length=20, help_text="bounced, rejected or complained.")

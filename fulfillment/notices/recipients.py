@@ -1,4 +1,4 @@
-"""Email preferences of maintainers, a phrase against forgeries and a language, and addresses that bounce."""
+"""Email preferences of maintainers (anti-phishing phrase and language), and addresses that bounce."""
 
 import hashlib
 import unicodedata
@@ -17,7 +17,7 @@ SHORTEST_PHRASE = 8
 def choose_phrase(*, account_id: int, phrase: str) -> str:
     """Show this phrase in every email from now on; return it as it will be shown. Empty removes the phrase.
 
-    Raises: BadRequest: too short to recognise a forgery by, too long, or not printable.
+    Raises: BadRequest: too short, too long, or not printable.
     """
     text = " ".join(unicodedata.normalize("NFC", phrase).split())
     if problem := _problem_with(text):
@@ -39,7 +39,7 @@ def _problem_with(text: str) -> tuple[str, str] | None:
 
 
 def choose_language(*, account_id: int, language: str, only_first: bool = False) -> None:
-    """Write to a maintainer in this language from now on.
+    """Set the language of emails to a maintainer.
 
     Args: only_first: keep an earlier choice.
     """
@@ -49,7 +49,7 @@ def choose_language(*, account_id: int, language: str, only_first: bool = False)
 
 
 def mark_unreachable(*, account_id: int, email: str, now: datetime) -> None:
-    """Send nothing more to an address that bounces, until the roster has another one."""
+    """Stop emails to an address that bounces, until the roster has another one."""
     _remember(account_id, unreachable_at=now, unreachable_address=address_fingerprint(email))
 
 

@@ -16,13 +16,13 @@ from fulfillment.notices.contexts import MessageContext
 from fulfillment.notices.messages import Message, write_message
 from fulfillment.notices.models import Notice, Recipient
 
-# Emails that nobody asked for carry a link to unsubscribe.
+# Unsolicited emails have a link to unsubscribe.
 UNSOLICITED = frozenset({Notice.Template.INVITATION, Notice.Template.REMINDER, Notice.Template.NOW_ELIGIBLE})
 
 
 @dataclass(frozen=True)
 class ComposedEmail:
-    """An email ready to send, and the message in it, of which a copy is kept."""
+    """An email ready to send, and its message, which is stored."""
 
     email: EmailMultiAlternatives
     message: Message
@@ -31,7 +31,7 @@ class ComposedEmail:
 def compose_email(notice: Notice, recipient: Recipient | None = None) -> ComposedEmail:
     """Compose the email of a notice.
 
-    Args: recipient: the maintainer's phrase and language, where they chose any.
+    Args: recipient: the maintainer's phrase and language, if set.
     """
     with translation.override(
         recipient.language if recipient and recipient.language else settings.LANGUAGE_CODE

@@ -55,9 +55,9 @@ def _zones_of(country: str) -> Sequence[ZoneInfo]:
 
 
 def earliest_send_time(now: datetime, *, country: str, urgency: Urgency, time_zone: str = "") -> datetime:
-    """The first moment from now on at which a message of this urgency may arrive.
+    """The earliest time from now at which a message of this urgency may arrive.
 
-    Args: now: aware. country: where the recipient is, as far as known.
+    Args: now: aware. country: of the recipient, or empty.
           time_zone: the name of the zone the recipient chose; it takes precedence over the country's.
     """
     if urgency == Urgency.AT_ONCE:

@@ -1,4 +1,4 @@
-"""Encrypt secrets that are emailed and never kept, such as sign-in codes, and make tokens for links."""
+"""Encrypt secrets that are emailed and then deleted, such as sign-in codes, and create tokens for links."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import cache
@@ -23,7 +23,7 @@ def encrypt_secret(text: str) -> bytes:
 
 
 def decrypt_secret(encrypted: bytes) -> str:
-    """Raises: cryptography.fernet.InvalidToken: altered, or encrypted under another SECRET_KEY."""
+    """Decrypt a secret. Raises: cryptography.fernet.InvalidToken: altered, or encrypted with another key."""
     return Fernet(urlsafe_b64encode(_key(b"keydesk notices: codes"))).decrypt(encrypted).decode()
 
 
@@ -34,7 +34,7 @@ def link_token(account_id: int) -> str:
 
 
 def account_of_link(token: str) -> int | None:
-    """The account of a token; None for a token that we did not make."""
+    """The account of a token; None if the token is not valid."""
     try:
         account_id = AESSIV(_key(b"keydesk notices: links")).decrypt(urlsafe_b64decode(token), None)
     except (InvalidTag, ValueError):

@@ -170,7 +170,7 @@ def _give_up(notice_id: int, *, now: datetime) -> None:
 
 
 def _provider_id(email: EmailMultiAlternatives) -> str:
-    """The email provider's id; empty where no provider took the email."""
+    """The email provider's id of an email; empty without a provider."""
     status = getattr(email, "anymail_status", None)
     return str(status.message_id or "")[:200] if status else ""
 

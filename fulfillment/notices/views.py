@@ -1,6 +1,6 @@
 """Receive the email provider's reports, after django-anymail has verified them.
 
-The only place that listens to a Django signal: django-anymail hands over reports in no other way.
+The only receiver of a Django signal here, because django-anymail delivers reports only by signal.
 """
 
 from anymail.signals import AnymailTrackingEvent, EventType, tracking

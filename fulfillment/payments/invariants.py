@@ -156,10 +156,10 @@ def _rows(sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[str,
 
 
 CHECKS = [
-    Check("I6", "money is acted on once", money_is_acted_on),
+    Check("I6", "payments have one outcome", money_is_acted_on),
     Check("I6", "nothing is sent unpaid", nothing_is_sent_unpaid),
-    Check("I6", "nothing unearned is kept", nothing_unearned_is_kept),
-    Check("I6", "no more goes back than came", no_more_goes_back_than_came),
-    Check("I6", "the vendor's books agree", books_agree),
-    Check("I10", "what is held back is disputed", what_is_held_back_is_disputed),
+    Check("I6", "due refunds are planned", nothing_unearned_is_kept),
+    Check("I6", "refunds do not exceed payments", no_more_goes_back_than_came),
+    Check("I6", "balance transactions match", books_agree),
+    Check("I10", "claims on hold are disputed", what_is_held_back_is_disputed),
 ]

@@ -1,1 +1,1 @@
-"""Data subject requests across all rooms: show, export and erase what is held about one person."""
+"""Data subject requests: show, export and erase the personal data of one person."""

@@ -1,4 +1,4 @@
-"""The app of data subject requests. Its label, and so its tables, kept its former name."""
+"""App configuration. The label, and so the table names, is the app's former name."""
 
 from django.apps import AppConfig
 

@@ -1,7 +1,7 @@
 """Inventory of personal data: every table with a path to an account, why it is held, and until when.
 
-A test walks all models and fails on one with a path to an account that is named neither here nor in
-`NOT_SHOWN`, so that whoever adds a personal table also says why it is held and how it is erased.
+A test fails on any model with a path to an account that is listed neither here nor in `NOT_SHOWN`, so that
+each new table with personal data gets a purpose and a way to erase it.
 """
 
 from collections.abc import Sequence
@@ -297,7 +297,7 @@ SECTIONS: Sequence[DataSection] = (
     ),
 )
 
-# The ledger holds claims' codes and no people.
+# The ledger has claim codes but no accounts, so keys are looked up by claim.
 KEYS = DataSection(
     "keys",
     _("Serial numbers of your keys"),
@@ -305,7 +305,7 @@ KEYS = DataSection(
     _("We keep these permanently: the ledger of keys is never changed."),
     False,
 )
-# These two are read from the vault, not as rows.
+# The next two are read from the vault.
 ADDRESSES = DataSection(
     "addresses",
     _("Your name, address and phone"),
@@ -332,17 +332,17 @@ OPENINGS = DataSection(
 )
 ALL_SECTIONS: Sequence[DataSection] = (*SECTIONS, KEYS, ADDRESSES, OPENINGS)
 
-# Tables with a path to an account that hold nothing about a person beyond what is shown already.
+# Tables with a path to an account that have no personal data beyond what is shown already.
 NOT_SHOWN = {
     "desk.Appointment": "staff roles; staff have no account on the index",
     "desk.LostKey": "lost security keys of staff; staff have no account on the index",
     "account.EmailConfirmation": "confirmation links of the sign-in library, which we never send",
     "socialaccount.SocialAccount": "signing in through the index stores no row",
     "socialaccount.SocialToken": "no token of the index is stored",
-    "shipping.ParcelUnit": "which key was in which parcel: part of the custody of the key",
+    "shipping.ParcelUnit": "which key was in which parcel: shown by the key's history",
     "shipping.ParcelCharge": "costs of a parcel: amounts, and the staff who recorded them",
     "shipping.InsuranceClaim": "claims on a parcel's insurance: amounts, and the staff who filed them",
     "shipping.FloorScan": "scans of the packer",
     "cases.CaseEntry": "how staff handled a case, which is itself shown",
-    "payments.Fulfilment": "the mark that a payment has been fulfilled",
+    "payments.Fulfilment": "the outcome of a payment, which is itself shown",
 }

@@ -1,4 +1,4 @@
-"""Erase what may be erased about a person, and list what is kept, why and until when."""
+"""Erase a person's data as far as permitted, and list what is kept, why and until when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,8 +31,8 @@ UNDER_WAY = HOLDING_STATES - {ClaimState.DELIVERED}
 class Erased:
     """The result of an erasure.
 
-    `counts` is how many records were erased. `under_way` are claims whose parcel still needs its address, and
-    the latest date until which it is kept; `stays` are the categories of data that are kept.
+    `counts` is the number of records erased. `under_way` are claims whose parcel still needs its address,
+    with the latest date until which it is kept; `stays` are the categories of data that are kept.
     """
 
     counts: dict[str, int]
@@ -58,10 +58,10 @@ class Erased:
 
 
 def erase(*, account: Account, now: datetime) -> Erased:
-    """Erase everything about a maintainer that does not have to be kept, and send them no more emails.
+    """Erase all data of a maintainer that need not be kept, and stop emails to them.
 
-    Claims are cancelled where possible; addresses are shredded unless a parcel is under way to them; the text
-    of messages, the phrase and the sign-in are deleted. Erasing again is harmless.
+    Claims are cancelled where possible; addresses are shredded unless a parcel is on its way to them; the
+    text of messages, the phrase and the sign-in are deleted. Idempotent.
     Locks: each claim's row while it is cancelled; nothing across claims.
     """
     cancelled = sum(_cancelled(claim, account, now=now) for claim in _claims(account))

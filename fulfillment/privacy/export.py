@@ -1,4 +1,4 @@
-"""Export everything held about one account."""
+"""Export all data held about one account."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from roster.models import Account
 
 
 def everything_about(account: Account, *, now: datetime) -> dict[str, object]:
-    """Everything held about a maintainer, each category with what it is, why and until when; ready for JSON.
+    """All data held about a maintainer, by category, with purpose and retention; ready for JSON.
 
-    Their addresses are opened for the purpose `claimant`, which is logged.
+    Addresses are opened for the purpose `claimant`, which is logged.
     """
     codes = claim_codes(account)
     sections = [_document(section, _rows_of(section, account)) for section in SECTIONS]

@@ -1,4 +1,4 @@
-"""Record of erasures: that a person had their data erased, and nothing else."""
+"""Records of erasures, without the erased data."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from common.triggers import append_only
 
 
 class Erasure(models.Model):
-    """One erasure: when, and how many things of each kind went."""
+    """One erasure: its time, and the number of records erased by kind."""
 
     account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="erasures")
     erased_at = models.DateTimeField()

@@ -109,8 +109,8 @@ def open_cases_have_their_time() -> Found:
 
 
 CHECKS = [
-    Check("I10", "nothing is silent", nothing_is_silent),
-    Check("I10", "cases have their time", open_cases_have_their_time),
+    Check("I10", "overdue parcels have cases", nothing_is_silent),
+    Check("I10", "cases have due times", open_cases_have_their_time),
     Check("I12", "parcels match their tracking", parcels_are_where_tracking_says),
     Check("I12", "webhooks have one effect", webhooks_have_one_effect),
 ]

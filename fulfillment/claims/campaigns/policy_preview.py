@@ -14,7 +14,7 @@ from roster.services.policies import policy_of, record_preview
 
 
 class EmptyRoster(ClaimsError):
-    """The roster is empty, so there is nobody to preview a policy on."""
+    """The roster is empty, so a policy cannot be previewed."""
 
     code = "empty_roster"
 

@@ -17,8 +17,9 @@ LAST_CALL = timedelta(days=4)
 def remind_invited(*, now: datetime) -> int:
     """Remind everyone whose invitation was sent two weeks ago; return how many.
 
-    Safe to repeat: nobody is reminded twice in a campaign. Not reminded are people who have claimed, with any
-    result; who want no emails or opted out; who have no critical project any more; anyone in the last days.
+    Safe to repeat: each person is reminded once in a campaign. No reminders go to people who have claimed,
+    whatever the result; who opted out or want no emails; or who no longer have a critical project. None are
+    sent in the last days of a campaign.
     """
     reminded = 0
     for campaign in Campaign.objects.filter(opens_at__lte=now, closes_at__gt=now + LAST_CALL).order_by("pk"):

@@ -44,7 +44,7 @@ def cancel_claim(*, code: str, actor: str, now: datetime) -> Claim:
         if held:
             release(holder=code, actor=actor, now=now, reason="cancelled")
         if claim.payment_due_at is not None:
-            # Whatever was paid, or is being paid at this moment, is refunded.
+            # Payments received or in progress are refunded.
             defer(SETTLE_CLAIM, claim_id=claim.pk)
         for rest in open_backorders(claim).select_for_update(no_key=True):
             _cancel(rest, actor=actor, now=now)

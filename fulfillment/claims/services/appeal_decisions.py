@@ -1,6 +1,6 @@
 """Answers to appeals: recorded in the roster, with the notice to the person, in one transaction.
 
-A granted appeal is an exception that needs a second approver, so the person is told when that approval is
+A granted appeal is an exception that needs a second approver, so the person is notified when that approval is
 given or refused, not before: an answer is sent once.
 """
 

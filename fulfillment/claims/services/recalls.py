@@ -36,7 +36,7 @@ class RecallReplacements:
     without_address: list[str] = field(default_factory=list)
     # Claims that lost reserved keys, and are next on the waitlist.
     back_in_line: list[str] = field(default_factory=list)
-    # Serials in closed parcels, to be stopped by hand.
+    # Serials in sealed parcels, to be stopped manually.
     packed: list[str] = field(default_factory=list)
 
 

@@ -66,7 +66,7 @@ def record_shipped(claim: Claim, *, carrier: str, tracking_code: str, now: datet
 
 
 def record_delivered(claim: Claim, *, now: datetime) -> None:
-    """Record the delivery. The maintainer is told once, however often the carrier reports it."""
+    """Record the delivery. The maintainer is notified once, even if the carrier reports it again."""
     if change_state(
         claim,
         to=ClaimState.DELIVERED,

@@ -80,7 +80,7 @@ def reserve_available(
     actor: str,
     now: datetime,
 ) -> tuple[list[Wanted], list[Wanted]]:
-    """Hold the keys that are in stock and that nobody else waits for. Returns: the keys held, and the rest.
+    """Hold the keys in stock that no earlier claim waits for. Returns: the keys held, and the rest.
 
     Locks: units; and if there is a rest, the stock-shortage lock until the transaction ends, as
            `reserve_or_wait` does.

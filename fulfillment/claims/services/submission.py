@@ -46,8 +46,8 @@ def submit_claim(
     Args:    items: empty requests a full allotment of whatever is in stock.
              agreed: the quote that the person was shown; None accepts the current price.
              terms: those of the address, where the caller has them already.
-             in_part: when stock is short, take what there is now; the rest waits as a backorder. Not for paid
-             claims: the price is for all of the claim.
+             in_part: when stock is short, send what is available; the rest becomes a backorder. Not for paid
+             claims, whose price is for the whole claim.
     Raises:  BadRequest: a key model, quantity or service that cannot be claimed, or an address that lacks
              something its region or the label needs.
              PriceChanged: the price is not the agreed one; carries the new quote.

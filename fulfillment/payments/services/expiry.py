@@ -65,7 +65,9 @@ def lapse_due(*, gateway: PaymentGateway, now: datetime) -> int:
         try:
             settle_claim(claim_id=claim_id, gateway=gateway, now=now)
         except PaymentGatewayError as error:
-            logger.warning("claim %s is past its time, and the vendor says %s", claim_id, error.code)
+            logger.warning(
+                "claim %s is past its payment deadline, and the vendor returned %s", claim_id, error.code
+            )
             lapsed += _lapse(claim_id, waited=PATIENCE, now=now)
         else:
             lapsed += _lapse(claim_id, waited=GRACE, now=now)

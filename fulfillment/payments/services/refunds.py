@@ -129,7 +129,7 @@ def plan_refund(
 
 
 def give_back_what_is_not_ours(payment: Payment, claim: Claim, *, now: datetime) -> None:
-    """Plan a refund of the rest of a payment whose claim was cancelled, rejected or fulfilled otherwise.
+    """Refund the rest of a payment that was not used for its claim, or whose claim was cancelled or rejected.
 
     Runs in the caller's transaction, which has locked claim and payment.
     """
@@ -195,7 +195,7 @@ def send_refund(*, refund_id: int, gateway: PaymentGateway, now: datetime) -> Re
 
 
 def _try_anew(refund: Refund, *, gateway: PaymentGateway, now: datetime) -> None:
-    """After a stored error, adopt the refund made under the old key, or retry with a new key."""
+    """The key has expired or repeats an error: adopt the refund made under it, or use a new key."""
     intent = refund.payment.payment_intent_id
     found = [one for one in gateway.list_refunds(payment_intent_id=intent) if one.refund_code == refund.code]
     if found:

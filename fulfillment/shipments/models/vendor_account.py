@@ -20,7 +20,7 @@ class BuyingPause(models.Model):
 
 
 class StrayLabel(models.Model):
-    """A label at the vendor without a live purchase: bought twice, or by hand.
+    """A label at the vendor without a live purchase: bought twice, or manually.
 
     `reference` is stored only if it is one of ours; any other text may contain personal data.
     """

@@ -91,17 +91,17 @@ def left_out(
             ("no_label", one.has_label, "it has no bought label."),
             ("refunded", not one.is_refunded, "its label is being refunded. Take it out of the bag."),
             ("on_a_manifest", not one.is_manifested, "it is on a manifest already."),
-            ("other_carrier", (one.carrier, one.mode) == (carrier, mode), f"{one.carrier} takes it."),
+            ("other_carrier", (one.carrier, one.mode) == (carrier, mode), f"its carrier is {one.carrier}."),
             ("other_origin", one.origin == origin, "it is sent from another warehouse."),
             (
                 "label_of_yesterday",
                 not has_form or _is_of_today(one.label_dated, now),
-                "its label is of an earlier day. Hand it over on a list without a form.",
+                "its label was bought on an earlier day. Hand it over on a list without a form.",
             ),
             (
                 "other_account",
                 not has_form or account in (None, one.account),
-                f"its label was bought on another of our accounts at {carrier}. Make another manifest of it.",
+                f"its label was bought on another account with {carrier}. Create another manifest for it.",
             ),
         )
         broken = next(((code, why) for code, holds, why in rules if not holds), None)

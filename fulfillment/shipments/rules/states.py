@@ -31,7 +31,7 @@ SHIPMENT_TRANSITIONS: Mapping[ShipmentState, frozenset[ShipmentState]] = {
     _T.BACK: frozenset(),
     _T.CANCELLED: frozenset(),
 }
-# Handed over and not delivered yet: more tracking updates are expected.
+# Labelled or with the carrier: tracking updates are expected.
 UNDER_WAY_STATES = frozenset({_T.LABELLED, _T.IN_TRANSIT, _T.RETURNING})
 
 # Parcels that have left and can be returned to us.

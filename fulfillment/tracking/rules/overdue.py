@@ -19,7 +19,7 @@ WATCHED_STATES = frozenset({*_QUIET, ShipmentState.IN_TRANSIT})
 def quiet_for(state: ShipmentState, *, promised_days: int) -> timedelta:
     """How long a parcel in this state may go without an update.
 
-    Args: promised_days: from hand-over to the door.
+    Args: promised_days: from hand-over to delivery.
     """
     if state == ShipmentState.IN_TRANSIT:
         return timedelta(days=promised_days) + _BEYOND_THE_PROMISE

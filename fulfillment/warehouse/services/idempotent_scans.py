@@ -1,4 +1,4 @@
-"""Idempotent scans at the packing table: each takes effect once, however often it is sent."""
+"""Idempotent scans at the packing table: each takes effect once, even if it is sent again."""
 
 import json
 import re

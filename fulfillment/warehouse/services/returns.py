@@ -67,7 +67,7 @@ def receive_return(
         Shipment.objects.filter(pk=shipment.pk).update(state=ShipmentState.BACK, updated_at=now)
         shipment.state = ShipmentState.BACK
         if not others_of(shipment).exclude(state=ShipmentState.BACK).exists():
-            record_returning(claim, problem="it came back to us", now=now)
+            record_returning(claim, problem="it was returned to us", now=now)
         _open_cases(shipment, missing=missing, strange=strange, now=now)
     return ReturnIntake(shipment, [serial for serial in found if serial in wanted], missing, strange)
 

@@ -155,7 +155,7 @@ class TestADisputeStopsTheParcel:
             assert url in page, "the case about money leads to what keeps it open"
             offered = client.get(url).content.decode()
             assert "Destroy the label and keep the parcel here" in offered
-            assert "Take the label off the parcel" in offered
+            assert "Remove the label from the parcel" in offered
             closing = {"action": "close", "seen": 0, "outcome": "no_fault"}
             answer = client.post(f"{url}work/", closing)
             assert (answer.status_code, "Destroy the label first" in answer.content.decode()) == (409, True)
@@ -316,7 +316,7 @@ class TestAtTheDesk:
         stale = post(kim, failed, "close", outcome="no_fault")
         assert (stale.status_code, "since you opened" in stale.content.decode()) == (409, True)
         taken = post(kim, failed, "close", 1, outcome="no_fault")
-        assert (taken.status_code, "staff:robin works case" in taken.content.decode()) == (409, True)
+        assert (taken.status_code, "staff:robin is working on case" in taken.content.decode()) == (409, True)
         assert post(kim, failed, "take", 1, take_over="on").status_code == 302
         assert post(kim, failed, "note", 2).status_code == 422
         assert post(kim, failed, "note", 2, note="Wrote to them.").status_code == 302
@@ -352,7 +352,7 @@ def test_what_nobody_may_do(desk: Desk) -> None:
     case = payment_cases().get()
     with pytest.raises(UnknownCase):
         take_case(code="Q-NONE", actor="staff:1", now=desk.now)
-    with pytest.raises(BadCaseData, match="vendor's pages"):
+    with pytest.raises(BadCaseData, match="Stripe's dashboard"):
         payment_actions.look_again(code=case.code, actor="staff:1", now=desk.now)
     take_case(code=case.code, actor="staff:1", now=desk.now)
     with pytest.raises(CaseTaken):

@@ -1,4 +1,4 @@
-"""I9 finds an address in clear wherever it stands."""
+"""I9 finds an address in plain text in any column."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -39,7 +39,7 @@ def test_it_is_found_in_a_text(roster: Roster, leak: str) -> None:
     Notice.objects.create(
         account=roster["m-owner"], template="problem", key="k", body=leak, created_at=NOW, due_at=NOW
     )
-    assert found() == [("notices_notice.body holds part of an address in clear", ["C-1"])]
+    assert found() == [("notices_notice.body contains part of an address in plain text", ["C-1"])]
 
 
 @pytest.mark.usefixtures("stock")
@@ -54,7 +54,7 @@ def test_it_is_found_in_an_events_data(make_claim: MakeClaim) -> None:
         at=NOW,
         data={"to": "12 Torvandel Way"},
     )
-    assert found() == [("claims_claimevent.data holds part of an address in clear", ["C-1"])]
+    assert found() == [("claims_claimevent.data contains part of an address in plain text", ["C-1"])]
 
 
 def test_it_is_found_in_a_jobs_arguments() -> None:
@@ -63,7 +63,7 @@ def test_it_is_found_in_a_jobs_arguments() -> None:
 
     app.configure_task("shipping.ship_claim").defer(claim_id="12 Torvandel Way")
     assert ProcrastinateJob.objects.count() == 1
-    assert ("procrastinate_jobs.args holds part of an address in clear", ["C-1"]) in found()
+    assert ("procrastinate_jobs.args contains part of an address in plain text", ["C-1"]) in found()
 
 
 def test_it_is_found_in_writing_without_spaces(roster: Roster) -> None:

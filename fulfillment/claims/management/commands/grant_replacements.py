@@ -38,7 +38,7 @@ class Command(KeydeskCommand):
             ("already replaced", "replaced_before"),
             ("asked for an address", "without_address"),
             ("back on the waitlist for other keys", "back_in_line"),
-            ("in closed parcels, to be stopped by hand", "packed"),
+            ("in sealed parcels, to be stopped manually", "packed"),
         ):
             if document[key]:
                 self.stdout.write(f"  {title}: {', '.join(document[key])}")
