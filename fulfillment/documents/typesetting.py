@@ -24,7 +24,7 @@ from inventory.barcode_sheets import modules
 
 Json = dict[str, Any]
 
-_NOT_DRAWN = "(cannot be printed in this script; see your page)"
+_UNPRINTABLE = "(cannot be printed in this script; see your page)"
 _LONG_WORD = re.compile(r"\S{20}(?=\S)")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -94,11 +94,11 @@ def _slip(slip: Slip) -> Json:
     return {
         "parcel": slip.parcel,
         "parcel_bars": [int(bit) for bit in modules(slip.parcel)],
-        "campaign": _breakable(_drawn(slip.campaign)),
-        "items": [[quantity, _breakable(_drawn(name))] for quantity, name in slip.items],
+        "campaign": _breakable(_printable(slip.campaign)),
+        "items": [[quantity, _breakable(_printable(name))] for quantity, name in slip.items],
         "seal": slip.seal_number or "—",
         "seal_bars": [int(bit) for bit in modules(slip.seal_number)] if slip.seal_number else None,
-        "phrase": _breakable(_drawn(slip.phrase)),
+        "phrase": _breakable(_printable(slip.phrase)),
         "link": slip.link,
     }
 
@@ -109,13 +109,13 @@ def _note(note: ReturnNote) -> Json:
         "parcel_bars": [int(bit) for bit in modules(note.parcel)],
         "carrier": note.carrier,
         "until": note.until,
-        "items": [[quantity, _drawn(name)] for quantity, name in note.items],
+        "items": [[quantity, _printable(name)] for quantity, name in note.items],
         "link": note.link,
     }
 
 
-def _drawn(text: str) -> str:
-    return text if can_be_drawn(text) else _NOT_DRAWN
+def _printable(text: str) -> str:
+    return text if can_be_drawn(text) else _UNPRINTABLE
 
 
 def _declaration(of: Declaration) -> Json:
@@ -155,7 +155,7 @@ def _lines(party: Party) -> list[str]:
     address = party.address.for_label()
     town = " ".join(part for part in (address.city, address.state, address.postal_code) if part)
     lines = [address.name, address.company, address.street1, address.street2, town, address.country]
-    return [_breakable(_drawn(line)) for line in (*lines, party.phone) if line]
+    return [_breakable(_printable(line)) for line in (*lines, party.phone) if line]
 
 
 def _breakable(line: str) -> str:

@@ -87,7 +87,7 @@ def file_claim(
         description=note,
         contact_email=parseaddr(settings.ENVIRONMENT.mail_from)[1],
         letters=letters,
-        invoices=[ClaimEvidence(statement_of_value(_worth(purchase)), "application/pdf")],
+        invoices=[ClaimEvidence(statement_of_value(_parcel_value(purchase)), "application/pdf")],
         pictures=pictures,
     )
     try:
@@ -173,7 +173,7 @@ def _settle(
         mine.save(update_fields=["state", "checked_at", "vendor_claim_id", "approved_cents"])
         if approved_cents:
             _book(mine, approved_cents, now=now)
-        _tell(mine, said=said, now=now)
+        _note_in_case(mine, said=said, now=now)
 
 
 def _may_become(claim: InsuranceClaim, state: InsuranceState) -> bool:
@@ -201,7 +201,7 @@ def _book(claim: InsuranceClaim, cents: int, *, now: datetime) -> None:
     )
 
 
-def _tell(claim: InsuranceClaim, *, said: str, now: datetime) -> None:
+def _note_in_case(claim: InsuranceClaim, *, said: str, now: datetime) -> None:
     """Note the insurer's state in the case; if a person must act, make the case due or open another."""
     case = (
         Case.objects.select_for_update(of=("self",), no_key=True)
@@ -238,7 +238,7 @@ def _insured(case: Case) -> LabelPurchase:
     return purchase
 
 
-def _worth(purchase: LabelPurchase) -> ParcelValue:
+def _parcel_value(purchase: LabelPurchase) -> ParcelValue:
     """The value of the packed keys, with the same amounts as in customs declarations. Two queries."""
     shipment = purchase.shipment
     counted = Counter(unit.key_model for unit in shipment.units.select_related("key_model").order_by("id"))

@@ -39,7 +39,7 @@ STRIPE_API, STRIPE_CHECKOUT = "https://api.stripe.com", "https://checkout.stripe
 @require_http_methods(["GET", "HEAD", "POST"])
 def payment_page(request: HttpRequest, code: str) -> HttpResponse:
     """Show the price of a claim; on POST redirect to the vendor's page. A GET makes no call to the vendor."""
-    claim, now = _mine(request, code), clock.now()
+    claim, now = _own_claim(request, code), clock.now()
     problem = ""
     if request.method == "POST":
         try:
@@ -82,7 +82,7 @@ def payment_page(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def paid(request: HttpRequest, code: str) -> HttpResponse:
     """Show the result after the vendor's page, as retrieved from the vendor."""
-    claim = _mine(request, code)
+    claim = _own_claim(request, code)
     payment = _payment_named(request, claim)
     if payment is None:
         return redirect("claims:claim", code)
@@ -100,7 +100,7 @@ def paid(request: HttpRequest, code: str) -> HttpResponse:
 @require_safe
 def payment_status(request: HttpRequest, code: str) -> JsonResponse:
     """The state of the newest payment, for polling. Makes no call to the vendor."""
-    claim = _mine(request, code)
+    claim = _own_claim(request, code)
     payment = _payment_named(request, claim)
     return JsonResponse({"standing": _standing(payment, claim) if payment else "none"})
 
@@ -110,7 +110,7 @@ def payment_status(request: HttpRequest, code: str) -> JsonResponse:
 @require_safe
 def receipt(request: HttpRequest, code: str) -> HttpResponse:
     """A printable receipt of a claim's payments and refunds."""
-    claim = _mine(request, code)
+    claim = _own_claim(request, code)
     paid_for = receipts_of(claim)
     if not paid_for:
         raise Http404
@@ -153,7 +153,7 @@ def _payment_named(request: HttpRequest, claim: Claim) -> Payment | None:
     return named or payments.first()
 
 
-def _mine(request: HttpRequest, code: str) -> Claim:
+def _own_claim(request: HttpRequest, code: str) -> Claim:
     """The current person's claim. A claim of another person gives 404, as if it did not exist."""
     account = request.user.account if isinstance(request.user, User) else None
     if account is None or "\x00" in code:

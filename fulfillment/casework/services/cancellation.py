@@ -38,8 +38,8 @@ def stop_parcels(*, claim_id: int, gateway: CarrierGateway, now: datetime) -> in
             return 0
         _take_off_manifests(claim)
         _retire_unbought(claim, now=now)
-        labels = list(_to_give_back(claim_id).values_list("pk", flat=True))
-    return sum(_give_back(purchase_id, gateway=gateway, now=now) for purchase_id in labels)
+        labels = list(_labels_to_refund(claim_id).values_list("pk", flat=True))
+    return sum(_refund_label(purchase_id, gateway=gateway, now=now) for purchase_id in labels)
 
 
 def _take_off_manifests(claim: Claim) -> None:
@@ -65,7 +65,7 @@ def _retire_unbought(claim: Claim, *, now: datetime) -> None:
             release_split_label(claim, purchase.shipment, now=now)
 
 
-def _to_give_back(claim_id: int) -> QuerySet[LabelPurchase]:
+def _labels_to_refund(claim_id: int) -> QuerySet[LabelPurchase]:
     return LabelPurchase.objects.filter(
         shipment__claim=claim_id,
         state=PurchaseState.BOUGHT,
@@ -77,7 +77,7 @@ def _to_give_back(claim_id: int) -> QuerySet[LabelPurchase]:
     ).order_by("pk")
 
 
-def _give_back(purchase_id: UUID, *, gateway: CarrierGateway, now: datetime) -> bool:
+def _refund_label(purchase_id: UUID, *, gateway: CarrierGateway, now: datetime) -> bool:
     try:
         request_refund(purchase_id=purchase_id, gateway=gateway, now=now)
     except LabelNotRefundable:

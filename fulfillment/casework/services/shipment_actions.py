@@ -54,10 +54,10 @@ def close_shipment_case(
     Raises: BadCaseData: the claim is on hold and the label must be destroyed first.
     """
     with working(code, _A.CLOSE, actor=actor, record=record) as case:
-        _refuse_to_forget(case)
+        _require_label_destroyed(case)
         close_case(case, outcome=outcome, actor=actor, note=note, now=now)
     if outcome == _O.NOT_SENT:
-        _give_up(case, actor=actor, now=now)
+        _cancel_claim_of(case, actor=actor, now=now)
     return case
 
 
@@ -73,8 +73,8 @@ def fix_address(
         change_address_in_transaction(code=claim.code, address=address, actor=actor, now=now)
         enter(case, _A.FIX_ADDRESS, actor=actor, now=now)
         close_case(case, outcome=_O.ADDRESS_FIXED, actor=actor, now=now)
-        _send(case)
-    _plan_left(case, now=now)
+        _request_label(case)
+    _plan_label_of(case, now=now)
     return case
 
 
@@ -84,8 +84,8 @@ def resend(*, code: str, actor: str, now: datetime, note: str = "", record: Reco
         _check_here(case)
         enter(case, _A.RESEND, actor=actor, note=note, now=now)
         close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
-        _send(case)
-    _plan_left(case, now=now)
+        _request_label(case)
+    _plan_label_of(case, now=now)
     return case
 
 
@@ -103,8 +103,8 @@ def approve_postage(
         Shipment.objects.filter(pk=shipment_of(case).pk).update(approved_cents=cents)
         enter(case, _A.APPROVE_POSTAGE, actor=actor, note=note, now=now, cents=cents)
         close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
-        _send(case)
-    _plan_left(case, now=now)
+        _request_label(case)
+    _plan_label_of(case, now=now)
     return case
 
 
@@ -140,8 +140,8 @@ def give_customs_data(
         enter(case, _A.GIVE_CUSTOMS_DATA, actor=actor, note=note, now=now, given=given)
         if shipment_of(case).state == ShipmentState.PLANNED:
             close_case(case, outcome=_O.CUSTOMS_GIVEN, actor=actor, note=note, now=now)
-            _send(case)
-    _plan_left(case, now=now)
+            _request_label(case)
+    _plan_label_of(case, now=now)
     return case
 
 
@@ -280,11 +280,11 @@ def give_up_label(
         enter(case, _A.GIVE_UP_LABEL, actor=actor, note=note, now=now, cents=lost.cost_cents or 0)
         close_case(case, outcome=_O.LABEL_LOST, actor=actor, note=note, now=now)
         if claim.held_at is None:
-            _send(case)
+            _request_label(case)
     return case
 
 
-def _refuse_to_forget(case: Case) -> None:
+def _require_label_destroyed(case: Case) -> None:
     """Keep the case open while the claim is on hold and its label must be destroyed."""
     shipment = shipment_of(case)
     if (
@@ -295,7 +295,7 @@ def _refuse_to_forget(case: Case) -> None:
         raise BadCaseData("outcome", "The claim is on hold and has this label. Destroy the label first.")
 
 
-def _give_up(case: Case, *, actor: str, now: datetime) -> None:
+def _cancel_claim_of(case: Case, *, actor: str, now: datetime) -> None:
     try:
         cancel_claim(code=shipment_of(case).claim.code, actor=actor, now=now)
     except TooLate:
@@ -316,12 +316,12 @@ def _check_here(case: Case) -> None:
         raise TooLate(shipment_of(case).claim.code)
 
 
-def _send(case: Case) -> None:
+def _request_label(case: Case) -> None:
     """Defer the job that plans parcels and buys labels of an accepted claim."""
     defer(SHIP_CLAIM, claim_id=shipment_of(case).claim_id)
 
 
-def _plan_left(case: Case, *, now: datetime) -> None:
+def _plan_label_of(case: Case, *, now: datetime) -> None:
     """Plan the label of this parcel alone if other parcels of its claim are in progress."""
     plan_again(shipment_id=shipment_of(case).pk, now=now)
 

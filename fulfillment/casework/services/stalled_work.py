@@ -36,7 +36,7 @@ def sweep(*, now: datetime) -> int:
     Parcels with an open case are skipped: closing the case restarts them. While buying is paused, no purchase
     is restarted.
     """
-    for shipment_id in _given_up():
+    for shipment_id in _planned_but_cancelled():
         drop_parcel(shipment_id=shipment_id, now=now)
     for shipment_id in _unplanned(now):
         plan_again(shipment_id=shipment_id, now=now)
@@ -63,7 +63,7 @@ def _defer(task: str, argument: str, ids: Iterable[object]) -> int:
     return len(missing)
 
 
-def _given_up() -> Iterable[int]:
+def _planned_but_cancelled() -> Iterable[int]:
     """Planned parcels of claims that were cancelled while a case was open.
 
     A claim with several parcels may be shipped, or even delivered, while one is still planned.

@@ -68,13 +68,13 @@ def lapse_due(*, gateway: PaymentGateway, now: datetime) -> int:
             logger.warning(
                 "claim %s is past its payment deadline, and the vendor returned %s", claim_id, error.code
             )
-            lapsed += _lapse(claim_id, waited=PATIENCE, now=now)
+            lapsed += _expire(claim_id, waited=PATIENCE, now=now)
         else:
-            lapsed += _lapse(claim_id, waited=GRACE, now=now)
+            lapsed += _expire(claim_id, waited=GRACE, now=now)
     return lapsed
 
 
-def _lapse(claim_id: int, *, waited: timedelta, now: datetime) -> bool:
+def _expire(claim_id: int, *, waited: timedelta, now: datetime) -> bool:
     with transaction.atomic(durable=True):
         claim = Claim.objects.select_for_update(no_key=True).get(pk=claim_id)
         if claim.payment_due_at is None or claim.payment_due_at + waited > now:
@@ -89,7 +89,7 @@ def ask_after_silence(*, gateway: PaymentGateway, now: datetime) -> int:
     Makes up for lost webhooks, and for jobs whose worker died.
     """
     asked = 0
-    for payment in list(_silent(now)[:AT_MOST]):
+    for payment in list(_payments_without_news(now)[:AT_MOST]):
         claim = Claim.objects.get(pk=payment.claim_id)
         try:
             bring_in_line(payment, claim, gateway=gateway, now=now)
@@ -108,7 +108,7 @@ def ask_after_silence(*, gateway: PaymentGateway, now: datetime) -> int:
     return asked
 
 
-def _silent(now: datetime) -> QuerySet[Payment]:
+def _payments_without_news(now: datetime) -> QuerySet[Payment]:
     quiet = {
         after: Q(looked_at__lte=now - after) | Q(looked_at__isnull=True, created_at__lte=now - after)
         for after in (IDLE, ASK_OPEN_AFTER, ASK_PENDING_AFTER, ASK_REFUNDS_AFTER)

@@ -60,7 +60,7 @@ def refund_part(
     """
     with transaction.atomic(durable=True):
         claim = Claim.objects.select_for_update(no_key=True).filter(code=code).first()
-        payment = _served_for(claim) if claim else None
+        payment = _fulfilling_payment(claim) if claim else None
         if payment is None:
             raise PaymentNotRefundable(code, "it was not paid")
         left = _left(payment)
@@ -82,13 +82,13 @@ def refund_undeliverable(*, claim_id: int, now: datetime) -> Refund | None:
     """
     with transaction.atomic(durable=True):
         claim = Claim.objects.select_for_update(no_key=True).get(pk=claim_id)
-        payment = _served_for(claim)
+        payment = _fulfilling_payment(claim)
         if payment is None:
             return None
         return plan_refund(payment, reason=RefundReason.UNDELIVERABLE, amount=_left(payment), now=now)
 
 
-def _served_for(claim: Claim) -> Payment | None:
+def _fulfilling_payment(claim: Claim) -> Payment | None:
     """The payment that fulfilled the claim, locked."""
     paid = Payment.objects.filter(claim=claim, state=PaymentState.PAID).exclude(
         fulfilment__outcome=CheckoutOutcome.GIVEN_BACK
@@ -175,7 +175,7 @@ def send_refund(*, refund_id: int, gateway: PaymentGateway, now: datetime) -> Re
     if refund.sent_at is None:
         Refund.objects.filter(pk=refund_id, sent_at__isnull=True).update(sent_at=now)
     elif now >= refund.sent_at + KEY_GOOD_FOR:
-        _try_anew(refund, gateway=gateway, now=now)
+        _start_new_attempt(refund, gateway=gateway, now=now)
         if refund.state != _R.PLANNED:
             return refund
     try:
@@ -194,7 +194,7 @@ def send_refund(*, refund_id: int, gateway: PaymentGateway, now: datetime) -> Re
     return refund
 
 
-def _try_anew(refund: Refund, *, gateway: PaymentGateway, now: datetime) -> None:
+def _start_new_attempt(refund: Refund, *, gateway: PaymentGateway, now: datetime) -> None:
     """The key has expired or repeats an error: adopt the refund made under it, or use a new key."""
     intent = refund.payment.payment_intent_id
     found = [one for one in gateway.list_refunds(payment_intent_id=intent) if one.refund_code == refund.code]
@@ -214,7 +214,7 @@ def _after_refusal(
     if error.failure is not Failure.PERMANENT:
         if error.is_kept:
             # The vendor repeats this response for the key, so the next attempt needs a new one.
-            _try_anew(refund, gateway=gateway, now=now)
+            _start_new_attempt(refund, gateway=gateway, now=now)
             if refund.state != _R.PLANNED:
                 return
         raise error
@@ -292,14 +292,14 @@ def _follow(refund: Refund, one: VendorRefund, *, now: datetime) -> None:
         settle_payment_case(
             about=refund.code, reason=CaseReason.REFUND_FAILED, outcome="sent after all", now=now
         )
-        _tell(refund, now=now)
+        _notify(refund, now=now)
 
 
 def _adopt(payment: Payment, one: VendorRefund, *, now: datetime) -> None:
     """Record a refund made manually; cancel planned ones that no longer fit into the payment's amount."""
     state = refund_state(one.status)
     if state != _R.FAILED:
-        room = (payment.received or 0) - _going_back(payment)
+        room = (payment.received or 0) - _refunded_amount(payment)
         for planned in payment.refunds.filter(state=_R.PLANNED).order_by("-pk"):
             if room >= one.amount:
                 break
@@ -318,15 +318,15 @@ def _adopt(payment: Payment, one: VendorRefund, *, now: datetime) -> None:
         failure=one.failure[:80],
     )
     if state != _R.FAILED:
-        _tell(refund, now=now)
+        _notify(refund, now=now)
 
 
-def _going_back(payment: Payment) -> int:
+def _refunded_amount(payment: Payment) -> int:
     live = payment.refunds.filter(state__in=LIVE_REFUND_STATES)
     return int(live.aggregate(total=Sum("amount"))["total"] or 0)
 
 
-def _tell(refund: Refund, *, now: datetime) -> None:
+def _notify(refund: Refund, *, now: datetime) -> None:
     claim = refund.payment.claim
     queue_notice(
         account_id=claim.account_id,

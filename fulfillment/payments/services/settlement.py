@@ -39,7 +39,7 @@ logger = logging.getLogger("keydesk.payments")
 
 _P = PaymentState
 ATTEMPTS = 5
-_LEARNED = [
+_SESSION_FIELDS = [
     "state",
     "updated_at",
     "paid_at",
@@ -153,9 +153,9 @@ def _apply(payment: Payment, at_vendor: VendorState, *, mode: str, now: datetime
             return True
         before = PaymentState(current.state)
         state = next_state(before, state_seen(at_vendor.checkout))
-        _learn(current, at_vendor.checkout, state=state, now=now)
+        _record_session(current, at_vendor.checkout, state=state, now=now)
         if state == _P.PAID:
-            _act_on_money(current, claim, at_vendor.checkout, now=now)
+            _fulfil_or_refund(current, claim, at_vendor.checkout, now=now)
             if at_vendor.disputes is not None:
                 disputes.record_dispute(current, claim, at_vendor.disputes, now=now)
             if at_vendor.refunds is not None:
@@ -164,7 +164,7 @@ def _apply(payment: Payment, at_vendor: VendorState, *, mode: str, now: datetime
         elif state == _P.PENDING != before:
             hold_keys_until(claim, until=now + HOLD_WHILE_PENDING, now=now)
         elif state in (_P.FAILED, _P.EXPIRED):
-            _lapse_if_over(current, claim, now=now)
+            _expire_if_over(current, claim, now=now)
     return True
 
 
@@ -175,7 +175,7 @@ def _set_aside(payment: Payment, *, now: datetime) -> None:
     Payment.objects.filter(pk=payment.pk).update(looked_at=now)
 
 
-def _learn(payment: Payment, checkout: Checkout, *, state: PaymentState, now: datetime) -> None:
+def _record_session(payment: Payment, checkout: Checkout, *, state: PaymentState, now: datetime) -> None:
     """Record the session's data; the amount received is recorded once."""
     if payment.state != state:
         payment.state = state
@@ -190,10 +190,10 @@ def _learn(payment: Payment, checkout: Checkout, *, state: PaymentState, now: da
     payment.looked_at = now
     payment.last_error = ""
     payment.version += 1
-    payment.save(update_fields=_LEARNED)
+    payment.save(update_fields=_SESSION_FIELDS)
 
 
-def _act_on_money(payment: Payment, claim: Claim, checkout: Checkout, *, now: datetime) -> None:
+def _fulfil_or_refund(payment: Payment, claim: Claim, checkout: Checkout, *, now: datetime) -> None:
     """Fulfil the claim once, or plan a refund."""
     if Fulfilment.objects.filter(payment=payment).exists():
         return
@@ -205,7 +205,7 @@ def _act_on_money(payment: Payment, claim: Claim, checkout: Checkout, *, now: da
         payment_code=payment.code,
     )
     reason = reason_to_give_back(ClaimState(claim.state), differs=differs)
-    outcome = _serve(claim, payment, now=now) if reason is None else CheckoutOutcome.GIVEN_BACK
+    outcome = _fulfil(claim, payment, now=now) if reason is None else CheckoutOutcome.GIVEN_BACK
     if outcome == CheckoutOutcome.GIVEN_BACK:
         refunds.plan_refund(
             payment, reason=reason or RefundReason.TOO_LATE, amount=payment.received or 0, now=now
@@ -222,7 +222,7 @@ def _act_on_money(payment: Payment, claim: Claim, checkout: Checkout, *, now: da
     )
 
 
-def _serve(claim: Claim, payment: Payment, *, now: datetime) -> CheckoutOutcome:
+def _fulfil(claim: Claim, payment: Payment, *, now: datetime) -> CheckoutOutcome:
     data = {"payment": payment.code, "amount": payment.received, "currency": payment.received_currency}
     if accept_payment(claim, data=data, now=now):
         return CheckoutOutcome.ACCEPTED
@@ -242,7 +242,7 @@ def _report_difference(
     open_payment_case(about=payment.code, reason=CaseReason.MISMATCH, payment=payment, detail=detail, now=now)
 
 
-def _lapse_if_over(payment: Payment, claim: Claim, *, now: datetime) -> None:
+def _expire_if_over(payment: Payment, claim: Claim, *, now: datetime) -> None:
     """Expire the claim if the bank declined, or if the session and the payment deadline have both passed."""
     if claim.state != ClaimState.AWAITING_PAYMENT:
         return

@@ -102,12 +102,12 @@ def record_split_progress(
             data={**carrier, "parcel": shipment.code, "state": str(state)},
         )
         if state == _T.IN_TRANSIT:
-            _announce(claim, shipment, carrier, now=now)
+            _notify_shipped(claim, shipment, carrier, now=now)
         elif state == _T.RETURNING and not is_asked_for:
             report_problem(claim, problem=problem, now=now)
 
 
-def _announce(claim: Claim, shipment: Shipment, carrier: dict[str, Any], *, now: datetime) -> None:
+def _notify_shipped(claim: Claim, shipment: Shipment, carrier: dict[str, Any], *, now: datetime) -> None:
     queue_notice(
         account_id=claim.account_id,
         template=Notice.Template.SHIPPED,

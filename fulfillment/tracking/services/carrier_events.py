@@ -70,7 +70,7 @@ WEBHOOK_LOCK = 0x6B6477  # "kdw": the first half of our advisory locks on tracke
 SILENT_AFTER = timedelta(days=14)
 
 
-class _Doubtful(Exception):
+class _NeedsConfirmation(Exception):
     """The update must be confirmed by the vendor, outside the transaction."""
 
 
@@ -87,7 +87,7 @@ def work_carrier_webhooks(*, gateway: CarrierGateway, now: datetime) -> int:
     while batch := _unworked(seen):
         for subject, webhook_ids in batch.items():
             seen.update(webhook_ids)
-            with _one_worker_for(subject) as is_mine:
+            with _try_lock(subject) as is_mine:
                 if is_mine:
                     worked += _work_in_order(webhook_ids, gateway=gateway, now=now)
     return worked
@@ -119,7 +119,7 @@ def _work_in_order(webhook_ids: Iterable[int], *, gateway: CarrierGateway, now: 
 
 
 @contextmanager
-def _one_worker_for(subject: str) -> Iterator[bool]:
+def _try_lock(subject: str) -> Iterator[bool]:
     """Try to lock a tracker's events for this session, for the duration of the block."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [WEBHOOK_LOCK, subject])
@@ -145,15 +145,17 @@ def work_webhook(*, webhook_id: int, gateway: CarrierGateway, now: datetime) -> 
     is_refund = webhook.kind == "refund.successful" and "status" in webhook.body
     purchase = _purchase_of(webhook.body)
     if webhook.mode != gateway.mode:
-        return _close(webhook, Result.WRONG_MODE, now=now)
+        return _record_outcome(webhook, Result.WRONG_MODE, now=now)
     if not is_tracking and not is_refund:
-        return _close(webhook, _hear_insurer(webhook.body, gateway=gateway, now=now), now=now)
+        return _record_outcome(
+            webhook, _handle_insurance_event(webhook.body, gateway=gateway, now=now), now=now
+        )
     if purchase is None:
-        return _close(webhook, Result.UNKNOWN, now=now)
+        return _record_outcome(webhook, Result.UNKNOWN, now=now)
     if is_refund:
         label_refunds.settle_refund(purchase=purchase, status=webhook.body["status"], now=now)
-        return _close(webhook, Result.APPLIED, now=now)
-    return _hear_event(purchase, webhook, gateway=gateway, now=now)
+        return _record_outcome(webhook, Result.APPLIED, now=now)
+    return _handle_tracking_event(purchase, webhook, gateway=gateway, now=now)
 
 
 @prepared
@@ -161,7 +163,7 @@ def _unworked_webhook(*, webhook_id: int) -> QuerySet[Webhook]:
     return Webhook.objects.filter(pk=webhook_id, outcome__isnull=True)
 
 
-def _hear_insurer(body: Mapping[str, Any], *, gateway: CarrierGateway, now: datetime) -> Result:
+def _handle_insurance_event(body: Mapping[str, Any], *, gateway: CarrierGateway, now: datetime) -> Result:
     """Handle a webhook that may be about an insurance claim, by asking the insurer for the claim's state."""
     if "claim" not in body:
         return Result.IGNORED
@@ -170,15 +172,15 @@ def _hear_insurer(body: Mapping[str, Any], *, gateway: CarrierGateway, now: date
     return Result.APPLIED if is_ours else Result.UNKNOWN
 
 
-def _hear_event(
+def _handle_tracking_event(
     purchase: LabelPurchase, webhook: Webhook, *, gateway: CarrierGateway, now: datetime
 ) -> str | None:
     if purchase.state in (_P.CREATED, _P.BUYING, _P.NEEDS_OPERATOR):
-        _adopt(purchase, gateway=gateway, now=now)
+        _resolve_unknown_purchase(purchase, gateway=gateway, now=now)
     state = events.tracker_state(webhook.body, changed_at=webhook.occurred_at)
     try:
         return _apply(purchase, state, said_at=webhook.occurred_at, webhook=webhook, now=now)
-    except _Doubtful:
+    except _NeedsConfirmation:
         confirmed = gateway.retrieve_tracker(purchase.tracker_id)
         return _apply(
             purchase, confirmed, said_at=webhook.occurred_at, webhook=webhook, now=now, is_confirmed=True
@@ -204,14 +206,14 @@ def _by_tracker(*, tracker_id: str) -> QuerySet[LabelPurchase]:
     return LabelPurchase.objects.select_related("shipment").filter(tracker_id=tracker_id).order_by("pk")
 
 
-def _adopt(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> None:
+def _resolve_unknown_purchase(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> None:
     """Resolve a purchase with an unknown outcome: a tracker event means that its label was bought."""
     if not purchase_transitions.look(purchase, gateway=gateway, now=now):
         raise GatewayError(Failure.RETRYABLE, "LABEL_NOT_SHOWN_YET")
     purchase.refresh_from_db()
 
 
-def _close(webhook: Webhook, result: str, *, now: datetime) -> str | None:
+def _record_outcome(webhook: Webhook, result: str, *, now: datetime) -> str | None:
     """Record a webhook's outcome; return None if another worker recorded one first."""
     _, is_first = WebhookOutcome.objects.get_or_create(
         webhook=webhook, defaults={"result": result, "worked_at": now}
@@ -236,14 +238,14 @@ def _apply(
             return None
         relevance = relevance_of(
             TrackingSignal(state.status, said_at),
-            newest=_newest(purchase),
+            newest=_newest_signal(purchase),
             # A signal of a return label never reverses the outbound delivery.
             current=ShipmentState.RETURNING if purchase.is_return else ShipmentState(shipment.state),
             detail=state.detail,
         )
         if relevance is Relevance.DOUBTFUL and not is_confirmed:
-            raise _Doubtful
-        effect = None if relevance is Relevance.STALE else _effect(purchase, shipment, state)
+            raise _NeedsConfirmation
+        effect = None if relevance is Relevance.STALE else _change_for(purchase, shipment, state)
         TrackingUpdate.objects.create(
             purchase=purchase,
             webhook=webhook,
@@ -256,7 +258,7 @@ def _apply(
             recorded_at=now,
         )
         if effect is not None:
-            _take_effect(effect, purchase, shipment, claim, state=state, now=now)
+            _apply_change(effect, purchase, shipment, claim, state=state, now=now)
         if webhook is None:
             return None
         # Checked above under the claim's lock, so no other worker has recorded an outcome.
@@ -265,7 +267,7 @@ def _apply(
         return result
 
 
-def _newest(purchase: LabelPurchase) -> TrackingSignal | None:
+def _newest_signal(purchase: LabelPurchase) -> TrackingSignal | None:
     """The newest signal that was applied."""
     update = next(iter(_newest_applied(purchase=purchase)), None)
     return TrackingSignal(update.status, update.said_at) if update else None
@@ -282,7 +284,7 @@ def _outcomes(*, webhook: Webhook) -> QuerySet[WebhookOutcome]:
     return WebhookOutcome.objects.filter(webhook=webhook)
 
 
-def _effect(purchase: LabelPurchase, shipment: Shipment, state: TrackerState) -> Change:
+def _change_for(purchase: LabelPurchase, shipment: Shipment, state: TrackerState) -> Change:
     if purchase.state in (_P.FAILED, _P.RETIRED):
         # Recorded as not bought, so another label may have been bought: check the purchase, keep the state.
         return Change(None, counts=False, case=CaseReason.PURCHASE_UNKNOWN)
@@ -292,7 +294,7 @@ def _effect(purchase: LabelPurchase, shipment: Shipment, state: TrackerState) ->
     return tracking_change(current, read_status(state.status, state.detail))
 
 
-def _take_effect(
+def _apply_change(
     effect: Change,
     purchase: LabelPurchase,
     shipment: Shipment,
@@ -309,7 +311,7 @@ def _take_effect(
         shipment.updated_at = now
         shipment.save(update_fields=["state", "updated_at"])
         _move_keys(units, before, effect.state, now=now)
-        _tell_claim(claim, shipment, purchase, effect, now=now)
+        _update_claim(claim, shipment, purchase, effect, now=now)
         if effect.state == ShipmentState.DELIVERED:
             settle_cases(shipment=shipment, reasons=MOOT_ON_DELIVERY, now=now)
     if effect.case is not None:
@@ -332,7 +334,7 @@ def _move_keys(units: Sequence[Unit], before: ShipmentState, after: ShipmentStat
         move_locked(locked, to_account=account, reason=reason, actor=ACTOR, now=now)
 
 
-def _tell_claim(
+def _update_claim(
     claim: Claim, shipment: Shipment, purchase: LabelPurchase, effect: Change, *, now: datetime
 ) -> None:
     """Update the claim. Carriers skip statuses, claims do not: any later status implies shipped."""
@@ -361,7 +363,7 @@ def ask_silent_trackers(*, gateway: CarrierGateway, now: datetime, silent_for: t
 
     Makes up for lost webhooks. A parcel without news long after its promised day becomes a case.
     """
-    silent = list(_silent(now, silent_for)[:ASK_AT_MOST])
+    silent = list(_trackers_without_news(now, silent_for)[:ASK_AT_MOST])
     for purchase in silent:
         try:
             state = gateway.retrieve_tracker(purchase.tracker_id)
@@ -370,11 +372,11 @@ def ask_silent_trackers(*, gateway: CarrierGateway, now: datetime, silent_for: t
             state = None
         LabelPurchase.objects.filter(pk=purchase.pk).update(checked_at=now)
         if state is not None:
-            _hear(purchase, state, now=now)
+            _apply_polled_state(purchase, state, now=now)
     return len(silent)
 
 
-def _silent(now: datetime, silent_for: timedelta) -> Any:
+def _trackers_without_news(now: datetime, silent_for: timedelta) -> Any:
     heard = TrackingUpdate.objects.filter(purchase=OuterRef("pk"), recorded_at__gt=now - silent_for)
     on_its_way = Q(is_return=False, shipment__state__in=sorted(UNDER_WAY_STATES))
     given = Q(is_return=True) & ~Q(shipment__state=ShipmentState.BACK)
@@ -388,7 +390,7 @@ def _silent(now: datetime, silent_for: timedelta) -> Any:
     )
 
 
-def _hear(purchase: LabelPurchase, state: TrackerState, *, now: datetime) -> None:
+def _apply_polled_state(purchase: LabelPurchase, state: TrackerState, *, now: datetime) -> None:
     newest = purchase.tracking_updates.filter(is_applied=True).order_by("-said_at", "-pk").first()
     if newest is None or (newest.status, newest.status_detail) != (state.status, state.detail):
         # The tracker's timestamp lags behind its events, so it must not make this update stale.

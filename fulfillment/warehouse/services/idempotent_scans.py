@@ -55,7 +55,7 @@ def once(work: Callable[[], ScanAnswer], *, key: str, scanned: str) -> ScanAnswe
     except (KeydeskError, IntegrityError, OperationalError) as refusal:
         if isinstance(refusal, OperationalError) and not isinstance(refusal.__cause__, DeadlockDetected):
             raise
-        if (twin := _twin(key, scanned)) is not None:
+        if (twin := _stored_answer(key, scanned)) is not None:
             return twin
         # Two scans that swap the same two keys can deadlock; the database aborts one of them.
         if isinstance(refusal, IntegrityError | OperationalError):
@@ -63,7 +63,7 @@ def once(work: Callable[[], ScanAnswer], *, key: str, scanned: str) -> ScanAnswe
         raise
 
 
-def _twin(key: str, scanned: str) -> ScanAnswer | None:
+def _stored_answer(key: str, scanned: str) -> ScanAnswer | None:
     before = FloorScan.objects.filter(key=key).only("scanned", "answer").first()
     if before is None:
         return None

@@ -80,7 +80,7 @@ def take_pick_list(*, code: str, actor: str, now: datetime, take_over: bool = Fa
     """
     free = Q() if take_over else Q(picker="") | Q(picker=actor)
     if not PickList.objects.filter(free, code=code, closed_at=None).update(picker=actor, taken_at=now):
-        _mine(code, actor)
+        _own_list(code, actor)
 
 
 def put_back_pick_list(*, code: str, actor: str, now: datetime) -> PickList:
@@ -88,7 +88,7 @@ def put_back_pick_list(*, code: str, actor: str, now: datetime) -> PickList:
 
     Raises: UnknownPickList, PickListTaken.
     """
-    _mine(code, actor)
+    _own_list(code, actor)
     PickList.objects.filter(code=code, picker=actor).update(picker="", taken_at=None)
     return PickList.objects.get(code=code)
 
@@ -99,7 +99,7 @@ def close_pick_list(*, code: str, actor: str, now: datetime) -> int:
     Raises: UnknownPickList, PickListTaken.
     """
     with transaction.atomic(durable=True):
-        mine = _mine(code, actor)
+        mine = _own_list(code, actor)
         begun = ParcelUnit.objects.filter(packed_at__isnull=False).values("shipment")
         left = Shipment.objects.filter(pick_list=mine, state=ShipmentState.LABELLED, sealed_at=None).exclude(
             pk__in=begun
@@ -199,7 +199,7 @@ def _is_picked(row: ParcelUnit) -> bool:
     return row.picked_at is not None or row.packed_at is not None
 
 
-def _mine(code: str, actor: str) -> PickList:
+def _own_list(code: str, actor: str) -> PickList:
     found = PickList.objects.filter(code=code, closed_at=None).first()
     if found is None:
         raise UnknownPickList(code)
