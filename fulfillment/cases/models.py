@@ -44,7 +44,7 @@ class Case(models.Model):
     reason = models.CharField(max_length=30, choices=CaseReason.choices())
     cause = models.CharField(max_length=40, choices=Cause.choices(), default=Cause.UNKNOWN)
     detail = models.CharField(max_length=300, blank=True, help_text="Codes and amounts; no personal data.")
-    owner = models.CharField(max_length=72, blank=True, help_text="Who works the case; empty: unassigned.")
+    owner = models.CharField(max_length=72, blank=True, help_text="The person who works on the case, if any.")
     opened_at = models.DateTimeField()
     due_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)

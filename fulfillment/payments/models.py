@@ -38,15 +38,15 @@ class Payment(models.Model):
     attempt = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=20, choices=PaymentState.choices(), default=PaymentState.PLANNED)
     mode = models.CharField(max_length=10)
-    amount = models.PositiveIntegerField(help_text="What is asked for.")
+    amount = models.PositiveIntegerField(help_text="The amount due.")
     currency = models.CharField(max_length=3)
     idempotency_key = models.CharField(max_length=80, unique=True)
     session_id = models.CharField(max_length=120, null=True, unique=True)  # noqa: DJ001 - unique
     payment_intent_id = models.CharField(max_length=80, null=True, unique=True)  # noqa: DJ001 - unique
     charge_id = models.CharField(max_length=80, null=True, unique=True)  # noqa: DJ001 - unique
-    received = models.PositiveIntegerField(null=True, help_text="What was taken.")
+    received = models.PositiveIntegerField(null=True, help_text="The amount received.")
     received_currency = models.CharField(max_length=3, blank=True)
-    expires_at = models.DateTimeField(help_text="Until then it can be paid.")
+    expires_at = models.DateTimeField(help_text="The end of the checkout session.")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
@@ -150,9 +150,7 @@ class Refund(models.Model):
     requested_by = models.CharField(max_length=80)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
-    sent_at = models.DateTimeField(
-        null=True, help_text="When the vendor was first asked, under this attempt."
-    )
+    sent_at = models.DateTimeField(null=True, help_text="When this attempt was first sent.")
     failure = models.CharField(max_length=80, blank=True, help_text="The vendor's code.")
     replaces = models.OneToOneField(
         "self",
@@ -160,7 +158,7 @@ class Refund(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="replacement",
-        help_text="The one that came back, which this one is sent for.",
+        help_text="The failed refund that this one replaces.",
     )
 
     objects = RefundQuerySet.as_manager()
@@ -232,11 +230,11 @@ class Dispute(models.Model):
     vendor_id = models.CharField(max_length=80, unique=True)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="disputes")
     state = models.CharField(max_length=10, choices=DisputeState.choices(), default=DisputeState.OPEN)
-    status = models.CharField(max_length=40, help_text="The vendor's word.")
+    status = models.CharField(max_length=40, help_text="The vendor's status.")
     reason = models.CharField(max_length=60)
     amount = models.PositiveIntegerField()
     currency = models.CharField(max_length=3)
-    due_by = models.DateTimeField(null=True, help_text="Until then evidence is taken.")
+    due_by = models.DateTimeField(null=True, help_text="Deadline for evidence.")
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
 

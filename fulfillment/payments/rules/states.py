@@ -7,11 +7,11 @@ from common.translatable import gettext_noop as _
 
 
 class PaymentState(Choices):
-    PLANNED = "planned", "about to be offered"
+    PLANNED = "planned", "checkout not created yet"
     OPEN = "open", "being paid"
-    PENDING = "pending", "under way, the bank takes days"
+    PENDING = "pending", "pending at the bank"
     PAID = "paid", "paid"
-    FAILED = "failed", "the bank refused it"
+    FAILED = "failed", "declined by the bank"
     EXPIRED = "expired", "not paid in time"
     VOID = "void", "never offered"
 

@@ -16,9 +16,11 @@ class ParcelCharge(models.Model):
 
     purchase = models.ForeignKey(LabelPurchase, on_delete=models.PROTECT, related_name="charges")
     kind = models.CharField(max_length=20, choices=ChargeKind.choices())
-    cents = models.IntegerField(help_text="Minor units of the currency; what came back is negative.")
+    cents = models.IntegerField(help_text="Minor units of the currency; credits are negative.")
     currency = models.CharField(max_length=3, help_text="ISO 4217")
-    bill = models.CharField(max_length=40, blank=True, help_text="The carrier's number; empty for refunds.")
+    bill = models.CharField(
+        max_length=40, blank=True, help_text="The carrier invoice's number; empty for refunds."
+    )
     actor = models.CharField(max_length=72)
     recorded_at = models.DateTimeField()
 

@@ -27,7 +27,7 @@ class Manifest(models.Model):
     )
     carrier = models.CharField(max_length=40)
     mode = models.CharField(max_length=20)
-    has_form = models.BooleanField(help_text="Whether the carrier makes a form of it.")
+    has_form = models.BooleanField(help_text="Whether it has a form of the carrier.")
     state = models.CharField(max_length=12, choices=ManifestState.choices(), default=ManifestState.PLANNED)
     vendor_form_id = models.CharField(max_length=40, blank=True)
     form_url = models.URLField(max_length=500, blank=True)

@@ -22,7 +22,7 @@ class PickList(models.Model):
     )
     created_by = models.CharField(max_length=72)
     created_at = models.DateTimeField()
-    picker = models.CharField(max_length=72, blank=True, help_text="Who has it; empty: unassigned.")
+    picker = models.CharField(max_length=72, blank=True, help_text="The person it is assigned to, if any.")
     taken_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 
@@ -58,7 +58,7 @@ class FloorScan(models.Model):
     unit = models.ForeignKey(
         "inventory.Unit", null=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
-    scanned = models.CharField(max_length=200, help_text="What was sent, to tell a repeat from a mix-up.")
+    scanned = models.CharField(max_length=200, help_text="The scanned text, to detect a reused key.")
     answer = models.JSONField(default=dict)
     undoes = models.OneToOneField("self", null=True, on_delete=models.PROTECT, related_name="undone_by")
     actor = models.CharField(max_length=72)

@@ -27,7 +27,7 @@ class Shipment(models.Model):
     claim = models.ForeignKey("claims.Claim", on_delete=models.PROTECT, related_name="shipments")
     state = models.CharField(max_length=20, choices=ShipmentState.choices(), default=ShipmentState.PLANNED)
     number = models.PositiveSmallIntegerField(
-        default=1, help_text="Some countries let in one key a parcel, so a claim may have several."
+        default=1, help_text="Some countries admit one key per parcel, so a claim may have several."
     )
     warehouse = models.ForeignKey(
         "inventory.Warehouse",
@@ -35,13 +35,13 @@ class Shipment(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="Where it is packed and sent from.",
+        help_text="The warehouse that packs and sends it.",
     )
     units = models.ManyToManyField("inventory.Unit", through="ParcelUnit", related_name="shipments")
     approved_cents = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Postage a person approved above the region's ceiling, in US cents."
+        null=True, blank=True, help_text="Postage approved above the region's ceiling, in US cents."
     )
-    has_customs = models.BooleanField(default=False, help_text="Whether customs papers go with it.")
+    has_customs = models.BooleanField(default=False, help_text="Whether it has a customs declaration.")
     export_filing = models.CharField(
         max_length=20, blank=True, help_text="The number (ITN) of an export filing, where one is needed."
     )
@@ -49,7 +49,7 @@ class Shipment(models.Model):
         "PickList", null=True, blank=True, on_delete=models.PROTECT, related_name="shipments"
     )
     seal_number = models.CharField(
-        max_length=20, blank=True, help_text="Of the seal on the outside; printed on the slip inside."
+        max_length=20, blank=True, help_text="Number of the seal, printed on the slip."
     )
     sealed_at = models.DateTimeField(null=True, blank=True)
     sealed_by = models.CharField(max_length=72, blank=True)
@@ -140,31 +140,29 @@ class LabelPurchase(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     shipment = models.ForeignKey(Shipment, on_delete=models.PROTECT, related_name="purchases")
     generation = models.PositiveSmallIntegerField(default=1)
-    is_return = models.BooleanField(
-        default=False, help_text="Whether it brings the parcel's keys back instead of sending them."
-    )
+    is_return = models.BooleanField(default=False, help_text="Whether it is a return label.")
     state = models.CharField(max_length=20, choices=PurchaseState.choices(), default=PurchaseState.PLANNED)
     mode = models.CharField(max_length=20)
     vendor_shipment_id = models.CharField(max_length=40, null=True, unique=True)  # noqa: DJ001 - unique
     rate_id = models.CharField(max_length=40, blank=True)
     carrier = models.CharField(max_length=40, blank=True)
     carrier_account = models.CharField(
-        max_length=40, blank=True, help_text="The vendor's id of our account there; a form is of one account."
+        max_length=40,
+        blank=True,
+        help_text="The vendor's id of our carrier account; a form is for one account.",
     )
     service = models.CharField(max_length=60, blank=True)
     rate_cents = models.PositiveIntegerField(null=True)
     price_cap_cents = models.PositiveIntegerField()
     currency = models.CharField(max_length=3, default="USD")
-    promised_days = models.PositiveSmallIntegerField(help_text="From hand-over to the door.")
-    incoterm = models.CharField(max_length=3, help_text="Who pays duties; said on parcels that need customs.")
+    promised_days = models.PositiveSmallIntegerField(help_text="From hand-over to delivery.")
+    incoterm = models.CharField(max_length=3, help_text="Who pays duties, for customs declarations.")
     rate_why = models.CharField(max_length=300, blank=True, help_text="How the rate was chosen.")
     insured_cents = models.PositiveIntegerField(default=0, help_text="Bought with the label; 0: none.")
-    premium_cents = models.PositiveIntegerField(default=0, help_text="Of the cost, what the insurance was.")
+    premium_cents = models.PositiveIntegerField(default=0, help_text="The part of the cost for insurance.")
     buy_attempts = models.PositiveSmallIntegerField(default=0)
     buy_started_at = models.DateTimeField(null=True)
-    checked_at = models.DateTimeField(
-        null=True, help_text="When the vendor was last asked what became of it."
-    )
+    checked_at = models.DateTimeField(null=True, help_text="When the vendor was last asked for its state.")
     lease_owner = models.CharField(max_length=60, blank=True)
     lease_until = models.DateTimeField(null=True)
     label_id = models.CharField(max_length=40, blank=True)
@@ -240,8 +238,8 @@ class TrackingUpdate(models.Model):
     webhook = models.ForeignKey("fulfillment.Webhook", null=True, on_delete=models.PROTECT)
     status = models.CharField(max_length=40, help_text="The vendor's status; new ones appear without notice.")
     status_detail = models.CharField(max_length=60, blank=True)
-    said_at = models.DateTimeField(help_text="When the vendor made the event; the order that counts.")
-    scanned_at = models.DateTimeField(null=True, help_text="When the carrier scanned the parcel, as it says.")
+    said_at = models.DateTimeField(help_text="When the vendor created the event; updates are ordered by it.")
+    scanned_at = models.DateTimeField(null=True, help_text="When the carrier scanned the parcel.")
     expected_on = models.DateField(null=True)
     is_applied = models.BooleanField()
     recorded_at = models.DateTimeField()

@@ -14,8 +14,8 @@ class BuyingPause(models.Model):
 
     reason = models.CharField(max_length=20, choices=PauseReason.choices(), unique=True)
     since = models.DateTimeField()
-    until = models.DateTimeField(help_text="Then one purchase is tried, and the pause ends or grows.")
-    times = models.PositiveIntegerField(default=1, help_text="How often in a row it was found so.")
+    until = models.DateTimeField(help_text="When one purchase is tried, to end or extend the pause.")
+    times = models.PositiveIntegerField(default=1, help_text="Number of consecutive failures.")
     code = models.CharField(max_length=80, help_text="The vendor's code, never its text.")
 
 
@@ -34,7 +34,7 @@ class StrayLabel(models.Model):
         max_length=20, blank=True, help_text="The vendor's refund status, once requested."
     )
     found_at = models.DateTimeField()
-    settled_at = models.DateTimeField(null=True, blank=True, help_text="When the money came back.")
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="When the refund was received.")
 
     class Meta:
         constraints = [

@@ -6,10 +6,10 @@ from common.choices import Choices
 class ChargeKind(Choices):
     """The kind of a charge. Refunds and compensation are negative, duties positive, adjustments either."""
 
-    LABEL_REFUND = "label_refund", "postage of an unused label, back"
+    LABEL_REFUND = "label_refund", "refund of an unused label"
     DUTY = "duty", "duties, import tax, and the carrier's fee for paying them"
-    ADJUSTMENT = "adjustment", "the carrier weighed or measured again"
-    COMPENSATION = "compensation", "the insurer or the carrier paid for a loss"
+    ADJUSTMENT = "adjustment", "adjustment of weight or size by the carrier"
+    COMPENSATION = "compensation", "compensation for a loss"
 
 
 # Kinds on a carrier invoice; a label refund is recorded when the vendor grants it.

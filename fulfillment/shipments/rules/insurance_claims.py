@@ -19,11 +19,11 @@ class LossKind(Choices):
 class InsuranceState(Choices):
     FILING = "filing", "sent, not confirmed yet"
     SUBMITTED = "submitted", "with the insurer"
-    NEEDS_ACTION = "needs_action", "the insurer wants more"
+    NEEDS_ACTION = "needs_action", "the insurer needs more"
     APPROVED = "approved", "paid"
     REJECTED = "rejected", "refused"
     CANCELLED = "cancelled", "withdrawn"
-    FAILED = "failed", "never reached the insurer"
+    FAILED = "failed", "not received by the insurer"
 
 
 _S = InsuranceState

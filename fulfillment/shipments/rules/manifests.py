@@ -9,10 +9,10 @@ from common.choices import Choices
 
 
 class ManifestState(Choices):
-    PLANNED = "planned", "parcels chosen, form to be made"
-    MAKING = "making", "the carrier makes the form"
+    PLANNED = "planned", "parcels chosen, form not requested"
+    MAKING = "making", "form requested from the carrier"
     READY = "ready", "ready to be handed over"
-    FAILED = "failed", "no form could be made"
+    FAILED = "failed", "form not available"
     HANDED_OVER = "handed_over", "with the carrier"
 
 

@@ -5,5 +5,5 @@ from common.choices import Choices
 
 class PauseReason(Choices):
     WALLET = "wallet", "the wallet is empty"
-    ACCOUNT = "account", "the vendor does not take our key"
-    RATE_LIMIT = "rate_limit", "we ask more often than the vendor allows"
+    ACCOUNT = "account", "the vendor rejects the API key"
+    RATE_LIMIT = "rate_limit", "rate limit reached"

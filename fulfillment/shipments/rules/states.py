@@ -45,11 +45,11 @@ class PurchaseState(Choices):
     CREATED = "created", "the vendor's shipment is known, rate chosen"
     BUYING = "buying", "purchase outcome unknown, checking"
     BOUGHT = "bought", "bought"
-    FAILED = "failed", "refused by the vendor for good"
-    RETIRED = "retired", "given up, proved unbought"
-    REFUND_REQUESTED = "refund_requested", "refund asked for"
+    FAILED = "failed", "refused by the vendor"
+    RETIRED = "retired", "abandoned, not bought"
+    REFUND_REQUESTED = "refund_requested", "refund requested"
     REFUNDED = "refunded", "refunded"
-    WRITTEN_OFF = "written_off", "destroyed unused, its postage lost"
+    WRITTEN_OFF = "written_off", "destroyed unused, postage lost"
     NEEDS_OPERATOR = "needs_operator", "purchase outcome unknown, needs manual check"
 
 
