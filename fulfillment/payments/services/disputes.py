@@ -30,6 +30,7 @@ def record_dispute(payment: Payment, claim: Claim, listed: Sequence[VendorDisput
         pass
     elif claim.state == ClaimState.ACCEPTED:
         hold_claim(claim, why="disputed", now=now)
+    # The case of a lost dispute stays open while the claim is on hold with a label that is not refunded yet.
     if claim.state != ClaimState.ACCEPTED or claim.held_at is None:
         _close_decided(payment, now=now)
 
@@ -69,7 +70,7 @@ def _follow(payment: Payment, claim: Claim, one: VendorDispute, *, now: datetime
 
 
 def _close_decided(payment: Payment, *, now: datetime) -> None:
-    """Close cases of decided disputes; that of a lost one stays open until its parcel's label is refunded."""
+    """Close the cases of decided disputes."""
     for dispute in Dispute.objects.filter(payment=payment).exclude(state=DisputeState.OPEN):
         settle_payment_case(
             about=dispute.vendor_id,

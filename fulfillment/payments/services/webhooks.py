@@ -46,7 +46,7 @@ def _unworked(seen: Iterable[int]) -> Iterable[Webhook]:
 
 
 def _by_subject(webhooks: Iterable[Webhook]) -> dict[str, list[Webhook]]:
-    """Group by payment code where there is one, else by payment intent."""
+    """Group by payment code, else by payment intent, else by session."""
     found: dict[str, list[Webhook]] = {}
     for webhook in webhooks:
         body = webhook.body

@@ -192,9 +192,9 @@ def _record(manifest: Manifest, form: ScanForm, *, forms: FormGateway, now: date
     Manifest.objects.filter(pk=manifest.pk, state=_M.MAKING).update(vendor_form_id=form.id)
     if form.status != "created":
         return _M.MAKING
-    paper = forms.fetch_form(form.form_url)
+    file = forms.fetch_form(form.form_url)
     Manifest.objects.filter(pk=manifest.pk, state=_M.MAKING).update(
-        state=_M.READY, form_url=form.form_url, form=paper.content, last_error=""
+        state=_M.READY, form_url=form.form_url, form=file.content, last_error=""
     )
     return _M.READY
 
