@@ -144,7 +144,7 @@ class TestCases:
         stale = self.work(kim, lost, "close", outcome="no_fault")
         assert (stale.status_code, "since you opened" in stale.content.decode()) == (409, True)
         taken = self.work(kim, lost, "close", 1, outcome="no_fault")
-        assert (taken.status_code, "staff:robin works case" in taken.content.decode()) == (409, True)
+        assert (taken.status_code, "staff:robin is working on case" in taken.content.decode()) == (409, True)
         assert self.work(kim, lost, "take", 1, take_over="on").status_code == 302
         lost.refresh_from_db()
         assert (lost.owner, lost.closed_at) == ("staff:kim", None)
