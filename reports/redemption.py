@@ -8,7 +8,8 @@ from reports.as_of import moment_in_words
 from reports.documents import RedemptionReport
 from reports.frames import Frames, read_frames
 from reports.metrics import claims as claim_metrics
-from reports.metrics import forecast, keys, money, parcels, roster
+from reports.metrics import forecast, money, parcels, roster
+from reports.metrics import redeemed_keys as keys
 
 
 def redemption_report(*, campaign_slug: str | None, as_of: datetime) -> RedemptionReport:

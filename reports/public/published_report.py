@@ -27,7 +27,7 @@ from reports.documents import (
 from reports.frames import Frames, claims, movements, read_frames
 from reports.metrics import roster
 from reports.metrics.arithmetic import rounded
-from reports.metrics.keys import of_campaign
+from reports.metrics.redeemed_keys import of_campaign
 from reports.public.disclosure import (
     DIMENSIONS,
     Gate,

@@ -76,15 +76,15 @@ def _file_problems(folder: Path, listed: dict[str, tuple[int, str]]) -> list[str
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Check a frozen snapshot")
+    parser = argparse.ArgumentParser(description="Verify a frozen snapshot")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--public-key", help="base64; whose signature it must be")
+    parser.add_argument("--public-key", help="base64 of the public key that must have signed it")
     options = parser.parse_args(arguments)
     found = snapshot_problems(options.folder, public_key=options.public_key)
     for problem in found:
         sys.stderr.write(f"{problem}\n")
     if not found:
-        sys.stdout.write("The snapshot is as it was signed.\n")
+        sys.stdout.write("The snapshot matches its signature.\n")
     return 1 if found else 0
 
 

@@ -6,7 +6,7 @@ from inventory.rules import Account
 from reports.database import one_snapshot
 from reports.frames import movements
 from reports.frames.logs import key_values
-from reports.metrics.keys import stock_by_account
+from reports.metrics.redeemed_keys import stock_by_account
 from reports.statements.builder import build_statement
 from reports.tables import Report, count_column, money_column, table, text_column
 

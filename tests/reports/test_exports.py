@@ -166,9 +166,9 @@ def test_the_command_writes_each_format_by_the_files_name(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["redemption", "--format", "pdf"], "--format: pdf is not for a terminal."),
-        (["comparison"], "there is nothing to compare with"),
-        (["published"], "--campaign: there are no campaigns yet."),
+        (["redemption", "--format", "pdf"], "--format: pdf cannot be printed to a terminal."),
+        (["comparison"], "both sides are the same"),
+        (["published"], "--campaign: there is no campaign yet."),
         (["redemption", "--output", "/nowhere/report.pdf"], "/nowhere/report.pdf cannot be written"),
     ],
 )

@@ -91,13 +91,16 @@ def test_it_refuses_a_moment_of_which_nothing_can_be_said(
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["weather"], "REPORT: 'weather' is not known. There is redemption, published, comparison, stock,"),
+        (
+            ["weather"],
+            "REPORT: 'weather' is unknown. Choose one of redemption, published, comparison, stock,",
+        ),
         (
             ["redemption", "--format", "docx"],
-            "--format: 'docx' is not known. There is text, json, csv, xlsx, parquet, html, pdf,",
+            "--format: 'docx' is unknown. Choose one of text, json, csv, xlsx, parquet, html, pdf,",
         ),
-        (["redemption", "--format", "text", "--json"], "--format: text and --json exclude each other."),
-        (["redemption", "--campaign", "nope"], "--campaign: 'nope' is not known. There is keys-2022."),
+        (["redemption", "--format", "text", "--json"], "--format: text and --json cannot be combined."),
+        (["redemption", "--campaign", "nope"], "--campaign: 'nope' is unknown. Choose one of keys-2022."),
     ],
 )
 def test_it_refuses_what_it_does_not_know(campaign: Campaign, arguments: list[str], complaint: str) -> None:
@@ -105,7 +108,7 @@ def test_it_refuses_what_it_does_not_know(campaign: Campaign, arguments: list[st
 
 
 def test_without_any_campaign_it_says_so(db: None) -> None:
-    assert "There is none yet." in refused("redemption", "--campaign", "keys-2022")
+    assert "There are none yet." in refused("redemption", "--campaign", "keys-2022")
 
 
 def test_with_nothing_at_all_it_reports_nothing(db: None) -> None:

@@ -74,7 +74,7 @@ def test_it_checks_without_settings_or_database(snapshot: Path) -> None:
     """As on another machine: nothing of the environment but where programs are."""
     command = [sys.executable, "-m", "reports.snapshots.checking", str(snapshot)]
     done = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "The snapshot is as it was signed.\n")
+    assert (done.returncode, done.stdout) == (0, "The snapshot matches its signature.\n")
     (snapshot / "README.txt").write_text("changed")
     done = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, check=False)
     assert done.returncode == 1
@@ -118,7 +118,7 @@ def test_the_commands_freeze_a_campaign_that_is_over_and_check_it(
         assert "signed by the key" in command(*freezing)
         with pytest.raises(CommandError, match="is there already"):
             command(*freezing)
-    assert "as it was signed" in command("verify_snapshot", str(folder))
+    assert "matches its signature" in command("verify_snapshot", str(folder))
     (folder / "report.csv").write_bytes(b"")
     with pytest.raises(CommandError) as caught:
         command("verify_snapshot", str(folder))

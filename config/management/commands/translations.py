@@ -25,8 +25,8 @@ def tables() -> dict[str, list[str]]:
 
 class Command(KeydeskCommand):
     help = (
-        "Check the catalogues of all languages against the texts of the source. With --write they are "
-        "brought up to date first: new texts come in empty, texts that are gone go, and all are compiled."
+        "Check the catalogs of all languages against the texts in the code. With --write, add new texts "
+        "untranslated, remove unused ones and compile."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -27,7 +27,9 @@ class Command(KeydeskCommand):
         parser.add_argument("username")
         parser.add_argument("role", choices=Role.values)
         parser.add_argument("--end", action="store_true", help="take the role away")
-        parser.add_argument("--email", help="somebody new: make their sign-in, by a code to this address")
+        parser.add_argument(
+            "--email", help="create the sign-in of a new member of staff, by a code to this address"
+        )
 
     def run(self, options: Options) -> JsonObject:
         if options["email"] and not options["end"]:

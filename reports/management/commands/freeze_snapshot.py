@@ -12,17 +12,17 @@ from common.errors import InputError
 
 
 class Command(KeydeskCommand):
-    help = "Freeze the published report of a campaign that is over, with all it is made of, and sign it"
+    help = "Freeze the published report of an ended campaign with its data, and sign it"
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("--campaign", metavar="SLUG", required=True)
         parser.add_argument(
-            "--as-of", metavar="T", help="a moment with its zone; default: now, when the campaign is over"
+            "--as-of",
+            metavar="T",
+            help="a date and time with a time zone; default: now, if the campaign has ended",
         )
-        parser.add_argument(
-            "--output", metavar="FOLDER", type=Path, required=True, help="a folder that is not there yet"
-        )
+        parser.add_argument("--output", metavar="FOLDER", type=Path, required=True, help="a new folder")
 
     def run(self, options: Options) -> JsonObject:
         from fulfillment.claims.models import Campaign
@@ -32,7 +32,7 @@ class Command(KeydeskCommand):
         slug, now = options["campaign"], clock.now()
         campaign = Campaign.objects.filter(slug=slug).first()
         if campaign is None:
-            raise InputError("--campaign", f"{slug!r} is not known.")
+            raise InputError("--campaign", f"{slug!r} is unknown.")
         if options["as_of"] is not None:
             as_of = read_as_of(options["as_of"], argument="--as-of", campaign_slug=slug, now=now)
         elif campaign.closes_at > now:
@@ -58,5 +58,5 @@ class Command(KeydeskCommand):
     def show(self, document: dict[str, Any]) -> None:
         self.stdout.write(
             f"{len(document['files'])} files as of {document['as_of']} are in {document['folder']}, "
-            f"signed by the key with the public half {document['public_key']}."
+            f"signed by the key whose public key is {document['public_key']}."
         )

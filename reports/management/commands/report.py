@@ -29,26 +29,26 @@ class Command(KeydeskCommand):
         parser.add_argument(
             "report",
             metavar="REPORT",
-            help="which one: redemption (exact), published (may be passed on), comparison, stock, carriers, "
+            help="the report: redemption (exact), published (may be passed on), comparison, stock, carriers, "
             "payments, roster, vault, cases",
         )
         parser.add_argument(
-            "--campaign", metavar="SLUG", help="of one campaign; default: of all, published: the current one"
+            "--campaign", metavar="SLUG", help="default: all campaigns; for published, the current one"
         )
         parser.add_argument(
             "--as-of",
             metavar="T",
-            help="a date and time with its zone, like 2022-07-11T12:00:00Z; default: now",
+            help="a date and time with a time zone, such as 2022-07-11T12:00:00Z; default: now",
         )
         parser.add_argument("--with-campaign", metavar="SLUG", help="comparison: the other campaign")
-        parser.add_argument("--with-as-of", metavar="T", help="comparison: the earlier moment")
+        parser.add_argument("--with-as-of", metavar="T", help="comparison: the earlier date")
         parser.add_argument(
             "--format",
             metavar="F",
-            help="text, json, csv, xlsx, parquet, html or pdf; csv.zip and parquet.zip have a file a table; "
+            help="text, json, csv, xlsx, parquet, html or pdf; csv.zip, parquet.zip: a file for each table; "
             "default: by the file's name, else text, with --json json",
         )
-        parser.add_argument("--output", metavar="FILE", type=Path, help="write it to a file")
+        parser.add_argument("--output", metavar="FILE", type=Path, help="write the report to this file")
 
     def run(self, options: Options) -> JsonObject:
         from reports.catalogue import STATEMENTS
@@ -97,7 +97,7 @@ class Command(KeydeskCommand):
             if (other, earlier) == (slug, as_of):
                 raise InputError(
                     "comparison",
-                    "there is nothing to compare with.",
+                    "both sides are the same.",
                     remedy="Give --with-as-of or --with-campaign.",
                 )
             first = catalogue.exact_redemption(campaign_slug=other, as_of=earlier)
@@ -128,9 +128,11 @@ def _format(name: str | None, *, output: Path | None, wants_json: bool) -> str:
     if name in ("csv", "parquet") and output is not None and output.suffix == ".zip":
         name = f"{name}.zip"
     if wants_json and name != "json":
-        raise InputError("--format", f"{name} and --json exclude each other.", remedy="Give one of them.")
+        raise InputError("--format", f"{name} and --json cannot be combined.", remedy="Give one of them.")
     if output is None and name not in (TEXT, "json", "csv", "html"):
-        raise InputError("--format", f"{name} is not for a terminal.", remedy="Name a file with --output.")
+        raise InputError(
+            "--format", f"{name} cannot be printed to a terminal.", remedy="Name a file with --output."
+        )
     return name
 
 
@@ -154,11 +156,11 @@ def _current(now: datetime) -> str:
 
     campaign = current_campaign(now)
     if campaign is None:
-        raise InputError("--campaign", "there are no campaigns yet.", remedy="Make one first.")
+        raise InputError("--campaign", "there is no campaign yet.", remedy="Create one first.")
     return campaign.slug
 
 
 def _one_of(argument: str, given: str, known: Collection[str]) -> None:
     if given not in known:
-        there_are = f"There is {', '.join(known)}." if known else "There is none yet."
-        raise InputError(argument, f"{given!r} is not known.", remedy=there_are)
+        remedy = f"Choose one of {', '.join(known)}." if known else "There are none yet."
+        raise InputError(argument, f"{given!r} is unknown.", remedy=remedy)

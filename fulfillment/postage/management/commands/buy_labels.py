@@ -22,18 +22,20 @@ from fulfillment.shipments.rules.pauses import PauseReason
 
 
 class Command(KeydeskCommand):
-    help = "Buy labels now instead of waiting for the workers; both may run, a label is bought once."
+    help = "Buy labels now instead of waiting for the workers. Safe beside them: each label is bought once."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("claims", nargs="*", metavar="CLAIM", help="codes; without any, all that wait")
-        parser.add_argument("--campaign", help="only this campaign's")
-        parser.add_argument("--limit", type=int, help="at most so many parcels")
+        parser.add_argument(
+            "claims", nargs="*", metavar="CLAIM", help="codes; default: all claims that need a label"
+        )
+        parser.add_argument("--campaign", help="only claims of this campaign")
+        parser.add_argument("--limit", type=int, help="maximum number of parcels")
         parser.add_argument("--workers", type=int, default=4, choices=range(1, 33), metavar="1-32")
         parser.add_argument(
-            "--dry-run", action="store_true", help="print how many are waiting, and buy nothing"
+            "--dry-run", action="store_true", help="print how many are waiting without buying"
         )
-        parser.add_argument("--resume", action="store_true", help="end a pause: the wallet has been filled")
+        parser.add_argument("--resume", action="store_true", help="end a pause after topping up the wallet")
 
     def run(self, options: Options) -> JsonObject:
         self._check(options["claims"])

@@ -22,21 +22,21 @@ BY_HAND = (
 
 class Command(KeydeskCommand):
     help = (
-        "Buys, refunds and probes with a TEST key before go-live; exit status 1 when the vendor does not "
-        "behave as the purchase of labels relies on."
+        "Check the vendor with a TEST key before go-live by buying and refunding; exit status 1 when it does "
+        "not behave as the purchase of labels requires."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--only", metavar="NAME", help="one probe of the list")
+        parser.add_argument("--only", metavar="NAME", help="run only this probe")
 
     def run(self, options: Options) -> JsonObject:
         environment = settings.ENVIRONMENT
         if environment.easypost_mode != "test":
             raise InputError(
                 "EASYPOST_MODE",
-                "this buys labels.",
-                remedy="Run it with a test key; production is never probed.",
+                "this command buys labels.",
+                remedy="Run it with a test key, never in production.",
             )
         prober = Prober(
             api_key=environment.easypost_api_key.get_secret_value(),
@@ -45,7 +45,7 @@ class Command(KeydeskCommand):
         )
         probes = dict(prober.probes())
         if options["only"] and options["only"] not in probes:
-            raise InputError("--only", f"no such probe; there are {', '.join(probes)}.")
+            raise InputError("--only", f"unknown probe; choose one of {', '.join(probes)}.")
         wanted = [options["only"]] if options["only"] else list(probes)
         with self.progress(len(wanted), "Probing") as steps:
             seen: dict[str, Seen] = {}
@@ -58,9 +58,7 @@ class Command(KeydeskCommand):
             "by_hand": list(BY_HAND),
         }
         if failed := [name for name, one in seen.items() if one.ok is False]:
-            raise self.fail(
-                document, f"The vendor does not behave as labels are bought: {', '.join(failed)}."
-            )
+            raise self.fail(document, f"The vendor does not behave as required: {', '.join(failed)}.")
         return document
 
     def _look(self, name: str, probe: Callable[[], Seen]) -> Seen:
@@ -72,7 +70,7 @@ class Command(KeydeskCommand):
 
     def show(self, document: dict[str, Any]) -> None:
         self.stdout.write(f"Asked {document['vendor']}")
-        marks = {True: "as relied on", False: "OTHERWISE", None: "to judge"}
+        marks = {True: "ok", False: "DIFFERENT", None: "to judge"}
         for name, seen in document["probes"].items():
             self.stdout.write(f"{marks[seen['ok']]:>12}  {name}: {seen['finding']}")
             if seen["ok"] is not True:

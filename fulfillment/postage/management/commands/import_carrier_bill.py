@@ -23,4 +23,6 @@ class Command(KeydeskCommand):
         )
 
     def show(self, document: JsonObject) -> None:
-        self.stdout.write(f"{document['recorded']:,} charges written down, {document['known']:,} were known.")
+        self.stdout.write(
+            f"{document['recorded']:,} charges recorded, {document['known']:,} were already recorded."
+        )

@@ -15,7 +15,7 @@ from fulfillment.postage.services.recovery import resolve_purchases
 
 
 class Command(KeydeskCommand):
-    help = "Run the nightly comparison now: exit status 1 when a label is unknown, missing or different."
+    help = "Run the nightly reconciliation now; exit status 1 when a label is unknown, missing or different."
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
