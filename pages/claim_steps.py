@@ -1,4 +1,4 @@
-"""The way to a claim, step by step: which there are, and which comes next."""
+"""The steps of making a claim, and their order."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +11,7 @@ from fulfillment.claims.models import Draft
 
 
 class ClaimStep(StrEnum):
-    """A step, by the name of its page."""
+    """A step; its value is the name of its page."""
 
     START = "start"
     KEYS = "keys"
@@ -22,13 +22,13 @@ class ClaimStep(StrEnum):
 _TITLES: dict[ClaimStep, str | Promise] = {
     ClaimStep.START: _("Your eligibility"),
     ClaimStep.KEYS: _("Your keys"),
-    ClaimStep.ADDRESS: _("Where to"),
+    ClaimStep.ADDRESS: _("Delivery address"),
     ClaimStep.REVIEW: _("Check your answers"),
 }
 
 
 def next_claim_step(draft: Draft) -> ClaimStep:
-    """The first step that is not done."""
+    """The first incomplete step."""
     if not draft.country:
         return ClaimStep.START
     if not draft.wanted:
@@ -38,7 +38,7 @@ def next_claim_step(draft: Draft) -> ClaimStep:
 
 @dataclass(frozen=True)
 class Waypoint:
-    """A step as it is shown: done ones lead back."""
+    """A step for display; completed ones are links."""
 
     number: int
     title: str | Promise

@@ -14,12 +14,12 @@ def roster_account(request: HttpRequest) -> Account | None:
 
 
 def claimant_actor(account: Account) -> str:
-    """What a maintainer's own doings are signed with."""
+    """The actor recorded for a maintainer's own actions."""
     return f"maintainer:{account.pk}"
 
 
 def own_claim(request: HttpRequest, code: str) -> Claim:
-    """The person's own claim. Somebody else's is as unknown as one that does not exist.
+    """The person's own claim. Other people's claims are not found.
 
     Raises: Http404.
     """

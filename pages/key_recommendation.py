@@ -1,4 +1,4 @@
-"""Which keys suit the machines somebody signs in from. Pure: ports and stock in, keys out."""
+"""Recommend keys for a person's devices, from ports and stock. Pure."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from fulfillment.claims.models import Campaign, Claim
 from fulfillment.claims.region_lookup import models_for
 from inventory.models import Connector, Unit
 
-# Nobody asks for more at once, so no more are counted.
+# No claim has more, so counting stops here.
 COUNTED = 50
 
 PORTS: dict[str, str | Promise] = {
     "usb_c": _("USB-C: the small oval one, on most newer laptops and phones"),
     "usb_a": _("USB-A: the larger flat one, on most older machines"),
-    "nfc": _("A phone or tablet that I would rather tap than plug (NFC)"),
+    "nfc": _("A phone or tablet with NFC, to tap instead of plugging in"),
 }
 _CONNECTORS = {"usb_c": Connector.USB_C, "usb_a": Connector.USB_A}
 
@@ -28,8 +28,8 @@ _CONNECTORS = {"usb_c": Connector.USB_C, "usb_a": Connector.USB_A}
 class OfferedModel:
     """A key model of the campaign.
 
-    `available` is how many are in stock, counted to `COUNTED`; none while others wait for that very model,
-    for what comes in is theirs.
+    `available`: number in stock, at most `COUNTED`; 0 while others wait for this model, because new stock
+    goes to them.
     """
 
     sku: str
@@ -40,7 +40,7 @@ class OfferedModel:
 
 
 def offered_by(campaign: Campaign, *, country: str, now: datetime) -> list[OfferedModel]:
-    """What the campaign gives out in a country, with its stock; one query."""
+    """The key models available to a country, with their stock; one query."""
     in_stock = Unit.objects.available().filter(key_model=OuterRef("pk")).values("pk")[:COUNTED]
     in_line = Claim.objects.waitlist().filter(campaign=campaign)
     line = in_line.filter(Q(items__key_model=None) | Q(items__key_model=OuterRef("pk")))
@@ -60,9 +60,9 @@ def offered_by(campaign: Campaign, *, country: str, now: datetime) -> list[Offer
 
 
 def suggested(ports: Collection[str], offered: Sequence[OfferedModel], *, quantity: int) -> dict[str, int]:
-    """SKU → keys: one for each port named in turn, of what is in stock before what is not.
+    """SKU → quantity: one key for each port in turn, models in stock first.
 
-    Without a port, one of each connector in turn: the pair fits whatever comes.
+    Without a port, one key of each connector in turn.
     """
     wanted = [_CONNECTORS[port] for port in ("usb_c", "usb_a") if port in ports] or list(_CONNECTORS.values())
     by_connector = [
@@ -74,7 +74,7 @@ def suggested(ports: Collection[str], offered: Sequence[OfferedModel], *, quanti
     left = {model.sku: model.available for model in offered}
     for number in range(quantity if by_connector else 0):
         turn = by_connector[number % len(by_connector)]
-        # Rather another that fits than one that has to be waited for.
+        # Prefer another fitting model over one that is out of stock.
         model = turn if left[turn.sku] else next((one for one in by_connector if left[one.sku]), turn)
         left[model.sku] -= 1
         chosen[model.sku] = chosen.get(model.sku, 0) + 1

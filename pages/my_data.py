@@ -1,4 +1,4 @@
-"""My data: what is held about me and who looked; export, erasure, my phrase, my language, and no thanks."""
+"""My data: personal data and access log, export, erasure, phrase, language and opting out."""
 
 import json
 
@@ -78,7 +78,7 @@ def _show(
 
 
 def _told(opening: AccessLogEntry) -> dict[str, object]:
-    """An opening in words."""
+    """An opening of an address, for display."""
     who = {"you": _("You"), "staff": _("Staff"), "system": _("The shipping program")}
     purposes = {
         "label": _("to buy or print the label"),
@@ -99,7 +99,7 @@ def _told(opening: AccessLogEntry) -> dict[str, object]:
 @login_required
 @require_safe
 def export_page(request: HttpRequest) -> HttpResponse:
-    """Everything held, as one JSON file that people can read too. Opens the addresses, and logs that."""
+    """Export all data as one readable JSON file. Opens the addresses, and logs that."""
     account = _account(request)
     document = everything_about(account, now=clock.now())
     answer = HttpResponse(
@@ -114,7 +114,7 @@ def export_page(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def erase_page(request: HttpRequest) -> HttpResponse:
-    """Asks first, and says what stays; a GET changes nothing."""
+    """Erase the data after confirmation; a GET shows what is kept and changes nothing."""
     account = _account(request)
     if request.method != "POST":
         return render(
@@ -130,7 +130,7 @@ def erase_page(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def phrase(request: HttpRequest) -> HttpResponse:
-    """Choose the words that every mail of ours shows."""
+    """Set the phrase that every email shows."""
     account = _account(request)
     typed = request.POST.get("phrase", "")
     try:
@@ -140,18 +140,18 @@ def phrase(request: HttpRequest) -> HttpResponse:
     if chosen:
         messages.success(request, _("From now on every email from us shows your phrase."))
     else:
-        messages.success(request, _("Our emails show no phrase any more."))
+        messages.success(request, _("Our emails no longer show a phrase."))
     return redirect("my_data:page")
 
 
 @login_required
 @require_POST
 def contact(request: HttpRequest) -> HttpResponse:
-    """Be left out of the programme, or be taken back in."""
+    """Leave the programme, or rejoin it."""
     account, now = _account(request), clock.now()
     if request.POST.get("wanted") == "no":
         _leave_out(account)
-        messages.success(request, _("We write to you no more, except about a claim you have."))
+        messages.success(request, _("We will not email you any more, except about an existing claim."))
     elif request.POST.get("wanted") == "yes":
         actor = f"maintainer:{account.pk}"
         opt_in(account=account, actor=actor, now=now)
@@ -161,19 +161,19 @@ def contact(request: HttpRequest) -> HttpResponse:
 
 
 def _leave_out(account: Account) -> None:
-    """No claim, no invitation, and what has not left yet stays here."""
+    """Opt out: no claim and no invitation; parcels not yet sent are kept here."""
     now, actor = clock.now(), f"maintainer:{account.pk}"
     opt_out(account=account, actor=actor, now=now)
     do_not_contact(account=account, actor=actor, now=now)
     withdraw_unsolicited(account_id=account.pk, now=now)
 
 
-# The signed link is the permission: mail programs post to it without a cookie (RFC 8058).
+# The signed link is the authorisation: email programs post to it without a cookie (RFC 8058).
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def no_thanks(request: HttpRequest, token: str) -> HttpResponse:
-    """Hear nothing more, by the link in an invitation, without signing in. A GET asks first."""
+    """Unsubscribe by the link in an invitation, without signing in. A GET asks for confirmation."""
     account_id = account_of_link(token)
     if account_id is None:
         raise Http404
@@ -183,11 +183,11 @@ def no_thanks(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "pages/no_thanks.html", {"is_done": request.method == "POST"})
 
 
-# Without a token, for visitors would need a cookie to get one; a language forced on somebody does no harm.
+# No CSRF token, because it would need a cookie; forging a language change is harmless.
 @csrf_exempt
 @require_POST
 def language(request: HttpRequest) -> HttpResponse:
-    """Switch the pages' language, and our mails' with it for who is signed in."""
+    """Set the language of the pages and, if signed in, of emails."""
     chosen = request.POST.get("language", "")
     if isinstance(request.user, User) and request.user.account_id and check_for_language(chosen):
         choose_language(account_id=request.user.account_id, language=chosen or get_language() or "en")

@@ -1,4 +1,4 @@
-"""The addresses of my data, and of saying no by a link in a mail."""
+"""URLs of My data, and of the unsubscribe link in emails."""
 
 from django.urls import path
 

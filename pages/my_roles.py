@@ -1,4 +1,4 @@
-"""My standing: the projects that speak for me, what I can say about them, whom I name, and my appeals."""
+"""My roles: critical projects, disclaimers, named people, appeals and location."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -32,16 +32,16 @@ from roster.services.preferences import disclaim_role, say_where, take_back_disc
 
 
 class AppealForm(forms.Form):
-    """Another look at one rule."""
+    """An appeal against one rule."""
 
-    rule = forms.ChoiceField(label=gettext_lazy("What should we look at again?"))
+    rule = forms.ChoiceField(label=gettext_lazy("Which rule do you want to appeal?"))
     text = forms.CharField(
-        label=gettext_lazy("What should we know?"),
+        label=gettext_lazy("Why should it not apply to you?"),
         max_length=LONGEST_TEXT,
         widget=forms.Textarea(attrs={"rows": 5}),
-        help_text=gettext_lazy("A person reads it. Please leave out addresses and phone numbers."),
+        help_text=gettext_lazy("Our staff read this. Do not include addresses or phone numbers."),
         validators=[printable_text],
-        error_messages={"required": gettext_lazy("Tell us in a few words what we should know.")},
+        error_messages={"required": gettext_lazy("Enter a reason.")},
     )
 
     def __init__(self, data: Mapping[str, object] | None = None, *, rules: list[str]) -> None:
@@ -50,7 +50,7 @@ class AppealForm(forms.Form):
 
 
 class DelegationForm(forms.Form):
-    """A person behind a project."""
+    """A person to name for a project."""
 
     project = forms.ChoiceField(label=gettext_lazy("Project"))
     username = forms.CharField(
@@ -66,7 +66,7 @@ class DelegationForm(forms.Form):
 
 
 class WhereForm(forms.Form):
-    """Where somebody lives, as far as they tell."""
+    """A person's country and time zone; both optional."""
 
     country = forms.ChoiceField(
         label=gettext_lazy("Country"),
@@ -95,10 +95,10 @@ _NOT_NAMED = {
     ),
     "yourself": gettext_lazy("You cannot name yourself; name the people behind the account."),
     "organization": gettext_lazy("This is an organisation’s account. Name people."),
-    "has_a_role": gettext_lazy("They have a role on the project already and need no naming."),
-    "named_already": gettext_lazy("They are named for the project already."),
+    "has_a_role": gettext_lazy("They already have a role on the project and do not need to be named."),
+    "named_already": gettext_lazy("They are already named for the project."),
     "cap_reached": gettext_lazy(
-        "The project has named as many people as it may. Take one back to name another."
+        "The project has reached its limit of named people. Remove one to name another."
     ),
 }
 
@@ -133,15 +133,15 @@ def _show(
     status: int = 200,
 ) -> HttpResponse:
     now = clock.now()
-    standing = roster_summary(account=account, now=now)
-    rules = _appealable(account, standing, now)
+    summary = roster_summary(account=account, now=now)
+    rules = _appealable(account, summary, now)
     projects = [project.name for project in delegable_projects(account)]
     return render(
         request,
-        "pages/standing.html",
+        "pages/my_roles.html",
         {
             "account": account,
-            "standing": standing,
+            "summary": summary,
             "kinds": Disclaimer.Kind,
             "appeal_form": appeal or (AppealForm(rules=rules) if rules else None),
             "delegation_form": delegation or (DelegationForm(projects=projects) if projects else None),
@@ -151,13 +151,13 @@ def _show(
     )
 
 
-def _appealable(account: Account, standing: RosterSummary, now: datetime) -> list[str]:
-    """The rules that do not let the person pass, that staff could lift, and about which no appeal is open."""
+def _appealable(account: Account, summary: RosterSummary, now: datetime) -> list[str]:
+    """Rules that the person does not meet, that staff can lift, and without an open appeal."""
     campaign = current_campaign(now)
     if campaign is None:
         return []
     decision = explain(account=account, campaign=campaign, country=None, now=now).decision
-    waiting = {appeal.rule for appeal in standing.appeals if appeal.state == Appeal.State.OPEN}
+    waiting = {appeal.rule for appeal in summary.appeals if appeal.state == Appeal.State.OPEN}
     return [
         verdict.rule
         for verdict in decision.verdicts
@@ -182,13 +182,13 @@ def appeal_page(request: HttpRequest) -> HttpResponse:
             now=now,
         )
     except AlreadyAsked:
-        messages.info(request, _("You have asked for this already; the answer will appear here."))
+        messages.info(request, _("You have already appealed; the answer will appear here."))
     except BadRequest as error:
         for problem in error.errors:
             form.add_error(problem.field if problem.field in form.fields else None, problem.message)
         return _show(request, account, appeal=form, status=422)
     else:
-        messages.success(request, _("Thank you. A person looks at it, and the answer appears on this page."))
+        messages.success(request, _("Your appeal has been sent. The answer will appear on this page."))
     return redirect("standing:page")
 
 
@@ -199,9 +199,9 @@ def withdraw_page(request: HttpRequest, appeal_id: int) -> HttpResponse:
     try:
         withdraw_appeal(appeal_id=appeal_id, account=account, actor=_actor(account), now=clock.now())
     except UnknownRecord:
-        messages.error(request, _("There is no open appeal of yours to take back; it may be answered."))
+        messages.error(request, _("You have no open appeal to withdraw. It may have been answered already."))
     else:
-        messages.success(request, _("You have taken your appeal back."))
+        messages.success(request, _("Your appeal has been withdrawn."))
     return redirect("standing:page")
 
 
@@ -242,16 +242,16 @@ def unname_person(request: HttpRequest, delegation_id: int) -> HttpResponse:
     try:
         end_delegation(delegation_id=delegation_id, spoken_by=account, actor=_actor(account), now=clock.now())
     except UnknownRecord:
-        messages.error(request, _("There is nothing of yours to take back here; it may have ended already."))
+        messages.error(request, _("There is nothing to remove here. It may have ended already."))
     else:
-        messages.success(request, _("Taken back."))
+        messages.success(request, _("Removed."))
     return redirect("standing:page")
 
 
 @login_required
 @require_POST
 def disclaim(request: HttpRequest, project_id: int) -> HttpResponse:
-    """I no longer maintain this, this is not me, or: take that back."""
+    """Disclaim a role on a project, or undo that."""
     account, said = _account(request), request.POST.get("said", "")
     try:
         if said in Disclaimer.Kind.values:
@@ -262,14 +262,14 @@ def disclaim(request: HttpRequest, project_id: int) -> HttpResponse:
                 actor=_actor(account),
                 now=clock.now(),
             )
-            messages.success(request, _("Noted: this project no longer counts for you."))
+            messages.success(request, _("Saved. This project no longer counts for you."))
         else:
             take_back_disclaimer(
                 account=account, project_id=project_id, actor=_actor(account), now=clock.now()
             )
-            messages.success(request, _("Noted: this project counts for you again."))
+            messages.success(request, _("Saved. This project counts for you again."))
     except RosterError:
-        messages.error(request, _("The roster lists no such role of yours any more. Nothing was changed."))
+        messages.error(request, _("You no longer have this role. Nothing was changed."))
     return redirect("standing:page")
 
 
@@ -291,5 +291,5 @@ def where(request: HttpRequest) -> HttpResponse:
     except BadRequest:
         form.add_error("time_zone", _("Choose a time zone like Europe/Berlin."))
         return _show(request, account, where=form, status=422)
-    messages.success(request, _("Noted. Email reaches you in working hours there."))
+    messages.success(request, _("Saved. We will email you in working hours there."))
     return redirect("standing:page")

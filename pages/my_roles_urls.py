@@ -1,4 +1,4 @@
-"""The addresses of my standing."""
+"""URLs of My roles."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Which projects are critical, and why: public, and about no person."""
+"""Public pages about critical projects and the reasons; they name no person."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -35,27 +35,27 @@ def project_search(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def public_project_page(request: HttpRequest, name: str) -> HttpResponse:
-    """One project: since when it is critical, why, with which rank, and what became of it."""
+    """Show a critical project: date, reasons, rank and events."""
     if not is_project_name(name):
         raise Http404
     if name != normalized(name):
         return redirect("projects:project", normalized(name), permanent=True)
-    story = project_history(name=name)
-    if story is None or story.project.critical_since is None:
+    history = project_history(name=name)
+    if history is None or history.project.critical_since is None:
         return render(request, "pages/project_not_critical.html", {"name": name}, status=404)
     return render(
         request,
         "pages/project.html",
         {
-            "project": story.project,
-            "days": (clock.now().date() - story.project.critical_since).days,
-            "reasons": [_told(one) for one in story.designations],
-            "events": [_event_told(one) for one in story.events],
+            "project": history.project,
+            "days": (clock.now().date() - history.project.critical_since).days,
+            "reasons": [_designation_context(one) for one in history.designations],
+            "events": [_event_context(one) for one in history.events],
         },
     )
 
 
-def _told(designation: Designation) -> dict[str, object]:
+def _designation_context(designation: Designation) -> dict[str, object]:
     snapshot = designation.snapshot
     return {
         "designation": designation,
@@ -65,14 +65,14 @@ def _told(designation: Designation) -> dict[str, object]:
     }
 
 
-def _event_told(event: ProjectEvent) -> dict[str, object]:
-    said = {
-        ProjectEvent.Kind.DELETED: _("It vanished from the index. It is still critical."),
+def _event_context(event: ProjectEvent) -> dict[str, object]:
+    sentences = {
+        ProjectEvent.Kind.DELETED: _("It was deleted from the index. It is still critical."),
         ProjectEvent.Kind.RECREATED: _(
-            "It was recreated under the same name, and is as critical as before. Claims of its new "
-            "maintainers are looked at by a person for a while."
+            "It was recreated under the same name and is still critical. For a while, we review claims by "
+            "its new maintainers."
         ),
-        ProjectEvent.Kind.RENAMED: _("It got another name. Both names are critical."),
+        ProjectEvent.Kind.RENAMED: _("It was renamed. Both names are critical."),
         ProjectEvent.Kind.TRANSFERRED: _("All its owners changed. It is still critical."),
     }
-    return {"event": event, "says": said[ProjectEvent.Kind(event.kind)]}
+    return {"event": event, "says": sentences[ProjectEvent.Kind(event.kind)]}

@@ -1,4 +1,4 @@
-"""The addresses of the pages about projects."""
+"""URLs of the pages about projects."""
 
 from django.urls import path
 

@@ -1,6 +1,6 @@
-"""The addresses of the pages everybody may see and of the claimant's own.
+"""URLs of the public pages and of the claimant's own pages.
 
-They are known by the name of the claims they are about: mails and other rooms link to `claims:claim`.
+The namespace is `claims`: emails and other packages link to `claims:claim`.
 """
 
 from django.urls import path

@@ -1,4 +1,4 @@
-"""Verdicts and policies in words for pages: what each rule is about, and what it asks."""
+"""Verdicts and policies as text for pages: the title and the requirement of each rule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from roster.localization import localized_reason, remedy_of, why_critical
 from roster.rules import Decision, PolicyDocument, PolicyRule, Verdict
 from roster.rules.checks import Params
 
-# What each rule is about; its verdict says the rest.
+# The title of each rule; its verdict has the details.
 TITLES = {
     "campaign_open": _("Programme dates"),
     "on_critical_roster": _("Critical project"),
     "two_factor": _("Two-factor authentication"),
     "one_claim": _("One claim each"),
     "region": _("Country"),
-    "not_opted_out": _("Taking part"),
+    "not_opted_out": _("Participation"),
     "roster_fresh": _("Up-to-date roster"),
     "not_organization_account": _("Personal account"),
     "stock_available": _("Keys in stock"),
     "account_joined_before": _("Date of joining"),
     "wave_invited": _("Invitation"),
     "role_age": _("Time in your role"),
-    "project_not_recreated": _("Unbroken project"),
+    "project_not_recreated": _("Project not recreated"),
     "email_age": _("Email address"),
     "address_not_shared": _("Postal address"),
 }
@@ -43,7 +43,7 @@ _STATES = {
 
 @dataclass(frozen=True)
 class ShownVerdict:
-    """A verdict as it is shown. `projects` is the evidence of the critical roster."""
+    """A verdict for display. `projects` is the evidence of the rule `on_critical_roster`."""
 
     title: str | Promise
     outcome: str
@@ -67,7 +67,7 @@ def verdict_card(verdict: Verdict) -> ShownVerdict:
 
 
 def _project_shown(project: Mapping[str, Any]) -> dict[str, Any]:
-    """A project of the evidence, its days as dates and its reason in the reader's language."""
+    """A project of the evidence, with parsed dates and a translated reason."""
     days = {
         name: date.fromisoformat(str(day)[:10]) if (day := project.get(name)) else None
         for name in ("since", "designated_on")
@@ -76,12 +76,12 @@ def _project_shown(project: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def before_country(decision: Decision) -> list[Verdict]:
-    """The verdicts but the country's, where none was named yet: it is asked next."""
+    """The verdicts without the country rule if no country was given yet: the next form asks for it."""
     return [verdict for verdict in decision.verdicts if not _waits_for_country(verdict)]
 
 
 def refusals_first(verdicts: list[Verdict]) -> list[Verdict]:
-    """In the policy's order, but what stands against the person before what does not."""
+    """Verdicts in the policy's order, refusals first, then reviews."""
     return sorted(verdicts, key=lambda verdict: ("fail", "review", "pass").index(verdict.outcome))
 
 
@@ -91,7 +91,7 @@ def _waits_for_country(verdict: Verdict) -> bool:
 
 @dataclass(frozen=True)
 class ShownRule:
-    """A rule of the policy as the page on eligibility tells it."""
+    """A rule of the policy for the page on eligibility."""
 
     title: str | Promise
     sentence: str
@@ -99,7 +99,7 @@ class ShownRule:
 
 
 def rules_in_words(policy: PolicyDocument) -> list[ShownRule]:
-    """The policy in force, rule by rule, from its parameters."""
+    """The rules of the policy as sentences."""
     return [
         ShownRule(title_of(rule.rule), _sentence(rule), is_reviewed=rule.on_fail == "review")
         for rule in policy.rules
@@ -107,8 +107,8 @@ def rules_in_words(policy: PolicyDocument) -> list[ShownRule]:
 
 
 def _sentence(rule: PolicyRule) -> str:
-    tell = _SENTENCES.get(rule.rule)
-    return tell(rule.params) if tell else str(_PLAIN.get(rule.rule, title_of(rule.rule)))
+    describe = _SENTENCES.get(rule.rule)
+    return describe(rule.params) if describe else str(_PLAIN.get(rule.rule, title_of(rule.rule)))
 
 
 def _date(moment: object) -> str:
@@ -123,14 +123,14 @@ def _roles(params: Params) -> str:
 
 
 def _two_factor(params: Params) -> str:
-    # In the order of strength, whatever the set's.
+    # Ordered by strength.
     states = ", ".join(str(name) for state, name in _STATES.items() if state in params["allow"])
     return text("Your account has one of these: %(states)s.") % {"states": states}
 
 
 def _region(params: Params) -> str:
     if "allow" not in params:
-        return text("Keys can be sent to your country, as the country list has it.")
+        return text("We send keys to your country, according to the country list.")
     names = ", ".join(sorted(localized_country_name(code) for code in params["allow"]))
     return text("Your address is in one of these countries: %(countries)s.") % {"countries": names}
 
@@ -144,15 +144,15 @@ def _open(params: Params) -> str:
 
 def _roster_age(params: Params) -> str:
     return text(
-        "What we know of projects and accounts is at most %(hours)s hours old. If it is older, no one is "
-        "turned away for good: we ask you to come back."
+        "Our data about projects and accounts is at most %(hours)s hours old. If it is older, we do not "
+        "refuse your claim: we ask you to come back."
     ) % {"hours": params["max_age_hours"]}
 
 
 def _joined(params: Params) -> str:
-    return text(
-        "You joined by %(date)s. Where it is not known when you joined, that is not held against you."
-    ) % {"date": _date(params["before"])}
+    return text("You joined by %(date)s. If we do not know when you joined, you meet this rule.") % {
+        "date": _date(params["before"])
+    }
 
 
 def _role_age(params: Params) -> str:
@@ -191,12 +191,14 @@ _SENTENCES = {
     "email_age": _email_age,
     "address_not_shared": _shared,
 }
-# Rules without parameters that a person need know of.
+# Rules whose parameters, if any, are not shown.
 _PLAIN = {
     "one_claim": _("You have no other claim in this programme."),
-    "not_opted_out": _("You did not ask to be left out."),
-    "not_organization_account": _("Your account is a person’s. An organisation names the people behind it."),
-    "stock_available": _("There are keys left."),
-    "wave_invited": _("Your invitation has gone out: they go out in turns."),
-    "project_not_recreated": _("Your project was not deleted and recreated lately."),
+    "not_opted_out": _("You have not left the programme."),
+    "not_organization_account": _(
+        "Your account belongs to a person. Organisations can name people to claim keys."
+    ),
+    "stock_available": _("There are keys in stock."),
+    "wave_invited": _("Your invitation has been sent. We send invitations in waves."),
+    "project_not_recreated": _("Your project was not recently deleted and recreated."),
 }

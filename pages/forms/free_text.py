@@ -11,7 +11,7 @@ _JOINERS = "\u200c\u200d"
 
 
 def printable_text(text: str) -> None:
-    """A validator: control characters and direction overrides could show staff another text than was sent.
+    """Validator: refuse control characters and direction overrides, which could change the displayed text.
 
     Raises: ValidationError.
     """

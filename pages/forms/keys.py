@@ -1,4 +1,4 @@
-"""Which keys, and how many of each."""
+"""Form for the key models and quantities."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class KeysForm(forms.Form):
-    """One field a key model. After `is_valid`, `wanted` is what the service takes.
+    """One field for each key model. After `is_valid`, `wanted` is the service's argument.
 
     Args: most: the most keys a claim may hold, bought ones included.
           express: whether express shipping is sold to the country.
@@ -94,4 +94,4 @@ def _in_stock(available: int) -> "StrOrPromise":
         return _("In stock")
     if available:
         return _("Few left")
-    return _("None left at the moment: you get a place in line")
+    return _("Out of stock: you get a place in line")

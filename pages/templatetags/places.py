@@ -1,4 +1,4 @@
-"""Names in templates: of countries, key models, what carriers say, and the parts that can fail."""
+"""Template filters for names: countries, key models, carrier statuses, parts of the site."""
 
 from collections.abc import Iterable
 
@@ -24,25 +24,25 @@ def localized_country(code: str) -> str:
 
 @register.filter
 def show_address_lines(address: PostalAddress) -> list[str]:
-    """An address, line by line, as people in its country write it."""
+    """An address as lines, in its country's format."""
     return lines_of(address)
 
 
 @register.filter
-def date_in_words(said: str) -> str:
-    """What is stored in English, in the reader's language."""
-    return gettext(said) if said else ""
+def translate_stored(text: str) -> str:
+    """Translate a text stored in English."""
+    return gettext(text) if text else ""
 
 
 @register.filter
 def part_name(region: Region) -> str:
-    """What the part of the country is called that the row is about."""
+    """The name of the part of the country in this row."""
     return subdivision_name(region.country, region.subdivision)
 
 
 @register.filter
 def rule_title(rule: str) -> str | Promise:
-    """What a rule of the policy is about."""
+    """The title of a rule."""
     return title_of(rule)
 
 
@@ -52,7 +52,7 @@ def join_names(models: Iterable[OfferedModel]) -> str:
 
 
 _CARRIER_WORDS = {
-    "pre_transit": _("the label is made, the parcel not seen yet"),
+    "pre_transit": _("label created, parcel not scanned yet"),
     "in_transit": _("on its way"),
     "out_for_delivery": _("out for delivery"),
     "delivered": _("delivered"),
@@ -76,12 +76,12 @@ _PARTS = {
     "worker": _("Emails and parcels in the background"),
     "roster": _("The list of maintainers"),
     "buying_labels": _("Postage for parcels"),
-    "webhook_endpoint": _("News from the carrier"),
-    "webhooks_worked": _("What the carrier told us"),
+    "webhook_endpoint": _("Tracking updates"),
+    "webhooks_worked": _("Processing of tracking updates"),
     "unclaimed_labels": _("Postage without a parcel"),
 }
 
 
 @register.filter
-def part_of_the_house(name: str) -> str | Promise:
+def site_component(name: str) -> str | Promise:
     return _PARTS.get(name, name.replace("_", " ").capitalize())

@@ -1,4 +1,4 @@
-"""Asking for an address: in the shape of its country, and with the carrier's word on it."""
+"""Address entry: the form of the country, and the carrier's address verification."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from fulfillment.vault.addresses import LATIN, PostalAddress
 from pages.forms.address import AddressForm
 
 Show = Callable[[str, dict[str, object], int], HttpResponse]
-# What the page on a difference shows of an address, line by line.
+# The address lines compared on the page "difference".
 _COMPARED = ("street1", "street2", "postal_code", "city", "state")
 
 
@@ -28,10 +28,10 @@ def ask_address(
     show: Show,
     template: str,
 ) -> HttpResponse:
-    """Show the form, or take what was typed; the carrier is asked once, and its word can be overruled.
+    """Show or process the form. The carrier verifies an address once, and the person can overrule it.
 
-    Args: known: opens the address there is, to begin with; asked only when the form is shown afresh.
-          keep: stores an address that is fit, and says where to go on.
+    Args: known: opens the existing address as initial value; called only for a new form.
+          keep: stores a valid address and returns the next response.
           show: renders a template with a context and a status.
     """
     if request.method != "POST":
@@ -39,7 +39,7 @@ def ask_address(
         return show(template, {"form": form}, 200)
     form = AddressForm(request.POST, country=country, region=region, now=now)
     if request.POST.get("looked_at") == "again":
-        # Back to the form with what was typed, for the page on a difference has no fields of its own.
+        # Return to the form with the typed values; the page "difference" has no fields of its own.
         return show(template, {"form": form}, 200)
     if not form.is_valid() or form.address is None:
         return show(template, {"form": form}, 422)
@@ -69,7 +69,7 @@ def _doubts(found: Verification) -> bool:
 
 
 def _corrected(typed: PostalAddress, suggestion: PostalAddress) -> Mapping[str, str]:
-    """What was typed, with the carrier's wording where the label has it: the other script stays."""
+    """The typed address with the carrier's version of the label lines; the other script is kept."""
     wording = asdict(typed)
     for part in _COMPARED:
         script = LATIN if part in typed.parts_to_latinise else ""
@@ -78,13 +78,13 @@ def _corrected(typed: PostalAddress, suggestion: PostalAddress) -> Mapping[str, 
 
 
 def _fields(address: PostalAddress | Mapping[str, str]) -> list[tuple[str, str]]:
-    """An address as hidden fields: the page holds it, and nothing else does."""
+    """An address as hidden fields; it is stored only in the page."""
     parts = address if isinstance(address, Mapping) else asdict(address)
     return [(name, value) for name, value in parts.items() if value and name != "country"]
 
 
 def _lines(address: PostalAddress, other: PostalAddress | None) -> list[tuple[str, bool]]:
-    """The lines to compare, and whether each differs from the other's."""
+    """The lines to compare, and whether each differs."""
     return [
         (value, other is not None and value != getattr(other, part))
         for part in _COMPARED

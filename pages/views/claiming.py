@@ -1,4 +1,4 @@
-"""The way to a claim, a page a step: plain forms that keep what was typed, and can be left and resumed."""
+"""Making a claim, one page per step: plain forms whose answers are kept and can be resumed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ from pages.views.addresses import ask_address
 from roster.models import Account
 from roster.rules import Decision
 
-# What the form says when stock is short and the person wants what there is now.
+# Form value: send the keys in stock now.
 PART = "part"
 _P = ParamSpec("_P")
 _View = Callable[Concatenate[HttpRequest, _P], HttpResponse]
@@ -45,7 +45,7 @@ _View = Callable[Concatenate[HttpRequest, _P], HttpResponse]
 
 @dataclass(frozen=True)
 class Visit:
-    """A maintainer on the way to a claim."""
+    """A maintainer making a claim."""
 
     request: HttpRequest
     campaign: Campaign
@@ -72,7 +72,7 @@ class Visit:
 
 
 def _claiming(view: Callable[Concatenate[Visit, _P], HttpResponse]) -> _View[_P]:
-    """Let maintainers without a live claim in; who has one is shown it, and staff are told why not."""
+    """Admit maintainers without a live claim; redirect others to their claim, and show staff the reason."""
 
     @never_cache
     @login_required
@@ -89,7 +89,7 @@ def _claiming(view: Callable[Concatenate[Visit, _P], HttpResponse]) -> _View[_P]
         own_claim: str | None = campaign.own_claim  # type: ignore[attr-defined]  # the annotation
         if own_claim:
             if request.method == "POST":
-                messages.info(request, text("You have a claim already; this is it."))
+                messages.info(request, text("You already have a claim. It is shown here."))
             return redirect("claims:claim", own_claim)
         draft = drafts.draft_of(account=account, campaign=campaign, now=now)
         return view(Visit(request, campaign, account, draft, now), *args, **kwargs)
@@ -98,13 +98,13 @@ def _claiming(view: Callable[Concatenate[Visit, _P], HttpResponse]) -> _View[_P]
 
 
 def _with_own_claim(account: Account | None) -> QuerySet[Campaign]:
-    """Campaigns with the code of the maintainer's live claim in each."""
+    """Campaigns, annotated with the code of the maintainer's live claim."""
     own = Claim.objects.live().of(account.pk if account else 0).filter(campaign=OuterRef("pk"), replaces=None)
     return Campaign.objects.annotate(own_claim=Subquery(own.values("code")[:1]))
 
 
 def _made_of(request: HttpRequest, account: Account) -> str | None:
-    """The code of the claim that this very form made before: a double click, or back and again."""
+    """The code of the claim this form has already made, after a double click or the back button."""
     code = request.POST.get("draft", "")[:20]
     if not code or "\x00" in code:
         return None
@@ -114,7 +114,7 @@ def _made_of(request: HttpRequest, account: Account) -> str | None:
 
 @_claiming
 def start(visit: Visit) -> HttpResponse:
-    """Where I stand: every rule's verdict, and the country, which is a rule like the others."""
+    """Eligibility: every rule's verdict, and the form for the country."""
     regions = open_regions(visit.now)
     open_countries = [region.country for region in regions]
     if visit.request.method == "POST":
@@ -146,7 +146,7 @@ def _show_start(
             "form": form,
             "verdicts": [verdicts.verdict_card(verdict) for verdict in verdicts.refusals_first(found)],
             "may_claim": not failed,
-            # Another country may be another answer, so it may always be asked for.
+            # Another country can change the result, so the form is always shown.
             "only_country": bool(failed) and all(verdict.rule == "region" for verdict in failed),
             "needs_review": any(verdict.outcome == "review" for verdict in found),
             "is_left_out": any(verdict.rule == "not_opted_out" for verdict in failed),
@@ -158,7 +158,7 @@ def _show_start(
 
 @_claiming
 def keys(visit: Visit) -> HttpResponse:
-    """Which keys, with the helper that asks which ports there are."""
+    """Choose keys, with a recommendation by ports."""
     if not visit.draft.country:
         return redirect("claims:start")
     offered = key_recommendation.offered_by(visit.campaign, country=visit.draft.country, now=visit.now)
@@ -201,7 +201,7 @@ def _sells_express(prices: Prices | None, country: str) -> bool:
 
 @_claiming
 def address_step(visit: Visit) -> HttpResponse:
-    """Where to, in the shape of the country."""
+    """Enter the address in the country's format."""
     if not visit.draft.country:
         return redirect("claims:start")
 
@@ -225,7 +225,7 @@ def address_step(visit: Visit) -> HttpResponse:
 
 @_claiming
 def check_answers_step(visit: Visit) -> HttpResponse:
-    """The whole of it, before it counts; and the button that makes it count."""
+    """Check the answers and submit the claim."""
     if (missing := next_claim_step(visit.draft)) is not ClaimStep.REVIEW:
         return redirect(f"claims:{missing}")
     given = drafts.draft_address(visit.draft, actor=visit.actor, now=visit.now)
@@ -235,7 +235,7 @@ def check_answers_step(visit: Visit) -> HttpResponse:
         region = address_region(given, now=visit.now)
         quote = quote_for_draft(visit.draft, region=region, now=visit.now)
     except BadRequest as error:
-        return _back_to_what_is_wrong(visit, error)
+        return _back_to_invalid_step(visit, error)
     explained = explain(
         account=visit.account,
         campaign=visit.campaign,
@@ -245,7 +245,7 @@ def check_answers_step(visit: Visit) -> HttpResponse:
     )
     if visit.request.method == "POST":
         if visit.request.POST.get("draft") != visit.draft.code:
-            out_of_date = text("This page was out of date. Here is what we have now; please look it over.")
+            out_of_date = text("This page was out of date. Check the current details.")
             messages.warning(visit.request, out_of_date)
             return redirect("claims:review")
         return _submit(visit, given, quote=quote, region=region, decision=explained.decision)
@@ -253,7 +253,7 @@ def check_answers_step(visit: Visit) -> HttpResponse:
 
 
 def quote_for_draft(draft: Draft, *, region: Region | None, now: datetime) -> Quote:
-    """What the claim in the making costs. Raises: BadRequest: something of it is not sold."""
+    """The price of the draft. Raises: BadRequest: an item is not sold."""
     return quote_for(
         campaign=draft.campaign,
         items=drafts.draft_items(draft),
@@ -276,7 +276,7 @@ def _submit(
             agreed=quote,
             actor=visit.actor,
             now=visit.now,
-            # What is to be paid is sent whole, whatever a form says.
+            # Paid claims are never split.
             in_part=quote.is_free and visit.request.POST.get("when_short") == PART,
         )
     except PriceChanged as error:
@@ -286,7 +286,7 @@ def _submit(
     except AlreadyClaimed as error:
         return redirect("claims:claim", error.claim_code)
     except BadRequest as error:
-        return _back_to_what_is_wrong(visit, error)
+        return _back_to_invalid_step(visit, error)
     return redirect("claims:made", claim.code)
 
 
@@ -298,12 +298,10 @@ def _show_dearer(
     )
 
 
-def _back_to_what_is_wrong(visit: Visit, error: BadRequest) -> HttpResponse:
-    """A region asks for something new, or a model is given out no more: the step it belongs to says what."""
+def _back_to_invalid_step(visit: Visit, error: BadRequest) -> HttpResponse:
+    """Send the person back to the step whose answer is no longer valid: a region or a model changed."""
     if any("address" in problem.field for problem in error.errors):
-        messages.error(
-            visit.request, text("This country now asks for more. Please look at your address again.")
-        )
+        messages.error(visit.request, text("This country now requires more details. Check your address."))
         return redirect("claims:address")
     drafts.choose_keys(visit.draft, items=[], service=STANDARD, now=visit.now)
     messages.error(visit.request, _keys_changed())
@@ -311,11 +309,11 @@ def _back_to_what_is_wrong(visit: Visit, error: BadRequest) -> HttpResponse:
 
 
 def _keys_changed() -> str:
-    return text("What you had chosen is no longer given out like that. Please choose again.")
+    return text("Your choice of keys is no longer available. Choose again.")
 
 
 def _agreement(quote: Quote) -> str:
-    """What the form carries of the price that was shown."""
+    """The shown price, as submitted with the form."""
     return f"{quote.total} {quote.currency}".strip()
 
 
@@ -352,7 +350,7 @@ def _show_review(
             "needs_review": decision.outcome == "review",
             "verdicts": [verdicts.verdict_card(verdict) for verdict in failed],
             "short": short,
-            # One now, one later: where there is something to send now, and nothing to pay for the whole.
+            # Splitting is offered if something is in stock and nothing has to be paid.
             "can_split": bool(short) and at_once > 0 and quote.is_free,
             "at_once": at_once,
             "later": sum(quantity for _model, quantity in wanted) - at_once,

@@ -1,4 +1,4 @@
-"""My claim: where it stands, what comes next, and what I can still do about it."""
+"""My claim: its state, the next steps and the available actions."""
 
 from datetime import datetime, timedelta
 
@@ -39,7 +39,7 @@ from pages.current_account import claimant_actor, own_claim, roster_account
 from pages.forms.problem_report import TroubleForm
 from pages.views.addresses import ask_address
 
-# Something was sent that could be sent back.
+# States in which keys were sent and can be returned.
 SENT_STATES = ARRIVING_STATES | {ClaimState.RETURNED}
 # From a confirmed claim to the carrier's first scan.
 PACKED_WITHIN = timedelta(days=3)
@@ -49,7 +49,7 @@ PACKED_WITHIN = timedelta(days=3)
 @login_required
 @require_safe
 def claim_status(request: HttpRequest, code: str) -> HttpResponse:
-    """Where it stands, how it got there, what comes next, what we wrote to me."""
+    """Show a claim: state, timeline, next steps and messages."""
     claim = own_claim(request, code)
     now = clock.now()
     events = list(claim.events.order_by("at", "id"))
@@ -70,7 +70,7 @@ def claim_status(request: HttpRequest, code: str) -> HttpResponse:
             "next": timeline.next_step_text(claim, promised_days=region.promised_days if region else None),
             "has_gone_well": timeline.is_success(claim),
             "parcels": parcels,
-            # Only a claim that costs something ever had a time to be paid by.
+            # Only claims with a price have a payment deadline.
             "receipts": receipts_of(claim) if claim.payment_due_at is not None else [],
             "expected_by": None if any(one.expected_on for one in parcels) else _expected_by(claim, region),
             "is_cancellable": _is_changeable(claim),
@@ -89,7 +89,7 @@ def claim_status(request: HttpRequest, code: str) -> HttpResponse:
 @login_required
 @require_safe
 def made(request: HttpRequest, code: str) -> HttpResponse:
-    """What was just done, and what happens next and when."""
+    """Confirmation of a new claim, with the next steps and dates."""
     claim = own_claim(request, code)
     now = clock.now()
     region = country_region(country=claim.country, now=now)
@@ -111,7 +111,7 @@ def made(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _expected_by(claim: Claim, region: Region | None) -> datetime | None:
-    """By when the parcel should be there, before a carrier has said so; None when nothing is promised."""
+    """The expected delivery date before a carrier gives one; None without a promise."""
     if region is None or claim.state not in (ClaimState.ACCEPTED, ClaimState.SHIPPED):
         return None
     return claim.updated_at + PACKED_WITHIN + timedelta(days=region.promised_days)
@@ -121,7 +121,7 @@ def _expected_by(claim: Claim, region: Region | None) -> datetime | None:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def cancel_claim_page(request: HttpRequest, code: str) -> HttpResponse:
-    """Asks first; a GET changes nothing. Declining an offer is the same."""
+    """Cancel a claim or decline an offer, after confirmation; a GET changes nothing."""
     claim = own_claim(request, code)
     if request.method == "POST":
         try:
@@ -142,13 +142,13 @@ def cancel_claim_page(request: HttpRequest, code: str) -> HttpResponse:
 @login_required
 @require_POST
 def accept(request: HttpRequest, code: str) -> HttpResponse:
-    """Take the keys that came free."""
+    """Accept the offered keys."""
     claim = own_claim(request, code)
     try:
         accept_offer(code=code, actor=claimant_actor(claim.account), now=clock.now())
     except NoOffer:
         messages.error(
-            request, text("No keys are held for this claim any more: they went to the next in line.")
+            request, text("The keys are no longer held for this claim. They went to the next in line.")
         )
         return redirect("claims:claim", code)
     return redirect("claims:made", code)
@@ -158,7 +158,7 @@ def accept(request: HttpRequest, code: str) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def change_claim_address(request: HttpRequest, code: str) -> HttpResponse:
-    """Send the keys elsewhere in the same country, until the label is bought."""
+    """Change the address within the country, until the label is bought."""
     claim = own_claim(request, code)
     if not _is_changeable(claim):
         messages.error(request, _too_late())
@@ -206,7 +206,7 @@ def _too_late() -> str:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest, code: str) -> HttpResponse:
-    """Something is wrong with the parcel."""
+    """Report a problem with the parcel."""
     claim = own_claim(request, code)
     form = TroubleForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
@@ -215,13 +215,13 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
                 claim_code=code, trouble=form.chosen, actor=claimant_actor(claim.account), now=clock.now()
             )
         except NotSent:
-            messages.error(request, text("There is no parcel under way that something could be wrong with."))
+            messages.error(request, text("There is no parcel to report a problem with."))
         else:
             messages.success(
                 request,
-                text("Thank you. A person looks into it and writes to you.")
+                text("Thank you. We will look into it and email you.")
                 if is_news
-                else text("You told us so before; a person is looking into it."),
+                else text("You have already reported this. We are looking into it."),
             )
         return redirect("claims:claim", code)
     if claim.state not in ARRIVING_STATES:
@@ -238,14 +238,14 @@ def report(request: HttpRequest, code: str) -> HttpResponse:
 @login_required
 @require_safe
 def return_label(request: HttpRequest, code: str, parcel: str) -> HttpResponse:
-    """The label that sends my keys back, to be printed; with what to do."""
+    """Download the return label."""
     claim = own_claim(request, code)
     try:
         paper = print_return(claim=claim, parcel=parcel, actor=claimant_actor(claim.account), now=clock.now())
     except NoReturnLabel:
         messages.error(
             request,
-            text("This return label is not good any more. If you still have the keys, report a problem."),
+            text("This return label is no longer valid. If you still have the keys, report a problem."),
         )
         return redirect("claims:claim", code)
     answer = HttpResponse(paper, content_type="application/pdf")
@@ -257,14 +257,14 @@ def return_label(request: HttpRequest, code: str, parcel: str) -> HttpResponse:
 @login_required
 @require_POST
 def received(request: HttpRequest, code: str) -> HttpResponse:
-    """The keys are there, says who should know."""
+    """Confirm that the keys have arrived."""
     claim = own_claim(request, code)
     try:
         confirm_receipt(code=code, actor=claimant_actor(claim.account), now=clock.now())
     except NotSent:
-        messages.error(request, text("Nothing has been sent yet that could have arrived."))
+        messages.error(request, text("Your parcel has not been sent yet."))
         return redirect("claims:claim", code)
-    messages.success(request, text("Good to know. Add your keys to your account next."))
+    messages.success(request, text("Thank you. Next, add the keys to your account."))
     return redirect("claims:enrol", code)
 
 
@@ -272,7 +272,7 @@ def received(request: HttpRequest, code: str) -> HttpResponse:
 @login_required
 @require_safe
 def enrol(request: HttpRequest, code: str) -> HttpResponse:
-    """How to add the keys that came to the account, model by model."""
+    """Instructions to add each key model to the account."""
     claim = own_claim(request, code)
     held = KeyModel.objects.filter(units__held_for=code).distinct().order_by("connector", "sku")
     models = list(held) or list(claim.campaign.key_models.filter(is_active=True).order_by("connector", "sku"))
@@ -284,7 +284,7 @@ def enrol(request: HttpRequest, code: str) -> HttpResponse:
 @login_required
 @require_safe
 def our_messages(request: HttpRequest) -> HttpResponse:
-    """Every message we ever sent to this person: what is not here is not from us."""
+    """All messages sent to this person."""
     account = roster_account(request)
     notices = Notice.objects.filter(account=account).order_by("-created_at", "-id") if account else []
     return render(request, "pages/claim/messages.html", {"notices": notices})

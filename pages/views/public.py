@@ -1,4 +1,4 @@
-"""The pages everybody may see: what they say comes from campaign, policy and regions, never typed twice."""
+"""Public pages, generated from campaign, policy and regions."""
 
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -31,7 +31,7 @@ from roster.rules import parse_policy
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """What this is, how many keys are left, and the one next step."""
+    """Home page: the programme, keys left, and the next step."""
     now = clock.now()
     campaign = current_campaign(now)
     account = roster_account(request)
@@ -59,7 +59,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def countries(request: HttpRequest) -> HttpResponse:
-    """Can I get keys in my country? Answered without signing in, from the region table."""
+    """Whether keys are sent to a country, from the region table, without signing in."""
     now = clock.now()
     regions = open_regions(now)
     form = CountryForm(request.GET or None, open_countries=[region.country for region in regions])
@@ -85,14 +85,14 @@ def countries(request: HttpRequest) -> HttpResponse:
 
 
 def _not_open(now: datetime) -> list[tuple[str, Region]]:
-    """Where keys do not go, with the reason and its source."""
+    """Countries that are closed, with reason and source."""
     closed = Region.objects.in_force(now).exclude(status=Region.Status.OPEN).filter(key_model=None)
     return [(localized_country_name(row.country), row) for row in closed.order_by("country", "subdivision")]
 
 
 @require_safe
 def eligibility(request: HttpRequest) -> HttpResponse:
-    """How it is decided who may claim: the policy in force, rule by rule."""
+    """How eligibility is decided: the policy in force, rule by rule."""
     campaign = current_campaign(clock.now())
     rules = verdicts.rules_in_words(parse_policy(campaign.policy.document)) if campaign else []
     return render(request, "pages/eligibility.html", {"campaign": campaign, "rules": rules})
@@ -100,7 +100,7 @@ def eligibility(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def questions(request: HttpRequest) -> HttpResponse:
-    """Questions people ask, answered from what the programme is set to."""
+    """Questions and answers, from the programme's settings."""
     now = clock.now()
     campaign = current_campaign(now)
     regions = open_regions(now)
@@ -132,13 +132,13 @@ def _range(days: list[int]) -> tuple[int, int] | None:
 
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
-    """Each datum: what, why, how long; the same list that a person's own page and export go by."""
+    """Personal data: contents, purpose, retention; from the same list as My data and the export."""
     return render(request, "pages/privacy.html", {"sections": ALL_SECTIONS})
 
 
 @require_safe
 def our_mail(request: HttpRequest) -> HttpResponse:
-    """How to tell our mail from somebody else's."""
+    """How to recognise our emails."""
     kinds = [gettext(template.label) for template in Notice.Template]
     return render(request, "pages/our_mail.html", {"kinds": kinds})
 
@@ -146,7 +146,7 @@ def our_mail(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
-    """Whether everything works, for people: what /readyz says to machines."""
+    """Status page: the checks of /readyz for people."""
     found = health.check_all(now=clock.now())
     return render(
         request,

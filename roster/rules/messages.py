@@ -34,7 +34,7 @@ FACTS: Mapping[str, Text] = {
     "has_totp": Text("whether your account has an authenticator app (TOTP)", ASK),
     "has_webauthn": Text("whether your account has a security key or passkey (WebAuthn)", ASK),
     "is_organization": Text("whether your account belongs to a person or to an organisation", ASK),
-    "opted_out": Text("whether you have asked to be left out of the programme", ASK),
+    "opted_out": Text("whether you have left the programme", ASK),
     "email_changed_at": Text("since when your account has had its email address", ASK),
     "roster_taken_at": Text("how recent the list of projects and roles is", ASK),
     "keys_available": Text("how many keys are left", "Please try again later."),
@@ -139,10 +139,10 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         ),
     },
     "not_opted_out": {
-        "pass": Text("You have not asked to be left out of the programme."),
+        "pass": Text("You have not left the programme."),
         "opted_out": Text(
-            "You asked to be left out of the programme.",
-            "If you have changed your mind, take that back on your page.",
+            "You have left the programme.",
+            "You can rejoin the programme on your page.",
         ),
     },
     "role_age": {

@@ -26,7 +26,7 @@ def make_appeal(
             FieldError("rule", "not_appealable", "Choose one of the rules that can be looked at again.")
         )
     if not text.strip():
-        problems.append(FieldError("text", "required", "Tell us in a few words what we should know."))
+        problems.append(FieldError("text", "required", "Enter a reason."))
     elif len(text) > LONGEST_TEXT:
         problems.append(FieldError("text", "too_long", f"Please use up to {LONGEST_TEXT} letters."))
     if problems:

@@ -150,7 +150,7 @@ class TestTheCarriersWord:
     ) -> None:
         carrier.verification = Verification(Finding.KNOWN, replace(address, postal_code="94111"))
         page = owner.give_address().content.decode()
-        assert "The carrier writes it differently" in page
+        assert "The carrier has a different version of this address" in page
         assert "<mark>94111</mark>" in page
         assert not EncryptedDocument.objects.exists()
 
@@ -176,7 +176,7 @@ class TestTheCarriersWord:
     ) -> None:
         carrier.verification = Verification(Finding.KNOWN, is_incomplete=True)
         page = owner.give_address().content.decode()
-        assert "misses the number of the house or the flat" in page
+        assert "needs a house or flat number" in page
         assert not EncryptedDocument.objects.exists()
         assert owner.give_address(looked_at="yes").status_code == 302
         assert len(carrier.asked) == 1

@@ -137,7 +137,7 @@ def to_review(visitor: Visitor, email: str) -> Page:
     """Sign in and take every step but the last."""
     page = to_keys(visitor, email)
     go_on(page)
-    page.get_by_role("heading", name="Where to?").wait_for()
+    page.get_by_role("heading", name="Where should we send the keys?").wait_for()
     fill_address(page)
     go_on(page)
     page.get_by_role("heading", name="Check your answers").wait_for()
@@ -154,7 +154,7 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     page.get_by_role("link", name="Sign in to check and claim").click()
     sign_in(visitor, "owner@example.org", look=True)
     page.get_by_role("heading", name="You may claim, m-owner").wait_for()
-    page.get_by_text("Why, rule by rule").click()
+    page.get_by_text("Result of each rule").click()
     visitor.look_both("claim-1-start")
     go_on(page)
     page.get_by_role("alert").wait_for()
@@ -176,7 +176,7 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     page.get_by_label("Security key, USB-C and NFC").select_option("1")
     go_on(page)
 
-    page.get_by_role("heading", name="Where to?").wait_for()
+    page.get_by_role("heading", name="Where should we send the keys?").wait_for()
     page.get_by_label("Full name").fill("Robin Example")
     go_on(page)
     page.get_by_role("alert").wait_for()
@@ -227,9 +227,9 @@ def test_eligible_claimed_tracked_delivered_confirmed(
     visitor.look_both("claim-report-error")
     page.get_by_label("The seal is broken").check()
     page.get_by_role("button", name="Tell us").click()
-    page.get_by_role("status").get_by_text("A person looks into it").wait_for()
+    page.get_by_role("status").get_by_text("We will look into it").wait_for()
     visitor.look_both("claim-reported")
-    page.get_by_role("link", name="All messages we ever sent you").click()
+    page.get_by_role("link", name="All messages we have sent you").click()
     page.get_by_role("heading", name="Every message we sent you").wait_for()
     visitor.look_both("messages")
 
@@ -268,7 +268,7 @@ def campaign_closed(owner: Account, now: datetime) -> Iterator[None]:
 BECOMES = {
     "stale-roster": (roster_of_three_days_ago, "too long ago to decide by", "Please try again tomorrow"),
     "no-longer": (no_longer_maintaining, "not Owner or Maintainer", "ask its owners to add your account"),
-    "opted-out": (left_out, "You asked to be left out of the programme.", "take that back"),
+    "opted-out": (left_out, "You have left the programme.", "rejoin the programme"),
     "closed": (campaign_closed, "The programme is over: it closed on", "A later programme may be open"),
 }
 
@@ -280,7 +280,7 @@ def is_refused(visitor: Visitor, name: str, reason: str, remedy: str) -> None:
     expect(refusal).to_be_visible()
     expect(refusal).to_contain_text(remedy)
     expect(page.get_by_role("button", name="Continue")).to_have_count(0)
-    expect(page.get_by_role("link", name="Ask for another look")).to_be_visible()
+    expect(page.get_by_role("link", name="Send appeal")).to_be_visible()
     visitor.look_both(f"refused-{name}")
 
 
@@ -310,8 +310,8 @@ def test_each_refusal_gives_every_reason_and_what_to_do(
     with left_out(owner, now):
         page.reload()
         # Each remedy that lies with the person is one click away, and leads back.
-        page.get_by_role("link", name="Take part again").click()
-        page.get_by_role("button", name="Take part again").click()
+        page.get_by_role("link", name="Rejoin the programme").click()
+        page.get_by_role("button", name="Rejoin the programme").click()
         page.get_by_role("status").get_by_text("you can take part again").wait_for()
         page.goto("/claim/")
         page.get_by_role("heading", name="You may claim, m-owner").wait_for()
@@ -345,11 +345,11 @@ def test_waitlisted_then_promoted(
         release(holder="elsewhere", actor="staff", now=now, reason="cancelled")
     assert serve_waitlists(now=now) == 1
     page.reload()
-    page.get_by_role("heading", name="Keys came free for you").wait_for()
+    page.get_by_role("heading", name="Keys are available for you").wait_for()
     visitor.look_both("claim-offered")
     page.get_by_role("link", name="No, thank you").click()
     visitor.look_both("claim-decline")
-    page.get_by_role("link", name="Keep it").click()
+    page.get_by_role("link", name="Go back").click()
     page.get_by_role("button", name="Yes, send them").click()
     page.get_by_role("heading", name="Your keys are reserved").wait_for()
 
@@ -389,15 +389,15 @@ def test_refused_appealed_and_admitted(
     visitor = visit(width, scheme, javascript=javascript)
     page = visitor.go("/claim/")
     sign_in(visitor, "guarded@example.org")
-    page.get_by_role("link", name="Ask for another look").click()
+    page.get_by_role("link", name="Send appeal").click()
     page.get_by_role("heading", name="My roles").wait_for()
-    page.get_by_role("button", name="Ask for another look").click()
-    page.get_by_text("Tell us in a few words what we should know.").first.wait_for()
+    page.get_by_role("button", name="Send appeal").click()
+    page.get_by_text("Enter a reason.").first.wait_for()
     visitor.look_both("standing-error")
-    page.get_by_label("What should we look at again?").select_option("two_factor")
-    page.get_by_label("What should we know?").fill("My only key broke.")
-    page.get_by_role("button", name="Ask for another look").click()
-    page.get_by_role("status").get_by_text("A person looks at it").wait_for()
+    page.get_by_label("Which rule do you want to appeal?").select_option("two_factor")
+    page.get_by_label("Why should it not apply to you?").fill("My only key broke.")
+    page.get_by_role("button", name="Send appeal").click()
+    page.get_by_role("status").get_by_text("Your appeal has been sent").wait_for()
     visitor.look_both("standing-asked")
     appeal = Appeal.objects.get()
     until = now + timedelta(days=30)
@@ -420,7 +420,7 @@ def test_reviewed_then_approved_and_cancelled(
     visitor = visit(width, scheme, javascript=javascript)
     page = visitor.go("/claim/")
     sign_in(visitor, "org@example.org")
-    page.get_by_role("heading", name="You may claim; a person looks at it first").wait_for()
+    page.get_by_role("heading", name="You may claim; we review the claim first").wait_for()
     visitor.look_both("claim-1-start-review")
     page.get_by_label("Country the keys go to").select_option("US")
     go_on(page)
@@ -428,7 +428,7 @@ def test_reviewed_then_approved_and_cancelled(
     fill_address(page)
     go_on(page)
     page.get_by_role("button", name="Claim these keys").click()
-    page.get_by_role("heading", name="A person looks at your claim").wait_for()
+    page.get_by_role("heading", name="We review your claim").wait_for()
     visitor.look_both("made-in-review")
     claim = Claim.objects.get()
     review_claim(code=claim.code, approve=True, note="Named.", reviewer="staff:rita", now=now)
@@ -455,7 +455,7 @@ def test_the_carriers_word_is_accepted_or_overruled(
     go_on(page)
     fill_address(page, "417 Misspelt Montgomery Street")
     go_on(page)
-    page.get_by_role("heading", name="The carrier writes it differently").wait_for()
+    page.get_by_role("heading", name="The carrier has a different version of this address").wait_for()
     visitor.look_both("address-difference")
     page.get_by_role("button", name="Use the carrier’s version").click()
     expect(page.get_by_text("417 Montgomery Street")).to_be_visible()
@@ -467,7 +467,7 @@ def test_the_carriers_word_is_accepted_or_overruled(
     page.get_by_role("button", name="Change it").click()
     expect(page.get_by_label("Street and number")).to_have_value("417 Undeliverable Road")
     go_on(page)
-    page.get_by_role("button", name="Use mine, it is right").click()
+    page.get_by_role("button", name="Use my version").click()
     expect(page.get_by_text("417 Undeliverable Road")).to_be_visible()
 
 
@@ -530,7 +530,7 @@ def test_the_public_pages_are_in_order(visit: Visit, now: datetime) -> None:
     token = link_token(Account.objects.get(username="m-second").pk)
     page = visitor.go(f"/me/no-thanks/{token}/")
     visitor.look_all("no-thanks")
-    page.get_by_role("button", name="No thanks, leave me out").click()
+    page.get_by_role("button", name="Stop all messages").click()
     page.get_by_role("heading", name="You will not hear from us again").wait_for()
     visitor.look_all("no-thanks-done")
     Campaign.objects.all().delete()
@@ -579,7 +579,7 @@ def test_the_other_pages_of_somebody_signed_in_are_in_order(visit: Visit) -> Non
     visitor.look_all("my-data-error")
     visitor.go("/me/standing/")
     page.get_by_label("Time zone, like Europe/Berlin").fill("Atlantis")
-    page.get_by_role("button", name="Keep this").click()
+    page.get_by_role("button", name="Save").click()
     page.get_by_role("alert").wait_for()
     visitor.look_all("standing-where-error")
 
@@ -685,7 +685,7 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     # Past the open countries' other U: typing chooses.
     typed("Country the keys go to", "United States")
     pressed("Continue", "Which keys?")
-    pressed("Continue", "Where to?")
+    pressed("Continue", "Where should we send the keys?")
     typed("Full name", "Robin Example")
     typed("Street and number", "417 Montgomery Street")
     typed("Town or city", "San Francisco")

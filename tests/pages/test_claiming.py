@@ -116,7 +116,7 @@ class TestOnce:
         claim = make_claim("m-owner")
         answer = owner.client.post("/claim/review/", form, follow=True)
         assert answer.redirect_chain == [(f"/claims/{claim.code}/", 302)]
-        assert "You have a claim already" in answer.content.decode()
+        assert "You already have a claim" in answer.content.decode()
         assert Claim.objects.count() == 1
 
     def test_a_stale_price_is_shown_anew(self, owner: Claimant) -> None:
@@ -199,7 +199,7 @@ class TestTheKeys:
         owner.choose_country()
         page = owner.client.get("/claim/keys/").content.decode()
         assert self.chosen(page) == {"KD-A-NFC": "2", "KD-C-NFC": "0"}
-        assert "None left at the moment" in page
+        assert "Out of stock" in page
 
     @pytest.mark.usefixtures("stock")
     @pytest.mark.parametrize(("a", "c"), [("1", "0"), ("0", "1"), ("2", "0"), ("1", "1")])

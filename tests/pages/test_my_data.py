@@ -103,9 +103,9 @@ class TestThePage:
         self, roster: Roster, signed_in: SignedIn, now: datetime
     ) -> None:
         account = roster["m-owner"]
-        assert "come back to us" not in signed_in("m-owner").get("/me/data/").content.decode()
+        assert "returned as undeliverable" not in signed_in("m-owner").get("/me/data/").content.decode()
         mark_unreachable(account_id=account.pk, email=account.email, now=now)
-        assert "come back to us" in signed_in("m-owner").get("/me/data/").content.decode()
+        assert "returned as undeliverable" in signed_in("m-owner").get("/me/data/").content.decode()
 
 
 class TestTheExport:
@@ -288,7 +288,7 @@ class TestNoThanks:
         client = signed_in("m-owner")
         client.post("/me/data/contact/", {"wanted": "no"})
         assert Account.objects.get(username="m-owner").opted_out_at == now
-        assert "Take part again" in client.get("/me/data/").content.decode()
+        assert "Rejoin the programme" in client.get("/me/data/").content.decode()
         # Nothing but the word of the button brings someone back.
         client.post("/me/data/contact/", {"wanted": "maybe"})
         assert Account.objects.get(username="m-owner").opted_out_at == now

@@ -34,7 +34,7 @@ def test_an_appeal_runs_from_the_page_to_the_exception_and_back_to_the_page(
     answer = client.post(
         "/me/standing/appeals/", {"rule": "two_factor", "text": "My only key broke."}, follow=True
     )
-    assert "A person looks at it" in answer.content.decode()
+    assert "Your appeal has been sent" in answer.content.decode()
     appeal = Appeal.objects.get()
     assert "My only key broke." in text(client)
     grant_appeal(
@@ -46,7 +46,7 @@ def test_an_appeal_runs_from_the_page_to_the_exception_and_back_to_the_page(
     )
     page = text(client)
     assert "We are sorry to hear it." in page
-    assert "as soon as a second person has put their name to it" in page
+    assert "when a second member of staff has approved it" in page
     assert "You cannot claim at the moment" in text(client, "/claim/")
     exception = Appeal.objects.get().exception
     assert exception is not None
@@ -81,7 +81,7 @@ def test_a_declined_appeal_shows_its_answer_and_an_open_one_can_be_taken_back(
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ({"rule": "two_factor", "text": " "}, "Tell us in a few words"),
+        ({"rule": "two_factor", "text": " "}, "Enter a reason"),
         ({"rule": "one_claim", "text": "x"}, "Select a valid choice"),
         ({"rule": "two_factor", "text": "x" * 3000}, "at most 2000"),
     ],
@@ -108,7 +108,7 @@ def test_an_organisation_names_a_person_who_can_then_claim(
     assert "keystone-lib, by m-org" in text(person)
     refused = organisation.post("/me/standing/people/", data)
     assert refused.status_code == 422
-    assert "They are named for the project already." in refused.content.decode()
+    assert "They are already named for the project." in refused.content.decode()
     made = Delegation.objects.get()
     signed_in("m-second").post(f"/me/standing/people/{made.pk}/end/")
     assert Delegation.objects.live().exists()
@@ -203,4 +203,4 @@ def test_projects_are_found_by_the_beginning_of_their_name(roster: Roster, clien
     assert "critical since" in text(client, "/projects/", data={"q": "Key"})
     assert client.get("/projects/", {"q": "Keystone.Lib"}).headers["Location"] == "/projects/keystone-lib/"
     for nothing in ("quiet", "=", "ä"):
-        assert "No critical project starts like this" in text(client, "/projects/", data={"q": nothing})
+        assert "No critical project starts with this" in text(client, "/projects/", data={"q": nothing})

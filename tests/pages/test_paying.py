@@ -115,7 +115,7 @@ def _through_the_steps(visitor: Visitor) -> None:
     page.get_by_label("Express").check()
     visitor.look_all("pay-1-keys")
     go_on(page)
-    page.get_by_role("heading", name="Where to?").wait_for()
+    page.get_by_role("heading", name="Where should we send the keys?").wait_for()
     fill_address(page)
     go_on(page)
     page.get_by_role("heading", name="Check your answers").wait_for()

@@ -47,7 +47,7 @@ def label(claim: Claim, now: datetime) -> LabelPurchase:
 def test_the_page_says_how_and_until_when(label: LabelPurchase, claim: Claim, signed_in: SignedIn) -> None:
     page = signed_in("m-owner").get(f"/claims/{claim.code}/").content.decode()
     assert "Send your keys back" in page
-    assert "until <strong>7 August 2022</strong>" in " ".join(page.split())
+    assert "by <strong>7 August 2022</strong>" in " ".join(page.split())
     assert f"/claims/{claim.code}/return/{label.shipment.code}/" in page
     # The way out is another label's.
     assert "94001" not in page
@@ -74,9 +74,9 @@ def test_once_posted_there_is_nothing_more_to_do(
         purchase=label, status="in_transit", said_at=now, is_applied=True, recorded_at=now
     )
     client = signed_in("m-owner")
-    assert "There is nothing more to do" in client.get(f"/claims/{claim.code}/").content.decode()
+    assert "You do not need to do anything else" in client.get(f"/claims/{claim.code}/").content.decode()
     answer = client.get(f"/claims/{claim.code}/return/{label.shipment.code}/", follow=True)
-    assert "not good any more" in answer.content.decode()
+    assert "no longer valid" in answer.content.decode()
 
 
 @pytest.mark.parametrize("change", [{"state": "refund_requested"}, {"label_sha256": ""}])

@@ -274,7 +274,7 @@ NEEDED: dict[str, tuple[dict[str, Any], str]] = {
     "campaign_open": ({}, "when the programme opens"),
     "roster_fresh": ({"max_age_hours": 1}, "how recent"),
     "wave_invited": ({}, "your invitation"),
-    "not_opted_out": ({}, "left out"),
+    "not_opted_out": ({}, "left the programme"),
     "role_age": ({"min_days": 1}, "which roles"),
     "email_age": ({"min_days": 1}, "email address"),
     "address_not_shared": ({"max_claims": 1}, "same address"),

@@ -116,7 +116,7 @@ def test_the_form_says_it_beside_the_part(now: datetime) -> None:
     assert beside_the_part() == []
     assert beside_the_part(**CRIMEA) == [REASON]
     assert beside_the_part(postal_code="00123") == [
-        "Keys do not go to every part of this country. Choose which one it is."
+        "We do not send keys to every part of this country. Choose the part."
     ]
 
 
