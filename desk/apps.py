@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class DeskConfig(AppConfig):
-    """Pages for staff, the roles that open them, and the trail of what was done."""
+    """Pages for staff, their roles, and the activity log."""
 
     name = "desk"
     default_auto_field = "django.db.models.BigAutoField"

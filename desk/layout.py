@@ -13,9 +13,9 @@ from desk.roles import Action
 def desk_page(
     request: HttpRequest, template: str, context: Mapping[str, object] | None = None, *, status: int = 200
 ) -> HttpResponse:
-    """A page of the desk, with the sections and actions its reader's roles allow.
+    """Render a page with the sections and actions that the user's roles allow.
 
-    Templates ask `{% if "pack" in may %}`: the names are those of `roles.Action`.
+    Templates use `{% if "pack" in may %}`, with the names of `roles.Action`.
     """
     roles = request.roles  # type: ignore[attr-defined]  # set by gate.allowed
     allowed = {action for action in Action if may(roles, action)}

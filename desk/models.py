@@ -16,12 +16,12 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
 
 
 class Appointment(models.Model):
-    """A role somebody holds, from when until when, and who said so. Ended, never deleted."""
+    """A role of a member of staff, with start, end and appointer. Ended, never deleted."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="appointments")
     role = models.CharField(max_length=24, choices=Role)
     appointed_at = models.DateTimeField()
-    # Empty where a command on the server did it: the first administrator has nobody to ask.
+    # Empty if appointed by a command on the server, like the first administrator.
     appointed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -46,9 +46,9 @@ class Appointment(models.Model):
 
 
 class LostKey(models.Model):
-    """Somebody of the staff lost their security keys: who vouched for them, and who took them off.
+    """A report that a member of staff lost their security keys, and its approval by another administrator.
 
-    Until then nothing changes. Settled once, never deleted.
+    The keys are removed on approval. Settled once, never deleted.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="lost_keys")
@@ -91,17 +91,17 @@ class LostKey(models.Model):
 
 
 class AuditEntry(models.Model):
-    """One thing that was done at the desk: who, what, to what, when, why, and how it was before and after.
+    """One staff action: actor, action, object, time, reason, and values before and after.
 
-    Entries are chained: each holds the SHA-256 of itself and the entry before, written by the database, so
-    that one changed or taken out by hand is found by `verify`.
+    Entries are chained: the database writes the SHA-256 of the entry and the one before, so that `verify`
+    finds entries changed or removed by hand.
     """
 
     position = models.BigIntegerField(unique=True, db_default=0, help_text="Its place in the chain, from 1")
     at = models.DateTimeField()
     actor = models.CharField(max_length=150)
     action = models.CharField(max_length=64)
-    # What it was done to: a kind (claim, unit, policy …) and its public id.
+    # The object: a kind (claim, unit, policy …) and its public id.
     subject_kind = models.CharField(max_length=32, blank=True)
     subject = models.CharField(max_length=150, blank=True)
     reason = models.CharField(max_length=1000, blank=True)
@@ -122,7 +122,7 @@ class AuditEntry(models.Model):
 
 
 class StationStep(models.TextChoices):
-    """What is done standing, with a scanner in the hand."""
+    """A step of warehouse work, done with a scanner."""
 
     RECEIVE = "receive", "Receive"
     PUT_AWAY = "put-away", "Put away"
@@ -133,16 +133,16 @@ class StationStep(models.TextChoices):
 
 
 class Station(models.Model):
-    """Where one person stands in one step of the floor: what is in hand, and what the last scans came to.
+    """The state of one person's work in one warehouse step: the current item and the last outcomes.
 
-    It is a screen's memory and no record: what took effect is in the ledger and the scans of shipping.
-    `version` counts the changes, so that of two requests at the same moment one goes first.
+    It is display state, not a record: effects are in the ledger and the stored scans.
+    `version` counts the changes and so orders concurrent requests.
     """
 
     actor = models.CharField(max_length=150)
     step = models.CharField(max_length=10, choices=StationStep)
     hand = models.JSONField(default=dict)
-    # The last outcomes, newest first; and the key of the last scan, which its twin is known by.
+    # The last outcomes, newest first; and the key of the last scan, to recognise a repeat.
     lately = models.JSONField(default=list)
     last_key = models.CharField(max_length=80, blank=True)
     version = models.PositiveIntegerField(default=0)
@@ -155,6 +155,6 @@ class Station(models.Model):
 
 
 def live_roles(*, user_id: int) -> frozenset[Role]:
-    """The roles somebody holds now; one query."""
+    """The current roles of a user; one query."""
     held = Appointment.objects.live().filter(user_id=user_id).values_list("role", flat=True)
     return frozenset(Role(role) for role in held)

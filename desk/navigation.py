@@ -7,7 +7,7 @@ from desk.roles import Action
 
 @dataclass(frozen=True)
 class NavigationEntry:
-    """An entry of the navigation: its words, the name of its URL, and who is shown it."""
+    """An entry of the navigation: label, URL name, and the action that its readers may do."""
 
     label: str
     url: str

@@ -1,4 +1,4 @@
-"""Pages of a list by cursor, the last row shown: page 1,000 costs what page 1 does."""
+"""Cursor pagination by the last row shown: page 1,000 costs the same as page 1."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class ListPage(Generic[_M]):
 
 
 def page_of(rows: QuerySet[_M], query: QueryDict, *, size: int = PAGE) -> ListPage[_M]:
-    """The page that the query's `after` asks for, newest rows (by id) first.
+    """The page after the query's `after`, newest rows (by id) first.
 
-    An `after` that is no id shows the first page: links get cut in messages.
+    An invalid `after`, for example from a truncated link, shows the first page.
     """
     after = query.get("after", "")
     if after.isdecimal() and len(after) < 19:
@@ -33,7 +33,7 @@ def page_of(rows: QuerySet[_M], query: QueryDict, *, size: int = PAGE) -> ListPa
 
 
 def page_by_time(rows: QuerySet[_M], query: QueryDict, *, by: str, size: int = PAGE) -> ListPage[_M]:
-    """As `page_of`, but the earliest of a time first; an index on (the time, id) makes it cheap."""
+    """As `page_of`, but sorted by a time, earliest first; needs an index on (the time, id)."""
     moment, _, pk = query.get("after", "").partition("~")
     try:
         at = datetime.fromisoformat(moment)

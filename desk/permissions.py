@@ -1,4 +1,4 @@
-"""Let in who may: staff, with their security key, in a role that allows the action."""
+"""Access control: staff, signed in with a security key, in a role that allows the action."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -17,7 +17,7 @@ _View = Callable[Concatenate[HttpRequest, _P], HttpResponseBase]
 
 
 def roles_of(user: User) -> frozenset[Role]:
-    """The roles of somebody who signed in; a superuser has them all."""
+    """The roles of a signed-in user; a superuser has all."""
     return frozenset(Role) if user.is_superuser else live_roles(user_id=user.pk)
 
 
@@ -26,9 +26,9 @@ def may(roles: frozenset[Role], action: Action) -> bool:
 
 
 def allowed(action: Action) -> Callable[[_View[_P]], _View[_P]]:
-    """Only for those whose role allows the action; others get 403 and learn which role does.
+    """Require a role that allows the action; others get 403 with the roles that do.
 
-    The request then has `roles`, for templates that offer only what somebody may do.
+    Sets `request.roles`, so that templates offer only permitted actions.
     """
 
     def decorate(view: _View[_P]) -> _View[_P]:
@@ -47,5 +47,5 @@ def allowed(action: Action) -> Callable[[_View[_P]], _View[_P]]:
 
 
 def staff_actor(request: HttpRequest) -> str:
-    """Who acts, as ledgers and events name them."""
+    """The actor's name in ledger and events."""
     return f"staff:{request.user.get_username()}"

@@ -1,7 +1,7 @@
-"""Who may do what at the desk: one table, read by every page and tested whole.
+"""Roles and their permissions: one table for all pages.
 
-A person holds any number of roles. Where an action takes two people (docs/glossary.md, "two people"), the
-service refuses the second when it is the first: holding every role is no way round that.
+A person can have several roles. If an action takes two people (docs/glossary.md, "two people"), the service
+refuses the same person twice, whatever their roles.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from django.db import models
 
 
 class Role(models.TextChoices):
-    """What somebody is appointed to; the text says it to the person."""
+    """A role; the text is shown to staff."""
 
     VIEWER = "viewer", "viewer"
     PACKER = "packer", "packer"
@@ -22,7 +22,7 @@ class Role(models.TextChoices):
 
 
 class Action(models.TextChoices):
-    """One thing that a page lets somebody do; the text completes "You may not …"."""
+    """A permission; the text completes "You do not have permission to …"."""
 
     SEE_DESK = "see_desk", "see the desk"
     SEE_PERSON = "see_person", "see a maintainer's history"
@@ -52,7 +52,7 @@ ALLOWED: Mapping[Action, frozenset[Role]] = {
     Action.OPEN_ADDRESS: frozenset({_R.REVIEWER, _R.MANAGER}),
     Action.REVIEW_CLAIM: frozenset({_R.REVIEWER, _R.MANAGER}),
     Action.WORK_CASE: frozenset({_R.REVIEWER, _R.MANAGER}),
-    # Those who decide claims do not also pay for them.
+    # Reviewers of claims do not also send money.
     Action.MOVE_MONEY: frozenset({_R.MANAGER}),
     Action.PACK: frozenset({_R.PACKER, _R.STOCK_KEEPER}),
     Action.KEEP_STOCK: frozenset({_R.STOCK_KEEPER}),
@@ -69,5 +69,5 @@ ALLOWED: Mapping[Action, frozenset[Role]] = {
 
 
 def who_may(action: Action) -> list[str]:
-    """The roles that allow it, in words, for the sentence that refuses."""
+    """The names of the roles that allow it, for the refusal."""
     return [role.label for role in Role if role in ALLOWED[action]]

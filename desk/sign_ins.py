@@ -1,6 +1,6 @@
-"""Sign-ins of staff, for the audit trail.
+"""Audit entries for staff sign-ins.
 
-The library that signs people in calls nobody of ours; its signal is the one way to hear of it.
+The sign-in library has no hook for us, so this listens to its signal.
 """
 
 from django.contrib.auth.signals import user_logged_in, user_logged_out
@@ -12,7 +12,7 @@ from desk.audit import recording
 
 
 def record_sign_ins() -> None:
-    """Record every sign-in and sign-out of staff from now on."""
+    """Connect the handlers that record sign-ins and sign-outs of staff."""
     user_logged_in.connect(_signed_in, dispatch_uid="desk.sign_ins.in")
     user_logged_out.connect(_signed_out, dispatch_uid="desk.sign_ins.out")
 

@@ -1,4 +1,4 @@
-"""The desk's addresses, under /desk/."""
+"""URLs of the desk, under /desk/."""
 
 from django.urls import path
 

@@ -1,7 +1,7 @@
-"""One stream of who did what, when and why: the desk's own trail, claims, the ledger, and opened addresses.
+"""The activity log: audit entries, claim events, ledger movements and address openings in one stream.
 
-Each source is a table that is only ever appended to, read by an index from the newest on; the stream is
-their merger, so that page 1,000 costs what page 1 does.
+Each source is an append-only table, read by an index from the newest row; the streams are merged, so that
+page 1,000 costs the same as page 1.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,13 +19,13 @@ from fulfillment.vault.models import EncryptedDocument, Opening
 from inventory.models import Movement
 from inventory.rules import Account, Reason
 
-# Read at once from each source while a file is written.
+# Rows read at a time from each source during an export.
 _CHUNK = 1_000
 
 
 @dataclass(frozen=True)
 class ActivityRow:
-    """One thing that was done, wherever it is on record. `hash`: what chains it, where its source has one."""
+    """One recorded action. `hash`: its hash, if its source is chained."""
 
     source: str
     pk: int
@@ -41,7 +41,7 @@ class ActivityRow:
 
     @property
     def place(self) -> tuple[datetime, int, int]:
-        """Its place in the stream, the newest first when sorted downwards."""
+        """The sort key; descending order is newest first."""
         return self.at, -_RANKS[self.source], self.pk
 
     @property
@@ -51,7 +51,7 @@ class ActivityRow:
 
 @dataclass(frozen=True)
 class Asked:
-    """What of the stream is wanted; each empty field asks for all. `after` is the cursor of a line."""
+    """Filters of the stream; an empty field matches all. `after` is the cursor of a line."""
 
     source: str = ""
     actor: str = ""
@@ -64,7 +64,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class ActivitySource:
-    """A table of the stream: its words, its rows, its fields' names, and how a row becomes a line."""
+    """A source table: its name, rows, field names, and the conversion of a row to a line."""
 
     name: str
     label: str
@@ -73,7 +73,7 @@ class ActivitySource:
     action: str
     subject: str
     line: Callable[[Any], ActivityRow]
-    # What can be done in it, where that is a closed list: for anything else it need not be searched.
+    # All its actions, if that is a closed list; other actions need no search.
     actions: frozenset[str] | None = None
 
     def find(self, asked: Asked) -> QuerySet[Any]:
@@ -99,7 +99,7 @@ class ActivitySource:
 
 
 def read_cursor(cursor: str) -> tuple[datetime, str, int]:
-    """Raises: ValueError: it is none, which a link that was cut is not."""
+    """Raises: ValueError: not a cursor, for example from a truncated link."""
     moment, source, pk = cursor.split("~")
     if source not in _RANKS or not pk.isdecimal() or len(pk) > 18:
         raise ValueError(cursor)
@@ -110,13 +110,13 @@ def read_cursor(cursor: str) -> tuple[datetime, str, int]:
 
 
 def activity_page(asked: Asked, *, size: int) -> tuple[list[ActivityRow], str]:
-    """The newest lines asked for, and the cursor of the next page, empty on the last. A query a source."""
+    """The newest matching lines, and the cursor of the next page, empty on the last. One query per source."""
     found = list(islice(_merged(asked, lambda rows: iter(rows[: size + 1])), size + 1))
     return found[:size], found[size - 1].cursor if len(found) > size else ""
 
 
 def everything(asked: Asked) -> Iterator[ActivityRow]:
-    """All lines asked for, read as they are taken."""
+    """All matching lines, read lazily."""
     return _merged(asked, lambda rows: rows.iterator(chunk_size=_CHUNK))
 
 

@@ -1,4 +1,4 @@
-"""How audit entries hold together: each is hashed with the one before, by the database.
+"""The hash chain of audit entries, computed by the database.
 
     hash = SHA-256(previous_hash || UTF-8 of the fields, each with its length before it)
 
@@ -9,14 +9,14 @@ import pgtrigger
 
 from inventory.triggers import GuardTrigger
 
-# Any number will do, as long as nobody else takes it.
+# An arbitrary number that no other lock uses.
 _LOCK = 7_203_114_559
 
 CONTENT_FIELDS = ("position", "at", "actor", "action", "subject_kind", "subject", "reason", "before", "after")
 
 
 def content_sql(row: str) -> str:
-    """The SQL text of what is hashed besides the entry before; `row` is a table's name or NEW."""
+    """SQL for the hashed text without the previous hash; `row` is a table's name or NEW."""
 
     def as_text(field: str) -> str:
         # A moment as microseconds since 1970 does not depend on the session's time zone.

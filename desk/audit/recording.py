@@ -1,4 +1,4 @@
-"""Record what was done at the desk."""
+"""Recording of staff actions."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,9 +17,9 @@ def record_action(
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
 ) -> None:
-    """Append an entry, in the transaction of what it tells of.
+    """Append an entry, in the transaction of the action.
 
-    Args:  before, after: only what changed; never an address, a phone, a mail address or a secret.
+    Args:  before, after: only what changed; never a postal address, phone number, email address or secret.
     Locks: the end of the chain until the transaction ends. Call it last, when every other lock is held.
     """
     AuditEntry.objects.create(

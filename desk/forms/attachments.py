@@ -1,4 +1,4 @@
-"""Files that staff attach to a claim: read once, passed on, kept nowhere."""
+"""Files that staff attach to an insurance claim: passed on and not stored."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _KINDS = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png", b"\xff
 
 
 class EvidenceField(forms.FileField):
-    """A PDF or a picture by its first bytes, whatever its name says; None when nothing was attached."""
+    """A PDF or a picture, recognised by its first bytes; None if nothing was attached."""
 
     widget = forms.ClearableFileInput(attrs={"accept": ".pdf,.png,.jpg,.jpeg"})
     default_error_messages = {

@@ -14,12 +14,12 @@ from fulfillment.payments.rules.states import PaymentState
 from inventory.models import KeyModel
 from roster.models import Policy
 
-# Nobody looks for more in a drop-down.
+# The most options of a drop-down.
 CHOICES = 200
 
 
 class ClaimsForm(forms.Form):
-    """Filters of the list; each empty field asks for all."""
+    """Filters of the list; an empty field matches all."""
 
     state = forms.ChoiceField(required=False, choices=[("", "All"), *ClaimState.choices()])
     country = forms.CharField(
@@ -71,11 +71,11 @@ class ClaimsForm(forms.Form):
 
     @property
     def is_asking(self) -> bool:
-        """Whether anything but the state is asked for: the filters are then shown open."""
+        """Whether a filter other than the state is set: the filters are then shown open."""
         return any(self.data.get(name) for name in self.fields if name != "state")
 
     def claims(self, *, now: datetime) -> QuerySet[Claim]:
-        """What is asked for."""
+        """The filtered claims."""
         asked = self.cleaned_data
         rows: QuerySet[Claim] = Claim.objects.all()
         for name in ("state", "wave", "policy"):
@@ -92,13 +92,13 @@ class ClaimsForm(forms.Form):
 
 def _of_model(rows: QuerySet[Claim], model: KeyModel) -> QuerySet[Claim]:
     items = ClaimItem.objects.filter(key_model=model)
-    # From the newest that names it: a model not given out any more would be looked for in all since.
+    # Starts at the newest claim with this model, so that a discontinued model does not scan all later claims.
     newest = items.aggregate(newest=Max("claim_id"))["newest"] or 0
     return rows.filter(Exists(items.filter(claim=OuterRef("pk"))), pk__lte=newest)
 
 
 def _older_than(rows: QuerySet[Claim], moment: datetime) -> QuerySet[Claim]:
-    # Claims are numbered as they are made, so the first to be shown is found by the time and not by counting.
+    # Ids follow creation time, so the first row is found by time instead of counting.
     older = Claim.objects.filter(created_at__lt=moment).order_by("-created_at", "-pk")
     newest = older.values_list("pk", flat=True).first() or 0
     return rows.filter(created_at__lt=moment, pk__lte=newest)

@@ -13,7 +13,7 @@ from desk.audit import recording
 
 
 class ChangedMeanwhile(KeydeskError):
-    """Somebody else changed it since the form was opened; nothing was changed."""
+    """Another person changed the object since the form was opened; nothing was changed."""
 
     code = "changed_meanwhile"
 
@@ -29,10 +29,10 @@ WORKED_MEANWHILE = (
 
 
 def refuse_unseen(entries: QuerySet[Any], seen: int, *, actor: str, now: datetime) -> None:
-    """Binding when called last in the action's own transaction, which holds the case's row.
+    """Check for new entries; call last in the action's transaction, which has locked the case.
 
-    Raises: ChangedMeanwhile: somebody wrote into the case after the page was opened with `seen` entries
-        and before this action, by this actor at this time, held it.
+    Raises: ChangedMeanwhile: an entry was added after the page was opened with `seen` entries, other than
+        by this action (this actor at this time).
     """
     first = entries.order_by("id")[seen : seen + 1].values_list("actor", "at").first()
     if first is not None and first != (actor, now):
@@ -42,7 +42,7 @@ def refuse_unseen(entries: QuerySet[Any], seen: int, *, actor: str, now: datetim
 def audited(
     entries: QuerySet[Any], seen: int, *, actor: str, now: datetime, **entry: Any
 ) -> Callable[[], None]:
-    """What a case's action does last in its own transaction: `refuse_unseen`, then the audit entry."""
+    """The last step of a case action's transaction: `refuse_unseen`, then the audit entry."""
 
     def record() -> None:
         refuse_unseen(entries, seen, actor=actor, now=now)
@@ -52,7 +52,7 @@ def audited(
 
 
 class SeenField(forms.CharField):
-    """A hidden field that holds signed plain values."""
+    """A hidden field with signed values."""
 
     def __init__(self) -> None:
         super().__init__(widget=forms.HiddenInput)

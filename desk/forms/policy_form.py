@@ -1,4 +1,4 @@
-"""A policy as a form: for each rule whether it is asked, its place, its parameters, and what follows."""
+"""Form for a policy: for each rule whether it applies, its position, parameters and consequence."""
 
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class RuleFields:
 
 
 class PolicyForm(forms.Form):
-    """A policy document, rule by rule."""
+    """Form for a policy document."""
 
     version = forms.CharField(max_length=64, help_text="Letters, digits, dots and dashes, like 2022-06-21.")
     note = forms.CharField(required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}))
@@ -81,7 +81,7 @@ class PolicyForm(forms.Form):
 
     @property
     def rules(self) -> Iterator[RuleFields]:
-        """Every rule's fields: those asked for first, in their places."""
+        """The fields of all rules: those in use first, by position."""
         for name in sorted(RULES, key=self._place):
             others = [self[f"{name}-{part}"] for part in ("place", *RULES[name].params, "on_fail")]
             yield RuleFields(name, TITLES[name], self[f"{name}-asked"], others)
@@ -93,7 +93,7 @@ class PolicyForm(forms.Form):
         return not self[f"{name}-asked"].value(), number, list(RULES).index(name)
 
     def document(self) -> dict[str, object]:
-        """What was filled in, as a policy's document; `parse_policy` says whether it is one."""
+        """The form as a policy document; `parse_policy` validates it."""
         given = self.cleaned_data
         asked = [name for name in sorted(RULES, key=self._place) if given[f"{name}-asked"]]
         rules = [
@@ -112,7 +112,7 @@ class PolicyForm(forms.Form):
         return {"version": given["version"], **note, "rules": rules}
 
     def name_problems(self, problems: list[Problem]) -> None:
-        """Put each problem of the document at its field."""
+        """Attach each problem of the document to its field."""
         asked = [name for name in sorted(RULES, key=self._place) if self.cleaned_data.get(f"{name}-asked")]
         for one in problems:
             sentence = " ".join(part for part in (one.problem, one.remedy) if part)
@@ -120,7 +120,7 @@ class PolicyForm(forms.Form):
 
 
 def _field_of(place: str, asked: list[str], fields: Container[str]) -> str | None:
-    """The form's field of a place in the document, such as `rules[2].min_days`."""
+    """The form field for a path in the document, such as `rules[2].min_days`."""
     if not place.startswith("rules["):
         return place if place in fields else None
     number, _, rest = place.removeprefix("rules[").partition("]")
@@ -132,7 +132,7 @@ def _field_of(place: str, asked: list[str], fields: Container[str]) -> str | Non
 
 
 def initial_of(document: Mapping[str, Any], *, version: str) -> dict[str, object]:
-    """What the form shows of a document."""
+    """The initial values for a document."""
     shown: dict[str, object] = {"version": version, "note": document.get("note", "")}
     for place, rule in enumerate(document["rules"], start=1):
         name = rule["rule"]
@@ -150,7 +150,7 @@ def _text(value: object) -> str:
 
 
 def _value(kind: str, text: str) -> object:
-    """The value that was meant; a text that is no number is left for the reader of policies to name."""
+    """The parsed value; text that is not a number is kept for `parse_policy` to report."""
     if kind == LIST:
         return text.replace(",", " ").split()
     if kind == NUMBER:

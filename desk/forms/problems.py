@@ -6,7 +6,7 @@ from common.errors import Problem
 
 
 def name_problems(form: forms.BaseForm, problems: list[Problem]) -> None:
-    """Each problem at its field; those of no field at the top."""
+    """Attach each problem to its field, or to the form if it has none."""
     for one in problems:
         name = (one.field or "").partition(".")[0]
         sentence = " ".join(part for part in (one.problem, one.remedy) if part)

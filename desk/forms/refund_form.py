@@ -16,7 +16,7 @@ REASONS = [
 
 
 class RefundForm(forms.Form):
-    """How much goes back, and why. `seen` is how many refunds there were when the page was opened."""
+    """The amount and reason. `seen` is the number of refunds when the page was opened."""
 
     seen = forms.IntegerField(widget=forms.HiddenInput)
     amount = forms.DecimalField(
@@ -43,7 +43,7 @@ class RefundForm(forms.Form):
         self.fields["amount"].label = f"Amount in {currency}"
 
     def clean_amount(self) -> int:
-        """In minor units of the currency, which may have none, two or three decimals."""
+        """The amount in minor units; currencies have zero, two or three decimals."""
         amount: Decimal = self.cleaned_data["amount"]
         minor = amount.scaleb(self._exponent)
         if minor != minor.to_integral_value():

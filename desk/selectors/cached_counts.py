@@ -1,4 +1,4 @@
-"""Counts over all keys, which take the longer the more keys there are: of many, each is shown for a while."""
+"""Cached counts: above 50,000 units each count is reused for up to a minute."""
 
 import time
 from collections.abc import Callable
@@ -8,19 +8,19 @@ from django.core.cache import cache
 from django.db import connection
 
 _T = TypeVar("_T")
-# Fewer keys than this are counted each time.
+# Below this number of keys, counts are not cached.
 MANY = 50_000
-# What took a tenth of a second is shown for twelve: counting never takes more than a hundredth of the time.
+# A count is reused for 120 times as long as it took, so counting takes at most 1% of the time.
 SHOWN_FOR = 120
 LONGEST_S = 60
 
 
 def cached(name: str, count: Callable[[], _T]) -> _T:
-    """What was counted under this name a moment ago, or now. Only for reading: decisions ask the ledger."""
+    """The cached count of this name, or a new one. For display only: decisions read the ledger."""
     key = f"desk:counted:{name}"
     kept = cache.get(key)
     if kept is not None:
-        return kept[0]  # type: ignore[no-any-return]  # what `count` gave before
+        return kept[0]  # type: ignore[no-any-return]  # returned by `count` earlier
     began = time.monotonic()
     found = count()
     took = time.monotonic() - began
@@ -30,7 +30,7 @@ def cached(name: str, count: Callable[[], _T]) -> _T:
 
 
 def _keys() -> float:
-    """About how many keys there are, as the planner knows it."""
+    """The approximate number of keys, from the planner's statistics."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT reltuples FROM pg_class WHERE oid = 'inventory_unit'::regclass")
         (about,) = cursor.fetchone()

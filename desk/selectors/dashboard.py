@@ -24,7 +24,7 @@ from inventory.models import CountState
 from inventory.selectors import open_alerts, outlook
 from roster.models import Appeal, PolicyException
 
-# Nobody works differently for the ten thousandth; counting stops here.
+# Counting stops here; larger numbers are shown as "999+".
 AT_MOST = 999
 JOB_WAITS = timedelta(minutes=5)
 REFUSED_WITHIN = timedelta(days=1)
@@ -32,7 +32,7 @@ REFUSED_WITHIN = timedelta(days=1)
 
 @dataclass(frozen=True)
 class DashboardCount:
-    """So many of something, and the list of them. `more` says that counting stopped there."""
+    """A number and the link to its list."""
 
     label: str
     number: int
@@ -57,7 +57,7 @@ class Stock:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """What waits for somebody, what is late, what is wrong, and how long the keys last."""
+    """The dashboard: tasks, overdue items, problems and stock."""
 
     waiting: Sequence[DashboardCount]
     late: Sequence[DashboardCount]
@@ -76,7 +76,7 @@ class Dashboard:
 
 
 def dashboard(*, now: datetime) -> Dashboard:
-    """How things stand at a moment."""
+    """Compute the dashboard at a given time."""
     asked = {"waiting": _waiting(now), "late": _late(now), "wrong": _wrong(now)}
     numbers = iter(_numbers([one.rows for group in asked.values() for one in group]))
     groups = {name: [one.counted(next(numbers)) for one in group] for name, group in asked.items()}
@@ -91,7 +91,7 @@ def dashboard(*, now: datetime) -> Dashboard:
 
 @dataclass(frozen=True)
 class _Asked:
-    """Something to be counted."""
+    """A query to count."""
 
     label: str
     rows: QuerySet[Any]
@@ -151,7 +151,7 @@ def _wrong(now: datetime) -> list[_Asked]:
 
 
 def _numbers(asked: Sequence[QuerySet[Any]]) -> Sequence[int]:
-    """How many rows each has, counting no further than needed; one query for them all."""
+    """The number of rows of each, counted up to the limit; one query for all."""
     parts: list[str] = []
     values: list[Any] = []
     for rows in asked:

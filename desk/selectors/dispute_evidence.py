@@ -1,4 +1,4 @@
-"""What answers a dispute: what was bought and paid, and who carried the parcel where. No address.
+"""Evidence for a dispute: items, payment and delivery, without the address.
 
 The vendor's form asks for the carrier, the tracking number and the day of shipping; the rest is for its text.
 """
@@ -18,17 +18,17 @@ from fulfillment.shipments.rules.states import LABEL_STATES
 
 @dataclass(frozen=True)
 class Carried:
-    """One parcel: its label, when it left us, and what the carrier said of it last. None: not yet."""
+    """One parcel: label, hand-over and last tracking event. None: not yet."""
 
     parcel: Shipment
     label: LabelPurchase | None
     scans: Sequence[TrackingUpdate]
-    # What somebody has to do before its label no longer holds up the claim.
+    # The open case about the label that keeps the claim on hold.
     kept_by: Case | None = None
 
     @property
     def shipped_at(self) -> datetime | None:
-        """When the carrier first had it, as it says; else when we say that we handed it over."""
+        """The carrier's first scan; without one, our recorded hand-over."""
         first = next((scan.scanned_at or scan.said_at for scan in self.scans), None)
         return first or self.parcel.handed_over_at
 
@@ -40,7 +40,7 @@ class Carried:
 
 @dataclass(frozen=True)
 class DisputeEvidence:
-    """Everything about one payment that is worth telling the payer's bank."""
+    """The evidence about one payment for the payer's bank."""
 
     payment: Payment
     claim: Claim
@@ -51,7 +51,7 @@ class DisputeEvidence:
     received_at: datetime | None
 
 
-# A pre-transit notice is of the label, not of the parcel.
+# A pre-transit event is about the label, not the parcel.
 _NOT_SCANNED = ("unknown", "pre_transit")
 
 

@@ -17,14 +17,14 @@ from inventory.models import Unit
 from roster.files.names import normalized
 from roster.models import Account, Project
 
-# What fits on a screen; more than that asks for more letters.
+# The most results shown; beyond that the query must be longer.
 AT_MOST = 10
 LONGEST = 80
 
 
 @dataclass(frozen=True)
 class Hit:
-    """Something found: what it is, its name, where it stands, and who may look at it."""
+    """A search result: kind, name, state, and the action needed to open it."""
 
     kind: str
     name: str
@@ -33,7 +33,7 @@ class Hit:
 
 
 def search_all(query: str) -> list[Hit]:
-    """What the text is the code, serial, tracking code or name of; names by their beginning.
+    """Objects whose code, serial or tracking code is the text, or whose name begins with it.
 
     A fixed number of queries, each by an index.
     """
@@ -50,7 +50,7 @@ def _claims(text: str) -> Iterator[Hit]:
 
 
 def _parcels(text: str) -> Iterator[Hit]:
-    # Asked for first: one query for both would look at every parcel.
+    # Queried separately: one query for both would scan every parcel.
     bought = (
         LabelPurchase.objects.filter(tracking_code=text)
         .exclude(tracking_code="")
@@ -75,7 +75,7 @@ def _cases(text: str) -> Iterator[Hit]:
 
 
 def _payments(text: str) -> Iterator[Hit]:
-    """By what stands on the vendor's pages and in the payer's mail."""
+    """Search by the ids shown on the vendor's pages and in the payer's email."""
     named = Q(code=text.upper()) | Q(payment_intent_id=text) | Q(charge_id=text) | Q(session_id=text)
     for payment in Payment.objects.filter(named).select_related("claim")[:AT_MOST]:
         url = reverse("desk:claim", args=[payment.claim.code])

@@ -21,13 +21,13 @@ from roster.models import (
     TwoFactorObservation,
 )
 
-# Nobody has more; a page that would grow without end stops there.
+# Limit of a page; no one has more in practice.
 AT_MOST = 200
 
 
 @dataclass(frozen=True)
 class ClaimStory:
-    """A claim with what was decided, what happened, what was sent and who opened its address."""
+    """A claim with its decision, events, parcels and address openings."""
 
     claim: Claim
     events: Sequence[ClaimEvent]
@@ -41,13 +41,13 @@ class ClaimStory:
 
     @property
     def paid(self) -> Payment | None:
-        """The payment that the claim was served for."""
+        """The payment for which the claim was fulfilled."""
         served = (one for one in self.payments if one.state == PaymentState.PAID)
         return next((one for one in served if one.fulfilment.outcome != CheckoutOutcome.GIVEN_BACK), None)
 
     @property
     def left(self) -> int:
-        """What of it has not gone back and is not on its way."""
+        """The amount not refunded and without a requested refund."""
         if self.paid is None:
             return 0
         mine = [one for one in self.refunds if one.payment_id == self.paid.pk]
@@ -55,13 +55,13 @@ class ClaimStory:
 
     @property
     def verdicts(self) -> Sequence[dict[str, object]]:
-        """Every rule's answer, those that did not pass first."""
+        """All verdicts, failed ones first."""
         verdicts: list[dict[str, object]] = self.claim.decision.verdicts
         return sorted(verdicts, key=lambda verdict: verdict["outcome"] == "pass")
 
 
 def story_of_claim(code: str) -> ClaimStory | None:
-    """The story of a claim in a fixed number of queries, or None when there is none of this code."""
+    """The timeline of a claim in a fixed number of queries; None if no claim has this code."""
     claims = Claim.objects.select_related("account", "campaign", "decision__policy")
     claim = claims.filter(code=code).prefetch_related("items__key_model").first()
     if claim is None:
@@ -82,7 +82,7 @@ def story_of_claim(code: str) -> ClaimStory | None:
 
 @dataclass(frozen=True)
 class PersonStory:
-    """A maintainer: what the roster says, what was decided, what they claimed and were told."""
+    """A maintainer: roster data, decisions, claims and messages."""
 
     account: Account
     roles: Sequence[ProjectRole]
@@ -98,7 +98,7 @@ class PersonStory:
 
 
 def story_of_person(username: str) -> PersonStory | None:
-    """The story of a maintainer in a fixed number of queries, or None when nobody has this name."""
+    """The history of a maintainer in a fixed number of queries; None if no account has this name."""
     account = Account.objects.named(username).first()
     if account is None:
         return None

@@ -1,4 +1,4 @@
-"""Appoint staff to roles, and end it."""
+"""Appointment of staff to roles."""
 
 from datetime import datetime
 
@@ -16,15 +16,15 @@ from desk.roles import Role
 
 
 class NotAppointed(KeydeskError):
-    """An appointment, or the end of one, that is refused."""
+    """An appointment or its end was refused."""
 
     code = "not_appointed"
 
 
 def add_staff(*, username: str, email: str) -> User:
-    """Make the sign-in of somebody of the staff: without a password, by a code by mail and their key.
+    """Create a staff account, which signs in with a code by email and a security key.
 
-    Raises: NotAppointed: no such address, or a sign-in by this name or address is there.
+    Raises: NotAppointed: an invalid address, or the name or address is taken.
     """
     try:
         validate_email(email)
@@ -40,10 +40,10 @@ def add_staff(*, username: str, email: str) -> User:
 
 
 def appoint(*, user: User, role: Role, by: User | None, now: datetime) -> None:
-    """Give somebody a role.
+    """Give a person a role.
 
     Args:   by: None when a command on the server does it.
-    Raises: NotAppointed: it is their own, they hold it already, or they are no staff.
+    Raises: NotAppointed: the actor's own account, a role they already have, or not staff.
     """
     if by is not None and by.pk == user.pk:
         raise NotAppointed("You cannot give yourself a role. Ask another administrator.")
@@ -58,9 +58,9 @@ def appoint(*, user: User, role: Role, by: User | None, now: datetime) -> None:
 
 
 def end_appointment(*, user: User, role: Role, by: User | None, now: datetime) -> None:
-    """Take a role away from somebody.
+    """End a person's role.
 
-    Raises: NotAppointed: it is their own, or they do not hold it.
+    Raises: NotAppointed: the actor's own account, or a role they do not have.
     """
     if by is not None and by.pk == user.pk:
         raise NotAppointed("You cannot end your own role. Ask another administrator.")

@@ -12,15 +12,15 @@ from desk.models import LostKey
 
 
 class LostKeyRefused(KeydeskError):
-    """A report of lost keys, or its second name, that is refused."""
+    """A report of lost keys, or its approval, was refused."""
 
     code = "lost_key_refused"
 
 
 def report_lost_key(*, user: User, reason: str, by: User, now: datetime) -> LostKey:
-    """Say that somebody lost their keys, and how one knows that it is them. Nothing changes yet.
+    """Report that a person lost their keys, and how they were identified. Changes nothing yet.
 
-    Raises: LostKeyRefused: it is oneself, it is no staff, nothing is said, or it waits already.
+    Raises: LostKeyRefused: the actor's own keys, not staff, no identification, or already reported.
     """
     if by.pk == user.pk:
         raise LostKeyRefused("You cannot report your own keys. Ask another administrator.")
@@ -44,11 +44,11 @@ def report_lost_key(*, user: User, reason: str, by: User, now: datetime) -> Lost
 
 
 def settle_lost_key(*, lost_id: int, takes_off: bool, by: User, now: datetime) -> LostKey:
-    """Give the second name: every key is taken off and every session ended; or refuse, and all stays.
+    """Approve a report: remove all keys and end all sessions; or refuse it and change nothing.
 
-    After it the person signs in by a code and is asked for a new key before they see the desk.
-    Locks:  the report's row, so that one of two second names counts.
-    Raises: LostKeyRefused: none waits, or it is the name that reported it, or the person's own.
+    After approval the person signs in with a code and must add a new key before the desk opens.
+    Locks:  the report's row, so that only one of two approvals takes effect.
+    Raises: LostKeyRefused: no open report, or the actor reported it or is the person.
     """
     with transaction.atomic():
         waiting = LostKey.objects.select_for_update(of=("self",)).select_related("user")
@@ -65,9 +65,9 @@ def settle_lost_key(*, lost_id: int, takes_off: bool, by: User, now: datetime) -
 
 
 def _shut_out(user: User) -> int:
-    """Take every key off, and end every session: who found the laptop with the key adds none of their own."""
+    """Remove all keys and end all sessions, so that a finder of the laptop cannot add a key."""
     _, deleted = Authenticator.objects.filter(user_id=user.pk, type=Authenticator.Type.WEBAUTHN).delete()
-    # Sessions hold a hash of the password; a new one that nobody can use ends them all.
+    # Sessions contain a hash of the password; a new unusable password ends them all.
     user.set_unusable_password()
     user.save(update_fields=["password"])
     return int(deleted.get(Authenticator._meta.label, 0))

@@ -27,7 +27,7 @@ AT_MOST = 100
 
 
 class AnswerForm(forms.Form):
-    """An answer to an appeal; granted, it is an exception that another of the staff must grant."""
+    """An answer to an appeal; if granted, another member of staff must approve the exception."""
 
     answer = forms.CharField(
         max_length=300,
@@ -59,7 +59,7 @@ def _page(request: HttpRequest, refusal: str = "", status: int = 200) -> HttpRes
 @require_POST
 @allowed(Action.APPROVE_EXCEPTION)
 def exception(request: HttpRequest, exception_id: int) -> HttpResponse:
-    """Grant an exception by the second name, or refuse it with a reason."""
+    """Approve an exception as the second person, or refuse it with a reason."""
     actor, now = staff_actor(request), clock.now()
     grants = request.POST.get("verdict") == "grant"
     because = request.POST.get("because", "")
@@ -127,7 +127,7 @@ def answer_appeal(request: HttpRequest, appeal_id: int) -> HttpResponse:
 @require_safe
 @allowed(Action.SETTLE_COUNT)
 def counts(request: HttpRequest) -> HttpResponse:
-    """Counts whose differences wait for a second person."""
+    """Counts whose differences need a second person's approval."""
     waiting = Count.objects.filter(state=CountState.COUNTED).select_related("bin__warehouse")
     return desk_page(request, "desk/open_counts.html", {"counts": waiting.order_by("submitted_at")[:AT_MOST]})
 
@@ -136,7 +136,7 @@ def counts(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.SETTLE_COUNT)
 def settle_count(request: HttpRequest, code: str) -> HttpResponse:
-    """The differences of a count, each with the reasons that can settle it."""
+    """The differences of a count, each with the possible reasons."""
     found = Count.objects.select_related("bin__warehouse").filter(code=code).first()
     if found is None:
         raise Http404("Count not found.")

@@ -1,4 +1,4 @@
-"""The audit trail: searched, paged and exported."""
+"""The audit trail: search, pages and export."""
 
 import csv
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 class TrailForm(forms.Form):
-    """What of the trail to show; each empty field asks for all."""
+    """Filters of the audit trail; an empty field matches all."""
 
     source = forms.ChoiceField(
         required=False,
@@ -80,7 +80,7 @@ def trail(request: HttpRequest) -> HttpResponse:
 @require_safe
 @allowed(Action.SEE_AUDIT)
 def export_activity(request: HttpRequest) -> HttpResponseBase:
-    """All that the filter finds, as CSV, with the hash of each line that is chained; it streams."""
+    """Stream all matching entries as CSV, with the hash of each chained entry."""
     form = TrailForm(request.GET)
     if not form.is_valid():
         return trail(request)
@@ -90,7 +90,7 @@ def export_activity(request: HttpRequest) -> HttpResponseBase:
 
 
 class _Echo:
-    """A file for the CSV writer that gives each line back."""
+    """A file object that returns each line to the CSV writer."""
 
     def write(self, line: str) -> str:
         return line
@@ -109,5 +109,5 @@ def _cell(value: object) -> str:
     if isinstance(value, bytes):
         return value.hex()
     text = str(value)
-    # A spreadsheet would run a text that begins like a formula.
+    # Spreadsheets evaluate text that begins like a formula.
     return f"'{text}" if text[:1] in "=+-@\t\r" else text

@@ -1,4 +1,4 @@
-"""Decide many claims in review at once: looked at first, and those that changed meanwhile left alone."""
+"""Decide many claims in review at once, after a preview; claims changed since then are skipped."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ from desk.views.claims import decide_claim
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 
-# A page of the list; more would not be looked at.
+# One page of the list.
 AT_MOST = 50
 
 
 class BulkForm(forms.Form):
-    """The verdict on many claims. `seen` of the preview: code and when it last changed."""
+    """The decision on many claims. `seen`: code and time of the last change, from the preview."""
 
     verdict = forms.ChoiceField(choices=[("approve", "Approve"), ("reject", "Reject")])
     note = forms.CharField(
@@ -44,7 +44,7 @@ class Left:
 @require_POST
 @allowed(Action.REVIEW_CLAIM)
 def preview_bulk(request: HttpRequest) -> HttpResponse:
-    """What is about to be decided, with each claim as it is now."""
+    """Preview the decision with the current state of each claim."""
     codes = request.POST.getlist("code")[:AT_MOST]
     return _page(request, BulkForm(initial={"verdict": request.POST.get("verdict")}), codes)
 
@@ -53,7 +53,7 @@ def preview_bulk(request: HttpRequest) -> HttpResponse:
 @require_POST
 @allowed(Action.REVIEW_CLAIM)
 def decide_many(request: HttpRequest) -> HttpResponse:
-    """Decide each claim that is as it was in the preview, each in a transaction of its own."""
+    """Decide each claim that has not changed since the preview, each in its own transaction."""
     form = BulkForm(request.POST)
     seen = dict(one.partition("=")[::2] for one in request.POST.getlist("seen")[:AT_MOST])
     if not form.is_valid():

@@ -70,9 +70,9 @@ Do = Callable[..., object]
 
 @dataclass(frozen=True)
 class ActionForm:
-    """The fields an action asks for besides a note, those that must be filled in, and its service.
+    """An action's fields besides a note, its required fields, and its service.
 
-    `service` takes the fields as keyword arguments; None for what needs more than the fields (`_do`).
+    `service` takes the fields as keyword arguments; None if it needs more than the fields (`_do`).
     """
 
     fields: tuple[str, ...] = ()
@@ -89,7 +89,7 @@ FORMS: Mapping[CaseAction, ActionForm] = {
     CaseAction.APPROVE_POSTAGE: ActionForm(
         ("cents",), frozenset({"cents"}), shipment_actions.approve_postage
     ),
-    # A return label may cost what the way out was allowed to, unless an amount is given.
+    # By default a return label may cost as much as the outbound label's ceiling.
     CaseAction.RETURN_LABEL: ActionForm(("cents",), service=shipment_actions.give_return_label),
     CaseAction.GIVE_CUSTOMS_DATA: ActionForm(
         ("filing", "tax_id"), service=shipment_actions.give_customs_data
@@ -182,7 +182,7 @@ class CaseForm(forms.Form):
 @require_safe
 @allowed(Action.SEE_DESK)
 def case_list(request: HttpRequest) -> HttpResponse:
-    """Open shipment cases, the one due first at the top."""
+    """Open shipment cases, sorted by due time."""
     now = clock.now()
     rows = Case.objects.open().of_kind(CaseKind.SHIPMENT).select_related("shipment__claim")
     if request.GET.get("late"):
@@ -194,7 +194,7 @@ def case_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 @allowed(Action.SEE_DESK)
 def payment_case_list(request: HttpRequest) -> HttpResponse:
-    """Open payment cases, the newest at the top."""
+    """Open payment cases, newest first."""
     now = clock.now()
     rows = Case.objects.open().of_kind(CaseKind.PAYMENT).select_related("payment__claim")
     if request.GET.get("late"):
@@ -214,7 +214,7 @@ def case_page(request: HttpRequest, code: str, kind: CaseKind = CaseKind.SHIPMEN
 @require_POST
 @allowed(Action.WORK_CASE)
 def work_case(request: HttpRequest, code: str, kind: CaseKind = CaseKind.SHIPMENT) -> HttpResponse:
-    """Do an action of the playbook. Refused for a page opened before someone else acted."""
+    """Perform an action of the playbook, unless another person acted since the page was opened."""
     found = _case(code, kind)
     action = _asked_action(request, kind)
     if action is None:
@@ -255,7 +255,7 @@ def work_case(request: HttpRequest, code: str, kind: CaseKind = CaseKind.SHIPMEN
 
 
 def _asked_action(request: HttpRequest, kind: CaseKind) -> CaseAction | None:
-    """The action a form asks for; None for what is not an action of this kind of case."""
+    """The submitted action; None if this kind of case does not have it."""
     asked = request.POST.get("action", "")
     return next((action for action in ACTIONS[kind] if action.value == asked), None)
 
@@ -299,7 +299,7 @@ def _do(found: Case, action: CaseAction, form: CaseForm, given: WorkArguments, *
 
 
 def _name_fields(form: CaseForm, refusal: Exception) -> None:
-    """Show a refusal at the fields it is about."""
+    """Show a refusal at its fields."""
     if isinstance(refusal, BadRequest):
         for error in refusal.errors:
             form.add_error(error.field if error.field in form.fields else None, error.message)
@@ -316,13 +316,13 @@ def _case(code: str, kind: CaseKind) -> Case:
 
 
 def _can_claim(about: CaseSubject | None, claimed: Sequence[InsuranceClaim]) -> bool:
-    """Whether there is insurance that was not claimed, or not successfully."""
+    """Whether insurance can be claimed: no claim yet, or only rejected ones."""
     return bool(about and about.insured_cents) and all(one.state in DEAD_INSURANCE_STATES for one in claimed)
 
 
 @dataclass(frozen=True)
 class CaseContext:
-    """What the page of a kind shows besides the case: its context, and what the actions' forms need."""
+    """Additional context of a kind's page, and the arguments of its actions' forms."""
 
     context: dict[str, object]
     about: CaseSubject | None = None

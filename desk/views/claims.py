@@ -30,7 +30,7 @@ from fulfillment.vault.errors import Shredded
 from fulfillment.vault.models import Opening
 from fulfillment.vault.services import open_address
 
-# Why staff may open an address by hand; the other purposes are the machine's and the claimant's own.
+# Purposes available to staff; the others belong to the system and the claimant.
 PURPOSES = [
     (Opening.Purpose.SUPPORT.value, "to help the claimant, who asked"),
     (Opening.Purpose.PACKING.value, "to pack or repair the parcel"),
@@ -50,7 +50,7 @@ class ReviewForm(forms.Form):
 
 
 class OpeningForm(forms.Form):
-    """Why an address is opened."""
+    """The purpose of opening an address."""
 
     purpose = forms.ChoiceField(
         choices=PURPOSES,
@@ -92,9 +92,9 @@ def review_claim_form(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def decide_claim(*, code: str, approve: bool, note: str, reviewer: str, now: datetime) -> None:
-    """Decide a claim in review, with its line in the audit trail.
+    """Decide a claim in review, and record an audit entry.
 
-    Raises: UnknownClaim. NotInReview: somebody was faster.
+    Raises: UnknownClaim. NotInReview: already decided.
     """
     with transaction.atomic(durable=True):
         decided = review_claim(code=code, approve=approve, note=note, reviewer=reviewer, now=now)
@@ -114,7 +114,7 @@ def decide_claim(*, code: str, approve: bool, note: str, reviewer: str, now: dat
 @require_POST
 @allowed(Action.OPEN_ADDRESS)
 def show_address(request: HttpRequest, code: str) -> HttpResponse:
-    """Show the address once, for a purpose; the opening is logged before it is shown."""
+    """Show the address once, for a purpose; the opening is logged first."""
     story = _story(code)
     form = OpeningForm(request.POST)
     if not form.is_valid():
@@ -133,7 +133,7 @@ def show_address(request: HttpRequest, code: str) -> HttpResponse:
 @require_POST
 @allowed(Action.MOVE_MONEY)
 def refund_claim(request: HttpRequest, code: str) -> HttpResponse:
-    """Send money of a claim back. Sent twice by a nervous hand, it goes once."""
+    """Refund part of a claim. A double submit refunds once."""
     story = _story(code)
     payment = story.paid
     if payment is None:
@@ -208,7 +208,7 @@ def _page(
 
 
 def _refund_form(story: ClaimStory) -> RefundForm | None:
-    """None when nothing is left to give back."""
+    """None if nothing can be refunded."""
     if story.paid is None or not story.left:
         return None
     return RefundForm(story.paid.received_currency, initial={"seen": len(story.refunds)})

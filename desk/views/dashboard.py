@@ -1,4 +1,4 @@
-"""Today: what waits, what is late, what is wrong."""
+"""The dashboard and the health page."""
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
@@ -21,7 +21,7 @@ def today(request: HttpRequest) -> HttpResponse:
 @require_safe
 @allowed(Action.SEE_DESK)
 def health(request: HttpRequest) -> HttpResponse:
-    """What `/readyz` finds, and the jobs that failed last; arguments of jobs are ids and nothing else."""
+    """The results of `/readyz` and the latest failed jobs, whose arguments are only ids."""
     failed = ProcrastinateJob.objects.filter(status="failed").order_by("-id")[:50]
     found = {name.replace("_", " "): one for name, one in checks.check_all(now=clock.now()).items()}
     return desk_page(request, "desk/health.html", {"checks": found, "failed": failed})

@@ -60,7 +60,7 @@ def propose_exception(request: HttpRequest, username: str) -> HttpResponse:
 @require_POST
 @allowed(Action.APPROVE_EXCEPTION)
 def revoke_exception(request: HttpRequest, exception_id: int) -> HttpResponse:
-    """End one that was granted; claims made by it stay."""
+    """Revoke a granted exception; existing claims do not change."""
     found = PolicyException.objects.select_related("account").filter(pk=exception_id).first()
     if found is None or found.granted_at is None:
         raise Http404("Exception not found.")

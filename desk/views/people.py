@@ -17,7 +17,7 @@ from roster.rules.policy_diff import TITLES
 
 
 class ExceptionForm(forms.Form):
-    """A rule to be lifted for one person; another of the staff grants it."""
+    """A rule to lift for one person; another member of staff approves it."""
 
     rule = forms.ChoiceField(
         choices=[(rule, f"{TITLES[rule]} ({rule})") for rule in sorted(set(RULES) - NEVER_LIFTED)]
@@ -31,7 +31,7 @@ class ExceptionForm(forms.Form):
 
 
 class DesignationForm(forms.Form):
-    """Why a project is critical whatever its downloads."""
+    """The reason to designate a project by hand."""
 
     reason = forms.CharField(
         max_length=255,
@@ -42,7 +42,7 @@ class DesignationForm(forms.Form):
 
 
 class RenameForm(forms.Form):
-    """The name a project goes by now."""
+    """The new name of a project."""
 
     new_name = forms.CharField(max_length=255, label="New name")
     note = forms.CharField(max_length=255, required=False, help_text="For example where it was announced.")
@@ -58,7 +58,7 @@ def person_detail(request: HttpRequest, username: str) -> HttpResponse:
 def person_page(
     request: HttpRequest, username: str, *, exception_form: forms.Form | None = None, status: int = 200
 ) -> HttpResponse:
-    """Args: exception_form: as it was sent, where it was refused."""
+    """Args: exception_form: the submitted form, if it was refused."""
     story = story_of_person(username)
     if story is None:
         raise Http404("No one on the roster has this username.")
@@ -80,7 +80,7 @@ def project_page(
     rename_form: forms.Form | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """Args: designation_form, rename_form: as they were sent, where they were refused."""
+    """Args: designation_form, rename_form: the submitted forms, if they were refused."""
     found = Project.objects.filter(normalized_name=name).first()
     if found is None:
         raise Http404("Project not found.")
@@ -98,7 +98,7 @@ def project_page(
 @require_safe
 @allowed(Action.SEE_DESK)
 def search_page(request: HttpRequest) -> HttpResponse:
-    """What is found, or straight to it when it is one thing: a scanner need not press anything."""
+    """Show the results, or redirect to a single result, so that scanning needs no click."""
     query = request.GET.get("q", "").strip()
     roles = request.roles  # type: ignore[attr-defined]  # set by gate.allowed
     hits = [hit for hit in search_all(query) if may(roles, hit.action)]

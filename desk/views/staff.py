@@ -19,7 +19,7 @@ from desk.services.lost_keys import LostKeyRefused, report_lost_key, settle_lost
 
 
 class AppointmentForm(forms.Form):
-    """Somebody, a role, and whether it is given or taken."""
+    """Form to give or end a role."""
 
     user = forms.ModelChoiceField(User.objects.filter(is_staff=True, is_active=True).order_by("username"))
     role = forms.ChoiceField(choices=Role.choices)
@@ -27,7 +27,7 @@ class AppointmentForm(forms.Form):
 
 
 class LostKeyForm(forms.Form):
-    """Whose keys are lost, and how one knows that it is them."""
+    """Form to report lost keys, with the identification."""
 
     user = forms.ModelChoiceField(
         User.objects.filter(is_staff=True, is_active=True).order_by("username"),
@@ -79,7 +79,7 @@ def _page(
 @require_POST
 @allowed(Action.APPOINT)
 def report_lost(request: HttpRequest) -> HttpResponse:
-    """Somebody's security keys are lost; another administrator's name takes them off."""
+    """Report lost security keys; another administrator approves their removal."""
     form = LostKeyForm(request.POST)
     if form.is_valid():
         user, reason = form.cleaned_data["user"], form.cleaned_data["reason"]
@@ -96,7 +96,7 @@ def report_lost(request: HttpRequest) -> HttpResponse:
 @require_POST
 @allowed(Action.APPOINT)
 def settle_lost(request: HttpRequest, lost_id: int) -> HttpResponse:
-    """The second name: take the keys off, or refuse."""
+    """Approve or refuse the removal, as the second person."""
     takes_off = request.POST.get("verdict") == "take_off"
     try:
         lost = settle_lost_key(

@@ -20,7 +20,7 @@ from inventory.selectors import lot_balances, outlook, stock_by_model_and_accoun
 @never_cache
 @allowed(Action.SEE_DESK)
 def stock_page(request: HttpRequest) -> HttpResponse:
-    """Where the keys stand, how long they last, and which lots did not come in full."""
+    """Show stock by account, days left, and lots with differences."""
     asked = request.GET.get("serial", "").strip()
     if asked:
         return redirect("desk:unit", serial=asked[:80].replace("/", "-"))
@@ -44,7 +44,7 @@ def stock_page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @allowed(Action.SEE_DESK)
 def unit(request: HttpRequest, serial: str) -> HttpResponse:
-    """The custody of one key: its whole story in order, and whether it can be proved."""
+    """Show the unit history of one key, checked against hashes and seals."""
     try:
         story = unit_story(serial)
     except UnknownSerial as refusal:

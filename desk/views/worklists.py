@@ -1,4 +1,4 @@
-"""The lists behind the numbers of Today."""
+"""Worklists linked from the dashboard."""
 
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ _M = TypeVar("_M", bound=Model)
 @require_safe
 @allowed(Action.SEE_DESK)
 def claim_list(request: HttpRequest) -> HttpResponse:
-    """The claims that the filters ask for; those in review can be chosen and decided together."""
+    """List claims by filters; claims in review can be selected for a bulk decision."""
     form = ClaimsForm(request.GET)
     rows = form.claims(now=clock.now()) if form.is_valid() else Claim.objects.none()
     roles = request.roles  # type: ignore[attr-defined]  # set by gate.allowed

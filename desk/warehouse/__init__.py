@@ -1,1 +1,1 @@
-"""Floor mode: the steps that are done standing, one scan after the other."""
+"""Warehouse pages: steps of work done by scanning."""

@@ -1,4 +1,4 @@
-"""Parcels leave: a manifest is made, printed, and handed over with them."""
+"""Manifests: create, print and hand over."""
 
 from django.contrib import messages
 from django.db.models import Prefetch
@@ -22,7 +22,7 @@ from inventory.models import Warehouse
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.PACK)
 def hand_over_page(request: HttpRequest) -> HttpResponse:
-    """What is sealed, by carrier and door; the manifests that are open; and what is done with them."""
+    """Show sealed parcels by carrier and warehouse, and open manifests with their actions."""
     refusal = ""
     if request.method == "POST":
         try:
@@ -53,7 +53,7 @@ def _do(request: HttpRequest) -> str:
 @require_safe
 @allowed(Action.PACK)
 def manifest(request: HttpRequest, code: str) -> HttpResponse:
-    """The paper that goes with a manifest: the carrier's form, or our list to be signed."""
+    """The document of a manifest: the carrier's form, or our list to sign."""
     found = Manifest.objects.select_related("warehouse").filter(code=code).first()
     if found is None:
         raise Http404("Manifest not found.")

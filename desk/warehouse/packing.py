@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from desk.roles import Action
-from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, StepOnTheFloor
+from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, ScanStep
 from fulfillment.shipments.errors import NotToPack, UnknownLabel, WrongThing
 from fulfillment.shipments.rules.states import ShipmentState
 from fulfillment.warehouse import selectors
@@ -28,7 +28,7 @@ def _handle(hand: Hand, scan: Scanned) -> str:
 
 
 def _lay_down(hand: Hand, scan: Scanned) -> str:
-    # Whatever is scanned next must not go into the parcel before.
+    # The next scan must not apply to the previous parcel.
     hand.clear()
     if thing_of(scan.clean) in (Thing.SEAL, Thing.KEY):
         raise WrongThing(scan.clean, is_a=thing_of(scan.clean).name.lower(), due="label")
@@ -121,7 +121,7 @@ def _take_over(hand: Hand) -> str:
 
 
 def _remember(hand: Hand, answer: ScanAnswer) -> None:
-    """For undoing; a repeat is remembered once."""
+    """Remember a scan for undo; a repeat is stored once."""
     if answer.key not in hand["scans"]:
         hand["scans"].append(answer.key)
 
@@ -140,7 +140,7 @@ def _due(hand: Hand) -> str:
 
 
 def _refresh(hand: Hand) -> Hand:
-    """The parcel in hand as it is now, should somebody else have changed it. Two queries."""
+    """The current state of the parcel, which another person may have changed. Two queries."""
     if not hand:
         return hand
     try:
@@ -151,7 +151,7 @@ def _refresh(hand: Hand) -> Hand:
     return _hand_of(shown, "") | kept
 
 
-PACK = StepOnTheFloor(
+PACK = ScanStep(
     action=Action.PACK,
     handle=_handle,
     due=_due,

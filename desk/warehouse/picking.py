@@ -1,9 +1,9 @@
-"""Pick: walk with a list from bin to bin and take its keys."""
+"""Picking: collect the keys of a list, bin by bin."""
 
 from dataclasses import asdict
 
 from desk.roles import Action
-from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, StepOnTheFloor
+from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, ScanStep
 from fulfillment.shipments.errors import UnknownPickList
 from fulfillment.warehouse import selectors
 from fulfillment.warehouse.services import packing, picking
@@ -30,7 +30,7 @@ def _make(hand: Hand, scan: Scanned) -> str:
 
 
 def _take(hand: Hand, scan: Scanned, text: str) -> str:
-    # What the button of somebody else's list says is its code and "/TAKE-OVER".
+    # The button of another person's list sends its code and "/TAKE-OVER".
     code = text.removesuffix(Command.TAKE_OVER)
     takes_over = text.endswith(Command.TAKE_OVER)
     picking.take_pick_list(code=code, actor=scan.actor, now=scan.now, take_over=takes_over)
@@ -106,7 +106,7 @@ def _refresh(hand: Hand) -> Hand:
         return {}
 
 
-PICK = StepOnTheFloor(
+PICK = ScanStep(
     action=Action.PACK,
     handle=_handle,
     due=_due,

@@ -1,12 +1,12 @@
-"""Receive, put away, count: keys are scanned onto a tray, and then something is done with all of them.
+"""Receive, put away, count: keys are scanned first and then processed together.
 
-Until then each can be taken off the tray again, and nothing has moved.
+Until then each scan can be undone, and no key has moved.
 """
 
 from django.db import transaction
 
 from desk.roles import Action
-from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, StepOnTheFloor
+from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, ScanStep
 from fulfillment.shipments.errors import AlreadyDone, WrongThing
 from fulfillment.shipments.models import LabelPurchase
 from fulfillment.warehouse.rules.scans import Thing, label_code, thing_of
@@ -17,7 +17,7 @@ from inventory.services import bin_transfers, counts
 from inventory.services.receiving import receive_stock
 from inventory.services.scan_input import clean_scanned
 
-# What one writes down again without tears when a battery dies, and what stays quick to keep.
+# Small enough to rescan after a failure, and fast to store.
 LARGEST_TRAY = 200
 
 
@@ -27,7 +27,7 @@ def _tray(hand: Hand) -> list[str]:
 
 
 def _serial(hand: Hand, scan: Scanned) -> str:
-    """The scanned key's serial, if a key it is and may go onto the tray."""
+    """The serial of the scanned key, if it is a key and may be added."""
     thing = thing_of(scan.clean)
     if thing in (Thing.PARCEL, Thing.SEAL) or scan.clean.startswith("/"):
         raise WrongThing(scan.clean, is_a=thing.name.lower(), due="key")
@@ -40,7 +40,7 @@ def _serial(hand: Hand, scan: Scanned) -> str:
 
 
 def _refuse_label(text: str) -> None:
-    """A tracking code can look like a serial; only the books know."""
+    """A tracking code can look like a serial; the database decides."""
     if LabelPurchase.objects.filter(tracking_code=label_code(text)).exclude(tracking_code="").exists():
         raise WrongThing(text, is_a="label", due="key")
 
@@ -97,7 +97,7 @@ def _receive_due(hand: Hand) -> str:
     return f"Scan a key of lot {hand['lot']['lot_reference']}"
 
 
-RECEIVE = StepOnTheFloor(
+RECEIVE = ScanStep(
     action=Action.KEEP_STOCK,
     handle=_receive,
     due=_receive_due,
@@ -140,11 +140,11 @@ def _put_tray(hand: Hand, scan: Scanned) -> str:
     return f"{len(moved)} keys are in {target} now.{were_there} Scanned into another bin, they move again."
 
 
-PUT_AWAY = StepOnTheFloor(
+PUT_AWAY = ScanStep(
     action=Action.KEEP_STOCK,
     handle=_put_away,
     due=lambda hand: "Scan keys, then the bin" if hand.get("tray") else "Scan the first key",
-    # Keys of any delivery and any bin: no screen is out of date.
+    # Accepts keys of any delivery and bin, so no form can be stale.
     name=lambda _hand: "",
     is_one_transaction=True,
 )
@@ -192,7 +192,7 @@ def _count_due(hand: Hand) -> str:
     return f"Scan a key, or {hand['bin']} when all is scanned" if hand else "Scan the bin to be counted"
 
 
-COUNT = StepOnTheFloor(
+COUNT = ScanStep(
     action=Action.KEEP_STOCK,
     handle=_count,
     due=_count_due,

@@ -1,13 +1,13 @@
-"""Take back: the label of a parcel that came back, the keys found in it, the quarantine bin.
+"""Returns: scan the parcel's label, the keys found in it, and the quarantine bin.
 
-Until the bin is scanned nothing has happened. What is in the parcel counts, not what should be: a key of
-another parcel is taken in as well, and one that is missing becomes a case.
+Nothing is recorded until the bin is scanned. Actual contents count, not expected ones: a key of another
+parcel is received too, and a missing key opens a case.
 """
 
 from dataclasses import asdict
 
 from desk.roles import Action
-from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, StepOnTheFloor
+from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, ScanStep
 from fulfillment.shipments.errors import AlreadyDone, WrongThing
 from fulfillment.warehouse import selectors
 from fulfillment.warehouse.rules.scans import Thing, thing_of
@@ -104,7 +104,7 @@ def _due(hand: Hand) -> str:
     return "Scan a key, or the quarantine bin when the parcel is empty"
 
 
-TAKE_BACK = StepOnTheFloor(
+TAKE_BACK = ScanStep(
     action=Action.KEEP_STOCK,
     handle=_handle,
     due=_due,

@@ -1,4 +1,4 @@
-"""Work the scans of one person in one step, in the order they are sent, each once."""
+"""Processing of one person's scans in one step, in order, each once."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,16 +9,16 @@ from django.db import transaction
 
 from common.errors import KeydeskError
 from desk.models import Station, StationStep
-from desk.warehouse.scan_workflow import Scanned, ScanRefused, StepOnTheFloor
+from desk.warehouse.scan_workflow import Scanned, ScanRefused, ScanStep
 
 LATELY = 8
-# Two requests of one person at the same moment; a third loses only if it is not one person.
+# Allows for two concurrent requests of one person.
 _TRIES = 3
 
 
 @dataclass(frozen=True)
 class ScanOutcome:
-    """What a scan came to, for screen and loudspeaker: `code` is that of the refusal."""
+    """The outcome of a scan, for screen and sound; `code` is that of the refusal."""
 
     is_good: bool
     text: str
@@ -27,36 +27,34 @@ class ScanOutcome:
 
 
 def station_of(*, step: StationStep, actor: str) -> Station:
-    """Where somebody stands; one query, but for the first time."""
+    """A person's session; one query, except on first use."""
     found = Station.objects.filter(step=step, actor=actor).first()
     return found or Station.objects.get_or_create(step=step, actor=actor)[0]
 
 
 def last_outcome(station: Station) -> ScanOutcome | None:
-    """What the last scan came to."""
+    """The outcome of the last scan."""
     return ScanOutcome(**station.lately[0]) if station.lately else None
 
 
-def work_scan(
-    scan: Scanned, *, step: StationStep, on_the_floor: StepOnTheFloor, shown: str | None = None
-) -> Station:
-    """Let a scan take effect, and keep what is in hand then. The same key again changes nothing.
+def work_scan(scan: Scanned, *, step: StationStep, scan_step: ScanStep, shown: str | None = None) -> Station:
+    """Apply a scan and store the new state. The same key again changes nothing.
 
-    Args:   shown: what the sender saw in hand, None when they could not know; another than what is in hand
-                   now is refused, for the screen was out of date.
-    Returns: the station; its newest outcome is the answer.
-    Locks:  the station's row where the step is one transaction; else its version says who was first, and
-            who was not works the scan again, which the services know by its key.
+    Args:   shown: the item on the sender's screen, None if unknown; refused if it is not the current item,
+                   because the screen was stale.
+    Returns: the session; its newest outcome is the result.
+    Locks:  the session's row if the step is one transaction. Otherwise its version decides between concurrent
+            requests; the loser repeats the scan, which is idempotent by its key.
     """
     for _ in range(_TRIES):
-        if on_the_floor.is_one_transaction:
+        if scan_step.is_one_transaction:
             with transaction.atomic():
                 station = _locked(step=step, actor=scan.actor)
                 if station.last_key != scan.key:
-                    _keep(station, _try(station, scan, on_the_floor, shown), scan)
+                    _keep(station, _try(station, scan, scan_step, shown), scan)
                 return station
         station = station_of(step=step, actor=scan.actor)
-        if station.last_key == scan.key or _keep(station, _try(station, scan, on_the_floor, shown), scan):
+        if station.last_key == scan.key or _keep(station, _try(station, scan, scan_step, shown), scan):
             return station
     raise ScanRefused("This station is open in another window. Close that window and scan again.")
 
@@ -66,12 +64,12 @@ def _locked(*, step: StationStep, actor: str) -> Station:
     return rows.first() or rows.get(pk=station_of(step=step, actor=actor).pk)
 
 
-def _try(station: Station, scan: Scanned, on_the_floor: StepOnTheFloor, shown: str | None) -> ScanOutcome:
+def _try(station: Station, scan: Scanned, scan_step: ScanStep, shown: str | None) -> ScanOutcome:
     text = scan.clean
     if not text:
         return ScanOutcome(False, "Nothing was scanned. Scan again.", code="empty")
-    if shown is not None and shown != on_the_floor.name(station.hand):
-        in_hand = on_the_floor.name(station.hand) or "nothing"
+    if shown is not None and shown != scan_step.name(station.hand):
+        in_hand = scan_step.name(station.hand) or "nothing"
         return ScanOutcome(
             False,
             f"This screen was out of date: {in_hand} is current now. Check, then scan again.",
@@ -79,7 +77,7 @@ def _try(station: Station, scan: Scanned, on_the_floor: StepOnTheFloor, shown: s
             "stale",
         )
     try:
-        return ScanOutcome(True, on_the_floor.handle(station.hand, scan), text)
+        return ScanOutcome(True, scan_step.handle(station.hand, scan), text)
     except KeydeskError as refusal:
         return ScanOutcome(False, str(refusal), text, refusal.code)
 
@@ -94,7 +92,7 @@ def _keep(station: Station, outcome: ScanOutcome, scan: Scanned) -> bool:
 
 
 def put_in_hand(*, step: StationStep, actor: str, hand: dict[str, Any], text: str, now: datetime) -> None:
-    """Begin with something else than a scan: a form that names a delivery. What was in hand is put down."""
+    """Start from a form instead of a scan, such as a delivery. Sets the current item aside."""
     with transaction.atomic():
         station = _locked(step=step, actor=actor)
         lately = [asdict(ScanOutcome(True, text)), *station.lately][:LATELY]

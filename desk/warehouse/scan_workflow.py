@@ -9,12 +9,12 @@ from common.errors import KeydeskError
 from desk.roles import Action
 from fulfillment.warehouse.rules.scans import clean_scan
 
-# What is in hand: plain JSON, each step with keys of its own. Empty: nothing.
+# The current item: plain JSON with keys defined by each step. Empty: none.
 Hand = dict[str, Any]
 
 
 class Command:
-    """What can be said instead of scanning: typed, scanned from a sheet, or a button. No serial begins so."""
+    """Commands, typed, scanned from a sheet, or sent by a button. No serial begins with a slash."""
 
     UNDO = "/UNDO"
     DONE = "/DONE"
@@ -26,7 +26,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Scanned:
-    """One scan: its text, the key its sender made up for it, who sent it and when it arrived."""
+    """One scan: text, idempotency key, actor and time of arrival."""
 
     key: str
     text: str
@@ -39,21 +39,21 @@ class Scanned:
 
 
 class ScanRefused(KeydeskError):
-    """A scan that this step has no use for; nothing has changed."""
+    """A scan that this step does not accept; nothing has changed."""
 
     code = "refused"
 
 
 @dataclass(frozen=True)
-class StepOnTheFloor:
+class ScanStep:
     """A step.
 
-    handle: what a scan does. Changes the hand it is given and returns the sentence that says so, or raises a
-            KeydeskError; its changes to the hand are kept even then (a wrong label empties it).
-    due:    what is to be scanned now, for the label of the input.
-    name:   of what is in hand, so that a form opened before is told from one of now.
-    is_one_transaction: the hand is kept together with what the scan does. Otherwise the services that a scan
-            calls are transactions of their own, which know its key.
+    handle: applies a scan. Changes the given hand and returns a message, or raises a KeydeskError; changes to
+            the hand are kept even then (a wrong label empties it).
+    due:    the expected scan, for the label of the input.
+    name:   identifies the current item; a form with another name is stale.
+    is_one_transaction: the hand is stored in the scan's transaction. Otherwise the services that a scan calls
+            have their own transactions and are idempotent by its key.
     """
 
     action: Action

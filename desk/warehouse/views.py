@@ -1,4 +1,4 @@
-"""Floor mode: one input, one scan after the other; and the papers that go with it."""
+"""Warehouse pages: scanning, and parcel documents."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from desk.permissions import allowed, staff_actor
 from desk.roles import Action
 from desk.warehouse import packing, picking, receiving_and_counts, returns
 from desk.warehouse.scan_sessions import last_outcome, put_in_hand, station_of, work_scan
-from desk.warehouse.scan_workflow import Scanned, StepOnTheFloor
+from desk.warehouse.scan_workflow import Scanned, ScanStep
 from fulfillment.documents.parcel_documents import Sheet
 from fulfillment.postage.services.printing import codes_of_list, print_parcels
 from fulfillment.shipments.models import Shipment
@@ -33,7 +33,7 @@ from fulfillment.warehouse import selectors
 from inventory.models import KeyModel
 from inventory.rules import is_reference
 
-STEPS: dict[StationStep, StepOnTheFloor] = {
+STEPS: dict[StationStep, ScanStep] = {
     StationStep.RECEIVE: receiving_and_counts.RECEIVE,
     StationStep.PUT_AWAY: receiving_and_counts.PUT_AWAY,
     StationStep.PICK: picking.PICK,
@@ -44,7 +44,7 @@ STEPS: dict[StationStep, StepOnTheFloor] = {
 
 
 class DeliveryForm(forms.Form):
-    """What is being received, before its first key is scanned."""
+    """Form for a delivery, before its first scan."""
 
     sku = forms.ModelChoiceField(
         KeyModel.objects.order_by("sku"), to_field_name="sku", label="Key model", empty_label="Choose one"
@@ -70,7 +70,7 @@ class DeliveryForm(forms.Form):
 @require_safe
 @allowed(Action.SEE_DESK)
 def warehouse_home(request: HttpRequest) -> HttpResponse:
-    """The steps of the floor, and how much waits at each."""
+    """List the warehouse steps with their open work."""
     return desk_page(
         request, "desk/warehouse/home.html", {"waiting": selectors.waiting(), "steps": StationStep}
     )
@@ -93,10 +93,10 @@ def _scan_view(step: StationStep) -> Any:
     @require_POST
     @allowed(STEPS[step].action)
     def scan(request: HttpRequest) -> HttpResponse:
-        """A scan. Scripts get its answer as JSON, forms are led back to the step, which shows it.
+        """Process a scan. Scripts get JSON, forms are redirected to the step.
 
-        The form's fields: `scan` or `command`, the text; `key`, made up for this scan; `shown`, what the
-        sender saw in hand, left out by a script that had scans waiting.
+        Fields: `scan` or `command`, the text; `key`, the scan's idempotency key; `shown`, the item on the
+        sender's screen, omitted for queued scans.
         """
         sent = request.POST
         scanned = Scanned(
@@ -105,7 +105,7 @@ def _scan_view(step: StationStep) -> Any:
             actor=staff_actor(request),
             now=clock.now(),
         )
-        station = work_scan(scanned, step=step, on_the_floor=STEPS[step], shown=sent.get("shown"))
+        station = work_scan(scanned, step=step, scan_step=STEPS[step], shown=sent.get("shown"))
         if "application/json" not in request.headers.get("Accept", ""):
             return HttpResponseRedirect(reverse(f"desk:{step}"))
         context = _context(request, station)
@@ -124,14 +124,14 @@ def _scan_view(step: StationStep) -> Any:
 
 def _context(request: HttpRequest, station: Station) -> dict[str, object]:
     step = StationStep(station.step)
-    on_the_floor = STEPS[step]
+    scan_step = STEPS[step]
     return {
         "step": step,
         "station": station,
         "hand": station.hand,
         "outcome": last_outcome(station),
-        "due": on_the_floor.due(station.hand),
-        "shown": on_the_floor.name(station.hand),
+        "due": scan_step.due(station.hand),
+        "shown": scan_step.name(station.hand),
         "key": new_code("scan"),
         "panel": _panel(step),
         "actor": staff_actor(request),
@@ -144,7 +144,7 @@ def _panel(step: StationStep) -> str:
 
 
 def _beside(step: StationStep, station: Station) -> dict[str, object]:
-    """What a step shows beside what is in hand, or while nothing is."""
+    """Additional context of a step."""
     if step is StationStep.PICK and station.hand:
         return {"picked": [line for line in station.hand["lines"] if line["is_done"]]}
     if station.hand:
@@ -164,7 +164,7 @@ SCANS = {step: _scan_view(step) for step in StationStep}
 @require_POST
 @allowed(Action.KEEP_STOCK)
 def begin_delivery(request: HttpRequest) -> HttpResponse:
-    """Name the delivery whose keys are scanned next."""
+    """Start the receipt of a delivery."""
     actor = staff_actor(request)
     form = DeliveryForm(request.POST)
     if not form.is_valid():
@@ -186,7 +186,7 @@ def begin_delivery(request: HttpRequest) -> HttpResponse:
 @require_POST
 @allowed(Action.PACK)
 def papers(request: HttpRequest, code: str) -> HttpResponseBase:
-    """Label, slip and declaration of a parcel, or of all of a pick list, for the print dialogue.
+    """Parcel documents of a parcel or a whole pick list, for printing.
 
     It is a POST because it opens labels, which show the address: each opening is logged.
     """

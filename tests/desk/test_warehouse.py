@@ -494,12 +494,12 @@ def test_a_scan_that_lost_its_answer_to_another_window_is_worked_once(
             work_scan(
                 Scanned("window-2-0001", serials(one)[1], ROBIN, now),
                 step=StationStep.PACK,
-                on_the_floor=real,
+                scan_step=real,
             )
         return said
 
     slow = type(real)(**{**vars(real), "handle": meanwhile})
-    station = work_scan(Scanned("window-1-0001", first, ROBIN, now), step=StationStep.PACK, on_the_floor=slow)
+    station = work_scan(Scanned("window-1-0001", first, ROBIN, now), step=StationStep.PACK, scan_step=slow)
     assert [key["is_packed"] for key in station.hand["keys"]] == [True, True]
     assert Unit.objects.filter(account="packed").count() == 2
 

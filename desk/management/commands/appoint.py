@@ -1,4 +1,4 @@
-"""`appoint USERNAME ROLE [--email ADDRESS]`: give a member of staff a role; staff are made so."""
+"""`appoint USERNAME ROLE [--email ADDRESS]`: give a role; with `--email` create the staff account."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from desk.services.appointments import add_staff, appoint, end_appointment
 
 
 class UnknownStaff(KeydeskError):
-    """Nobody signs in by this name."""
+    """No account has this name."""
 
     code = "unknown_staff"
 

@@ -1,4 +1,4 @@
-"""The programme: campaigns, policies, waves, prices, regions. What is changed is audited before and after."""
+"""The programme page, campaigns and waves. Changes are audited with values before and after."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,7 +34,7 @@ from roster.models import Policy
 from roster.policies import shipped_policy
 from roster.services.policies import publish_policy
 
-# Of a preview's names, what somebody reads; the numbers are of everybody.
+# The most names shown in a preview; its numbers count everyone.
 NAMED = 50
 FIRST_POLICY = "keydesk-default"
 _NEVER = "0001-01-01T00:00:00+00:00"
@@ -42,7 +42,7 @@ _WHEN = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%
 
 
 class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A campaign as it should be; `seen` is how it was when the form was opened, signed."""
+    """Form for a campaign; `seen` is its signed state when the form was opened."""
 
     seen = forms.CharField(widget=forms.HiddenInput)
 
@@ -67,12 +67,12 @@ class CampaignForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk:
             del self.fields["slug"]
         elif not policies.queryset.exists():
-            # A programme's first policy may be one that comes with the code.
+            # The first policy can be one that ships with the code.
             policies.required = False
             policies.empty_label = f"{FIRST_POLICY}, which comes with Keydesk"
 
     def wanted(self) -> CampaignSettings:
-        """The campaign as it should be, as services take it."""
+        """The campaign's values as service arguments."""
         given = self.cleaned_data
         plain = {name: given[name] for name in CHANGEABLE if name not in ("policy_id", "key_models")}
         models = sorted(model.sku for model in given["key_models"])
@@ -118,7 +118,7 @@ def programme_page(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.RUN_PROGRAMME)
 def campaign(request: HttpRequest, slug: str) -> HttpResponse:
-    """A campaign's dates, allotment and policy. A form opened before somebody else's change is refused."""
+    """Edit a campaign's dates, allotment and policy; an edit conflict is refused."""
     found = Campaign.objects.filter(slug=slug).first()
     if found is None:
         raise Http404("Campaign not found.")
@@ -201,7 +201,7 @@ def _campaign_page(request: HttpRequest, form: CampaignForm, status: int = 200) 
 
 
 class WaveForm(forms.Form):
-    """Whom to invite together, and when. Lists are separated by commas or blanks."""
+    """Form for a wave. Lists are separated by commas or spaces."""
 
     campaign = forms.ModelChoiceField(Campaign.objects.order_by("-opens_at"), to_field_name="slug")
     name = forms.CharField(max_length=100)
@@ -224,7 +224,7 @@ class WaveForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.RUN_PROGRAMME)
 def wave(request: HttpRequest) -> HttpResponse:
-    """Plan a wave, or call one off that has not begun."""
+    """Plan a wave, or cancel one that has not started."""
     if request.POST.get("cancel", "").isdecimal():
         return _cancel_wave(request, int(request.POST["cancel"][:18]))
     form = WaveForm(request.POST if request.method == "POST" else None)

@@ -35,7 +35,7 @@ _BY_COUNTRY = "One country per line: two-letter code and amount, such as DE 1250
 
 
 class AmountsField(forms.CharField):
-    """Amounts by country, a line each: `DE 1250`."""
+    """Amounts by country, one per line: `DE 1250`."""
 
     widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false"})
 
@@ -55,7 +55,7 @@ class AmountsField(forms.CharField):
 
 
 class PricesForm(forms.Form):
-    """A price list to be published. `seen`: the newest there was when the form was opened."""
+    """Form for a new price list. `seen`: the newest list when the form was opened."""
 
     seen = SeenField()
     version = forms.CharField(max_length=50, help_text="A unique name, such as 2022-autumn.")
@@ -95,7 +95,7 @@ class PricesForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.RUN_PROGRAMME)
 def prices(request: HttpRequest, slug: str) -> HttpResponse:
-    """Publish a price list of a campaign; what is quoted already stays as it is."""
+    """Publish a price list of a campaign; existing quotes do not change."""
     campaign = Campaign.objects.filter(slug=slug).first()
     if campaign is None:
         raise Http404("Campaign not found.")
@@ -108,7 +108,7 @@ def prices(request: HttpRequest, slug: str) -> HttpResponse:
     actor, now = staff_actor(request), clock.now()
     try:
         with transaction.atomic():
-            # Publishing locks the campaign as well; taken here, so that what is compared is the newest.
+            # Publishing locks the campaign too; locked here already, to compare with the newest list.
             Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
             newest = _newest_prices(campaign)
             if form.cleaned_data["seen"] != (newest.pk if newest else 0):
@@ -163,7 +163,7 @@ def _prices_page(
 
 
 class KeyModelForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A key model as it should be; `seen` is how it was when the form was opened."""
+    """Form for a key model; `seen` is its state when the form was opened."""
 
     seen = SeenField()
 

@@ -1,4 +1,4 @@
-"""The words of the programme: mails looked at in each language and tried out, and staff's own texts."""
+"""Content: preview and test of emails in each language, and staff's own texts."""
 
 from typing import Any
 
@@ -28,12 +28,12 @@ from fulfillment.notices.services import REFUSALS
 
 LANGUAGES = tuple(settings.LANGUAGES)
 PHRASE = "two green herons"
-# Mail programs show what a mail's own styles say; nothing else is fetched, and no script runs.
+# As in an email program: inline styles only, no external requests and no scripts.
 MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
 
 
 class TextsForm(forms.Form):
-    """The texts of one place, a field a language."""
+    """The texts of one slot, one field per language."""
 
     seen = SeenField()
 
@@ -53,7 +53,7 @@ class LanguageForm(forms.Form):
 
 
 def slot_of(name: str) -> Slot | None:
-    """The place of this name: on a page, or in a kind of mail."""
+    """The slot of this name, on a page or in a kind of email."""
     if name.startswith(MAIL) and name.removeprefix(MAIL) in Notice.Template.values:
         template = Notice.Template(name.removeprefix(MAIL))
         return Slot(name, f"Email: {template.label}", "After the paragraphs of the email, before its link.")
@@ -64,7 +64,7 @@ def slot_of(name: str) -> Slot | None:
 @require_safe
 @allowed(Action.RUN_PROGRAMME)
 def texts(request: HttpRequest) -> HttpResponse:
-    """The places on public pages that take a text, and every kind of mail."""
+    """List the text slots of public pages, and all kinds of email."""
     context = {"slots": PAGE_SLOTS, "templates": Notice.Template.choices}
     return desk_page(request, "desk/texts.html", context)
 
@@ -73,7 +73,7 @@ def texts(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.RUN_PROGRAMME)
 def content_page(request: HttpRequest, name: str) -> HttpResponse:
-    """Write what a place says, in each language; shown first as it will be read."""
+    """Edit the texts of a slot in each language, after a preview."""
     slot = slot_of(name)
     if slot is None:
         raise Http404("Content not found.")
@@ -135,7 +135,7 @@ def _text_page(
 @require_safe
 @allowed(Action.RUN_PROGRAMME)
 def notice(request: HttpRequest, template: str) -> HttpResponse:
-    """A mail as a maintainer reads it, with made-up particulars, in each language."""
+    """Preview an email with example data, in each language."""
     kind = _kind(template)
     composed = {code: _composed(kind, code) for code, _ in LANGUAGES}
     mails = [(code, name, composed[code].email) for code, name in LANGUAGES]
@@ -147,7 +147,7 @@ def notice(request: HttpRequest, template: str) -> HttpResponse:
 @require_safe
 @allowed(Action.RUN_PROGRAMME)
 def notice_html(request: HttpRequest, template: str, language: str) -> HttpResponse:
-    """The mail's HTML by itself, under a policy that runs and fetches nothing."""
+    """The email's HTML alone, with a content security policy that blocks scripts and requests."""
     if language not in dict(LANGUAGES):
         raise Http404("Emails are not available in this language.")
     answer = HttpResponse(_html(_composed(_kind(template), language)))
@@ -159,7 +159,7 @@ def notice_html(request: HttpRequest, template: str, language: str) -> HttpRespo
 @require_POST
 @allowed(Action.RUN_PROGRAMME)
 def try_notice(request: HttpRequest, template: str) -> HttpResponse:
-    """Mail an example to whoever asks, at their own address and no other."""
+    """Send an example to the user's own email address."""
     kind, form = _kind(template), LanguageForm(request.POST)
     address = request.user.email  # type: ignore[union-attr]
     back = HttpResponseRedirect(reverse("desk:notice", args=[kind]))
@@ -199,7 +199,7 @@ def _kind(template: str) -> Notice.Template:
 def _composed(
     kind: Notice.Template, language: str, *, address: str = "maintainer@example.org"
 ) -> ComposedEmail:
-    # What the desk speaks must not follow from what was composed.
+    # Restore the desk's language after rendering.
     with translation.override(translation.get_language()):
         return compose_email(example_notice(kind, email=address), Recipient(phrase=PHRASE, language=language))
 

@@ -1,4 +1,4 @@
-"""Policies: changed as a form or as JSON, the difference in words, previewed, published by a second name."""
+"""Policies: edited as form or JSON, compared, previewed, and published by a second person."""
 
 import json
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ from roster.rules import parse_policy
 from roster.rules.policy_diff import policy_differences
 from roster.services.policies import draft_policy, publish_draft
 
-# Of a preview's names, what somebody reads; the numbers are of everybody.
+# The most names shown in a preview; its numbers count everyone.
 NAMED = 50
 
 
 @dataclass
 class PolicyPage:
-    """What the page of a policy shows besides it: the form as sent, what is wrong, what was asked for."""
+    """Additional context of the policy page: submitted form, errors and preview."""
 
     form: PolicyForm | None = None
     text: str = ""
@@ -47,7 +47,7 @@ class PolicyPage:
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.RUN_PROGRAMME)
 def policy(request: HttpRequest, version: str) -> HttpResponse:
-    """A policy: its rules, how they differ from those in force, and its draft to be changed."""
+    """Show a policy: rules, changes from the policy in force, and the draft form."""
     found = Policy.objects.filter(version=version).first()
     if request.method != "POST":
         if found is None:
@@ -93,11 +93,11 @@ def _take_json(request: HttpRequest, found: Policy | None) -> HttpResponse:
 
 
 def _draft(request: HttpRequest, document: object) -> Policy:
-    """Write a draft down, with its line in the trail; one that somebody changed meanwhile is left alone."""
+    """Save a draft and an audit entry; an edit conflict is refused."""
     actor, now = staff_actor(request), clock.now()
     wanted = parse_policy(document).version
     with transaction.atomic(), connection.cursor() as cursor:
-        # Two people who name a new version alike at the same moment have no row to wait for each other at.
+        # Two people creating the same version at once have no common row to lock.
         cursor.execute("LOCK TABLE roster_policy IN SHARE ROW EXCLUSIVE MODE")
         standing = Policy.objects.select_for_update().filter(version=wanted).first()
         before = standing.document if standing and standing.status == Policy.Status.DRAFT else {}
@@ -117,7 +117,7 @@ def _draft(request: HttpRequest, document: object) -> Policy:
 
 
 def _seen(request: HttpRequest) -> object:
-    """The draft that whoever sent the form had before them, {} for none; None where the form does not say."""
+    """The draft shown when the form was opened, {} for none; None if the form does not include it."""
     try:
         return signing.loads(request.POST["seen"]) if "seen" in request.POST else None
     except signing.BadSignature:
@@ -133,7 +133,7 @@ def _drafted(request: HttpRequest, drafted: Policy) -> HttpResponse:
 @require_POST
 @allowed(Action.RUN_PROGRAMME)
 def preview_policy(request: HttpRequest, version: str) -> HttpResponse:
-    """Who gains and who loses by a draft, over the whole roster."""
+    """Preview who becomes eligible and who loses eligibility under a draft."""
     found = Policy.objects.filter(version=version).first()
     if found is None:
         raise Http404("Policy version not found.")
@@ -152,7 +152,7 @@ def preview_policy(request: HttpRequest, version: str) -> HttpResponse:
 @require_POST
 @allowed(Action.PUBLISH_POLICY)
 def publish_policy_page(request: HttpRequest, version: str) -> HttpResponse:
-    """The second name: a draft somebody else wrote and somebody previewed comes into force."""
+    """Publish a previewed draft of another member of staff."""
     actor, now = staff_actor(request), clock.now()
     try:
         with transaction.atomic():
@@ -176,7 +176,7 @@ def publish_policy_page(request: HttpRequest, version: str) -> HttpResponse:
 
 
 def _differences(found: Policy | None, document: object) -> list[str]:
-    """What a document asks that the policy it was made from does not."""
+    """The changes of a document from the policy it is based on."""
     return policy_differences(parse_policy(found.document), parse_policy(document)) if found else []
 
 
@@ -187,7 +187,7 @@ def _page(request: HttpRequest, found: Policy | None, page: PolicyPage) -> HttpR
         difference = policy_differences(parse_policy(running.policy.document), parse_policy(found.document))
     is_draft = found is not None and found.status == Policy.Status.DRAFT
     standing = found.document if found is not None else {"rules": []}
-    # A published version is where another starts from, under a name of its own.
+    # A published version is the basis of a new version with its own name.
     form = page.form or PolicyForm(
         initial=initial_of(standing, version=found.version if found is not None and is_draft else "")
     )

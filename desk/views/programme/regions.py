@@ -1,4 +1,4 @@
-"""The region table from the desk: what holds for a country or a part of one, and for one key model there."""
+"""Region pages: the terms for a country, a part of one, or one key model there."""
 
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,7 @@ from inventory.models import KeyModel
 
 
 class RegionForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A row of the region table as it should be from now on; `seen`: the row there was, 0 for none."""
+    """Form for a new row of the region table; `seen`: id of the previous row, 0 for none."""
 
     seen = SeenField()
 
@@ -64,7 +64,7 @@ class RegionForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class ModelRegionForm(forms.Form):
-    """Whether keys of one model go to a country; `seen`: the rows that said so when the form was opened."""
+    """Form to open or close a country to one key model; `seen`: the rows in force when it was opened."""
 
     seen = SeenField()
     key_model = forms.ModelChoiceField(
@@ -90,12 +90,12 @@ class ModelRegionForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @allowed(Action.RUN_PROGRAMME)
 def region_page(request: HttpRequest, place: str = "") -> HttpResponse:
-    """Change what holds for a country (`DE`) or a part of one (`US-HI`), or add one. What held is kept."""
+    """Change or add the terms of a country (`DE`) or a part of one (`US-HI`). Earlier terms are kept."""
     now = clock.now()
     if request.method != "POST":
         return _region_page(request, place, now=now)
     _standing(place, now=now)
-    # Of no instance: the row that holds is ended, and never changed.
+    # Without an instance: rows are ended, never changed.
     form = RegionForm(request.POST)
     status = 422
     if form.is_valid():
@@ -116,7 +116,7 @@ def region_page(request: HttpRequest, place: str = "") -> HttpResponse:
 @require_POST
 @allowed(Action.RUN_PROGRAMME)
 def region_model(request: HttpRequest, place: str) -> HttpResponse:
-    """Close a country to one key model, or open it again."""
+    """Close a country to one key model, or reopen it."""
     now = clock.now()
     _standing(place, now=now)
     form = ModelRegionForm(request.POST)
@@ -139,7 +139,7 @@ def region_model(request: HttpRequest, place: str) -> HttpResponse:
 
 
 def _standing(place: str, *, now: datetime) -> Region | None:
-    """The row that holds for a place; None for no place. Raises: Http404: none holds."""
+    """The row in force for a place; None for no place. Raises: Http404: no row is in force."""
     country, _, subdivision = place.partition("-")
     standing = region_in_force(country=country, subdivision=subdivision, now=now) if place else None
     if place and standing is None:
@@ -165,7 +165,7 @@ def _region_page(
         "form": form
         or RegionForm(instance=standing, initial={"seen": sign_values(standing.pk if standing else 0)}),
     }
-    # A key model is closed to a whole country: what is sent to a part of it was promised before.
+    # A key model can only be closed to a whole country.
     if place and not subdivision:
         closed = closed_models(country=country, now=now)
         seen = {"seen": sign_values(_rows_seen(closed))}
@@ -181,7 +181,7 @@ def _close_to_model(request: HttpRequest, place: str, form: ModelRegionForm, *, 
     given = form.cleaned_data
     sku = given["key_model"].sku
     with transaction.atomic():
-        # Closing locks the table as well; taken here, so that what is compared is what holds.
+        # Closing locks the table too; locked here already, to compare with the rows in force.
         region_in_force(country=place, subdivision="", now=now, lock=True)
         if given["seen"] != _rows_seen(closed_models(country=place, now=now)):
             raise ChangedMeanwhile
@@ -229,7 +229,7 @@ def _load_region(request: HttpRequest, form: RegionForm, *, now: datetime) -> No
 @require_safe
 @allowed(Action.RUN_PROGRAMME)
 def regions_csv(request: HttpRequest) -> HttpResponse:
-    """The whole table with its past, as `manage.py regions --import` reads it."""
+    """Export the whole table with its history, in the format of `manage.py regions --import`."""
     answer = HttpResponse(export_regions(), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="regions.csv"'
     return answer
