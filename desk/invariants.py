@@ -11,8 +11,8 @@ def _audit_chain_holds() -> tuple[int, list[Violation]]:
     with connection.cursor() as cursor:
         cursor.execute(BROKEN_ENTRIES)
         broken = [str(position) for (position,) in cursor.fetchall()]
-    message = "audit entries were changed, taken out or put in by hand"
+    message = "audit entries were changed, removed or inserted by hand"
     return AuditEntry.objects.count(), [Violation("I7", message, broken)] if broken else []
 
 
-CHECKS = [Check("I7", "the audit trail's chain adds up", _audit_chain_holds)]
+CHECKS = [Check("I7", "the hash chain of the audit trail is intact", _audit_chain_holds)]

@@ -66,7 +66,7 @@ def decide_many(request: HttpRequest) -> HttpResponse:
         if claim is None:
             left.append(Left(code, "claim not found."))
         elif claim.updated_at.isoformat() != as_seen or claim.state != ClaimState.IN_REVIEW:
-            left.append(Left(code, f"it has changed and is now {claim.get_state_display()} now."))
+            left.append(Left(code, f"it has changed and is now {claim.get_state_display()}."))
         else:
             _decide(code, form, request, done, left)
     context = {"done": done, "left": left, "verdict": form.cleaned_data["verdict"]}

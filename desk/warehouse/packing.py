@@ -39,7 +39,7 @@ def _lay_down(hand: Hand, scan: Scanned) -> str:
         raise NotToPack(shown.parcel, f"it is sealed and on manifest {shown.manifest}")
     hand.update(_hand_of(shown, scan.actor))
     if hand["is_sealed"]:
-        return f"Parcel {shown.parcel} is sealed already. It waits to be handed over."
+        return f"Parcel {shown.parcel} is already sealed and ready to be handed over."
     if hand["packer"]:
         return f"{hand['packer']} started parcel {shown.parcel}. Leave it, or take it over."
     return f"Parcel {shown.parcel} to {shown.country}. {_due(hand)}."
@@ -102,7 +102,7 @@ def _undo(hand: Hand, scan: Scanned) -> str:
     for key in hand["keys"]:
         if key["serial"] == answer.serial:
             key["is_packed"] = False
-    return f"Key {answer.serial} is out of {answer.parcel} again. {_due(hand)}."
+    return f"Key {answer.serial} was removed from {answer.parcel}. {_due(hand)}."
 
 
 def _put_aside(hand: Hand) -> str:

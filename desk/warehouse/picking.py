@@ -94,7 +94,7 @@ def _due(hand: Hand) -> str:
     line = next((line for line in hand["lines"] if not line["is_done"]), None)
     if line is None:
         return "All keys are picked. Go to packing"
-    return f"Scan a key: {line['sku']} from {line['bin'] or 'where new keys lie'}"
+    return f"Scan a key: {line['sku']} from {line['bin'] or 'the receiving area'}"
 
 
 def _refresh(hand: Hand) -> Hand:

@@ -124,7 +124,8 @@ def _put_away(hand: Hand, scan: Scanned) -> str:
         raise UnknownSerial(serial)
     if unit.account not in SHELVED_ACCOUNTS:
         raise ScanRefused(
-            f"Key {serial} is {Account(unit.account).value}, so it lies in no bin. Put it where such keys go."
+            f"Key {serial} is {Account(unit.account).value}, so it does not "
+            "belong in a bin. Put it with the other keys in that state."
         )
     return _put_on(hand, serial)
 
@@ -136,8 +137,10 @@ def _put_tray(hand: Hand, scan: Scanned) -> str:
     moved = bin_transfers.put_away(serials=_tray(hand), bin_label=scan.clean, actor=scan.actor, now=scan.now)
     same = len(_tray(hand)) - len(moved)
     hand.clear()
-    were_there = f" {same} lay there already." if same else ""
-    return f"{len(moved)} keys are in {target} now.{were_there} Scanned into another bin, they move again."
+    were_there = f" {same} were already there." if same else ""
+    return (
+        f"{len(moved)} keys are in {target}.{were_there} To move them again, scan them into another bin."
+    )
 
 
 PUT_AWAY = ScanStep(

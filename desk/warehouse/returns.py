@@ -89,7 +89,7 @@ def _take_in(hand: Hand, scan: Scanned, *, bin_label: str | None = None) -> str:
     )
     parcel, keys = hand["parcel"], len(hand["tray"])
     hand.clear()
-    where = f" They lie in {bin_label}." if bin_label else ""
+    where = f" They are in {bin_label}." if bin_label else ""
     wrong = f" {len(taken.missing)} missing: a case is open." if taken.missing else ""
     if taken.strange:
         wrong += f" {len(taken.strange)} of other parcels: a case is open."

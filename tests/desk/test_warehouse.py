@@ -528,7 +528,7 @@ class TestTakingBack:
         assert table.scan(two)["due"] == "Scan the quarantine bin"
         assert table.scan("MAIN/Q-01")["is_good"]
         assert table.lately()["text"] == (
-            f"Parcel {out.code} is back, 2 keys in quarantine. They lie in MAIN/Q-01."
+            f"Parcel {out.code} is back, 2 keys in quarantine. They are in MAIN/Q-01."
         )
         assert {Unit.objects.get(serial=serial).account for serial in (one, two)} == {"quarantine"}
         out.refresh_from_db()
