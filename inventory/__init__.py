@@ -1,1 +1,1 @@
-"""WHAT: key models, lots, units and the stock ledger. Knows nothing of claims: a holder is a text."""
+"""Key models, lots, units and the stock ledger. Independent of claims: a holder is a text."""

@@ -51,7 +51,7 @@ KEY_MODELS: list[dict[str, Any]] = [
 
 
 def ensure_catalogue(now: datetime) -> list[KeyModel]:
-    """Add the key models that are not there yet; those that are stay as they were made."""
+    """Add the default key models that do not exist yet; existing ones are left unchanged."""
     return [
         KeyModel.objects.get_or_create(sku=model["sku"], defaults={**model, "added_at": now})[0]
         for model in KEY_MODELS

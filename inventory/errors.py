@@ -10,24 +10,24 @@ NAMED_AT_MOST = 20
 
 
 def some(names: Sequence[str]) -> str:
-    """The names for a sentence: all of them, or the first and how many more."""
+    """Join names for a message: all of them, or the first few and a count of the rest."""
     shown = ", ".join(names[:NAMED_AT_MOST])
     return f"{shown} and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else shown
 
 
 def shorten(text: str, length: int = 40) -> str:
-    """A scanned text fit for a message, however long or odd it is."""
+    """Shorten and quote a scanned text for use in a message."""
     return repr(text if len(text) <= length else text[:length] + "…")
 
 
 class InventoryError(KeydeskError):
-    """Base of what this app refuses. Nothing has changed when one is raised."""
+    """Base class of this app's errors. Nothing has changed when one is raised."""
 
     code = "inventory_error"
 
 
 class InsufficientStock(InventoryError):
-    """Not enough units; `shortages` says of which model, how many wanted and how many there."""
+    """Not enough units. `shortages` gives each key model with the units wanted and available."""
 
     code = "insufficient_stock"
 
@@ -43,7 +43,7 @@ class InsufficientStock(InventoryError):
 
 
 class UnknownSku(InventoryError):
-    """No key model has this SKU; `known` lists those there are."""
+    """No key model has this SKU; `known` lists the existing ones."""
 
     code = "unknown_sku"
 
@@ -54,7 +54,7 @@ class UnknownSku(InventoryError):
 
 
 class UnknownSerial(InventoryError):
-    """No unit has this serial, or these."""
+    """No unit has this serial, or these serials."""
 
     code = "unknown_serial"
 
@@ -66,7 +66,7 @@ class UnknownSerial(InventoryError):
 
 
 class BadSerials(InventoryError):
-    """Serials that are none, or are in the list twice; every one, with its position."""
+    """Invalid or duplicate serials, all of them, each with its position."""
 
     code = "bad_serials"
 
@@ -77,7 +77,7 @@ class BadSerials(InventoryError):
 
 
 class SerialSeenBefore(InventoryError):
-    """Serials the ledger knows already, in whatever account; every one."""
+    """Serials that are already in the ledger, in any account; all of them."""
 
     code = "serial_seen_before"
 
@@ -96,7 +96,7 @@ class BadReceipt(InventoryError):
 
 
 class MoveNotAllowed(InventoryError):
-    """The table of moves has no such move from where these units stand."""
+    """The table of allowed moves has no such move from the units' current account."""
 
     code = "move_not_allowed"
 
@@ -122,13 +122,13 @@ class NotHeldByYou(InventoryError):
 
 
 class NotSwappable(InventoryError):
-    """The scanned unit cannot take the reserved one's place; the message says why."""
+    """The scanned unit cannot replace the reserved one; the message gives the reason."""
 
     code = "not_swappable"
 
 
 class DayNotOver(InventoryError):
-    """A day can be sealed once it is over (in UTC)."""
+    """The day to seal is not over yet (in UTC)."""
 
     code = "day_not_over"
 
@@ -138,7 +138,7 @@ class DayNotOver(InventoryError):
 
 
 class UnknownBin(InventoryError):
-    """No bin has this label; `known` lists those there are."""
+    """No bin has this label; `known` lists the existing ones."""
 
     code = "unknown_bin"
 
@@ -149,7 +149,7 @@ class UnknownBin(InventoryError):
 
 
 class BadLocation(InventoryError):
-    """A warehouse or bin that cannot be kept; every bad field, with what is wrong with it."""
+    """Invalid warehouse or bin: every invalid field with its error."""
 
     code = "bad_location"
 
@@ -160,7 +160,7 @@ class BadLocation(InventoryError):
 
 
 class WrongBin(InventoryError):
-    """Keys that do not belong into this bin; every one, with the account it stands in."""
+    """Keys that do not belong in this bin, all of them, each with its account."""
 
     code = "wrong_bin"
 
@@ -174,7 +174,7 @@ class WrongBin(InventoryError):
 
 
 class UnknownDocument(InventoryError):
-    """There is no count, write-off or recall of this code that it could be done to."""
+    """No count, write-off or recall with this code is in the required state."""
 
     code = "unknown_paper"
 
@@ -183,7 +183,7 @@ class UnknownDocument(InventoryError):
 
 
 class SelfApproval(InventoryError):
-    """Who counted, proposed or opened it cannot be the second person."""
+    """The person who counted, proposed or opened it cannot also approve it."""
 
     code = "self_approval"
 
@@ -213,7 +213,7 @@ class CountClosed(InventoryError):
 
 
 class WrongCount(InventoryError):
-    """The scans are of another bin than the count."""
+    """The scanned keys are in a different bin from the one being counted."""
 
     code = "wrong_count"
 
@@ -226,7 +226,7 @@ class WrongCount(InventoryError):
 
 
 class UndecidedDifferences(InventoryError):
-    """Differences without a reason that fits; every one, as (serial, kind, the reason given)."""
+    """Differences without a valid reason, all of them, as (serial, kind, the reason given)."""
 
     code = "undecided_differences"
 
@@ -251,7 +251,7 @@ class CountOutdated(InventoryError):
 
 
 class BadCriteria(InventoryError):
-    """Nothing can be recalled by these criteria; every reason."""
+    """Invalid recall criteria, with every reason."""
 
     code = "bad_criteria"
 

@@ -1,4 +1,4 @@
-"""I1, I2, I7 and I8 of the stock ledger, looked for in what is stored, whatever let it in."""
+"""Checks of invariants I1, I2, I7 and I8 against the stored rows of the stock ledger."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ from inventory.models import (
 from inventory.rules import CLEAN_ACCOUNTS, HOLDING_ACCOUNTS, SIGNED_REASONS, TAINTING_ACCOUNTS
 from inventory.services.sealing import movements_of
 
-# A table emptied by hand breaks a million rows; these many name the trouble.
+# A table emptied by hand violates a million rows; this many are enough to identify the problem.
 NAMED_AT_MOST = 50
 GUARDED: tuple[Any, ...] = (
     *(KeyModel, Lot, Unit, Movement, Seal),
@@ -213,7 +213,7 @@ _ChainRow = tuple[int, int, int, int, bytes, bytes, bytes]
 def _check_chains(rows: Iterable[_ChainRow], trees: Mapping[date, Tree]) -> tuple[int, list[tuple[str, str]]]:
     """Rows checked, and the name and first fault of each unit that has one; feeds the days' trees.
 
-    A long function, for a call a row would take as long as the hash.
+    One long function, because a call per row would take as long as the hash.
     """
     days = {(day - _EPOCH).days: tree for day, tree in trees.items()}
     checked, place = 0, 0

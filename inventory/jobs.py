@@ -17,7 +17,7 @@ logger = logging.getLogger("keydesk.inventory")
 def seal_ledger(timestamp: int) -> None:
     """Every night: a seal over the day before, and over those a stopped worker missed.
 
-    The seals stand in the log, too: whoever keeps that elsewhere can hold the ledger to them.
+    The seals are logged too, so a log kept elsewhere can be used to check the ledger.
     """
     for seal in seal_days(now=clock.now()):
         logger.info("sealed %s: %s movements, seal %s", seal.day, seal.movement_count, bytes(seal.hash).hex())
@@ -26,7 +26,7 @@ def seal_ledger(timestamp: int) -> None:
 @app.periodic(cron="*/10 * * * *")
 @app.task(name="inventory.hold_recalled")
 def hold_what_is_recalled(timestamp: int) -> None:
-    """Keys that were on their way back into stock when the recall was opened."""
+    """Hold recalled keys that came back into stock after the recall was opened."""
     for held in hold_recalled(actor="system:recall", now=clock.now()):
         if held.held:
             logger.info("recall %s holds %s more", held.recall.code, held.held)

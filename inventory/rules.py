@@ -11,7 +11,7 @@ from uuid import UUID
 
 
 class Account(StrEnum):
-    """Where a unit stands in the ledger."""
+    """The account a unit is booked in."""
 
     SUPPLIER = "supplier"
     AVAILABLE = "available"
@@ -28,7 +28,7 @@ class Account(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a unit moved: what was done to it, or what became of the request that held it."""
+    """The reason for a movement: an action on the unit, or the outcome of the request that held it."""
 
     RECEIVE = "receive"
     RESERVE = "reserve"
@@ -55,7 +55,7 @@ class Reason(StrEnum):
 
 _A, _R = Account, Reason
 
-# What happens to every key that all goes well with.
+# The path of a key that is delivered without incident.
 COMMON_REASONS = frozenset({_R.RECEIVE, _R.RESERVE, _R.PACK, _R.HAND_OVER, _R.DELIVER})
 
 # The one table of allowed moves. models.py renders it into the check constraint of the movement table.
@@ -72,7 +72,7 @@ MOVES: Mapping[tuple[Account, Account], frozenset[Reason]] = {
     (_A.IN_TRANSIT, _A.LOST): frozenset({_R.LOSE}),
     (_A.IN_TRANSIT, _A.RETURNED): frozenset({_R.RETURN}),
     (_A.DELIVERED, _A.IN_TRANSIT): frozenset({_R.CORRECT}),
-    # "Delivered" says the carrier, "not to me" says the maintainer.
+    # The carrier reports a delivery, the maintainer did not receive the parcel.
     (_A.DELIVERED, _A.LOST): frozenset({_R.LOSE}),
     (_A.DELIVERED, _A.RETURNED): frozenset({_R.RETURN}),
     (_A.LOST, _A.IN_TRANSIT): frozenset({_R.CORRECT}),
@@ -83,21 +83,21 @@ MOVES: Mapping[tuple[Account, Account], frozenset[Reason]] = {
     (_A.RESERVED, _A.QUARANTINE): frozenset({_R.QUARANTINE}),
     (_A.PACKED, _A.QUARANTINE): frozenset({_R.QUARANTINE}),
     (_A.QUARANTINE, _A.DESTROYED): frozenset({_R.DESTROY}),
-    # Held by a recall: not given out, but nothing is wrong with the key until somebody says so.
+    # Held by a recall: not given out, but not known to be defective.
     (_A.AVAILABLE, _A.HELD): frozenset({_R.RECALL}),
     (_A.RESERVED, _A.HELD): frozenset({_R.RECALL}),
     (_A.HELD, _A.AVAILABLE): frozenset({_R.LIFT_RECALL}),
     (_A.HELD, _A.QUARANTINE): frozenset({_R.QUARANTINE, _R.DAMAGED}),
-    # Not found in a count. Whoever had it meanwhile may have done anything to it.
+    # Not found in a count. It may have been tampered with in the meantime.
     (_A.AVAILABLE, _A.MISSING): frozenset({_R.LOST}),
     (_A.HELD, _A.MISSING): frozenset({_R.LOST}),
     (_A.QUARANTINE, _A.MISSING): frozenset({_R.LOST}),
     (_A.MISSING, _A.QUARANTINE): frozenset({_R.FOUND}),
 }
 
-# While a unit stands in one of these, it is somebody's, and only that somebody's reference moves it.
+# A unit in one of these accounts has a holder, and only that holder's reference moves it.
 HOLDING_ACCOUNTS = (_A.RESERVED, _A.PACKED, _A.IN_TRANSIT, _A.DELIVERED, _A.LOST, _A.RETURNED)
-# I8: a unit that was in one of the first never stands in one of the second again.
+# I8: a unit that was in one of the first never returns to one of the second.
 TAINTING_ACCOUNTS = (
     _A.IN_TRANSIT,
     _A.DELIVERED,
@@ -108,7 +108,7 @@ TAINTING_ACCOUNTS = (
     _A.DESTROYED,
 )
 CLEAN_ACCOUNTS = (_A.AVAILABLE, _A.RESERVED, _A.PACKED)
-# What lies in a bin and is counted there. Packed keys are in their parcels.
+# Units in these accounts are in bins and are counted there. Packed keys are in their parcels.
 SHELVED_ACCOUNTS = (_A.AVAILABLE, _A.RESERVED, _A.HELD, _A.QUARANTINE)
 # These need a second name: a write-off, a count or a lifted recall that a second person signed.
 SIGNED_REASONS = (_R.DESTROY, _R.LOST, _R.LIFT_RECALL)
@@ -188,7 +188,7 @@ def _what_is_wrong(serial: str) -> str:
 
 @dataclass(frozen=True)
 class ModelStock:
-    """What can be had of one key model. `available` may stop counting at the number wanted."""
+    """The stock of one key model. `available` may stop counting at the number wanted."""
 
     key_model_id: int
     connector: str
@@ -198,7 +198,7 @@ class ModelStock:
 
 @dataclass(frozen=True)
 class Shortage:
-    """More wanted than there is. `key_model_id` None stands for "any model"."""
+    """More units wanted than available. `key_model_id` None means "any model"."""
 
     key_model_id: int | None
     wanted: int
@@ -248,7 +248,7 @@ def plan_allocation(wanted: Iterable[Wanted], available_by_model: Iterable[Model
 def without(
     wanted: Iterable[Wanted], shortages: Iterable[Shortage]
 ) -> tuple[list[Wanted], Mapping[int | None, int]]:
-    """What is wanted but for what is short of it, and that."""
+    """Split what is wanted into the available part and the shortage."""
     missing = {short.key_model_id: short.wanted - short.available for short in shortages}
     named, anything = split_wanted(wanted)
     total: dict[int | None, int] = {}
@@ -331,7 +331,7 @@ class Criteria:
     aaguid: str = ""
 
     def problems(self) -> list[str]:
-        """Why nothing can be recalled by these, if so."""
+        """The errors in these criteria, if any."""
         found = [
             f"{shown!r} is not a firmware version such as 5.7.1"
             for shown in (self.firmware_from, self.firmware_to)
@@ -367,7 +367,7 @@ class Outlook:
 
     @property
     def days_left(self) -> float | None:
-        """None: nobody takes any."""
+        """Days of stock left; None when no units are being reserved."""
         return self.available / self.per_day if self.per_day > 0 else None
 
     def is_low(self, threshold_days: int) -> bool:

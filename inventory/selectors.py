@@ -24,7 +24,7 @@ Stock = dict[str, dict[str, int]]
 
 
 def stock_by_model_and_account() -> Stock:
-    """Where the units stand now."""
+    """Units per key model and account now."""
     counted = (
         Unit.objects.order_by("key_model__sku", "account")
         .values_list("key_model__sku", "account")
@@ -37,7 +37,7 @@ def stock_by_model_and_account() -> Stock:
 
 
 def stock_as_of(moment: datetime) -> Stock:
-    """Where the units stood at a moment: the ledger added up, in minus out, movements at it included.
+    """Units per key model and account at a moment, from the movements up to and including it.
 
     Units only announced by the supplier have no movements yet, and are not in it.
     """
@@ -65,7 +65,7 @@ def stock_as_of(moment: datetime) -> Stock:
 
 
 def available_count(sku: str | None = None, *, at_most: int | None = None) -> int:
-    """Units that can be had now, of one key model or of all.
+    """Units available now, of one key model or of all.
 
     Args: at_most: stop counting there. "Is there any?" must not count a million units.
     """
@@ -89,7 +89,7 @@ _AVAILABLE_OF_MODEL = """
 
 
 def custody(serial: str) -> list[Movement]:
-    """The whole story of one unit, in order.
+    """The movements of one unit, in order.
 
     Raises: UnknownSerial.
     """
@@ -101,7 +101,7 @@ def custody(serial: str) -> list[Movement]:
 
 @dataclass(frozen=True)
 class LotBalance:
-    """A lot, what was to come and what came. `discrepancy` is None when nobody said what was to come."""
+    """A lot with the quantities expected and received. `discrepancy` is None if no quantity was expected."""
 
     reference: str
     sku: str
@@ -279,7 +279,7 @@ def outlook(*, now: datetime, window: timedelta = RATE_WINDOW) -> dict[str, Outl
 
 
 def open_alerts() -> list[StockAlert]:
-    """What the desk shows on top of every page."""
+    """Open low-stock alerts, shown at the top of every page of the desk."""
     return list(StockAlert.objects.filter(cleared_at=None).select_related("key_model").order_by("days_left"))
 
 
@@ -295,20 +295,20 @@ def lot_size(reference: str) -> int:
 
 
 def newest_tags(reference: str, at_most: int) -> list[str]:
-    """The serials of a lot that came in last, in the order they were received."""
+    """The serials of a lot received last, in the order they were received."""
     newest = Unit.objects.filter(lot__reference=reference).order_by("-pk").values_list("serial", flat=True)
     return list(newest[:at_most])[::-1]
 
 
 def transfers_of(unit: Unit) -> list[Transfer]:
-    """Where a unit lay, in order."""
+    """The transfers of a unit, in order."""
     return list(
         unit.transfers.select_related("from_bin__warehouse", "to_bin__warehouse").order_by("sequence")
     )
 
 
 def bins_by_serial(serials: Iterable[str]) -> dict[str, str]:
-    """Serial → the label of the bin it lies in; those that lie nowhere are left out."""
+    """Serial → the label of its bin; units in no bin are omitted."""
     latest = Transfer.objects.filter(unit__serial__in=list(serials)).latest_of_their_units()
     found = latest.filter(to_bin__isnull=False).select_related("unit", "to_bin__warehouse")
     return {transfer.unit.serial: str(transfer.to_bin) for transfer in found}

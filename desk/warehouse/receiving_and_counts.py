@@ -138,9 +138,7 @@ def _put_tray(hand: Hand, scan: Scanned) -> str:
     same = len(_tray(hand)) - len(moved)
     hand.clear()
     were_there = f" {same} were already there." if same else ""
-    return (
-        f"{len(moved)} keys are in {target}.{were_there} To move them again, scan them into another bin."
-    )
+    return f"{len(moved)} keys are in {target}.{were_there} To move them again, scan them into another bin."
 
 
 PUT_AWAY = ScanStep(

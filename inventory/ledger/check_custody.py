@@ -74,7 +74,7 @@ def _sha256(*lines: object) -> str:
 
 
 def check(document: CustodyFile, seal: str | None = None) -> list[str]:
-    """Everything that does not hold, as sentences; none when all does."""
+    """Every failed check as a sentence; empty when all pass."""
     if document.get("form") != FORM:
         return [f"this is not a file of the form {FORM!r}"]
     return [*_movements(document), *_seals(document["seals"], seal), *_proofs(document)]

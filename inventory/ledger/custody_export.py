@@ -75,7 +75,7 @@ def _proof(movement: Movement, seal: Seal | None) -> list[CustodyProofStep] | No
     places = [leaf[:2] for leaf in leaves]
     try:
         index = places.index((movement.unit_id, movement.sequence))
-    except ValueError:  # it was not there when the day was sealed; the checker will say so
+    except ValueError:  # not recorded when the day was sealed; the checker reports it
         return []
     steps = proof([leaf.hash for leaf in leaves], index)
     return [{"side": step.side, "hash": step.hash.hex()} for step in steps]

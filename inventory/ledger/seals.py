@@ -1,4 +1,4 @@
-"""What a seal says: pure functions over a day's movements.
+"""Seals of the ledger: pure functions over a day's movements.
 
 A day is a UTC day of `recorded_at`, which the database writes itself. Its movements are ordered by unit id,
 then sequence: the order in which chains are checked, so one pass over the ledger checks chains and seals.

@@ -1,4 +1,4 @@
-"""The triggers that keep the stock ledger, whoever speaks to the database (I1, I2, I7, I8).
+"""Triggers that enforce the invariants of the stock ledger for every client (I1, I2, I7, I8).
 
 - Inserting a movement is the move: `movement_is_chained` locks the unit, checks that the movement fits it,
   and writes its place and hash; `movement_moves_its_unit` applies it. A movement never changes.
@@ -297,7 +297,7 @@ SEAL_GUARDS = [
 
 
 def _kept(what: str, sentence: str) -> list[GuardTrigger]:
-    """Guards of an append-only table."""
+    """Triggers that make a table append-only."""
     return [
         Refuse(name=f"{what}_stay", operation=pgtrigger.Update | pgtrigger.Delete, sentence=sentence),
         *_not_deleted(what, sentence, pgtrigger.Truncate),

@@ -16,7 +16,7 @@ _A, _R = Account, Reason
 
 
 class Proof(StrEnum):
-    """Whether a movement can be what was recorded."""
+    """Result of checking a movement against its hash and seal."""
 
     SEALED = "sealed"
     UNSEALED = "unsealed"
@@ -89,7 +89,7 @@ def _title(movement: Movement) -> str:
 
 
 def unit_story(serial: str) -> Story:
-    """Everything the books have about one key, in a fixed number of queries.
+    """Everything the ledger has about one key, in a fixed number of queries.
 
     Raises: UnknownSerial.
     """

@@ -1,4 +1,4 @@
-"""The tables of the inventory room. `inventory/ledger/triggers.py` has the triggers that keep them."""
+"""Models of the inventory app. Their triggers are in `inventory/ledger/triggers.py`."""
 
 from inventory.models.counts import Count, CountState, Difference, DifferenceKind, Scan
 from inventory.models.ledger import Connector, KeyModel, Lot, Movement, Seal, Unit, UnitQuerySet

@@ -41,14 +41,14 @@ _HELD_WHERE_UNITS_ARE_HELD = f"(held_for IS NOT NULL) = ({_one_of('account', val
 
 
 class Connector(models.TextChoices):
-    """The plug of a key."""
+    """The connector of a key."""
 
     USB_A = "usb_a", "USB-A"
     USB_C = "usb_c", "USB-C"
 
 
 class KeyModel(models.Model):
-    """A SKU, with all that parcels and customs need to know of it."""
+    """A SKU, with the data that parcels and customs need."""
 
     sku = models.CharField(max_length=40)
     name = models.CharField(max_length=120)
@@ -123,12 +123,12 @@ class UnitQuerySet(models.QuerySet["Unit"]):
         return self.filter(held_for=holder)
 
     def in_lock_order(self) -> Self:
-        """The order units are picked in, and so the one in which whoever locks several must lock them."""
+        """The picking order, which is also the order in which units must be locked."""
         return self.order_by("key_model_id", "received_at", "id")
 
 
 class Unit(models.Model):
-    """One physical key, and where it stands now."""
+    """One physical key and its current account."""
 
     serial = models.CharField(max_length=64)
     # Neither key has an index of its own: each index is written again at every move of a unit. Nor a foreign
@@ -158,7 +158,7 @@ class Unit(models.Model):
             ),
         ]
         indexes = [
-            # What reserving walks: it holds available units only, in the order they are picked.
+            # The index for reserving: available units only, in picking order.
             models.Index(
                 fields=["key_model", "received_at", "id"],
                 name="unit_available_oldest_first",
@@ -212,7 +212,7 @@ class Movement(models.Model):
         # Sealing reads a day. Movements are stored in the order they are recorded in: page ranges are enough.
         indexes = [
             BrinIndex(fields=["recorded_at"], name="movement_recorded", autosummarize=True),
-            # What the desk's trail asks for: the newest, what somebody did, and what is seldom done.
+            # For the desk's activity log: the newest rows, rows by actor, and rare reasons.
             models.Index(fields=["moved_at", "id"], name="movement_by_time"),
             models.Index(fields=["actor", "moved_at", "id"], name="movement_by_actor"),
             models.Index(

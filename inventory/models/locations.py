@@ -11,7 +11,7 @@ from inventory.rules import ACTOR_PATTERN, REFERENCE_PATTERN
 
 
 class Warehouse(models.Model):
-    """A building that keys lie in, and the address parcels from there are sent from."""
+    """A building where keys are kept, and its ship-from address."""
 
     code = models.CharField(max_length=20)
     name = models.CharField(max_length=120)
@@ -70,13 +70,13 @@ class TransferReason(models.TextChoices):
 
 class TransferQuerySet(models.QuerySet["Transfer"]):
     def latest_of_their_units(self) -> Self:
-        """Transfers that no other of the same unit follows: they say where units lie."""
+        """The last transfer of each unit, which gives its current bin."""
         later = Transfer.objects.filter(unit=OuterRef("unit"), sequence=OuterRef("sequence") + 1)
         return self.filter(~Exists(later))
 
 
 class Transfer(models.Model):
-    """A unit changed bins. Append-only; the last one of a unit says where it lies, null being nowhere."""
+    """A unit's change of bin. Append-only; a unit's last one gives its current bin, null meaning none."""
 
     unit = models.ForeignKey(
         "inventory.Unit", on_delete=models.PROTECT, related_name="transfers", db_index=False

@@ -1,4 +1,4 @@
-"""Recalls: which keys they are of, and where those stood."""
+"""Recalls, and the units each one affects."""
 
 from typing import Self
 
@@ -53,7 +53,7 @@ class Recall(models.Model):
 
 
 class RecalledUnit(models.Model):
-    """A unit that a recall is of, and where it stood when the recall found it. Append-only."""
+    """A unit affected by a recall, and its account when the recall was applied. Append-only."""
 
     recall = models.ForeignKey(Recall, on_delete=models.PROTECT, related_name="units")
     unit = models.ForeignKey("inventory.Unit", on_delete=models.PROTECT, related_name="recalls")

@@ -5,7 +5,7 @@ from django.db.models import Q
 
 
 class Expiry(models.Model):
-    """When the reservation of a holder ends by itself, unless something is done about it before."""
+    """The time at which a holder's reservation expires unless it is changed before."""
 
     holder = models.CharField(max_length=80)
     expires_at = models.DateTimeField(db_index=True)

@@ -1,4 +1,4 @@
-"""Destruction with two names."""
+"""Write-offs: destruction of keys, approved by a second person."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -8,7 +8,7 @@ from inventory.rules import ACTOR_PATTERN
 
 
 class WriteOff(models.Model):
-    """Quarantined keys that one person wants destroyed and another destroys. The ledger asks for it."""
+    """Quarantined keys that one person proposes to destroy and another approves. Required by the ledger."""
 
     code = models.CharField(max_length=20)
     note = models.CharField(max_length=500, blank=True)

@@ -1,1 +1,1 @@
-"""The verbs of the stock ledger: receiving, reserving and releasing, moving."""
+"""Services of the stock ledger: receiving, reserving, releasing and moving units."""

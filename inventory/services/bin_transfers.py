@@ -1,4 +1,4 @@
-"""Put keys into bins, and from one bin into another."""
+"""Put keys into bins and move them between bins."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -29,9 +29,9 @@ def find_bin(label: str) -> Bin:
 def put_away(
     *, serials: Sequence[str], bin_label: str, actor: str, now: datetime, reference: str = "put away"
 ) -> list[Unit]:
-    """Put scanned keys into a bin, wherever they lay before, all of them or none.
+    """Put scanned keys into a bin, all of them or none, whatever bin they were in before.
 
-    Returns: those that were moved; keys that lie there already are left as they are.
+    Returns: the units that were moved; keys already in the bin are left unchanged.
     Raises:  UnknownBin, BadSerials, UnknownSerial. WrongBin: keys that are not in the building, or
              quarantined keys and another bin than theirs; every one is named.
     Locks:   the units, oldest first.
@@ -52,12 +52,12 @@ def put_away(
 
 
 def fits(unit: Unit, target: Bin) -> bool:
-    """Whether a key may lie in a bin: in the building, and quarantine by itself."""
+    """Whether a unit may be in a bin: in the building, and in a quarantine bin only if quarantined."""
     return unit.account in SHELVED_ACCOUNTS and (unit.account == Account.QUARANTINE) == target.is_quarantine
 
 
 def bins_of(units: Iterable[Unit]) -> dict[int, int | None]:
-    """Unit id → id of the bin it lies in; a unit never put away is left out."""
+    """Unit id → id of its bin; units never put away are omitted."""
     latest = Transfer.objects.filter(unit__in=list(units)).latest_of_their_units()
     return dict(latest.values_list("unit_id", "to_bin_id"))
 
@@ -65,7 +65,7 @@ def bins_of(units: Iterable[Unit]) -> dict[int, int | None]:
 def transfer(
     units: Sequence[Unit], *, to_bin: Bin | None, reason: str, reference: str, actor: str, now: datetime
 ) -> None:
-    """Append the transfers of units that are locked and fit."""
+    """Append the transfers of units that are already locked and checked."""
     if not units:
         return
     lies_in = bins_of(units)

@@ -1,4 +1,4 @@
-"""Count a bin blind, list what differs, and let a second person decide what becomes of it."""
+"""Blind counts of a bin: list the differences, which a second person then resolves."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -34,7 +34,7 @@ from inventory.services.scan_input import clean_scanned
 
 
 def start_count(*, bin_label: str, actor: str, now: datetime) -> Count:
-    """Open a count of a bin. Nobody is told what should be in it.
+    """Open a blind count of a bin: its expected contents are not shown.
 
     Raises: UnknownBin. BinIsBeingCounted: a bin has one open count at a time.
     """
@@ -47,11 +47,11 @@ def start_count(*, bin_label: str, actor: str, now: datetime) -> Count:
             open_ones = Count.objects.filter(bin=target, state__in=[CountState.COUNTING, CountState.COUNTED])
             if other := open_ones.first():
                 raise BinIsBeingCounted(str(target), other.code, other.counted_by) from refusal
-            # It was closed between the two looks: the bin is free now.
+            # The other count was closed between the two queries, so the bin is free now.
 
 
 def scan(*, code: str, serials: Sequence[str], actor: str, now: datetime) -> int:
-    """Take down what was scanned; the same key twice counts once. Returns how many were new.
+    """Record scanned serials; duplicates count once. Returns the number of new ones.
 
     Raises: UnknownPaper, CountClosed; NotYourCount: one person counts a bin; BadSerials: every one.
     """
@@ -68,7 +68,7 @@ def scan(*, code: str, serials: Sequence[str], actor: str, now: datetime) -> int
 
 
 def count_bin(*, bin_label: str, serials: Sequence[str], actor: str, now: datetime) -> Count:
-    """Start, scan and submit in one go, all of it or nothing: for a scanner that works off line."""
+    """Start, scan and submit a count in one transaction, for scanners that work offline."""
     with transaction.atomic():
         count = start_count(bin_label=bin_label, actor=actor, now=now)
         scan(code=count.code, serials=serials, actor=actor, now=now)
@@ -78,10 +78,9 @@ def count_bin(*, bin_label: str, serials: Sequence[str], actor: str, now: dateti
 
 
 def submit_count(*, code: str, actor: str, now: datetime) -> list[Difference]:
-    """The bin is counted: what differs from the books, by serial.
+    """Submit a count and record its differences from the ledger, by serial.
 
-    Raises: UnknownPaper, CountClosed, NotYourCount. WrongCount: nothing that should be here was scanned, but
-            what lies in another bin: somebody stood before that one.
+    Raises: UnknownPaper, CountClosed, NotYourCount. WrongCount: every key scanned belongs in another bin.
     """
     with transaction.atomic():
         count = _locked(code, CountState.COUNTING)
@@ -116,7 +115,7 @@ def submit_count(*, code: str, actor: str, now: datetime) -> list[Difference]:
 
 
 def units_in(target: Bin) -> list[Unit]:
-    """What the books say lies in a bin."""
+    """The units in a bin according to the ledger."""
     here = Transfer.objects.filter(to_bin=target).latest_of_their_units().values("unit_id")
     return list(Unit.objects.filter(pk__in=here, account__in=SHELVED_ACCOUNTS).order_by("serial"))
 
@@ -131,7 +130,7 @@ def _refuse_another_bin(
 
 
 def approve_count(*, code: str, reasons: Mapping[str, str], actor: str, now: datetime) -> Count:
-    """The second person decides on every difference; the ledger follows, all of it or nothing.
+    """Approve a count as the second person: resolve every difference in the ledger, or none.
 
     Args:    reasons: serial → `lost`, `damaged`, `found`, `miscounted` or `data_entry`.
              - A missing key: `lost` (it is gone: account missing; a holder gets another one), `damaged`
@@ -139,7 +138,7 @@ def approve_count(*, code: str, reasons: Mapping[str, str], actor: str, now: dat
              - An unexpected key: `found` or `data_entry` (it is here: this becomes its bin; one that was out,
                lost or missing goes to quarantine), `miscounted` (a scan of something else: nothing moves).
              - An unknown serial: `data_entry` or `miscounted`. To keep it, receive it.
-    Raises:  UnknownPaper, CountClosed. SelfApproval: who counted cannot approve. UndecidedDifferences: no
+    Raises:  UnknownPaper, CountClosed. SelfApproval: the counter cannot approve. UndecidedDifferences: no
              reason, or one that does not fit; every one. CountOutdated: keys that have moved since: count
              again. InsufficientStock: no key to give the holder of a lost one.
     Locks:   the count, then the units, oldest first.
@@ -156,7 +155,7 @@ def approve_count(*, code: str, reasons: Mapping[str, str], actor: str, now: dat
             difference.reason = given[difference.serial]
         Difference.objects.bulk_update(differences, ["reason"])
         Count.objects.filter(pk=count.pk).update(state=CountState.APPROVED, approved_by=actor, closed_at=now)
-        # Keys that nobody holds first: a key that is gone, too, must not become a holder's other one.
+        # Units without a holder first: a missing unit must not be given to a holder as a replacement.
         for difference in sorted(
             differences, key=lambda one: bool(one.unit_id and units[one.unit_id].held_for)
         ):
@@ -167,7 +166,7 @@ def approve_count(*, code: str, reasons: Mapping[str, str], actor: str, now: dat
 
 
 def cancel_count(*, code: str, actor: str, now: datetime) -> None:
-    """Throw a count away; nothing has moved. Raises: UnknownPaper, CountClosed."""
+    """Cancel a count. Nothing is moved. Raises: UnknownPaper, CountClosed."""
     with transaction.atomic():
         count = _locked(code, CountState.COUNTING, CountState.COUNTED)
         Count.objects.filter(pk=count.pk).update(state=CountState.CANCELLED, closed_at=now)
@@ -217,7 +216,7 @@ def _lock_unmoved(differences: Sequence[Difference]) -> list[Unit]:
 
 
 def _settle(difference: Difference, unit: Unit, *, count: Count, actor: str, now: datetime) -> None:
-    """One difference becomes the movement or transfer that its reason stands for."""
+    """Make the movement or transfer that the reason of a difference calls for."""
     if difference.kind == DifferenceKind.MISSING:
         _settle_missing(unit, difference.reason, count=count, actor=actor, now=now)
     elif difference.reason != TransferReason.MISCOUNTED:
@@ -250,6 +249,6 @@ def _settle_unexpected(unit: Unit, reason: str, *, count: Count, actor: str, now
     if unit.account not in SHELVED_ACCOUNTS:
         quarantine.quarantine(serials=[unit.serial], actor=actor, now=now, reference=count.code)
         unit.refresh_from_db()
-    # What must be quarantined does not stay in a shelf: it lies nowhere until it is put into its own bin.
+    # A unit to be quarantined leaves its bin and has none until it is put into a quarantine bin.
     target = count.bin if bin_transfers.fits(unit, count.bin) else None
     bin_transfers.transfer([unit], to_bin=target, reason=reason, reference=count.code, actor=actor, now=now)

@@ -1,4 +1,4 @@
-"""Reservations that end by themselves."""
+"""Expiry of reservations."""
 
 import logging
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def let_expire(*, holder: str, expires_at: datetime | None) -> None:
     if expires_at is None:
         Expiry.objects.filter(holder=holder).delete()
     else:
-        # One statement: between a look and a write another may end or set the same.
+        # One statement, because another transaction may change the row between a read and a write.
         Expiry.objects.bulk_create(
             [Expiry(holder=holder, expires_at=expires_at)],
             update_conflicts=True,
@@ -31,7 +31,7 @@ def let_expire(*, holder: str, expires_at: datetime | None) -> None:
 
 
 def release_expired(*, now: datetime, holder_ends: HolderEnds | None = None, at_most: int = 500) -> list[str]:
-    """Give back what is reserved longer than agreed; the holders that lost their units.
+    """Release expired reservations. Returns the holders whose units were released.
 
     Args:  holder_ends: what this means for the holder, called first, in the same transaction: locks it, and
            says whether its reservation may end now. If not, it is asked again the next time.
@@ -50,7 +50,7 @@ def _expire(holder: str, holder_ends: HolderEnds | None, *, now: datetime) -> bo
                 return False
             ended, _ = Expiry.objects.filter(holder=holder, expires_at__lte=now).delete()
             if not ended:
-                # Somebody was here first, or the reservation lasts longer by now: the holder stays as it was.
+                # Another worker was first, or the reservation was extended: the holder is left unchanged.
                 transaction.set_rollback(True)
                 return False
             return bool(release(holder=holder, actor="system:expiry", now=now, reason=Reason.EXPIRED))

@@ -1,4 +1,4 @@
-"""Key models: added, and changed but for their SKU, which is part of the hashes of their units."""
+"""Add and change key models. The SKU never changes: it is part of the hashes of the model's units."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ _ABOVE_NOUGHT = ("weight_g", "length_mm", "width_mm", "height_mm", "customs_valu
 
 
 class KeyModelChanged(InventoryError):
-    """Somebody else changed it since it was looked at; nothing was changed."""
+    """The key model was changed by someone else in the meantime; nothing was saved."""
 
     code = "key_model_changed"
 
@@ -32,9 +32,9 @@ class KeyModelChanged(InventoryError):
 
 
 def add_key_model(*, sku: str, values: Mapping[str, object], now: datetime) -> KeyModel:
-    """Add a key model. Campaigns give it out once they name it.
+    """Add a key model. It is given out only by campaigns that list it.
 
-    Raises: BadRequest: what parcels and customs cannot use, or a SKU that is taken.
+    Raises: BadRequest: values that parcels or customs cannot use, or a SKU that exists.
     """
     problems = _problems(values)
     if not re.fullmatch(r"[A-Z0-9-]{2,40}", sku):
@@ -53,10 +53,10 @@ def add_key_model(*, sku: str, values: Mapping[str, object], now: datetime) -> K
 def change_key_model(
     *, sku: str, seen: Mapping[str, object], wanted: Mapping[str, object]
 ) -> tuple[dict[str, object], dict[str, object]]:
-    """Change what differs; parcels described to the carrier before keep what they said.
+    """Save the changed fields. Parcels already described to the carrier keep the old values.
 
     Args:    seen: the changeable fields as whoever decides saw them, plain; wanted: as they should be.
-    Returns: what was changed, as it was before and as it is after, plain.
+    Returns: the changed fields, before and after, as plain values.
     Raises:  KeyModelChanged. BadRequest.
     Locks:   the key model's row.
     """
@@ -80,7 +80,7 @@ def _set(model: KeyModel, values: Mapping[str, object]) -> None:
 
 
 def plain(value: object) -> object:
-    """As JSON holds it."""
+    """Return the value as JSON represents it."""
     return [str(one) for one in value] if isinstance(value, list) else value
 
 

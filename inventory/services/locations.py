@@ -38,7 +38,7 @@ class Location:
     quarantine: Sequence[str] = ()
 
     def problems(self) -> list[tuple[str, str]]:
-        """Every field that cannot be kept, and why."""
+        """Every invalid field, with its error."""
         found: list[tuple[str, str]] = []
         if not _CODE.fullmatch(self.code):
             found.append(("code", f"{self.code[:40]!r} is not a valid code: use 2 to 20 of A-Z, 0-9 and -."))
@@ -90,7 +90,7 @@ def read_location(given: Mapping[str, Any]) -> Location:
 
 @dataclass(frozen=True)
 class LocationsKept:
-    """What keeping a location changed; nothing of it the second time."""
+    """The changes made by a sync; empty when it is repeated."""
 
     warehouse: Warehouse
     is_new: bool

@@ -28,7 +28,7 @@ def move(
     units: Iterable[Unit | int] | None = None,
     reference: str | None = None,
 ) -> list[Unit]:
-    """Move units, all of them or none, and return them as they stand then.
+    """Move units, all of them or none, and return them in their new state.
 
     Args:    holder: all units held for this holder; or else
              units: these, by object or id, whoever holds them.
@@ -53,7 +53,7 @@ def move(
 
 
 def move_locked(locked: Sequence[Unit], *, to_account: str, reason: str, actor: str, now: datetime) -> None:
-    """Move units that the caller's transaction has locked, as `move` does; none of them: nothing.
+    """Move units that the caller's transaction has locked, as `move` does. No units: no effect.
 
     Raises: MoveNotAllowed: the transaction is to be undone, for earlier moves of it may stand.
     """

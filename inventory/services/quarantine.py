@@ -1,4 +1,4 @@
-"""Keys that came back or show tampering go to quarantine, and from there to destruction with two names."""
+"""Quarantine returned or tampered keys, and destroy quarantined keys with the approval of two people."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,8 +26,8 @@ def quarantine(
 ) -> list[Unit]:
     """Put scanned keys into quarantine, and into a quarantine bin if one is named; all of them or none.
 
-    Keys that were out are taken back first: the ledger then says that they returned, and to whom they were.
-    For a key that somebody holds, the reference of the movement is that holder.
+    Keys outside the building are first recorded as returned, under the reference of their holder.
+    If a key has a holder, the holder is the reference of the movement.
 
     Raises: BadSerials, UnknownSerial, UnknownBin; MoveNotAllowed: destroyed, or not received yet; WrongBin.
     Locks:  the units, oldest first.
@@ -73,7 +73,7 @@ def _move(
 
 
 def propose_destruction(*, serials: Sequence[str], actor: str, now: datetime, note: str = "") -> WriteOff:
-    """Name quarantined keys that are to be destroyed. Nothing moves until a second person approves.
+    """Propose to destroy quarantined keys. Nothing moves until a second person approves.
 
     Raises: BadSerials, UnknownSerial; MoveNotAllowed: some are not in quarantine.
     """
@@ -86,9 +86,9 @@ def propose_destruction(*, serials: Sequence[str], actor: str, now: datetime, no
 
 
 def destroy(*, code: str, actor: str, now: datetime) -> list[Unit]:
-    """The second name: the keys of a write-off are destroyed.
+    """Approve a write-off as the second person, and destroy its keys.
 
-    Raises: UnknownPaper: no such write-off, or it is approved already. SelfApproval: by who proposed it.
+    Raises: UnknownPaper: no such write-off, or it is approved already. SelfApproval: the actor proposed it.
             MoveNotAllowed: some have left quarantine since.
     Locks:  the write-off, then the units, oldest first.
     """

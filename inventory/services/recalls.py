@@ -1,4 +1,4 @@
-"""Hold every key a recall is of before it can be picked, and know who has the others."""
+"""Recalls: hold the affected keys in stock before they can be picked, and list who has the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ from inventory.rules import Account, Criteria, Reason, firmware_between
 from inventory.services import movements
 from inventory.services.reservations import STOCK_CAME_FREE, replace
 
-# The room of the holders has this job: what becomes of those that have a key less now.
+# A job of the app that owns the holders: it handles holders who lost a key to a recall.
 HOLDERS_ARE_SHORT = "claims.put_back_in_line"
 IN_STOCK = (Account.AVAILABLE, Account.RESERVED)
 
 
 @dataclass(frozen=True)
 class Held:
-    """What one look at a recall did."""
+    """The result of applying a recall once."""
 
     recall: Recall
     held: int
     replaced: int
-    # Holders that have a key less now: there was no other one of the same key model.
+    # Holders who lost a key because no other unit of the same key model was available.
     short: tuple[str, ...]
 
 
 def affected(criteria: Criteria) -> UnitQuerySet:
-    """The units a recall is of, wherever they stand.
+    """The units affected by a recall, in any account.
 
-    Firmware is a lot's. A lot of unknown firmware is in no range of firmware; selectors.py lists those lots.
+    Firmware is recorded per lot. Lots of unknown firmware match no range; selectors.py lists them.
     """
     lots = Lot.objects.all()
     if criteria.sku:
@@ -52,13 +52,13 @@ def affected(criteria: Criteria) -> UnitQuerySet:
 
 
 def open_recall(*, criteria: Criteria, why: str, actor: str, now: datetime) -> Held:
-    """Open a recall and hold what is in stock; keys received later are held as they come in.
+    """Open a recall and hold the affected keys in stock; keys received later are held on receipt.
 
     An available key goes to `held`. The holder of a reserved one gets another of the same key model, if
     there is one. Packed keys are not moved, for a parcel is opened by hand; `selectors.recall_reach` lists
     those and the ones that are out.
 
-    Raises: BadCriteria: nothing to go by, or words that make no sense.
+    Raises: BadCriteria: no criteria, or invalid ones.
     Locks:  the affected units in stock, oldest first.
     """
     if problems := criteria.problems():
@@ -87,13 +87,13 @@ def hold(recall: Recall, *, actor: str, now: datetime) -> Held:
         reserved = [unit for unit in locked if unit.account == Account.RESERVED]
         rows = [_row(recall, unit, now=now) for unit in units.exclude(pk__in=recall.units.values("unit_id"))]
         holders = {unit.pk: str(unit.held_for) for unit in reserved}
-        # Free ones first: none of them may become somebody's other key.
+        # Available units first, so that none of them is given to a holder as a replacement.
         _hold(free, recall.code, actor=actor, now=now)
         replaced: dict[int, Unit] = {}
         for unit in reserved:
             if other := _replace(unit, actor=actor, now=now):
                 replaced[unit.pk] = other
-                # At once, or the next holder would be given this one.
+                # Immediately, or the next holder would be given this unit.
                 _hold([unit], recall.code, actor=actor, now=now)
         short = [unit for unit in reserved if unit.pk not in replaced]
         _hold(short, None, actor=actor, now=now)
@@ -124,14 +124,14 @@ def _replace(unit: Unit, *, actor: str, now: datetime) -> Unit | None:
 
 
 def hold_recalled(*, actor: str, now: datetime) -> list[Held]:
-    """Look at every open recall again: keys received, unpacked or released since are held."""
+    """Apply every open recall again: hold keys received, unpacked or released since."""
     return [hold(recall, actor=actor, now=now) for recall in Recall.objects.open().order_by("pk")]
 
 
 def lift_recall(*, code: str, actor: str, now: datetime) -> list[Unit]:
-    """Say that the keys are sound: what is held for this recall alone is available again.
+    """Lift a recall: units held for this recall only become available again.
 
-    Raises: UnknownPaper: no such recall, or it is lifted. SelfApproval: by who opened it.
+    Raises: UnknownPaper: no such recall, or it is lifted. SelfApproval: the actor opened it.
     Locks:  the recall, then the units, oldest first.
     """
     with transaction.atomic():

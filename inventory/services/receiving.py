@@ -1,4 +1,4 @@
-"""Receive keys from a supplier: units, and their first movement, by the thousand."""
+"""Receive keys from a supplier: bulk creation of units and their first movements."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -76,7 +76,7 @@ def receive_stock(
             return lot
         ids = _create_units(lot, tags, now=now)
         _move_in(ids, lot=lot, actor=actor, now=now)
-        # What comes in under an open recall is held before anybody sees it.
+        # Units affected by an open recall are held before they become visible as available.
         hold_recalled(actor=actor, now=now)
         wake(STOCK_CAME_FREE)
     return lot
@@ -147,8 +147,8 @@ def _create_units(lot: Lot, serials: Sequence[str], *, now: datetime) -> Sequenc
                 # Serials are [A-Z0-9-], so the text format needs no escapes; one string is one call.
                 rest = f"\t{lot.key_model_id}\t{lot.pk}\t{now.isoformat()}\t{Account.SUPPLIER}\t0\t\n"
                 copy.write("".join(f"{pk}\t{serial}{rest}" for pk, serial in zip(ids, serials, strict=True)))
-    except UniqueViolation:  # psycopg's own: Django does not wrap what a COPY raises
-        # Looked for only now: the unique constraint has the last word anyway, and usually nothing to say.
+    except UniqueViolation:  # psycopg's own error: Django does not wrap errors of COPY
+        # Looked up only on failure: the unique constraint is checked anyway and is rarely violated.
         seen = Unit.objects.filter(serial__in=serials).order_by("serial").values_list("serial", flat=True)
         if not seen:
             raise

@@ -1,4 +1,4 @@
-"""Hold units for somebody, give them back, exchange one: never an oversell, never a lost unit."""
+"""Reserve units for a holder, release them, and exchange one, without overselling or losing a unit."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -35,13 +35,13 @@ __all__ = [
     "swap",
 ]
 
-# The room of the holders has this job: keys are available that were not before.
+# A job of the app that owns the holders: it runs when units become available.
 STOCK_CAME_FREE = "claims.serve_waitlists"
 
-# Whoever finds stock short, and whoever serves those who found it so, does it one at a time.
+# Serializes requests that find stock short with the jobs that serve the waitlist.
 SHORTAGE_LOCK = 0x6B657964_00000001  # "keyd", and the first of our locks
 
-# Functions, for few round trips and plans that are kept; their text is in migrations 0002 and 0005.
+# SQL functions, for few round trips and cached plans; defined in migrations 0002 and 0005.
 _STOCK = "SELECT * FROM inventory_stock_for(%s, %s, %s)"
 UNIT_FIELDS = [field.attname for field in Unit._meta.concrete_fields]
 _TAKE = f"SELECT {', '.join(UNIT_FIELDS)} FROM inventory_take_units(%s, %s, %s, %s, %s, %s)"  # noqa: S608 - columns
@@ -56,7 +56,7 @@ def reserve(
     now: datetime,
     among: Collection[int] | None = None,
 ) -> list[Unit]:
-    """Hold units for a holder, all that are wanted or none, oldest first.
+    """Reserve units for a holder, all that are wanted or none, oldest first.
 
     Part of the caller's transaction; at most one call in it, unless it took `lock_shortage()` first. Do
     not put it into a savepoint of your own: rolling that back would drop the shortage lock.
@@ -84,7 +84,7 @@ def reserve(
             raise InsufficientStock(plan.shortages)
         if units := _take(plan, holder=holder, actor=actor, now=now, may_wait=True):
             return units
-        # Others took what was just counted, so there is less now: this ends.
+        # Others took the units just counted, so stock is lower now and the loop ends.
 
 
 def reserve_in_part(
@@ -95,7 +95,7 @@ def reserve_in_part(
     now: datetime,
     among: Collection[int] | None = None,
 ) -> tuple[list[Unit], list[Wanted]]:
-    """One now, one later: hold what there is of what is wanted, and say what is still wanted.
+    """Reserve the available part of what is wanted, and return the rest.
 
     Returns: the units, reserved (maybe none), and the rest. When there is a rest, the shortage lock is held
              until the caller's transaction ends, as after a refusal of `reserve`.
@@ -105,7 +105,7 @@ def reserve_in_part(
         try:
             units = reserve(holder=holder, wanted=now_wanted, actor=actor, now=now, among=among)
         except InsufficientStock as refusal:
-            # Only ever less is wanted, so this ends.
+            # The quantity wanted only decreases, so the loop ends.
             now_wanted, missing = without(now_wanted, refusal.shortages)
             later.update(missing)
         else:
@@ -133,7 +133,7 @@ def _take_at_once(
     """The first attempt: one round trip, no waiting. None, and no lock kept, when it comes short."""
     named, anything = split_wanted(wanted)
     if not anything:
-        # Named models need no counting: taking them tells.
+        # Named models need no count: taking the units shows whether there are enough.
         return _take(Allocation(named), holder=holder, actor=actor, now=now, may_wait=False)
     choice = None if among is None else list(among)
     return _taken(_TAKE_ANY, [list(named), list(named.values()), anything, choice, holder, actor, now])
@@ -165,14 +165,14 @@ def _taken(sql: str, parameters: Sequence[Any]) -> list[Unit]:
 def release(*, holder: str, actor: str, now: datetime, reason: str = Reason.RELEASED) -> list[Unit]:
     """Make what is reserved for a holder available again; nothing reserved is not an error.
 
-    Units of the holder that are on their way or further stay where they are.
+    Units of the holder that have been shipped are left unchanged.
 
     Raises: MoveNotAllowed: some are packed already (unpack them first), or the reason is none for it.
     Locks:  the holder's units, oldest first.
     After commit: a job serves the waitlists (see `lock_shortage`).
     """
     with transaction.atomic():
-        # Before the units, as everybody who ends a reservation does.
+        # Before the units, as in every service that ends a reservation.
         Expiry.objects.filter(holder=holder).delete()
         held = movements.lock_held(holder)
         stuck = [unit.serial for unit in held if unit.account == Account.PACKED]
@@ -245,7 +245,7 @@ def _lock_pair(old_serial: str, new_serial: str) -> tuple[Unit, Unit]:
 
 
 def _exchange(old: Unit, new: Unit, *, actor: str, now: datetime) -> None:
-    """By way of available, so that each step is in the table; nobody can see, let alone take, that."""
+    """Move by way of available, so that each move is in the table. Other transactions cannot see this."""
     holder, other_holder = old.held_for, new.held_for
     how: dict[str, Any] = {"reason": Reason.SWAP, "actor": actor, "now": now}
     reserved = [unit for unit in (old, new) if unit.account == Account.RESERVED]

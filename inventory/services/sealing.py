@@ -1,4 +1,4 @@
-"""Seal days of the ledger: from then on, whoever rewrites one of them must rewrite every later seal too."""
+"""Seal days of the ledger. Rewriting a sealed day then requires rewriting every later seal."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -15,9 +15,9 @@ _FETCHED_AT_ONCE = 10_000
 
 
 def seal_days(*, now: datetime, through: date | None = None) -> list[Seal]:
-    """Seal every day that has no seal yet, through a day; by default the one before `now`'s.
+    """Seal every unsealed day up to and including `through`, by default the day before `now`.
 
-    Each day commits by itself: an interruption leaves fewer seals, and the next run goes on.
+    Each day is committed separately, so the next run continues after an interruption.
 
     Raises: DayNotOver: `through` is today or later.
     Locks:  the movement table, for as long as the oldest transaction that writes to it takes: its rows may
@@ -51,7 +51,7 @@ def _first_day() -> date | None:
     return first
 
 
-# The leaves are put together where they are kept: a day can have millions.
+# The leaves are concatenated in the database: a day can have millions.
 _INSERT = """
     INSERT INTO inventory_seal (day, movement_count, root, leaves)
     SELECT %s, %s, %s, coalesce(string_agg(
@@ -61,16 +61,16 @@ _INSERT = """
 
 
 def _seal(day: date) -> Seal:
-    """The seal of a day, without its leaves in memory.
+    """Create the seal of a day without loading its leaves into memory.
 
     The tree and the leaves are read one after the other. Between them nothing can be recorded on a day that
     is over; and a check constraint of the seal sees to it that there are as many leaves as were counted.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
-            # Two at once would both want to be the next; the second finds the day taken and is refused.
+            # If two transactions seal at once, the second finds the day sealed and is refused.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_SEAL_LOCK])
-            # A day of millions takes as long as it takes; the setting ends with the transaction.
+            # Sealing millions of movements can exceed the timeout; the setting ends with the transaction.
             cursor.execute("SET LOCAL statement_timeout = 0")
         tree = _tree_of(day)
         with connection.cursor() as cursor:

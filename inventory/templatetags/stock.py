@@ -11,5 +11,5 @@ register = template.Library()
 
 @register.inclusion_tag("inventory/parts/low_stock.html")
 def low_stock() -> dict[str, Any]:
-    """A banner for each key model that runs low; nothing when none does. One query."""
+    """Show a banner for each key model that is low on stock. One query."""
     return {"alerts": open_alerts()}

@@ -1,4 +1,4 @@
-"""EasyPost's paths, and the one place where calls are answered and HTTP faults strike."""
+"""EasyPost's paths; calls are answered and HTTP faults applied here only."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Neighbour(Protocol):
 
 
 class EasyPost:
-    """The vendor: both modes, the time they share, and what goes wrong."""
+    """The EasyPost stand-in: both modes, with their shared clock and faults."""
 
     def __init__(self, clock: Clock, settings: EasyPostSettings) -> None:
         self.faults = FaultBook()
@@ -122,7 +122,7 @@ class EasyPost:
         app.router.add_route("*", "/v2/{rest:.*}", self._endpoint(_nothing_here))
 
     async def reset(self) -> None:
-        """Forget all objects, faults and what was due. Settings and clock stay."""
+        """Delete all objects, faults and pending transitions. Settings and clock stay."""
         await self.close()
         self.faults.clear()
         self.world.agenda.clear()
@@ -200,7 +200,7 @@ class EasyPost:
         return endpoint
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer a call. Faults strike here and nowhere else."""
+        """Answer a call. HTTP faults are applied here and nowhere else."""
         path = request.path.removeprefix("/v2")
         # Before any fault: a client that hangs up while we are slow has still sent its request.
         await request.read()
@@ -218,7 +218,7 @@ class EasyPost:
         return _as_json(reply)
 
     def _recipient(self, request: web.Request) -> str:
-        """Whose shipment the call is about; empty when it is about none."""
+        """The recipient of the shipment that the call concerns; empty if there is none."""
         shipment_id = request.match_info.get("id", "")
         for account in self.accounts.values():
             if (shipment := account.store.shipments.get(shipment_id)) is not None:
@@ -275,7 +275,7 @@ async def _deliver_first(account: EasyPostAccount, reply: Reply) -> None:
 
 
 async def _strike(request: web.Request, fault: Fault) -> web.StreamResponse | None:
-    """What a fault answers in the call's place; None when the call goes on."""
+    """The response of a fault that replaces the call's; None if the call proceeds."""
     match fault.kind:
         case "delay":
             await asyncio.sleep(fault.seconds)

@@ -1,4 +1,4 @@
-"""What the stand-in refuses, in EasyPost's words: `{"error": {"code", "message", "errors"}}`.
+"""Error responses as EasyPost sends them: `{"error": {"code", "message", "errors"}}`.
 
 Codes, statuses and messages are the recorded ones where a recording exists; the codes that EasyPost
 documents without a recorded answer are marked "documented".
@@ -12,7 +12,7 @@ from sandbox.vendor_json import Json
 
 
 class EasyPostError(Exception):
-    """A refusal that becomes the answer."""
+    """An error that becomes the response."""
 
     def __init__(self, status: int, code: str, message: str, errors: Sequence[object] = ()) -> None:
         super().__init__(f"{status} {code}: {message}")

@@ -18,7 +18,7 @@ _IN_LISTS = ("description", "id", "user_id", "status", "created_at", "mode", "ob
 def publish_easypost_event(
     account: EasyPostAccount, description: str, result: Json, previous: Json, *, key: str
 ) -> StoredEvent:
-    """Record an event and hand it to the webhook_sender. Events of one `key` are delivered in this order."""
+    """Record an event and queue its webhooks. Events of one `key` are delivered in this order."""
     now = milli_stamp(account.now)
     urls = [hook.body["url"] for hook in account.store.webhooks.values() if hook.is_enabled]
     head = {
@@ -62,13 +62,13 @@ def list_easypost_events(account: EasyPostAccount, call: EasyPostCall) -> Reply:
 
 
 def retrieve_stored_event(account: EasyPostAccount, call: EasyPostCall) -> Reply:
-    """One event, without its result: that only ever travels in webhooks."""
+    """Get one event, without its result, which is sent in webhooks only."""
     event = _get(account, call.ids["id"])
     return Reply(event.head | {"pending_urls": event.pending_urls, "completed_urls": event.completed_urls})
 
 
 def list_payloads(account: EasyPostAccount, call: EasyPostCall) -> Reply:
-    """Every delivery of an event: what was sent where, and what came back."""
+    """List the deliveries of an event with their requests and responses."""
     event = _get(account, call.ids["id"])
     return Reply({"payloads": [_with_body(payload, event) for payload in _payloads(account, event)]})
 

@@ -39,7 +39,7 @@ def fee_amount(cents: int) -> str:
 
 
 def as_cents(amount: object) -> int:
-    """Read an amount in dollars. Raises ApiError on what is not a number."""
+    """Read an amount in dollars. Raises EasyPostError if it is not a number."""
     try:
         return int((Decimal(str(amount)) * 100).to_integral_value())
     except (InvalidOperation, ValueError):
@@ -49,7 +49,7 @@ def as_cents(amount: object) -> int:
 
 
 def number(value: object, field: str) -> float:
-    """Read a number that may come as text. Raises ApiError, naming the field."""
+    """Read a number that may come as text. Raises EasyPostError, naming the field."""
     try:
         return float(value if isinstance(value, str | int | float) else "")
     except ValueError:

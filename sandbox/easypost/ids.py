@@ -12,7 +12,7 @@ def new_easypost_id(prefix: str) -> str:
 
 
 def fixed_id(prefix: str, name: str) -> str:
-    """The same id for the same name in every run, for what exists before the first call."""
+    """An id derived from a name, the same in every run, for objects that exist from the start."""
     return f"{prefix}_{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 

@@ -11,7 +11,7 @@ CLAIM_OUTCOMES = ("approved", "approved_partial", "rejected", "needs_action")
 
 
 class BadSetting(ValueError):
-    """A setting that does not exist or makes no sense."""
+    """An unknown setting or an invalid value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class EasyPostSettings:
     webhook_retry_seconds: list[int] = field(default_factory=lambda: [60, 300, 1800, 7200, 21600, 54000])
 
     def changed(self, values: Json) -> EasyPostSettings:
-        """These settings with `values` put in. Raises BadSetting, naming what is wrong."""
+        """A copy with `values` applied. Raises BadSetting, naming the problem."""
         known = {item.name: str(item.type) for item in fields(self)}
         if unknown := sorted(set(values) - set(known)):
             raise BadSetting(f"unknown setting {', '.join(unknown)}")

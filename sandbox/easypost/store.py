@@ -1,4 +1,4 @@
-"""What one mode's account holds: EasyPost's objects in their JSON shape, and what the API never shows.
+"""Objects of one mode's account: EasyPost's JSON objects, and data the API never shows.
 
 Objects are kept as the dictionaries that are sent, so that answering is one `json.dumps`.
 """
@@ -15,7 +15,7 @@ from sandbox.vendor_json import Json
 
 @dataclass(slots=True)
 class StoredShipment:
-    """A shipment and what it hides.
+    """A shipment and its internal data.
 
     recipient: decides the parcel's journey; taken before the purchase rewrites the address.
     """
@@ -42,7 +42,7 @@ class StoredShipment:
 
 @dataclass(slots=True)
 class Tracker:
-    """A tracker, and what is still to happen to its parcel."""
+    """A tracker and the remaining steps of its parcel."""
 
     body: Json
     steps: list[Due] = field(default_factory=list)

@@ -57,7 +57,7 @@ class EasyPostWebhookSender:
         self._slots_made = world.settings.webhook_concurrency
 
     def send(self, event: StoredEvent) -> None:
-        """Send an event to every enabled endpoint, or do to it what the faults say."""
+        """Send an event to every enabled endpoint, subject to the faults."""
         for hook_id, hook in self._store.webhooks.items():
             if hook.is_enabled:
                 self._dispatch(EasyPostDelivery(event, hook_id, self._world.clock.now()))
@@ -81,7 +81,7 @@ class EasyPostWebhookSender:
             self._session = None
 
     def _dispatch(self, delivery: EasyPostDelivery) -> None:
-        """Apply the webhook faults; the one place where they do."""
+        """Apply the webhook faults. They are applied nowhere else."""
         copies, hold = 1, False
         event = delivery.event
         for fault in self._world.faults.for_event(event.description, event.status, self._recipient(event)):
@@ -107,7 +107,7 @@ class EasyPostWebhookSender:
             self._enqueue(held)
 
     def _recipient(self, event: StoredEvent) -> str:
-        """Whose parcel the event is about; empty when it is about none."""
+        """The recipient of the event's parcel; empty if there is none."""
         tracker = self._store.trackers.get(event.key)
         shipment = self._store.shipments.get((tracker.body["shipment_id"] or "") if tracker else "")
         return shipment.recipient if shipment else ""
@@ -161,9 +161,9 @@ class EasyPostWebhookSender:
         return self._slots
 
     async def _post(self, delivery: EasyPostDelivery, hook: WebhookEndpoint) -> tuple[int | None, str | None]:
-        """Send once; no code when nobody answered in time."""
+        """Send once; the status code is None if there was no response in time."""
         if self._session is None:
-            # trust_env stays off: a proxy or netrc of the surroundings must not touch deliveries.
+            # trust_env is off: a proxy or netrc of the environment must not affect deliveries.
             self._session = aiohttp.ClientSession(skip_auto_headers={"Accept", "Accept-Encoding"})
         timeout = aiohttp.ClientTimeout(total=self._world.settings.webhook_timeout_seconds)
         headers = request_headers(delivery, hook, user_id=str(delivery.event.head["user_id"]))
@@ -208,7 +208,7 @@ class EasyPostWebhookSender:
             event.head["status"] = "completed"
 
     def _failed(self, delivery: EasyPostDelivery, hook: WebhookEndpoint) -> None:
-        """Repeat later; after the last repeat, disable an endpoint that took nothing in all that time."""
+        """Retry later; after the last retry, disable an endpoint that accepted nothing in all that time."""
         self._store.tally["webhooks_failed"] += 1
         pauses = self._world.settings.webhook_retry_seconds
         if delivery.attempt < len(pauses):

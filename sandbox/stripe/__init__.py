@@ -1,1 +1,1 @@
-"""A stand-in for Stripe: speaks its HTTP, keeps its own ledger, serves a small page to pay on."""
+"""A stand-in for Stripe: its HTTP API, a ledger of its own and a checkout page."""

@@ -1,4 +1,4 @@
-"""All that one mode (test or live) of the stand-in owns, one request, and the shape of a handler."""
+"""The account of one mode (test or live), a request, and the type of a handler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stripe's paths, idempotency, and the one place where calls are answered and HTTP faults strike."""
+"""Stripe's paths and idempotency; calls are answered and HTTP faults applied here only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LONGEST_KEY = 255
 
 
 class Stripe:
-    """The vendor: both modes, and what goes wrong. Time is shared with the other stand-ins."""
+    """The Stripe stand-in: both modes and their faults. The clock is shared with the other stand-ins."""
 
     def __init__(self, clock: Clock, agenda: Agenda, settings: StripeSettings) -> None:
         self.faults = FaultBook()
@@ -56,7 +56,7 @@ class Stripe:
             await account.webhook_sender.settle(key)
 
     async def reset(self) -> None:
-        """Forget all objects and faults, return to the first settings."""
+        """Delete all objects and faults and restore the initial settings."""
         await self.close()
         self.faults.clear()
         self.world.settings = self._first_settings
@@ -73,7 +73,7 @@ class Stripe:
         return endpoint
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer a call. Faults strike here and nowhere else."""
+        """Answer a call. HTTP faults are applied here and nowhere else."""
         # Before any fault: a client that hangs up while we are slow has still sent its request.
         raw = await request.read()
         faults = self.faults.for_call(request.method, request.path.removeprefix("/v1"))
@@ -94,7 +94,7 @@ class Stripe:
         handler: Handler,
         faults: list[Fault],
     ) -> web.StreamResponse:
-        """A POST: the same key gets the first answer again, whatever that was."""
+        """Answer a POST: a repeated idempotency key gets the first response again."""
         key = request.headers.get("Idempotency-Key", "")
         if not key:
             return await _work(request, raw, account, handler, faults, kept=None)
@@ -124,7 +124,7 @@ class Stripe:
         try:
             return await _work(request, raw, account, handler, faults, kept=kept)
         finally:
-            # Refused before anything was begun: the key is still good.
+            # Refused before it began: the key can be used again.
             if not kept.is_answered:
                 account.kept.pop(key, None)
 
@@ -156,7 +156,7 @@ async def _work(
 
 
 async def _strike(request: web.Request, fault: Fault, kept: StoredAnswer | None) -> web.StreamResponse | None:
-    """What a fault answers in the call's place; None when the call goes on."""
+    """The response of a fault that replaces the call's; None if the call proceeds."""
     match fault.kind:
         case "delay":
             await asyncio.sleep(fault.seconds)

@@ -1,4 +1,4 @@
-"""Speaks to the control API of the running Stripe stand-in."""
+"""Client for the control API of a running Stripe stand-in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sandbox.vendor_json import Json
 
 
 class StripeControl:
-    """Each method is one request.
+    """Client for the Stripe control API; each method sends one request.
 
     Args: control: of the stand-ins, whose clock this one shares.
     """
@@ -49,7 +49,7 @@ class StripeControl:
         return self._post(f"/sessions/{quote(session_id)}/tamper", changes)
 
     def refund(self, intent_id: str, *, amount: int | None = None) -> Json:
-        """A refund made by hand."""
+        """Create a refund, as by hand in the dashboard."""
         return self._post(f"/intents/{quote(intent_id)}/refund", {} if amount is None else {"amount": amount})
 
     def dispute(self, intent_id: str) -> Json:
@@ -65,7 +65,7 @@ class StripeControl:
         return self._post(f"/events/{quote(event_id)}/resend", {})
 
     def stranger(self, *, amount: int) -> Json:
-        """A charge that belongs to nobody here."""
+        """Create a charge that belongs to no claim."""
         return self._post("/strangers", {"amount": amount})
 
     def forget(self, object_id: str) -> Json:

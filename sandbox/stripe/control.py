@@ -1,6 +1,6 @@
-"""The control API under `/_control/stripe/`: what a test or a demo may do that a client may not.
+"""The control API under `/_control/stripe/`, for tests and demos.
 
-All bodies are JSON; what makes no sense is answered with 400 and `{"error": …}`.
+All bodies are JSON; an invalid request gets 400 and `{"error": …}`.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class StripeControlRoutes:
         return {"sessions": [session.body for session in account.sessions.values()]}
 
     async def act(self, request: web.Request) -> Json:
-        """Do to a session what the payer, their bank or time would."""
+        """Act on a session as the payer, their bank or its expiry would."""
         account, session = self._session(request)
         match request.match_info["way"]:
             case "pay":
@@ -144,7 +144,7 @@ class StripeControlRoutes:
         return body
 
     async def refund(self, request: web.Request) -> Json:
-        """A refund made by hand on the vendor's pages."""
+        """Create a refund, as by hand in the vendor's dashboard."""
         account = self._account(request)
         charged = account.charge_of(account.intent(request.match_info["id"])["id"])
         if charged is None:
@@ -191,7 +191,7 @@ class StripeControlRoutes:
         return event
 
     async def stranger(self, request: web.Request) -> Json:
-        """Money of somebody who is no claimant: a charge made in the dashboard."""
+        """Create a charge that belongs to no claim, as by hand in the vendor's dashboard."""
         account = self._account(request)
         wanted = await body_of(request)
         intent = objects.payment_intent(
@@ -212,7 +212,7 @@ class StripeControlRoutes:
         return charged
 
     async def forget(self, request: web.Request) -> Json:
-        """Lose, copy or change an object without a word, to plant a difference."""
+        """Delete, copy or change an object without an event, to create a discrepancy."""
         account = self._account(request)
         wanted = await body_of(request)
         tables: dict[str, Json] = {
@@ -243,7 +243,7 @@ class StripeControlRoutes:
         return {"forgotten": object_id}
 
     async def roll(self, request: web.Request) -> Json:
-        """A new secret for every endpoint; for a while the old one signs as well."""
+        """Rotate the secret of every endpoint; for a time the old one signs as well."""
         account = self._account(request)
         secret = str((await body_of(request))["secret"])
         for endpoint in account.endpoints.values():

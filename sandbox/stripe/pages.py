@@ -1,4 +1,4 @@
-"""The hosted page: what is to be paid, and four ways to go on. Works without scripts."""
+"""The hosted checkout page: the amount and four possible outcomes. Works without scripts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ HEADERS = {
 
 
 class Pages:
-    """Answers `/c/pay/…`."""
+    """Handlers of `/c/pay/…`."""
 
     def __init__(self, vendor: Stripe) -> None:
         self._vendor = vendor

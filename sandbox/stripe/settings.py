@@ -34,7 +34,7 @@ class StripeSettings:
     )
 
     def changed(self, values: Json) -> StripeSettings:
-        """These settings with `values` put in. Raises BadSetting, naming what is wrong."""
+        """A copy with `values` applied. Raises BadSetting, naming the problem."""
         known = {item.name for item in fields(self)}
         if unknown := sorted(set(values) - known):
             raise BadSetting(f"unknown setting {', '.join(unknown)}")

@@ -11,7 +11,7 @@ from sandbox.vendor_json import Json
 
 @dataclass(slots=True)
 class CheckoutSession:
-    """A checkout session and what it hides: its lines, and what its money will carry."""
+    """A checkout session with its internal data: its line items and the data of its payment."""
 
     body: Json
     lines: list[Json]
@@ -27,7 +27,7 @@ class CheckoutSession:
 
 @dataclass(slots=True)
 class Endpoint:
-    """Where events go. Several secrets sign while one replaces another, the newest first."""
+    """A webhook endpoint. During a rotation several secrets sign, the newest first."""
 
     body: Json
     secrets: list[str]
@@ -42,7 +42,7 @@ class Endpoint:
 
 @dataclass(slots=True)
 class StoredAnswer:
-    """The first answer under an idempotency key; none while it is still being made."""
+    """The first response under an idempotency key; None while the request is in progress."""
 
     fingerprint: str
     kept_at: datetime

@@ -55,13 +55,13 @@ class StripeWebhookSender:
         self._slots = asyncio.Semaphore(world.settings.webhook_concurrency)
 
     def send(self, event: Json, *, key: str) -> None:
-        """Send an event to every endpoint that wants it, or do to it what the faults say."""
+        """Send an event to every endpoint subscribed to it, subject to the faults."""
         for endpoint_id, endpoint in self._endpoints.items():
             if endpoint.is_enabled and endpoint.wants(event["type"]):
                 self._dispatch(StripeDelivery(event, endpoint_id, key, self._world.clock.now()))
 
     def send_again(self, event: Json) -> None:
-        """As the dashboard's button does: once more, whatever came of it before."""
+        """Resend an event, as the dashboard's button does, whatever its earlier deliveries."""
         for endpoint_id in self._endpoints:
             self._enqueue(StripeDelivery(event, endpoint_id, event["id"], self._world.clock.now()))
 
@@ -84,7 +84,7 @@ class StripeWebhookSender:
             self._session = None
 
     def _dispatch(self, delivery: StripeDelivery) -> None:
-        """Apply the webhook faults; the one place where they do."""
+        """Apply the webhook faults. They are applied nowhere else."""
         copies, hold = 1, False
         status = str(delivery.event["data"]["object"].get("status", ""))
         for fault in self._world.faults.for_event(delivery.event["type"], status):
@@ -161,10 +161,10 @@ class StripeWebhookSender:
             self._tally["webhooks_given_up"] += 1
 
     async def _post(self, delivery: StripeDelivery) -> int | None:
-        """Send once; no code when nobody answered in time."""
+        """Send once; the status code is None if there was no response in time."""
         endpoint = self._endpoints[delivery.endpoint_id]
         if self._session is None:
-            # trust_env stays off: a proxy or netrc of the surroundings must not touch deliveries.
+            # trust_env is off: a proxy or netrc of the environment must not affect deliveries.
             self._session = aiohttp.ClientSession(skip_auto_headers={"Accept", "Accept-Encoding"})
         event = thin(delivery.event) if delivery.is_thin else delivery.event
         body = json.dumps(event, indent=2).encode()
@@ -185,7 +185,7 @@ class StripeWebhookSender:
 
 
 def thin(event: Json) -> Json:
-    """The event as an endpoint of the newer kind gets it: what it is about, and nothing of it."""
+    """The event as a thin event: a reference to its object, without the object."""
     subject = event["data"]["object"]
     return {
         "id": event["id"],

@@ -1,4 +1,4 @@
-"""`manage.py locations`: keep warehouses and their bins as a file says, or list them."""
+"""`manage.py locations`: sync warehouses and their bins with a file, or list them."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`manage.py recall`: hold what a maker calls back, say who has the rest, and lift it again."""
+"""`manage.py recall`: hold recalled keys in stock, list who has the others, and lift the recall."""
 
 from pathlib import Path
 from typing import Any

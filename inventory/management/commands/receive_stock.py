@@ -15,7 +15,7 @@ from inventory.rules import is_actor
 from inventory.selectors import lot_size, newest_tags
 from inventory.services.receiving import check_receipt, receive_stock
 
-# Each row is a line number and what stands there for a serial.
+# Each row is a line number and the serial on that line.
 Rows = list[tuple[int, str]]
 
 

@@ -1,4 +1,4 @@
-"""Addresses: create, verify, and correct them the way the US post does.
+"""Addresses: create, verify and correct them as USPS does.
 
 A word anywhere in `street1` scripts the outcome of a verification:
 
@@ -38,7 +38,7 @@ SECONDARY_INVALID = (
 
 @dataclass(frozen=True, slots=True)
 class VerificationResult:
-    """What a verification finds: faults, and whether mail can be delivered all the same."""
+    """The result of a verification: errors, and whether mail can still be delivered."""
 
     is_deliverable: bool
     errors: list[Json] = field(default_factory=list)
@@ -67,7 +67,7 @@ def create_and_verify(account: EasyPostAccount, call: EasyPostCall) -> Reply:
 
 
 def verify_address_fields(account: EasyPostAccount, call: EasyPostCall) -> Reply:
-    """Verifying an address gives a new one, with an id of its own."""
+    """Verify an address; the result is a new address with its own id."""
     original = find_by_id(account.store.addresses, call.ids["id"], "adr")
     address = build(account, original)
     _strictly_verified(account, address)
@@ -119,7 +119,7 @@ def build(account: EasyPostAccount, given: Json) -> Json:
 
 
 def examine(account: EasyPostAccount, address: Json) -> VerificationResult:
-    """Verify an address without changing it. Raises ApiError when the service is down or not bought."""
+    """Verify an address without changing it. Raises EasyPostError if the service is down or not enabled."""
     street = (address["street1"] or "").lower()
     if "outage" in street:
         message = "The address verification service is unavailable. Please try again."
@@ -138,7 +138,7 @@ def examine(account: EasyPostAccount, address: Json) -> VerificationResult:
 
 
 def correct_in_place(account: EasyPostAccount, address: Json) -> None:
-    """What buying a label does to the destination: a US address that verifies is rewritten, same id."""
+    """Correct the destination on purchase: a verified US address is rewritten under the same id."""
     if address["country"] != "US" or address["verifications"]:
         return
     try:
@@ -195,14 +195,14 @@ def _annotate(address: Json, verdict: VerificationResult) -> None:
     verifications: Json = {
         "delivery": {"success": verdict.is_deliverable, "errors": verdict.errors, "details": details}
     }
-    if address["country"] == "US":  # ZIP+4 is a US matter.
+    if address["country"] == "US":  # Only US addresses have a ZIP+4.
         zip4 = {"success": verdict.is_deliverable, "errors": verdict.errors, "details": None}
         verifications = {"zip4": zip4, **verifications}
     address["verifications"] = verifications
 
 
 def _carrier_verified(address: Json, carrier: str) -> None:
-    """A carrier's own check always "succeeds"; what is wrong stands in the errors."""
+    """A carrier's own check always "succeeds"; problems are listed in the errors."""
     known = _is_known_place(address) and "undeliverable" not in (address["street1"] or "").lower()
     if known:
         _normalise(address)

@@ -1,4 +1,4 @@
-"""Where places are: enough to zone a parcel, to price a country and to give a time zone."""
+"""Locations of places, for postal zones, country groups and time zones."""
 
 from __future__ import annotations
 

@@ -36,7 +36,8 @@ SAID = {
 def create_insurance_claim(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     """File a claim on the insurance of the shipment with this tracking code.
 
-    Raises: ApiError: nothing insured by that code, or something is missing. That every claim needs a mail and
+    Raises: EasyPostError: no insurance for this code, or a field is missing. That every claim needs a mail
+            and
         an invoice, and damage pictures, is documented; how the vendor refuses is assumed.
     """
     shipment = _insured(account, str(call.body.get("tracking_code") or ""))

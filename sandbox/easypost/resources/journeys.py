@@ -1,4 +1,4 @@
-"""What happens to a parcel after its label is bought: which scans, and when.
+"""Journeys of parcels after their labels are bought: scans and their times.
 
 `test` is EasyPost's test mode: a step a minute, always delivered. `realistic` spreads the same steps over
 days. Chance is drawn from the seed and the recipient alone, so a programme sees the same journeys again
@@ -72,7 +72,7 @@ UNAVAILABLE = (JourneyScan("Shipment Information Unavailable", "unknown", "unkno
 
 @dataclass(frozen=True, slots=True)
 class JourneyParcel:
-    """What a journey depends on. delivery_days: None where the carrier promises nothing."""
+    """The inputs of a journey. delivery_days: None where the carrier promises nothing."""
 
     recipient: str
     is_international: bool

@@ -1,6 +1,6 @@
 """Label files, drawn when they are fetched: 4 × 6 inches, black on white, with a barcode that scans.
 
-Every file says plainly that it is no postage.
+Every file is marked as not being postage.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def _png(image: Image.Image, dpi: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def _form(carrier: str, service: str, dpi: int) -> Image.Image:
-    """All that labels of one service have in common."""
+    """The parts that all labels of one service share."""
     image = Image.new("1", (WIDTH_IN * dpi, HEIGHT_IN * dpi), _WHITE)
     draw_on = ImageDraw.Draw(image)
     edge, line = int(0.06 * dpi), max(2, dpi // 100)

@@ -1,4 +1,4 @@
-"""Parcels and customs declarations: what is inside, how heavy, and what it is worth."""
+"""Parcels and customs declarations."""
 
 from __future__ import annotations
 

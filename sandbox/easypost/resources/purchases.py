@@ -1,4 +1,4 @@
-"""Money: buying a label, insuring it, and getting the money back.
+"""Label purchases, insurance and refunds.
 
 A shipment holds one label, ever. That is EasyPost's only guard against buying twice, and the fact that
 Keydesk's purchase protocol rests on.
@@ -39,7 +39,7 @@ async def charge_postage(
 ) -> None:
     """Buy one of the shipment's rates, once.
 
-    Raises: ApiError: POSTAGE.EXISTS, PURCHASE.IN_PROGRESS, MISSING_RATE, PAYMENT_REQUIRED, or the
+    Raises: EasyPostError: POSTAGE.EXISTS, PURCHASE.IN_PROGRESS, MISSING_RATE, PAYMENT_REQUIRED, or the
         carrier's own refusal. Nothing was bought then.
     """
     is_single = account.settings.one_label_a_shipment
@@ -63,7 +63,7 @@ async def charge_postage(
 def buy_in_one_call(
     account: EasyPostAccount, shipment: StoredShipment, *, service: str, base_url: str
 ) -> None:
-    """Buy while creating. EasyPost offers it; whoever loses the answer cannot find the shipment again."""
+    """Buy in the create call, as EasyPost allows. If the response is lost, the shipment cannot be found."""
     matching = [rate for rate in shipment.body["rates"] if rate["service"] == service]
     if not matching:
         raise missing_rate()
@@ -84,7 +84,7 @@ def charge_insurance(account: EasyPostAccount, shipment: StoredShipment, amount:
 
 
 def refund_postage(account: EasyPostAccount, shipment: StoredShipment) -> Json:
-    """Ask the carrier for the money back; the answer settles days later.
+    """Request a refund from the carrier; it settles days later.
 
     A parcel that was scanned is refused at once. Asking again after a refusal starts over.
     """
@@ -119,7 +119,7 @@ def refund_postage(account: EasyPostAccount, shipment: StoredShipment) -> Json:
 
 
 def create_refunds(account: EasyPostAccount, call: EasyPostCall) -> Reply:
-    """Refunds by tracking code, several at once; answers a bare list."""
+    """Request refunds for several tracking codes; responds with a bare list."""
     fields = call.wrapped("refund")
     codes = fields.get("tracking_codes")
     carrier = str(fields.get("carrier") or "USPS")
@@ -178,7 +178,7 @@ def _find_rate(account: EasyPostAccount, shipment: StoredShipment, rate_id: str)
 
 
 def _check_printable(shipment: StoredShipment, carrier: str) -> None:
-    """What carriers refuse only now, at the counter."""
+    """Errors that carriers report only at purchase."""
     to_address = shipment.body["to_address"]
     if not (to_address["name"] or to_address["company"]):
         raise postage_refused("Missing or invalid ship to attention name")
@@ -292,20 +292,20 @@ def _is_unscanned(account: EasyPostAccount, shipment: StoredShipment) -> bool:
 
 
 def _keep_at_home(account: EasyPostAccount, shipment: StoredShipment) -> None:
-    """Nobody posts a parcel whose label is being refunded; EasyPost's test parcels travel regardless."""
+    """A parcel whose refund is requested is never posted; EasyPost's test parcels travel regardless."""
     tracker = account.store.trackers.get(shipment.body["tracker"])
     if tracker is not None and account.settings.journey == "realistic":
         tracker.halt(after=account.now + timedelta(minutes=1))
 
 
 def _settle_refund(account: EasyPostAccount, shipment: StoredShipment, record: Json) -> None:
-    """The carrier's answer: the money, unless the parcel was scanned meanwhile or the setting refuses."""
+    """Settle a refund: granted unless the parcel was scanned meanwhile or the setting rejects it."""
     is_granted = account.settings.refund_outcome == "refunded" and _is_unscanned(account, shipment)
     record["status"] = shipment.body["refund_status"] = "refunded" if is_granted else "rejected"
     record["updated_at"] = stamp(account.now)
     if not is_granted:
         return
-    # Postage comes back, insurance does not.
+    # Postage is refunded, insurance is not.
     for fee in shipment.body["fees"]:
         if fee["type"] == "PostageFee":
             fee["refunded"] = True

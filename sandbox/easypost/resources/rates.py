@@ -1,7 +1,7 @@
-"""What carriers ask for a parcel: the same parcel always costs the same.
+"""Carriers' rates for a parcel: the same parcel always costs the same.
 
 Prices are in the range of real ones (an ounce-dependent part, a distance-dependent part), never theirs.
-A carrier that will not take a parcel says so in a message; the shipment is created all the same.
+A carrier that refuses a parcel gives a message; the shipment is still created.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def price_services(account: EasyPostAccount, shipment: Json, carrier_accounts: l
 
 
 def move_prices(rates: list[Json], percent: int) -> None:
-    """Change what every rate costs, as carriers do between a quote and a purchase."""
+    """Change the price of every rate, as carriers do between a quote and a purchase."""
     for rate in rates:
         cents = round(float(rate["rate"]) * (100 + percent))
         rate["rate"] = as_dollars(cents)
@@ -128,7 +128,7 @@ def _zone(shipment: Json) -> int:
 
 
 def _refusal(account: EasyPostAccount, shipment: Json, carrier: str) -> str | None:
-    """Why a carrier gives no rates, in a carrier's words; None when it does."""
+    """The carrier's message for giving no rates; None if it gives some."""
     here, there = shipment["from_address"], shipment["to_address"]
     needs_customs = not _is_domestic(shipment) or there["state"] in MILITARY | TERRITORIES
     refusals = [

@@ -1,4 +1,4 @@
-"""Scan forms: one paper whose bar code accepts a day's parcels of one carrier at once.
+"""Scan forms: one sheet whose barcode hands over a day's parcels of one carrier.
 
 The vendor's rules (docs/vendors.md § 2.6): bought and not refunded, one origin, one carrier that has such
 forms, labels dated today or later, each shipment on one form, and no change afterwards.
@@ -80,7 +80,7 @@ def list_forms(account: EasyPostAccount, call: EasyPostCall) -> Reply:
 
 
 def draw_scan_form(form: Json) -> bytes:
-    """The paper as PDF, plainly marked as none of a carrier's."""
+    """The form as PDF, marked as not a carrier's."""
     lines = [f"{len(form['tracking_codes'])} PARCELS", form["id"], *form["tracking_codes"][:40]]
     return labels.paper("SHIPMENT CONFIRMATION", "STAND-IN, NO CARRIER ACCEPTS IT", lines)
 
@@ -94,7 +94,7 @@ def _shipment(account: EasyPostAccount, named: object) -> StoredShipment:
 
 
 def _check(account: EasyPostAccount, shipments: list[StoredShipment]) -> None:
-    """Raises: ApiError: in the vendor's order of precedence as far as it was recorded."""
+    """Raises: EasyPostError: in the vendor's order of precedence, as far as recorded."""
     if not all(shipment.is_bought for shipment in shipments):
         raise _failure("Postage is required for every shipment of a manifest.")
     if any(shipment.body["selected_rate"]["carrier"] not in CARRIERS for shipment in shipments):

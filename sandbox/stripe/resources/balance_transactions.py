@@ -1,4 +1,4 @@
-"""Balance transactions: the lines of the account's books, with the fee each movement cost."""
+"""Balance transactions, with the fee of each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fee_of(amount: int, currency: str) -> int:
 def book(
     account: StripeAccount, subject: Json, amount: int, *, fee: int = 0, kind: str, category: str = ""
 ) -> str:
-    """A line of the books about a charge, refund or dispute; its id."""
+    """Record the balance transaction of a charge, refund or dispute; returns its id."""
     entry = objects.balance_transaction(
         amount=amount,
         fee=fee,

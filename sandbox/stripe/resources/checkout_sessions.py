@@ -1,4 +1,4 @@
-"""Checkout sessions: created with what is to be paid, listed, expired."""
+"""Checkout sessions: create, list and expire."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from sandbox.vendor_json import Json
 
 
 def open_dispute(account: StripeAccount, charged: Json, *, reason: str) -> Json:
-    """The payer's bank takes the money back, until it has been decided."""
+    """Open a dispute: the payer's bank withdraws the money until it is decided."""
     if charged["disputed"]:
         raise invalid("This charge is disputed already.")
     due_by = account.now + timedelta(days=account.settings.evidence_days)
@@ -33,7 +33,7 @@ def open_dispute(account: StripeAccount, charged: Json, *, reason: str) -> Json:
 
 
 def close_dispute(account: StripeAccount, made: Json, *, status: str) -> None:
-    """It is decided: `won` brings the money back, `lost` does not."""
+    """Decide a dispute: `won` returns the money, `lost` does not."""
     if made["status"] in ("won", "lost") or status not in ("won", "lost"):
         raise invalid("A dispute is won or lost, once.")
     before, made["status"] = made["status"], status

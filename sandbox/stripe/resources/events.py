@@ -15,7 +15,7 @@ from sandbox.vendor_json import Json
 def publish_stripe_event(
     account: StripeAccount, kind: str, subject: Json, *, key: str, previous: Json | None = None
 ) -> Json:
-    """Record an event and send it. Events of one `key` are delivered in this order, but for the faults."""
+    """Record an event and send it. Events of one `key` are delivered in this order, except under faults."""
     wanted = [one for one in account.endpoints.values() if one.is_enabled and one.wants(kind)]
     event = objects.event(
         kind=kind,
@@ -39,7 +39,7 @@ def retrieve_event(account: StripeAccount, call: StripeCall) -> Json:
 
 
 def list_events(account: StripeAccount, call: StripeCall) -> Json:
-    """Of thirty days; `types[]`, `type` and `delivery_success` choose among them."""
+    """List the events of thirty days, filtered by `types[]`, `type` and `delivery_success`."""
     wanted = call.params.get("types")
     oldest = objects.unix(account.now - timedelta(days=30))
     failed_only = call.params.get("delivery_success") == "false"

@@ -15,7 +15,7 @@ from sandbox.vendor_json import Json
 
 
 def pay_session(account: StripeAccount, session: CheckoutSession) -> None:
-    """The payer pays at once."""
+    """Pay immediately."""
     _check_open(session)
     if session.body["amount_total"] == 0:
         _complete(account, session, payment_status="no_payment_required")
@@ -26,7 +26,7 @@ def pay_session(account: StripeAccount, session: CheckoutSession) -> None:
 
 
 def decline(account: StripeAccount, session: CheckoutSession) -> None:
-    """The bank says no; the page stays open and the payer may try again."""
+    """Decline the payment; the session stays open and the payer may try again."""
     _check_open(session)
     intent = objects.payment_intent(
         amount=session.body["amount_total"],
@@ -46,7 +46,7 @@ def decline(account: StripeAccount, session: CheckoutSession) -> None:
 
 
 def pay_later(account: StripeAccount, session: CheckoutSession) -> None:
-    """A bank that takes days: the session is complete, and the money is under way."""
+    """Pay by a delayed method: the session is complete and the payment is processing."""
     _check_open(session)
     intent = _new_intent(account, session)
     intent["processing"] = {"type": "card"}
@@ -60,7 +60,7 @@ def pay_later(account: StripeAccount, session: CheckoutSession) -> None:
 
 
 def decide_later(account: StripeAccount, session: CheckoutSession, *, succeeded: bool) -> None:
-    """The bank has decided on a payment that was under way."""
+    """Settle a payment that is processing."""
     intent = account.intents.get(session.body["payment_intent"] or "")
     if intent is None or intent["status"] != "processing":
         raise invalid("This payment is not under way.")
@@ -83,7 +83,7 @@ def decide_later(account: StripeAccount, session: CheckoutSession, *, succeeded:
 
 
 def expire(account: StripeAccount, session: CheckoutSession) -> None:
-    """Nobody pays on this session any more."""
+    """Expire a session."""
     if not session.is_open:
         status = session.body["status"]
         raise invalid(

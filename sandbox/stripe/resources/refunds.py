@@ -20,7 +20,7 @@ REFUND_REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 def refund_charge(
     account: StripeAccount, charged: Json, *, amount: int | None, reason: str | None, metadata: dict[str, str]
 ) -> Json:
-    """Send money back. Raises ApiError as Stripe refuses it."""
+    """Create a refund. Raises StripeError as Stripe does."""
     left = charged["amount"] - charged["amount_refunded"]
     if charged["disputed"]:
         raise invalid("This charge has been charged back.", code="charge_disputed")
@@ -63,7 +63,7 @@ def refund_charge(
 
 
 def fail_refund(account: StripeAccount, made: Json) -> None:
-    """The bank sends a refund back, maybe days after it took it."""
+    """Fail a refund: the bank returns it, possibly days after accepting it."""
     if made["status"] in ("failed", "canceled"):
         raise invalid("This refund has failed already.")
     charged = account.charges[made["charge"]]

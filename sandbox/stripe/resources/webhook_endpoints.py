@@ -23,7 +23,7 @@ def create_endpoint(account: StripeAccount, call: StripeCall) -> Json:
         url=url, events=list(events), api_version=version, is_live=account.is_live, now=account.now
     )
     account.endpoints[body["id"]] = Endpoint(body, [secret])
-    # The secret is told now and never again.
+    # The secret is returned on creation only.
     return body | {"secret": secret}
 
 
