@@ -28,7 +28,7 @@ from roster.models import Account
 
 
 class Backend(AuthenticationBackend):  # type: ignore[misc]  # allauth is not typed
-    """The library's, that brings the roster's account along: every page of a maintainer asks for it."""
+    """The library's backend, which also loads the roster account: every page of a maintainer needs it."""
 
     def get_user(self, user_id: int) -> User | None:
         user = User.objects.select_related("account").filter(pk=user_id).first()
@@ -36,7 +36,7 @@ class Backend(AuthenticationBackend):  # type: ignore[misc]  # allauth is not ty
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
-    """Nobody signs up: who may sign in is on the roster or was made staff."""
+    """No sign-up: only maintainers on the roster and staff can sign in."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -102,7 +102,7 @@ class RequestCodeForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth is
 def _make_sign_in_for_maintainer(address: str) -> None:
     """Give the maintainer behind a roster address a sign-in, unless they have one.
 
-    An address that several accounts share signs nobody in: which of them would it be?
+    An address shared by several accounts is refused, because it is ambiguous.
     """
     accounts = list(Account.objects.filter(email__iexact=address, user__isnull=True)[:2])
     if len(accounts) != 1 or Account.objects.filter(email__iexact=address).count() != 1:
@@ -113,7 +113,7 @@ def _make_sign_in_for_maintainer(address: str) -> None:
 
 
 def sign_in_of(account: Account) -> User:
-    """The maintainer's sign-in, made when there is none."""
+    """The maintainer's sign-in, created if there is none."""
     user, made = User.objects.get_or_create(
         account=account, defaults={"username": f"maintainer:{account.username}"[:150], "email": account.email}
     )

@@ -26,7 +26,7 @@ _WAITS = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %s AND status =
 
 
 def defer(task_name: str, /, *, lock: str | None = None, **arguments: JSONValue) -> None:
-    """Put a job in the queue within the current transaction: it exists if and only if the change does.
+    """Defer a job in the current transaction: it is queued only if the transaction commits.
 
     Jobs are named, not imported, so that an app can defer jobs of an app above it.
     """
@@ -78,8 +78,8 @@ def commit_and_wake(
 
 
 def _wake(task_name: str) -> None:
-    # Looking is cheaper than failing to insert. A job seen waiting here has not looked for work yet, and the
-    # work was committed before this.
+    # A query is cheaper than a failed insert. A job still waiting has not read its work yet, and that work
+    # is committed.
     with connection.cursor() as cursor:
         cursor.execute(_WAITS, [task_name])
         if cursor.fetchone():

@@ -13,7 +13,7 @@ logger = logging.getLogger("keydesk.jobs")
 
 # A worker sends a heartbeat every 10 s. Six must be missing, so that a slow database alone does not count.
 SILENCE = timedelta(seconds=60)
-# A job that took so many workers with it will take the next one too.
+# A job that has ended this many workers would end the next one too.
 MAX_ATTEMPTS = 10
 
 # A worker that was pruned leaves no id in its jobs. SKIP LOCKED: another rescuer has those.

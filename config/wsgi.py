@@ -11,5 +11,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
 # Before the first request that defers one.
 app.perform_import_paths()  # type: ignore[no-untyped-call]
-# Every room's pages are loaded now: some seconds of work that would else fall into somebody's first request.
+# Load every app's views now, so that the first request does not wait some seconds for them.
 get_resolver()._populate()  # compiles the routes as well

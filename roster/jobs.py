@@ -14,7 +14,7 @@ logger = logging.getLogger("keydesk.roster")
 @app.task(name="roster.designate_critical", queueing_lock="roster.designate_critical")
 def designate(timestamp: int) -> None:
     """Every night: the top one in a hundred of the last download list. Nothing to do before the first."""
-    # Arrow comes with it, which no process should pay for at its start.
+    # Imported here because it loads Arrow, which slows down the start of a process.
     from roster.services.designations import designate_critical
 
     try:

@@ -15,7 +15,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         host = server.socket_directory(Path(self.settings_dict["DATA_DIRECTORY"]))
         self.settings_dict["HOST"] = host
-        # Only this database is made by itself; test and rehearsal databases are made by who wants them.
+        # Only this database is created automatically; test and rehearsal databases are created by their
+        # users.
         if self.settings_dict["NAME"] == self.settings_dict["CREATE_DATABASE"]:
             server.ensure_database(host, self.settings_dict["NAME"])
         params: dict[str, Any] = super().get_connection_params()

@@ -27,7 +27,7 @@ _one_at_a_time = Lock()
 
 
 def socket_directory(data_directory: Path) -> str:
-    """Where the running server of this data directory listens; starts it if need be."""
+    """The address of this data directory's server, which is started if necessary."""
     with _one_at_a_time:
         return _socket_directory(data_directory)
 

@@ -68,7 +68,7 @@ class Names:
         return not ((letters[self._starts] == DASH).any() or (letters[self._ends - 1] == DASH).any())
 
     def are_distinct(self) -> bool:
-        """Whether none stands there twice in whatever spelling; they must be project names."""
+        """Whether there are no duplicates in any spelling; all must be project names."""
         return (self._without_runs() if self._has_runs() else self)._are_distinct()
 
     def _are_distinct(self) -> bool:
@@ -81,7 +81,7 @@ class Names:
         return len({self._folded[start:end] for start, end in bounds}) == len(self)
 
     def _has_runs(self) -> bool:
-        """Whether two dashes stand side by side; a search for both takes five times as long."""
+        """Whether there are two adjacent dashes; searching for the pair takes five times as long."""
         dashes = np.frombuffer(self._folded, np.uint8) == DASH
         return bool((dashes[1:] & dashes[:-1]).any())
 

@@ -28,7 +28,7 @@ from roster.rules.json_parser import LARGEST_COUNT, quoted
 COLUMNS = ("project", "download_count")
 
 
-# So much of a list is kept: five times what is ever critical, and all of the shorter ones.
+# Rows of a list that are kept: five times the largest cohort; shorter lists are kept whole.
 KEPT_ROWS, KEPT_SHARE = 50_000, 20
 
 
@@ -43,7 +43,7 @@ class DownloadList:
 def read_downloads(source: SourceFile) -> DownloadList:
     """Read and check a list.
 
-    Raises: InputErrors: the faults of the file, each with line and field.
+    Raises: InputErrors: the errors of the file, each with line and field.
     """
     plain = None if source.is_parquet or source.is_json else read_plain(source)
     if plain is not None:
@@ -57,7 +57,7 @@ def read_downloads(source: SourceFile) -> DownloadList:
 
 
 def _least_kept(downloads: npt.NDArray[np.int64]) -> int:
-    """How many downloads a project must have to be kept; level ones are kept together."""
+    """The number of downloads a project needs to be kept; ties are kept together."""
     most = max(KEPT_ROWS, len(downloads) // KEPT_SHARE)
     if len(downloads) <= most:
         return 0
@@ -184,7 +184,7 @@ def _check_project(project: object, line: int, seen: dict[str, tuple[int, str]],
 
 
 def _count(value: object, *, is_text: bool) -> int | None:
-    """A count as CSV (text) or JSON and Parquet (number) has it; None when it is none."""
+    """Parse a count from CSV (text) or from JSON or Parquet (number); None if it is invalid."""
     if is_text:
         text = str(value)
         value = int(text) if re.fullmatch(r"[ \t]*[0-9]{1,19}[ \t]*", text, re.ASCII) else None

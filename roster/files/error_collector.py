@@ -1,14 +1,14 @@
-"""Collect what is wrong with a file, so that one run names more than the first fault."""
+"""Collect the errors in a file, so that one run reports more than the first."""
 
 from common.errors import InputErrors, Problem
 from roster.files.source import SourceFile
 
-# Enough to see what kind of mistake it is; a wrong column would otherwise fill the screen.
+# Enough to recognise the mistake; a wrong column would otherwise fill the screen.
 MOST_FAULTS = 20
 
 
 class Faults:
-    """The faults found so far in one file."""
+    """The errors found so far in one file."""
 
     def __init__(self, source: SourceFile) -> None:
         self._source = source
@@ -16,7 +16,7 @@ class Faults:
 
     @property
     def enough(self) -> bool:
-        """Whether looking on would only make the list longer than anyone reads."""
+        """Whether enough errors were found to stop reading."""
         return len(self._problems) >= MOST_FAULTS
 
     def add(self, problem: str, *, line: int, field: str | None = None, remedy: str | None = None) -> None:

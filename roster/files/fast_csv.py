@@ -1,7 +1,7 @@
 """Plain download lists, `project,download_count` a line and nothing quoted: what indexes export.
 
 A list of the whole index is read from its bytes in a dozen passes over all rows at once. Anything unusual
-(quotes, other columns, a bad row) is none of this module's business: it answers None, and
+(quotes, other columns, a bad row) is not handled here: the result is None, and
 `roster.files.downloads` reads the file with all the care it takes.
 """
 
@@ -44,7 +44,7 @@ class PlainList:
         return len(self.starts)
 
     def table(self, at_least: int) -> pa.Table:
-        """The rows with so many downloads or more, as they are ordered."""
+        """The rows with at least this many downloads, in the list's order."""
         rows = np.flatnonzero(self.downloads >= at_least)
         if not len(rows):
             return SCHEMA.empty_table()
@@ -63,7 +63,7 @@ class PlainList:
 
 
 def read_plain(source: SourceFile) -> PlainList | None:
-    """The list if it is plain and every row of it sound, no project twice; else None."""
+    """The list if it is plain, every row is valid and no project is duplicated; else None."""
     data = source.data.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
@@ -94,7 +94,7 @@ def _are_sound(names: Names) -> bool:
 
 
 def _counts(data: bytes, starts: Positions, ends: Positions) -> npt.NDArray[np.int64] | None:
-    """The decimal numbers that stand there; None when one is no such number."""
+    """The decimal numbers at these places; None if one is invalid."""
     words = np.ndarray((len(data) - 7,), np.uint64, buffer=data, strides=(1,))
     lengths = ends - starts
     if lengths.min() < 1 or lengths.max() > LONGEST_COUNT:
@@ -107,7 +107,7 @@ def _counts(data: bytes, starts: Positions, ends: Positions) -> npt.NDArray[np.i
 
 
 def _count_block(words: Words, starts: Positions, left: Positions, numbers: Words) -> bool:
-    """Put the numbers that stand there into `numbers`; False when one is none."""
+    """Parse the numbers at these places into `numbers`; False if one is invalid."""
     rows: Positions | slice = slice(None)
     while len(starts):
         here = np.minimum(left, 8)

@@ -1,6 +1,6 @@
-"""Names of projects and accounts: what is one, and which are the same.
+"""Names of projects and accounts: validation and normalisation.
 
-What does it for whole columns at once is `columns.py`; this module is for everybody and loads nothing.
+`columns.py` does the same for whole columns; this module has no heavy imports.
 """
 
 import re
@@ -28,5 +28,5 @@ def look_alikes(name: object) -> str | None:
 
 
 def normalized(name: str) -> str:
-    """The spelling under which all spellings of a project's name are one."""
+    """The normalised spelling of a project's name."""
     return re.sub(r"[-_.]+", "-", name).lower()

@@ -86,7 +86,7 @@ def _csv_rows(source: SourceFile, required: Collection[str], optional: Collectio
 def _parquet_rows(
     source: SourceFile, required: Collection[str], optional: Collection[str]
 ) -> Iterator[Record]:
-    # No process should pay for Arrow at its start.
+    # Imported here because Arrow slows down the start of a process.
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""A file as it came: its bytes and their digest."""
+"""An input file: its bytes and their digest."""
 
 import hashlib
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.errors import InputError
 
-# Ten times the largest index there is; beyond this it is some other file.
+# Ten times the size of the largest index's list; a larger file is not such a list.
 LARGEST_FILE_BYTES = 512 * 1024 * 1024
 
 
@@ -60,7 +60,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Digested:
-    """What a snapshot is known by when it did not come as one file."""
+    """The name and digest of a snapshot made from several files."""
 
     name: str
     sha256: str

@@ -63,7 +63,7 @@ class Ranking:
 
 @dataclass
 class _Kept:
-    """What is known of the window before: its days with their files' size, time and digest."""
+    """The previous window: its days with their files' size, time and digest."""
 
     days: dict[str, list[Any]]
     version: str = duckdb.__version__
@@ -124,7 +124,7 @@ def _rank(
 
 
 def _can_slide(kept: _Kept, directory: Path, new: Sequence[date], gone: Sequence[date], days: int) -> bool:
-    """Whether sliding is less work than summing all, and what has to be taken away is still as it was."""
+    """Whether sliding is cheaper than summing all, and the files to subtract are unchanged."""
     if kept.version != duckdb.__version__ or len(new) + len(gone) >= days:
         return False
     # A file that changed inside the window was added as it was then, and that is not known any more.
@@ -276,11 +276,11 @@ def _top(
 
 
 def _keep(connection: duckdb.DuckDBPyConnection, directory: Path, days: Mapping[str, object]) -> int:
-    """Write the sums down for the next window; how many projects they are of."""
+    """Save the sums for the next window; returns the number of projects."""
     sums = connection.execute("SELECT key, downloads FROM totals").fetchnumpy()
     state = directory / STATE
     state.mkdir(exist_ok=True)
-    # The description goes last: a crash in between leaves sums that nothing describes, which are not used.
+    # The description is written last: after a crash in between, the sums have none and are not used.
     (state / "window.json").unlink(missing_ok=True)
     connection.execute(f"COPY (SELECT key, project FROM named) TO '{_escaped(state)}/names.parquet'")  # noqa: S608
     np.save(state / "keys.npy", np.asarray(sums["key"], np.uint64))
@@ -291,7 +291,7 @@ def _keep(connection: duckdb.DuckDBPyConnection, directory: Path, days: Mapping[
 
 
 def _kept(directory: Path) -> tuple[_Kept, Sums | None]:
-    """The sums of the window before; none when there are none that can be read."""
+    """The sums of the previous window; None if there are none that can be read."""
     state = directory / STATE
     try:
         described = json.loads((state / "window.json").read_text(encoding="utf-8"))

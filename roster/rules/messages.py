@@ -14,7 +14,7 @@ ASK = "There is nothing for you to change; please write to the programme's staff
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Why a rule answers as it does, and what would change the answer."""
+    """The reason for a rule's verdict, and the remedy."""
 
     reason: str
     remedy: str = NOTHING_TO_DO

@@ -28,12 +28,12 @@ LISTED = {
 
 
 def import_accounts(*, path: Path, actor: str, now: datetime) -> Imported:
-    """Update the accounts from the list; accounts that it omits stay as they are.
+    """Update the accounts from the list; accounts not in the list are left unchanged.
 
     A two-factor state that is new or changed is appended as an observation.
 
     Locks:  imports of account lists; the listed accounts, so that no claim decides on half an update.
-    Raises: InputErrors: the file's faults, with line and field.
+    Raises: InputErrors: the file's errors, with line and field.
             ListHeld: it omits more than the allowed share of the accounts; only the hold is recorded.
     """
     return take_in_accounts(source=read_source(path), actor=actor, now=now)

@@ -29,7 +29,7 @@ def import_downloads(
 
     Args:   window_start, window_end: the days it counts over, both or neither.
     Locks:  imports of download lists.
-    Raises: InputErrors: the file's faults, with line and field. SnapshotWindowDiffers.
+    Raises: InputErrors: the file's errors, with line and field. SnapshotWindowDiffers.
     """
     window = _window(path, window_start, window_end, now)
     return take_in_downloads(source=read_source(path), window=window, actor=actor, now=now)
@@ -38,7 +38,7 @@ def import_downloads(
 def take_in_downloads(*, source: SourceFile, window: SnapshotWindow, actor: str, now: datetime) -> Imported:
     """`import_downloads` from a file already read."""
     with ThreadPoolExecutor(max_workers=1) as another_core:
-        # The digest and the reading take about the same time.
+        # Computing the digest and reading take about the same time.
         digest = another_core.submit(lambda: source.sha256)
         listed = read_downloads(source)
         digest.result()

@@ -114,7 +114,7 @@ _LIVE_AND_KEPT = """
 
 
 def _follow(*, has_before: bool, actor: str, now: datetime) -> tuple[int, int, int]:
-    """Add, date and end roles until the live ones are those listed; how many of each."""
+    """Add, date and end roles so that the live ones match the list; returns the counts."""
     today = {"today": now.date()}
     apply_change(_NEW_PROJECTS)
     apply_change(

@@ -14,7 +14,7 @@ from roster.models import Receipt, Snapshot
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did. `is_new` is False when the same file had been imported before."""
+    """The result of an import. `is_new` is False when the same file had been imported before."""
 
     snapshot: Snapshot
     is_new: bool
@@ -59,7 +59,7 @@ def receive_file(
 ) -> tuple[Snapshot, bool]:
     """Store the snapshot unless it is there, and a receipt; give it, and whether it is new.
 
-    Raises: SnapshotWindowDiffers: the same file came before for other days.
+    Raises: SnapshotWindowDiffers: the same file was imported before, for different days.
     """
     window = window or SnapshotWindow()
     snapshot = known_snapshot(kind=kind, source=source, window=window)
@@ -118,7 +118,7 @@ _INSERT = """
 
 
 def _cursor() -> psycopg.Cursor[tuple[Any, ...]]:
-    """A cursor of the same connection and transaction that sends and takes bytes as they are."""
+    """A cursor of the same connection and transaction that transfers bytes in binary format."""
     connection.ensure_connection()
     return psycopg.Cursor(connection.connection)
 
@@ -126,7 +126,7 @@ def _cursor() -> psycopg.Cursor[tuple[Any, ...]]:
 def known_snapshot(
     *, kind: Snapshot.Kind, source: SourceFile | Digested, window: SnapshotWindow
 ) -> Snapshot | None:
-    """The snapshot of this very file, if it came before."""
+    """The snapshot of this exact file, if it was imported before."""
     snapshot = Snapshot.objects.defer("content").filter(kind=kind, sha256=source.sha256).first()
     recorded = SnapshotWindow(snapshot.window_start, snapshot.window_end) if snapshot else window
     if window != SnapshotWindow() and window != recorded:

@@ -41,14 +41,14 @@ def rows_of(query: str, params: Mapping[str, Any] | None = None) -> list[tuple[A
 
 
 def apply_change(query: str, params: Mapping[str, Any] | None = None) -> int:
-    """Run a statement that changes rows; how many."""
+    """Run a statement that changes rows; returns their number."""
     with connection.cursor() as cursor:
         cursor.execute(query, params)
         return int(cursor.rowcount)
 
 
 def analyse(*tables: type[models.Model], changed: int) -> None:
-    """Have the planner count these tables again, within the transaction that filled them.
+    """Analyse these tables within the transaction that filled them.
 
     Autovacuum would do it a minute later. Until then the planner may remember a table as empty that holds
     thousands of rows by now, and reads all of them once for each row of another.
