@@ -22,7 +22,7 @@ def append_only(what: str) -> list[pgtrigger.Trigger]:
     ]
 
 
-def fixed(fact: str, *columns: str) -> pgtrigger.Trigger:
+def immutable(fact: str, *columns: str) -> pgtrigger.Trigger:
     """These columns of a row never change once it is written; an update that merely names one is refused too.
 
     Args: fact: names the trigger: `price_lists_are_fixed`.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from common.errors import KeydeskError
-from inventory.rules import COUNT_REASONS, SerialProblem, Shortage, ways_out
+from inventory.rules import COUNT_REASONS, SerialProblem, Shortage, reachable_accounts
 
 NAMED_AT_MOST = 20
 
@@ -103,7 +103,7 @@ class MoveNotAllowed(InventoryError):
     def __init__(self, *, serials: Sequence[str], from_account: str, to_account: str, reason: str) -> None:
         self.serials = list(serials)
         self.from_account, self.to_account, self.reason = from_account, to_account, reason
-        exits = ways_out(from_account)
+        exits = reachable_accounts(from_account)
         super().__init__(
             f"Cannot move {some(self.serials)} from {from_account} to {to_account} for {reason!r}. "
             f"From {from_account} a unit may go to: {', '.join(exits) or 'nowhere'}."

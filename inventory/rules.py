@@ -122,7 +122,7 @@ def move_allowed(from_account: str, to_account: str, reason: str) -> bool:
         return False
 
 
-def ways_out(from_account: str) -> list[str]:
+def reachable_accounts(from_account: str) -> list[str]:
     """Where a unit may go from here, for the message of a refusal."""
     return sorted(to for origin, to in MOVES if origin == from_account)
 

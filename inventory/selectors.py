@@ -228,7 +228,7 @@ def recall_reach(recall: Recall) -> RecallReach:
     )
 
 
-def recalled_out(recall: Recall) -> dict[str, list[str]]:
+def recalled_units_shipped(recall: Recall) -> dict[str, list[str]]:
     """Holder → serials of a recall that have left the building; what was delivered, even if it came
     back since, and what is on its way or lost there."""
     left = Q(to_account=Account.IN_TRANSIT, unit__account__in=[Account.IN_TRANSIT, Account.LOST])

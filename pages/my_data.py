@@ -120,7 +120,7 @@ def erase_page(request: HttpRequest) -> HttpResponse:
         return render(
             request,
             "pages/erase.html",
-            {"goes": erasure.what_goes(), "stays": erasure.what_stays()},
+            {"goes": erasure.data_erased(), "stays": erasure.data_retained()},
         )
     erased = erasure.erase(account=account, now=clock.now())
     logout(request)
@@ -172,7 +172,7 @@ def _leave_out(account: Account) -> None:
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def no_thanks(request: HttpRequest, token: str) -> HttpResponse:
+def decline_invitations(request: HttpRequest, token: str) -> HttpResponse:
     """Unsubscribe by the link in an invitation, without signing in. A GET asks for confirmation."""
     account_id = account_of_link(token)
     if account_id is None:

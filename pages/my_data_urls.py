@@ -13,5 +13,5 @@ urlpatterns = [
     path("data/phrase/", my_data.phrase, name="phrase"),
     path("data/contact/", my_data.contact, name="contact"),
     path("language/", my_data.language, name="language"),
-    path("no-thanks/<str:token>/", my_data.no_thanks, name="no_thanks"),
+    path("no-thanks/<str:token>/", my_data.decline_invitations, name="no_thanks"),
 ]

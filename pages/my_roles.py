@@ -28,7 +28,7 @@ from roster.rules import COUNTRIES, NEVER_LIFTED
 from roster.selectors import RosterSummary, roster_summary
 from roster.services.appeals import make_appeal, withdraw_appeal
 from roster.services.delegations import delegable_projects, delegate, end_delegation
-from roster.services.preferences import disclaim_role, say_where, take_back_disclaimer
+from roster.services.preferences import disclaim_role, set_location, take_back_disclaimer
 
 
 class AppealForm(forms.Form):
@@ -65,7 +65,7 @@ class DelegationForm(forms.Form):
         self.fields["project"].choices = [(name, name) for name in projects]  # type: ignore[attr-defined]
 
 
-class WhereForm(forms.Form):
+class LocationForm(forms.Form):
     """A person's country and time zone; both optional."""
 
     country = forms.ChoiceField(
@@ -129,7 +129,7 @@ def _show(
     *,
     appeal: AppealForm | None = None,
     delegation: DelegationForm | None = None,
-    where: WhereForm | None = None,
+    where: LocationForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     now = clock.now()
@@ -145,7 +145,7 @@ def _show(
             "kinds": Disclaimer.Kind,
             "appeal_form": appeal or (AppealForm(rules=rules) if rules else None),
             "delegation_form": delegation or (DelegationForm(projects=projects) if projects else None),
-            "where_form": where or WhereForm(account=account),
+            "where_form": where or LocationForm(account=account),
         },
         status=status,
     )
@@ -277,11 +277,11 @@ def disclaim(request: HttpRequest, project_id: int) -> HttpResponse:
 @require_POST
 def where(request: HttpRequest) -> HttpResponse:
     account = _account(request)
-    form = WhereForm(request.POST, account=account)
+    form = LocationForm(request.POST, account=account)
     if not form.is_valid():
         return _show(request, account, where=form, status=422)
     try:
-        say_where(
+        set_location(
             account=account,
             country=form.cleaned_data["country"],
             time_zone=form.cleaned_data["time_zone"],

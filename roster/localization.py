@@ -19,15 +19,15 @@ _RANK = re.compile(r"rank (?P<rank>\d+) by downloads")
 
 def localized_reason(verdict: Verdict) -> str:
     """The reason in the active language; a verdict read back from storage is in English."""
-    return say(verdict.message.reason) if verdict.message else verdict.reason
+    return localized_phrase(verdict.message.reason) if verdict.message else verdict.reason
 
 
 def remedy_of(verdict: Verdict) -> str:
     """What would change the answer, in the active language."""
-    return say(verdict.message.remedy) if verdict.message else verdict.remedy
+    return localized_phrase(verdict.message.remedy) if verdict.message else verdict.remedy
 
 
-def say(phrase: Phrase) -> str:
+def localized_phrase(phrase: Phrase) -> str:
     """Format a phrase in the active language."""
     values = {name: _shown(value) for name, value in phrase.values.items()}
     sentence = gettext(phrase.sentence)
@@ -51,7 +51,7 @@ def localized_country_name(code: str) -> str:
 
 def _shown(value: object) -> str:
     if isinstance(value, Phrase):
-        shown = say(value)
+        shown = localized_phrase(value)
     elif isinstance(value, Listing):
         style: Literal["or", "standard"] = "or" if value.word == "or" else "standard"
         shown = format_list([_shown(item) for item in value.items], style=style, locale=_locale())

@@ -154,13 +154,13 @@ def _roles_of(accounts: Sequence[Account]) -> dict[int, list[RoleFact]]:
 _OF_A_PROJECT = ("account_id", "project_id", "project__name", "project__normalized_name")
 
 
-def roles_that_count() -> QuerySet[ProjectRole]:
+def effective_roles() -> QuerySet[ProjectRole]:
     """Live roles that their account does not disclaim."""
     disclaimed = Disclaimer.objects.live().filter(account=OuterRef("account"), project=OuterRef("project"))
     return ProjectRole.objects.live().filter(~Exists(disclaimed))
 
 
-def delegations_that_count() -> QuerySet[Delegation]:
+def effective_delegations() -> QuerySet[Delegation]:
     """Live delegations whose author may still speak for the project."""
     speaking = ProjectRole.objects.live().filter(
         Q(role=ProjectRole.Role.OWNER) | Q(account__is_organization=True),
@@ -173,7 +173,7 @@ def delegations_that_count() -> QuerySet[Delegation]:
 @prepared
 def _own_roles(*, accounts: Sequence[int]) -> QuerySet[ProjectRole, dict[str, Any]]:
     rows: QuerySet[ProjectRole, dict[str, Any]] = (
-        roles_that_count()
+        effective_roles()
         .filter(IsAnyOf("account", accounts))
         .annotate(recreated_on=_recreated_on(), delegated_by=Value(None, TextField()))
         .values(*_OF_A_PROJECT, "project__critical_since", "role", "since", "recreated_on", "delegated_by")
@@ -184,7 +184,7 @@ def _own_roles(*, accounts: Sequence[int]) -> QuerySet[ProjectRole, dict[str, An
 @prepared
 def _delegations(*, accounts: Sequence[int]) -> QuerySet[Delegation, dict[str, Any]]:
     rows: QuerySet[Delegation, dict[str, Any]] = (
-        delegations_that_count()
+        effective_delegations()
         .filter(IsAnyOf("account", accounts))
         .annotate(recreated_on=_recreated_on(), by=F("delegated_by__username"))
         .values(*_OF_A_PROJECT, "project__critical_since", "created_at", "recreated_on", "by")

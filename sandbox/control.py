@@ -18,7 +18,7 @@ from sandbox.easypost.formats import as_cents, milli_stamp, parse_time
 from sandbox.easypost.resources import trackers
 from sandbox.easypost.settings import BadSetting, EasyPostSettings
 from sandbox.easypost.store import Tracker
-from sandbox.faults import BadFault
+from sandbox.faults import InvalidFault
 from sandbox.vendor_json import Json
 
 _TALLIES = (
@@ -103,7 +103,7 @@ class ControlRoutes:
     async def add_fault(self, request: web.Request) -> Json:
         try:
             return self._vendor.faults.add(await body_of(request)).to_json()
-        except BadFault as error:
+        except InvalidFault as error:
             raise ControlRefused(str(error)) from None
 
     async def clear_faults(self, request: web.Request) -> Json:

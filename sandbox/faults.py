@@ -47,7 +47,7 @@ HTTP_KINDS: frozenset[str] = frozenset(get_args(HttpKind))
 WEBHOOK_KINDS: frozenset[str] = frozenset(get_args(WebhookKind))
 
 
-class BadFault(ValueError):
+class InvalidFault(ValueError):
     """An invalid description of a fault."""
 
 
@@ -88,13 +88,13 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in HTTP_KINDS | WEBHOOK_KINDS:
-            raise BadFault(f"unknown kind {self.kind!r}")
+            raise InvalidFault(f"unknown kind {self.kind!r}")
         if self.moment not in get_args(Moment):
-            raise BadFault("moment must be 'before' or 'after'")
+            raise InvalidFault("moment must be 'before' or 'after'")
         if self.nth < 1 or self.count < 0 or self.seconds < 0 or self.times < 1:
-            raise BadFault("nth and times must be at least 1, count and seconds at least 0")
+            raise InvalidFault("nth and times must be at least 1, count and seconds at least 0")
         if not 0 <= self.share <= 1:
-            raise BadFault("share must be between 0 and 1")
+            raise InvalidFault("share must be between 0 and 1")
         self._struck_of = Counter()
         self._path = _glob(self.path)
         self._event = _glob(self.event)
@@ -134,7 +134,7 @@ class Fault:
         return {item.name: getattr(self, item.name) for item in fields(self) if not item.name.startswith("_")}
 
 
-class FaultBook:
+class FaultPlan:
     """The faults, and how often each was applied."""
 
     def __init__(self) -> None:
@@ -142,14 +142,14 @@ class FaultBook:
         self._ids = itertools.count(1)
 
     def add(self, values: Json) -> Fault:
-        """Add a fault from its JSON form. Raises: BadFault."""
+        """Add a fault from its JSON form. Raises: InvalidFault."""
         known = {item.name for item in fields(Fault) if item.init} - {"id", "matched", "struck"}
         if unknown := sorted(set(values) - known):
-            raise BadFault(f"unknown field {', '.join(unknown)}")
+            raise InvalidFault(f"unknown field {', '.join(unknown)}")
         try:
             fault = Fault(**values, id=next(self._ids))
         except TypeError as error:
-            raise BadFault(str(error)) from None
+            raise InvalidFault(str(error)) from None
         self._faults.append(fault)
         return fault
 

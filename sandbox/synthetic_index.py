@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from roster.files.download_tables import top_of
+from roster.files.download_tables import top_projects
 from roster.files.downloads import read_downloads
 from roster.files.source import read_source
 
@@ -89,7 +89,7 @@ def generate_index(
 
 def _names_of(downloads: Path, critical: int) -> tuple[list[str], int]:
     listed = read_downloads(read_source(downloads))
-    top = top_of(listed.content, min(critical, listed.rows))
+    top = top_projects(listed.content, min(critical, listed.rows))
     names: list[str] = top.names.to_pylist()
     return names, listed.rows
 

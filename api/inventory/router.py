@@ -64,7 +64,7 @@ from inventory.selectors import (
     newest_alerts,
 )
 from inventory.services import bin_transfers, counts, quarantine, recalls
-from inventory.services.locations import keep_location, read_location
+from inventory.services.locations import read_location, upsert_location
 from inventory.services.receiving import check_receipt, receive_stock
 from inventory.services.reservations import swap
 
@@ -140,7 +140,7 @@ def list_locations(request: HttpRequest) -> LocationListOut:
 def put_location(request: HttpRequest, location: LocationIn) -> Status[LocationOut]:
     """Safe to repeat. Bins are added and never removed."""
     try:
-        kept = keep_location(read_location(location.model_dump()))
+        kept = upsert_location(read_location(location.model_dump()))
     except BadLocation as refusal:
         raise BadRequest(
             [FieldError(name, refusal.code, problem) for name, problem in refusal.problems]

@@ -17,8 +17,8 @@ from common.errors import BadRequest, FieldError, InputErrors
 from roster.files.accounts import account_row
 from roster.files.source import SourceFile
 from roster.models import Account, Project
-from roster.services.accounts import put_account, take_in_accounts
-from roster.services.roles import take_in_roles
+from roster.services.accounts import load_accounts, put_account
+from roster.services.roles import load_roles
 from roster.services.snapshots import SnapshotWindow
 
 router = Router(tags=["roster"])
@@ -54,7 +54,7 @@ def push_snapshot(request: HttpRequest, snapshot: SnapshotIn) -> Status[Snapshot
     A list that would remove more of the roster than allowed is held for approval: 409 `list_held`.
     """
     # It imports Arrow, which is too slow to load at process start.
-    from roster.services.downloads import is_yet_to_come, take_in_downloads
+    from roster.services.downloads import is_future_day, load_downloads
 
     actor, now = bearer_token(request).actor, clock.now()
     # Sorted keys: the same rows are the same list, whatever their JSON formatting.
@@ -63,7 +63,7 @@ def push_snapshot(request: HttpRequest, snapshot: SnapshotIn) -> Status[Snapshot
     window = SnapshotWindow(snapshot.window_start, snapshot.window_end)
     if (window.start is None) != (window.end is None):
         raise BadRequest([FieldError("window_end", "half_a_window", "Give both dates or neither.")])
-    if window.end is not None and is_yet_to_come(window.end, now):
+    if window.end is not None and is_future_day(window.end, now):
         raise BadRequest([FieldError("window_end", "in_the_future", "Give a date in the past.")])
     if window != SnapshotWindow() and snapshot.kind != "downloads":
         raise BadRequest(
@@ -71,11 +71,11 @@ def push_snapshot(request: HttpRequest, snapshot: SnapshotIn) -> Status[Snapshot
         )
     try:
         if snapshot.kind == "downloads":
-            imported = take_in_downloads(source=source, window=window, actor=actor, now=now)
+            imported = load_downloads(source=source, window=window, actor=actor, now=now)
         elif snapshot.kind == "roles":
-            imported = take_in_roles(source=source, actor=actor, now=now)
+            imported = load_roles(source=source, actor=actor, now=now)
         else:
-            imported = take_in_accounts(source=source, actor=actor, now=now)
+            imported = load_accounts(source=source, actor=actor, now=now)
     except InputErrors as error:
         raise _bad_rows(error, place="rows") from None
     return Status(201, serialize_import(imported))

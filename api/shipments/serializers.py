@@ -17,7 +17,7 @@ from api.shipments.schemas import (
 from fulfillment.cases.models import Case
 from fulfillment.shipments.errors import UnknownManifest, UnknownShipment
 from fulfillment.shipments.models import LabelPurchase, Manifest, Shipment
-from fulfillment.shipments.rules.manifests import LeftOut
+from fulfillment.shipments.rules.manifests import ExcludedParcel
 from fulfillment.shipments.rules.states import LABEL_STATES, PurchaseState
 
 
@@ -136,7 +136,7 @@ def serialize_manifest(manifest: Manifest) -> ManifestOut:
     )
 
 
-def serialize_created_manifest(manifest: Manifest, excluded: Iterable[LeftOut]) -> ManifestCreatedOut:
+def serialize_created_manifest(manifest: Manifest, excluded: Iterable[ExcludedParcel]) -> ManifestCreatedOut:
     """A new manifest, with the shipments that could not be on it."""
     return ManifestCreatedOut(
         **dict(serialize_manifest(manifest)),

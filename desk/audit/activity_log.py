@@ -50,7 +50,7 @@ class ActivityRow:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ActivityFilter:
     """Filters of the stream; an empty field matches all. `after` is the cursor of a line."""
 
     source: str = ""
@@ -76,7 +76,7 @@ class ActivitySource:
     # All its actions, if that is a closed list; other actions need no search.
     actions: frozenset[str] | None = None
 
-    def find(self, asked: Asked) -> QuerySet[Any]:
+    def find(self, asked: ActivityFilter) -> QuerySet[Any]:
         if asked.action and self.actions is not None and asked.action not in self.actions:
             return self.rows().none()
         wanted = {"actor": asked.actor, self.action: asked.action, self.subject: asked.subject}
@@ -109,18 +109,18 @@ def read_cursor(cursor: str) -> tuple[datetime, str, int]:
     return at, source, int(pk)
 
 
-def activity_page(asked: Asked, *, size: int) -> tuple[list[ActivityRow], str]:
+def activity_page(asked: ActivityFilter, *, size: int) -> tuple[list[ActivityRow], str]:
     """The newest matching lines, and the cursor of the next page, empty on the last. One query per source."""
     found = list(islice(_merged(asked, lambda rows: iter(rows[: size + 1])), size + 1))
     return found[:size], found[size - 1].cursor if len(found) > size else ""
 
 
-def everything(asked: Asked) -> Iterator[ActivityRow]:
+def activity_rows(asked: ActivityFilter) -> Iterator[ActivityRow]:
     """All matching lines, read lazily."""
     return _merged(asked, lambda rows: rows.iterator(chunk_size=_CHUNK))
 
 
-def _merged(asked: Asked, read: Callable[[QuerySet[Any]], Iterator[Model]]) -> Iterator[ActivityRow]:
+def _merged(asked: ActivityFilter, read: Callable[[QuerySet[Any]], Iterator[Model]]) -> Iterator[ActivityRow]:
     lines = (
         map(source.line, read(source.find(asked))) for source in SOURCES if asked.source in ("", source.name)
     )

@@ -28,7 +28,7 @@ WORKED_MEANWHILE = (
 )
 
 
-def refuse_unseen(entries: QuerySet[Any], seen: int, *, actor: str, now: datetime) -> None:
+def refuse_stale_entries(entries: QuerySet[Any], seen: int, *, actor: str, now: datetime) -> None:
     """Check for new entries; call last in the action's transaction, which has locked the case.
 
     Raises: ChangedMeanwhile: an entry was added after the page was opened with `seen` entries, other than
@@ -42,10 +42,10 @@ def refuse_unseen(entries: QuerySet[Any], seen: int, *, actor: str, now: datetim
 def audited(
     entries: QuerySet[Any], seen: int, *, actor: str, now: datetime, **entry: Any
 ) -> Callable[[], None]:
-    """The last step of a case action's transaction: `refuse_unseen`, then the audit entry."""
+    """The last step of a case action's transaction: `refuse_stale_entries`, then the audit entry."""
 
     def record() -> None:
-        refuse_unseen(entries, seen, actor=actor, now=now)
+        refuse_stale_entries(entries, seen, actor=actor, now=now)
         recording.record_action(actor=actor, now=now, **entry)
 
     return record

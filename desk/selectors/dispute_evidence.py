@@ -17,7 +17,7 @@ from fulfillment.shipments.rules.states import LABEL_STATES
 
 
 @dataclass(frozen=True)
-class Carried:
+class ParcelHistory:
     """One parcel: label, hand-over and last tracking event. None: not yet."""
 
     parcel: Shipment
@@ -47,7 +47,7 @@ class DisputeEvidence:
     lines: Sequence[QuoteLine]
     disputes: Sequence[Dispute]
     refunds: Sequence[Refund]
-    parcels: Sequence[Carried]
+    parcels: Sequence[ParcelHistory]
     received_at: datetime | None
 
 
@@ -71,7 +71,7 @@ def evidence_for(payment: Payment) -> DisputeEvidence:
     )
 
 
-def _carried(claim: Claim) -> list[Carried]:
+def _carried(claim: Claim) -> list[ParcelHistory]:
     parcels = list(Shipment.objects.filter(claim=claim).order_by("pk"))
     labels = {
         label.shipment_id: label
@@ -84,6 +84,6 @@ def _carried(claim: Claim) -> list[Carried]:
     refused = Case.objects.filter(shipment__in=parcels, reason=CaseReason.REFUND_REFUSED, closed_at=None)
     kept_by = {case.shipment_id: case for case in refused}
     return [
-        Carried(parcel, labels.get(parcel.pk), scans.get(parcel.pk, ()), kept_by.get(parcel.pk))
+        ParcelHistory(parcel, labels.get(parcel.pk), scans.get(parcel.pk, ()), kept_by.get(parcel.pk))
         for parcel in parcels
     ]

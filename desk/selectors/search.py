@@ -23,7 +23,7 @@ LONGEST = 80
 
 
 @dataclass(frozen=True)
-class Hit:
+class SearchResult:
     """A search result: kind, name, state, and the action needed to open it."""
 
     kind: str
@@ -32,7 +32,7 @@ class Hit:
     action: Action
 
 
-def search_all(query: str) -> list[Hit]:
+def search_all(query: str) -> list[SearchResult]:
     """Objects whose code, serial or tracking code is the text, or whose name begins with it.
 
     A fixed number of queries, each by an index.
@@ -44,12 +44,12 @@ def search_all(query: str) -> list[Hit]:
     return [hit for look in _LOOKS for hit in look(text)]
 
 
-def _claims(text: str) -> Iterator[Hit]:
+def _claims(text: str) -> Iterator[SearchResult]:
     for claim in Claim.objects.filter(code=text.upper()):
-        yield Hit("Claim", claim.code, reverse("desk:claim", args=[claim.code]), Action.SEE_PERSON)
+        yield SearchResult("Claim", claim.code, reverse("desk:claim", args=[claim.code]), Action.SEE_PERSON)
 
 
-def _parcels(text: str) -> Iterator[Hit]:
+def _parcels(text: str) -> Iterator[SearchResult]:
     # Queried separately: one query for both would scan every parcel.
     bought = (
         LabelPurchase.objects.filter(tracking_code=text)
@@ -59,7 +59,7 @@ def _parcels(text: str) -> Iterator[Hit]:
     found = Shipment.objects.filter(Q(code=text.upper()) | Q(pk__in=list(bought[:AT_MOST])))
     for parcel in found.select_related("claim")[:AT_MOST]:
         url = reverse("desk:claim", args=[parcel.claim.code])
-        yield Hit("Parcel", parcel.code, url, Action.SEE_PERSON)
+        yield SearchResult("Parcel", parcel.code, url, Action.SEE_PERSON)
 
 
 _CASES = {
@@ -68,41 +68,41 @@ _CASES = {
 }
 
 
-def _cases(text: str) -> Iterator[Hit]:
+def _cases(text: str) -> Iterator[SearchResult]:
     for case in Case.objects.filter(code=text.upper()):
         page, label = _CASES[CaseKind(case.kind)]
-        yield Hit(label, case.code, reverse(page, args=[case.code]), Action.SEE_DESK)
+        yield SearchResult(label, case.code, reverse(page, args=[case.code]), Action.SEE_DESK)
 
 
-def _payments(text: str) -> Iterator[Hit]:
+def _payments(text: str) -> Iterator[SearchResult]:
     """Search by the ids shown on the vendor's pages and in the payer's email."""
     named = Q(code=text.upper()) | Q(payment_intent_id=text) | Q(charge_id=text) | Q(session_id=text)
     for payment in Payment.objects.filter(named).select_related("claim")[:AT_MOST]:
         url = reverse("desk:claim", args=[payment.claim.code])
-        yield Hit("Payment", payment.code, url, Action.SEE_PERSON)
+        yield SearchResult("Payment", payment.code, url, Action.SEE_PERSON)
 
 
-def _units(text: str) -> Iterator[Hit]:
+def _units(text: str) -> Iterator[SearchResult]:
     for unit in Unit.objects.filter(serial=text.upper()):
-        yield Hit("Key", unit.serial, reverse("desk:unit", args=[unit.serial]), Action.SEE_DESK)
+        yield SearchResult("Key", unit.serial, reverse("desk:unit", args=[unit.serial]), Action.SEE_DESK)
 
 
-def _people(text: str) -> Iterator[Hit]:
+def _people(text: str) -> Iterator[SearchResult]:
     names = Account.objects.annotate(lower_username=Lower("username"))
     begins = names.filter(lower_username__startswith=text.lower()).order_by("lower_username")
     for account in begins[:AT_MOST]:
         url = reverse("desk:person", args=[account.username])
-        yield Hit("Maintainer", account.username, url, Action.SEE_PERSON)
+        yield SearchResult("Maintainer", account.username, url, Action.SEE_PERSON)
 
 
-def _projects(text: str) -> Iterator[Hit]:
+def _projects(text: str) -> Iterator[SearchResult]:
     begins = Project.objects.filter(normalized_name__startswith=normalized(text))
     for project in begins.order_by("normalized_name")[:AT_MOST]:
         url = reverse("desk:project", args=[project.normalized_name])
-        yield Hit("Project", project.name, url, Action.SEE_PERSON)
+        yield SearchResult("Project", project.name, url, Action.SEE_PERSON)
 
 
-_LOOKS: tuple[Callable[[str], Iterator[Hit]], ...] = (
+_LOOKS: tuple[Callable[[str], Iterator[SearchResult]], ...] = (
     _claims,
     _parcels,
     _cases,

@@ -26,7 +26,7 @@ AT_MOST = 200
 
 
 @dataclass(frozen=True)
-class ClaimStory:
+class ClaimHistory:
     """A claim with its decision, events, parcels and address openings."""
 
     claim: Claim
@@ -60,14 +60,14 @@ class ClaimStory:
         return sorted(verdicts, key=lambda verdict: verdict["outcome"] == "pass")
 
 
-def story_of_claim(code: str) -> ClaimStory | None:
+def claim_history(code: str) -> ClaimHistory | None:
     """The timeline of a claim in a fixed number of queries; None if no claim has this code."""
     claims = Claim.objects.select_related("account", "campaign", "decision__policy")
     claim = claims.filter(code=code).prefetch_related("items__key_model").first()
     if claim is None:
         return None
     parcels = Shipment.objects.filter(claim=claim).prefetch_related("units__key_model", "purchases")
-    return ClaimStory(
+    return ClaimHistory(
         claim=claim,
         events=list(claim.events.order_by("id")[:AT_MOST]),
         parcels=list(parcels.order_by("id")[:AT_MOST]),
@@ -81,7 +81,7 @@ def story_of_claim(code: str) -> ClaimStory | None:
 
 
 @dataclass(frozen=True)
-class PersonStory:
+class PersonHistory:
     """A maintainer: roster data, decisions, claims and messages."""
 
     account: Account
@@ -97,7 +97,7 @@ class PersonStory:
     events: Sequence[AccountEvent]
 
 
-def story_of_person(username: str) -> PersonStory | None:
+def person_history(username: str) -> PersonHistory | None:
     """The history of a maintainer in a fixed number of queries; None if no account has this name."""
     account = Account.objects.named(username).first()
     if account is None:
@@ -107,7 +107,7 @@ def story_of_person(username: str) -> PersonStory | None:
     decisions = Decision.objects.filter(account=account).select_related("policy")
     claims = list(Claim.objects.of(account.pk).select_related("campaign").order_by("-id")[:AT_MOST])
     openings = Opening.objects.filter(subject__in=[claim.code for claim in claims])
-    return PersonStory(
+    return PersonHistory(
         account=account,
         roles=list(roles.order_by("ended_on", "project__normalized_name")[:AT_MOST]),
         two_factor=list(observations.order_by("-observed_at", "-id")[:AT_MOST]),

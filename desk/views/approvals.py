@@ -40,7 +40,7 @@ class AnswerForm(forms.Form):
 @never_cache
 @require_safe
 @allowed(Action.SEE_PERSON)
-def second_names(request: HttpRequest) -> HttpResponse:
+def approvals(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 

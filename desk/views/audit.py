@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from desk.audit.activity_log import SOURCES, Asked, activity_page, everything, read_cursor
+from desk.audit.activity_log import SOURCES, ActivityFilter, activity_page, activity_rows, read_cursor
 from desk.layout import desk_page
 from desk.permissions import allowed
 from desk.roles import Action
@@ -22,7 +22,7 @@ COLUMNS = (
 )
 
 
-class TrailForm(forms.Form):
+class ActivityLogForm(forms.Form):
     """Filters of the audit trail; an empty field matches all."""
 
     source = forms.ChoiceField(
@@ -45,11 +45,11 @@ class TrailForm(forms.Form):
         except ValueError:
             return ""
 
-    def asked(self) -> Asked:
+    def asked(self) -> ActivityFilter:
         found = self.cleaned_data
         since, until = found.get("since"), found.get("until")
         texts = {name: found.get(name, "") for name in ("source", "actor", "action", "subject", "after")}
-        return Asked(
+        return ActivityFilter(
             since=_midnight(since) if since else None,
             until=_midnight(until + timedelta(days=1)) if until else None,
             **texts,
@@ -62,8 +62,8 @@ def _midnight(day: date) -> datetime:
 
 @require_safe
 @allowed(Action.SEE_AUDIT)
-def trail(request: HttpRequest) -> HttpResponse:
-    form = TrailForm(request.GET)
+def activity_log(request: HttpRequest) -> HttpResponse:
+    form = ActivityLogForm(request.GET)
     lines, after = activity_page(form.asked(), size=PAGE) if form.is_valid() else ([], "")
     more, everything_asked = request.GET.copy(), request.GET.copy()
     more["after"] = after
@@ -81,9 +81,9 @@ def trail(request: HttpRequest) -> HttpResponse:
 @allowed(Action.SEE_AUDIT)
 def export_activity(request: HttpRequest) -> HttpResponseBase:
     """Stream all matching entries as CSV, with the hash of each chained entry."""
-    form = TrailForm(request.GET)
+    form = ActivityLogForm(request.GET)
     if not form.is_valid():
-        return trail(request)
+        return activity_log(request)
     answer = StreamingHttpResponse(_lines(form.asked()), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = 'attachment; filename="audit.csv"'
     return answer
@@ -96,10 +96,10 @@ class _Echo:
         return line
 
 
-def _lines(asked: Asked) -> Iterator[str]:
+def _lines(asked: ActivityFilter) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(COLUMNS)
-    for line in everything(asked):
+    for line in activity_rows(asked):
         yield writer.writerow([_cell(getattr(line, column)) for column in COLUMNS])
 
 

@@ -33,7 +33,7 @@ class BulkForm(forms.Form):
 
 
 @dataclass(frozen=True)
-class Left:
+class Undecided:
     """A claim that was not decided, and why."""
 
     code: str
@@ -59,21 +59,21 @@ def decide_many(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, list(seen), status=422)
     done: list[str] = []
-    left: list[Left] = []
+    left: list[Undecided] = []
     now_is = {claim.code: claim for claim in Claim.objects.filter(code__in=seen)}
     for code, as_seen in seen.items():
         claim = now_is.get(code)
         if claim is None:
-            left.append(Left(code, "claim not found."))
+            left.append(Undecided(code, "claim not found."))
         elif claim.updated_at.isoformat() != as_seen or claim.state != ClaimState.IN_REVIEW:
-            left.append(Left(code, f"it has changed and is now {claim.get_state_display()}."))
+            left.append(Undecided(code, f"it has changed and is now {claim.get_state_display()}."))
         else:
             _decide(code, form, request, done, left)
     context = {"done": done, "left": left, "verdict": form.cleaned_data["verdict"]}
     return desk_page(request, "desk/bulk_done.html", context, status=200 if not left else 409)
 
 
-def _decide(code: str, form: BulkForm, request: HttpRequest, done: list[str], left: list[Left]) -> None:
+def _decide(code: str, form: BulkForm, request: HttpRequest, done: list[str], left: list[Undecided]) -> None:
     try:
         decide_claim(
             code=code,
@@ -83,7 +83,7 @@ def _decide(code: str, form: BulkForm, request: HttpRequest, done: list[str], le
             now=clock.now(),
         )
     except KeydeskError as refusal:
-        left.append(Left(code, str(refusal)))
+        left.append(Undecided(code, str(refusal)))
     else:
         done.append(code)
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from common import clock
 from common.errors import BadRequest, KeydeskError
 from desk.forms.attachments import EvidenceField
-from desk.forms.edit_conflicts import WORKED_MEANWHILE, ChangedMeanwhile, audited, refuse_unseen
+from desk.forms.edit_conflicts import WORKED_MEANWHILE, ChangedMeanwhile, audited, refuse_stale_entries
 from desk.layout import desk_page
 from desk.paging import page_by_time, page_of
 from desk.permissions import allowed, may, staff_actor
@@ -35,7 +35,7 @@ from fulfillment.cases.rules.playbooks import (
 )
 from fulfillment.cases.rules.reasons import CaseKind, CaseReason
 from fulfillment.cases.services import Record, add_note, take_case
-from fulfillment.casework.rules.instructions import advice, dollars
+from fulfillment.casework.rules.instructions import dollars, instructions_for
 from fulfillment.casework.services import payment_actions, shipment_actions
 from fulfillment.insurance.services import file_claim
 from fulfillment.payments.selectors import vendors_page
@@ -85,7 +85,7 @@ FORMS: Mapping[CaseAction, ActionForm] = {
     CaseAction.TAKE: ActionForm(),
     CaseAction.NOTE: ActionForm(required=frozenset({"note"}), service=add_note),
     CaseAction.FIX_ADDRESS: ActionForm(_ADDRESS, frozenset({"name", "street1", "city"})),
-    CaseAction.RESEND: ActionForm(service=shipment_actions.resend),
+    CaseAction.RESEND: ActionForm(service=shipment_actions.buy_label_again),
     CaseAction.APPROVE_POSTAGE: ActionForm(
         ("cents",), frozenset({"cents"}), shipment_actions.approve_postage
     ),
@@ -104,12 +104,12 @@ FORMS: Mapping[CaseAction, ActionForm] = {
     CaseAction.REPLACE: ActionForm(service=shipment_actions.replace_keys),
     CaseAction.WRITE_OFF: ActionForm(service=shipment_actions.write_off),
     CaseAction.GIVE_UP_LABEL: ActionForm(service=shipment_actions.give_up_label),
-    CaseAction.LOOK: ActionForm(service=payment_actions.look_again),
-    CaseAction.SEND_AGAIN: ActionForm(service=payment_actions.send_again),
+    CaseAction.LOOK: ActionForm(service=payment_actions.recheck_payment),
+    CaseAction.SEND_AGAIN: ActionForm(service=payment_actions.resend_refund),
     CaseAction.PAID_OTHERWISE: ActionForm(
-        ("reference",), frozenset({"reference"}), payment_actions.write_down_paid
+        ("reference",), frozenset({"reference"}), payment_actions.record_paid_another_way
     ),
-    CaseAction.ANSWERED: ActionForm(service=payment_actions.write_down_answer),
+    CaseAction.ANSWERED: ActionForm(service=payment_actions.record_evidence_submitted),
     CaseAction.CLOSE: ActionForm(("outcome",), frozenset({"outcome"})),
 }
 
@@ -243,7 +243,7 @@ def work_case(request: HttpRequest, code: str, kind: CaseKind = CaseKind.SHIPMEN
     )
     given = WorkArguments(code=code, actor=actor, now=now, record=record)
     try:
-        refuse_unseen(entries, seen, actor=actor, now=now)
+        refuse_stale_entries(entries, seen, actor=actor, now=now)
         _do(found, action, form, given, take_over="take_over" in request.POST)
     except ChangedMeanwhile:
         return _page(request, _case(code, kind), refusal=WORKED_MEANWHILE, status=409)
@@ -373,7 +373,7 @@ def _page(
             if action == asked
             else CaseForm(action, kind, initial=_initial(found, action, entries, shown.about)),
             # The advice about a payment case is given once for the whole case.
-            advice(action, shown.about) if kind is CaseKind.SHIPMENT else (),
+            instructions_for(action, shown.about) if kind is CaseKind.SHIPMENT else (),
         )
         for action in (found.actions if found.closed_at is None else ())
         if _may_do(request, action)

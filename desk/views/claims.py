@@ -17,7 +17,7 @@ from desk.forms.refund_form import RefundForm
 from desk.layout import desk_page
 from desk.permissions import allowed, staff_actor
 from desk.roles import Action
-from desk.selectors.timelines import ClaimStory, story_of_claim
+from desk.selectors.timelines import ClaimHistory, claim_history
 from fulfillment.claims.errors import NotInReview, UnknownClaim
 from fulfillment.claims.money import format_money
 from fulfillment.claims.rules import ClaimState
@@ -178,8 +178,8 @@ def refund_claim(request: HttpRequest, code: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("desk:claim", args=[code]))
 
 
-def _story(code: str) -> ClaimStory:
-    story = story_of_claim(code)
+def _story(code: str) -> ClaimHistory:
+    story = claim_history(code)
     if story is None:
         raise Http404("Claim not found.")
     return story
@@ -187,7 +187,7 @@ def _story(code: str) -> ClaimStory:
 
 def _page(
     request: HttpRequest,
-    story: ClaimStory,
+    story: ClaimHistory,
     *,
     form: ReviewForm | None = None,
     opening: OpeningForm | None = None,
@@ -207,7 +207,7 @@ def _page(
     return desk_page(request, "desk/claim.html", context, status=status)
 
 
-def _refund_form(story: ClaimStory) -> RefundForm | None:
+def _refund_form(story: ClaimHistory) -> RefundForm | None:
     """None if nothing can be refunded."""
     if story.paid is None or not story.left:
         return None

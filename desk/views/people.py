@@ -10,7 +10,7 @@ from desk.layout import desk_page
 from desk.permissions import allowed, may
 from desk.roles import Action
 from desk.selectors.search import search_all
-from desk.selectors.timelines import AT_MOST, story_of_person
+from desk.selectors.timelines import AT_MOST, person_history
 from roster.models import Project
 from roster.rules import NEVER_LIFTED, RULES
 from roster.rules.policy_diff import TITLES
@@ -59,7 +59,7 @@ def person_page(
     request: HttpRequest, username: str, *, exception_form: forms.Form | None = None, status: int = 200
 ) -> HttpResponse:
     """Args: exception_form: the submitted form, if it was refused."""
-    story = story_of_person(username)
+    story = person_history(username)
     if story is None:
         raise Http404("No one on the roster has this username.")
     context = {"story": story, "exception_form": exception_form or ExceptionForm(), "now": clock.now()}

@@ -11,7 +11,7 @@ from desk.permissions import allowed
 from desk.roles import Action
 from desk.selectors.cached_counts import cached
 from inventory.errors import UnknownSerial
-from inventory.ledger.unit_history import unit_story
+from inventory.ledger.unit_history import unit_history
 from inventory.rules import Account
 from inventory.selectors import lot_balances, outlook, stock_by_model_and_account
 
@@ -46,7 +46,7 @@ def stock_page(request: HttpRequest) -> HttpResponse:
 def unit(request: HttpRequest, serial: str) -> HttpResponse:
     """Show the unit history of one key, checked against hashes and seals."""
     try:
-        story = unit_story(serial)
+        story = unit_history(serial)
     except UnknownSerial as refusal:
         return desk_page(request, "desk/no_unit.html", {"refusal": str(refusal), "asked": serial}, status=404)
     return desk_page(request, "desk/unit.html", {"story": story, "unit": story.unit})

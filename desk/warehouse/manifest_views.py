@@ -30,7 +30,7 @@ def hand_over_page(request: HttpRequest) -> HttpResponse:
             return HttpResponseRedirect(reverse("desk:hand_over"))
         except KeydeskError as error:
             refusal = str(error)
-    waiting = selectors.waiting()
+    waiting = selectors.work_waiting()
     context = {"waiting": waiting, "refusal": refusal}
     return desk_page(request, "desk/warehouse/hand_over.html", context, status=409 if refusal else 200)
 
@@ -38,7 +38,7 @@ def hand_over_page(request: HttpRequest) -> HttpResponse:
 def _do(request: HttpRequest) -> str:
     sent, actor, now = request.POST, staff_actor(request), clock.now()
     if label := sent.get("take_off", "").strip():
-        manifest = manifests.take_off(label=label, actor=actor, now=now)
+        manifest = manifests.remove_from_manifest(label=label, actor=actor, now=now)
         return f"The parcel was removed from manifest {manifest.code}. You can add it to another."
     if code := sent.get("gone", ""):
         parcels = manifests.hand_over_manifest(code=code, actor=actor, now=now)

@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 from desk.roles import Action
 from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, ScanStep
-from fulfillment.shipments.errors import NotToPack, UnknownLabel, WrongThing
+from fulfillment.shipments.errors import NotToPack, UnknownLabel, WrongScanKind
 from fulfillment.shipments.rules.states import ShipmentState
 from fulfillment.warehouse import selectors
-from fulfillment.warehouse.rules.scans import Thing, label_code, thing_of
+from fulfillment.warehouse.rules.scans import ScanKind, label_code, scan_kind
 from fulfillment.warehouse.services import packing
 from fulfillment.warehouse.services.idempotent_scans import ScanAnswer
 
@@ -30,8 +30,8 @@ def _handle(hand: Hand, scan: Scanned) -> str:
 def _lay_down(hand: Hand, scan: Scanned) -> str:
     # The next scan must not apply to the previous parcel.
     hand.clear()
-    if thing_of(scan.clean) in (Thing.SEAL, Thing.KEY):
-        raise WrongThing(scan.clean, is_a=thing_of(scan.clean).name.lower(), due="label")
+    if scan_kind(scan.clean) in (ScanKind.SEAL, ScanKind.KEY):
+        raise WrongScanKind(scan.clean, is_a=scan_kind(scan.clean).name.lower(), due="label")
     shown = selectors.parcel_to_pack(scan.text)
     if shown.state != ShipmentState.LABELLED:
         raise NotToPack(shown.parcel, f"it is {ShipmentState(shown.state).label}")
@@ -81,8 +81,8 @@ def _pack(hand: Hand, scan: Scanned) -> str:
 
 
 def _seal(hand: Hand, scan: Scanned) -> str:
-    if thing_of(scan.clean) is Thing.PARCEL:
-        raise WrongThing(scan.clean, is_a="parcel", due="seal")
+    if scan_kind(scan.clean) is ScanKind.PARCEL:
+        raise WrongScanKind(scan.clean, is_a="parcel", due="seal")
     answer = packing.seal_parcel(
         key=scan.key, label=hand["parcel"], seal_number=scan.text, actor=scan.actor, now=scan.now
     )

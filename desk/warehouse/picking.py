@@ -39,7 +39,7 @@ def _take(hand: Hand, scan: Scanned, text: str) -> str:
 
 
 def _walk(code: str) -> Hand:
-    walk = selectors.walk(code)
+    walk = selectors.pick_route(code)
     lines = [asdict(line) | {"is_done": line.is_picked or line.is_packed} for line in walk.lines]
     return {"list": code, "lines": lines, "of": len(lines)}
 

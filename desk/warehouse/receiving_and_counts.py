@@ -7,9 +7,9 @@ from django.db import transaction
 
 from desk.roles import Action
 from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, ScanStep
-from fulfillment.shipments.errors import AlreadyDone, WrongThing
+from fulfillment.shipments.errors import AlreadyDone, WrongScanKind
 from fulfillment.shipments.models import LabelPurchase
-from fulfillment.warehouse.rules.scans import Thing, label_code, thing_of
+from fulfillment.warehouse.rules.scans import ScanKind, label_code, scan_kind
 from inventory.errors import SerialSeenBefore, UnknownSerial
 from inventory.models import Unit
 from inventory.rules import SHELVED_ACCOUNTS, Account
@@ -28,9 +28,9 @@ def _tray(hand: Hand) -> list[str]:
 
 def _serial(hand: Hand, scan: Scanned) -> str:
     """The serial of the scanned key, if it is a key and may be added."""
-    thing = thing_of(scan.clean)
-    if thing in (Thing.PARCEL, Thing.SEAL) or scan.clean.startswith("/"):
-        raise WrongThing(scan.clean, is_a=thing.name.lower(), due="key")
+    thing = scan_kind(scan.clean)
+    if thing in (ScanKind.PARCEL, ScanKind.SEAL) or scan.clean.startswith("/"):
+        raise WrongScanKind(scan.clean, is_a=thing.name.lower(), due="key")
     (serial,) = clean_scanned([scan.clean])
     if serial in _tray(hand):
         raise AlreadyDone(f"Key {serial} has been scanned")
@@ -42,7 +42,7 @@ def _serial(hand: Hand, scan: Scanned) -> str:
 def _refuse_label(text: str) -> None:
     """A tracking code can look like a serial; the database decides."""
     if LabelPurchase.objects.filter(tracking_code=label_code(text)).exclude(tracking_code="").exists():
-        raise WrongThing(text, is_a="label", due="key")
+        raise WrongScanKind(text, is_a="label", due="key")
 
 
 def _take_off(hand: Hand) -> str:
@@ -171,7 +171,7 @@ def _count(hand: Hand, scan: Scanned) -> str:
         case label if label == hand["bin"]:
             return _submit(hand, scan)
         case other if "/" in other:
-            raise WrongThing(scan.clean, is_a="bin", due=f"key, or {hand['bin']} when all is scanned")
+            raise WrongScanKind(scan.clean, is_a="bin", due=f"key, or {hand['bin']} when all is scanned")
     serial = _serial(hand, scan)
     _refuse_label(scan.clean)
     return _put_on(hand, serial)

@@ -8,9 +8,9 @@ from dataclasses import asdict
 
 from desk.roles import Action
 from desk.warehouse.scan_workflow import Command, Hand, Scanned, ScanRefused, ScanStep
-from fulfillment.shipments.errors import AlreadyDone, WrongThing
+from fulfillment.shipments.errors import AlreadyDone, WrongScanKind
 from fulfillment.warehouse import selectors
-from fulfillment.warehouse.rules.scans import Thing, thing_of
+from fulfillment.warehouse.rules.scans import ScanKind, scan_kind
 from fulfillment.warehouse.services import returns
 from inventory.errors import UnknownSerial
 from inventory.models import Unit
@@ -39,8 +39,8 @@ def _handle(hand: Hand, scan: Scanned) -> str:
 def _open(hand: Hand, scan: Scanned) -> str:
     if scan.clean.startswith("/"):
         raise ScanRefused("There is no current parcel. Scan its label: the original or the return label.")
-    if thing_of(scan.clean) is Thing.SEAL:
-        raise WrongThing(scan.clean, is_a="seal", due="label")
+    if scan_kind(scan.clean) is ScanKind.SEAL:
+        raise WrongScanKind(scan.clean, is_a="seal", due="label")
     back = selectors.returning_parcel(scan.text)
     hand.update({"parcel": back.parcel, "keys": [asdict(key) for key in back.keys], "tray": []})
     return f"Parcel {back.parcel}, {back.state}. Open it and scan every key in it."
@@ -54,8 +54,8 @@ def _check_bin(hand: Hand, bin_label: str) -> None:
 
 
 def _find_key(hand: Hand, scan: Scanned) -> str:
-    if thing_of(scan.clean) in (Thing.PARCEL, Thing.SEAL):
-        raise WrongThing(scan.clean, is_a=thing_of(scan.clean).name.lower(), due="key")
+    if scan_kind(scan.clean) in (ScanKind.PARCEL, ScanKind.SEAL):
+        raise WrongScanKind(scan.clean, is_a=scan_kind(scan.clean).name.lower(), due="key")
     (serial,) = clean_scanned([scan.clean])
     if serial in hand["tray"]:
         raise AlreadyDone(f"Key {serial} is scanned")

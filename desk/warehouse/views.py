@@ -72,7 +72,7 @@ class DeliveryForm(forms.Form):
 def warehouse_home(request: HttpRequest) -> HttpResponse:
     """List the warehouse steps with their open work."""
     return desk_page(
-        request, "desk/warehouse/home.html", {"waiting": selectors.waiting(), "steps": StationStep}
+        request, "desk/warehouse/home.html", {"waiting": selectors.work_waiting(), "steps": StationStep}
     )
 
 
@@ -185,7 +185,7 @@ def begin_delivery(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_POST
 @allowed(Action.PACK)
-def papers(request: HttpRequest, code: str) -> HttpResponseBase:
+def print_documents(request: HttpRequest, code: str) -> HttpResponseBase:
     """Parcel documents of a parcel or a whole pick list, for printing.
 
     It is a POST because it opens labels, which show the address: each opening is logged.

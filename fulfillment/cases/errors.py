@@ -25,7 +25,7 @@ class CaseTaken(CaseError):
         super().__init__(f"{owner} is working on case {code}. Leave it to them, or take it over.")
 
 
-class NotInThePlaybook(CaseError):
+class ActionNotAvailable(CaseError):
     """The action is not available for cases with this reason."""
 
     code = "not_in_the_playbook"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import models, transaction
 
-from fulfillment.cases.errors import BadCaseData, CaseTaken, NotInThePlaybook, UnknownCase
+from fulfillment.cases.errors import ActionNotAvailable, BadCaseData, CaseTaken, UnknownCase
 from fulfillment.cases.models import Case, CaseEntry
 from fulfillment.cases.rules.playbooks import CaseAction
 from fulfillment.cases.rules.reasons import OPENED_ONCE, REASONS, CaseKind, CaseReason
@@ -14,7 +14,7 @@ from fulfillment.cases.rules.reasons import OPENED_ONCE, REASONS, CaseKind, Case
 Record = Callable[[], None]
 
 
-def open_once(*, kind: CaseKind, reason: CaseReason, subject: dict[str, object], **values: object) -> bool:
+def open_if_none(*, kind: CaseKind, reason: CaseReason, subject: dict[str, object], **values: object) -> bool:
     """Open a case unless one with this reason and subject is open; return whether one was opened.
 
     Args:  subject: the fields that identify the subject. values: the other fields of the new case.
@@ -36,11 +36,11 @@ def close_case(case: Case, *, outcome: str, actor: str, now: datetime, note: str
         Case.objects.open().filter(pk=case.pk).update(closed_at=now, closed_by=actor, outcome=outcome[:200])
     )
     if closed:
-        enter(case, CaseAction.CLOSE, actor=actor, note=note, now=now, outcome=str(outcome))
+        add_entry(case, CaseAction.CLOSE, actor=actor, note=note, now=now, outcome=str(outcome))
     return bool(closed)
 
 
-def enter(
+def add_entry(
     case: Case,
     action: CaseAction,
     *,
@@ -53,36 +53,36 @@ def enter(
     CaseEntry.objects.create(case=case, action=action, actor=actor, at=now, note=note[:500], data=data)
 
 
-def unrecorded() -> None:
+def unaudited() -> None:
     """Write no audit entry; the default for `record`."""
 
 
 def take_case(
-    *, code: str, actor: str, now: datetime, take_over: bool = False, record: Record = unrecorded
+    *, code: str, actor: str, now: datetime, take_over: bool = False, record: Record = unaudited
 ) -> Case:
     """Become the owner of a case. A case has one owner; `take_over` replaces the current one."""
     with transaction.atomic(durable=True):
         case = _lock_case(code, actor=None if take_over else actor, action=CaseAction.TAKE)
         Case.objects.filter(pk=case.pk).update(owner=actor)
         case.owner = actor
-        enter(case, CaseAction.TAKE, actor=actor, now=now)
+        add_entry(case, CaseAction.TAKE, actor=actor, now=now)
         record()
     return case
 
 
-def add_note(*, code: str, note: str, actor: str, now: datetime, record: Record = unrecorded) -> Case:
+def add_note(*, code: str, note: str, actor: str, now: datetime, record: Record = unaudited) -> Case:
     """Add a note; the actor need not own the case. Raises: BadCaseData: an empty note."""
     with transaction.atomic(durable=True):
         case = _lock_case(code, actor=None, action=CaseAction.NOTE)
         if not note.strip():
             raise BadCaseData("note", "Enter a note.")
-        enter(case, CaseAction.NOTE, actor=actor, note=note.strip(), now=now)
+        add_entry(case, CaseAction.NOTE, actor=actor, note=note.strip(), now=now)
         record()
     return case
 
 
 @contextmanager
-def working(
+def locked_case(
     code: str,
     action: CaseAction,
     *,
@@ -120,5 +120,5 @@ def _lock_case(code: str, *, actor: str | None, action: CaseAction) -> Case:
     if actor is not None and case.owner not in ("", actor):
         raise CaseTaken(code, case.owner)
     if action not in case.actions:
-        raise NotInThePlaybook(code, action.label, CaseReason(case.reason).label)
+        raise ActionNotAvailable(code, action.label, CaseReason(case.reason).label)
     return case

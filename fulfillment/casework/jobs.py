@@ -18,4 +18,4 @@ def stop_parcels(claim_id: int) -> None:
 @app.task(name="shipping.sweep", queueing_lock="shipping.sweep")
 def sweep(timestamp: int) -> None:
     """Every five minutes: restart claims, purchases, labels and webhooks that no job works on."""
-    stalled_work.sweep(now=clock.now())
+    stalled_work.restart_stalled_work(now=clock.now())

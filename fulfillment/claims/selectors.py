@@ -46,7 +46,7 @@ def _live_claims(*, campaign: Campaign, account: Account) -> QuerySet[Claim]:
     return Claim.objects.live().filter(campaign=campaign, account=account).order_by("pk")[:1]
 
 
-def others_wait_for(models: Collection[int | None], *, campaign_id: int) -> bool:
+def waitlist_wants(models: Collection[int | None], *, campaign_id: int) -> bool:
     """Whether claims on the waitlist want keys that a request for these models would take (None: any)."""
     if None in models:
         return bool(_first_waiting(campaign_id=campaign_id))

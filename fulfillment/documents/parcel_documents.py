@@ -75,7 +75,7 @@ class DocumentSet:
 _DRAWN = ("LATIN ", "GREEK ", "CYRILLIC ", "MODIFIER LETTER ", "FEMININE ORDINAL", "MASCULINE ORDINAL")
 
 
-def can_be_drawn(text: str) -> bool:
+def is_printable(text: str) -> bool:
     """Whether the bundled fonts can print every character of a text."""
     return all(_is_drawn(character) for character in text)
 

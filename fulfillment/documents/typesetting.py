@@ -17,7 +17,7 @@ from fulfillment.documents.parcel_documents import (
     ReturnNote,
     Sheet,
     Slip,
-    can_be_drawn,
+    is_printable,
 )
 from fulfillment.shipments.carrier_values import Party
 from inventory.barcode_sheets import modules
@@ -115,7 +115,7 @@ def _note(note: ReturnNote) -> Json:
 
 
 def _printable(text: str) -> str:
-    return text if can_be_drawn(text) else _UNPRINTABLE
+    return text if is_printable(text) else _UNPRINTABLE
 
 
 def _declaration(of: Declaration) -> Json:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from PIL import Image
 
-from fulfillment.documents.parcel_documents import DocumentSet, Slip, can_be_drawn
+from fulfillment.documents.parcel_documents import DocumentSet, Slip, is_printable
 
 DOTS_WIDE, DOTS_HIGH = 812, 1218
 _START, _END = "^XA^CI28^PW812^LL1218", "^XZ\n"
@@ -62,7 +62,7 @@ def slip_as_zpl(slip: Slip) -> bytes:
 
 
 def _sentences(slip: Slip) -> list[str]:
-    phrase = slip.phrase if can_be_drawn(slip.phrase) else ""
+    phrase = slip.phrase if is_printable(slip.phrase) else ""
     return [
         "Before you use them:",
         f"1. The seal on the outside is unbroken and has the number {slip.seal_number or '-'}.",

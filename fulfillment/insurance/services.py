@@ -21,7 +21,7 @@ from fulfillment.cases.errors import BadCaseData
 from fulfillment.cases.models import Case
 from fulfillment.cases.rules.playbooks import CaseAction
 from fulfillment.cases.rules.reasons import CaseReason
-from fulfillment.cases.services import Record, enter, unrecorded, working
+from fulfillment.cases.services import Record, add_entry, locked_case, unaudited
 from fulfillment.claims.services.shipment_callbacks import ACTOR
 from fulfillment.documents.statement_of_value import ParcelValue, ValueLine, statement_of_value
 from fulfillment.postage.gateways.insurers import ClaimEvidence, FiledClaim, InsuranceGateway, Loss
@@ -61,7 +61,7 @@ def file_claim(
     insurers: InsuranceGateway,
     actor: str,
     now: datetime,
-    record: Record = unrecorded,
+    record: Record = unaudited,
 ) -> Case:
     """File a claim for the insured value of a case's parcel, with evidence of the loss.
 
@@ -73,13 +73,13 @@ def file_claim(
     Raises: NotInsured. ClaimedAlready. BadCaseData: something is missing, or the amount is too high.
             InsurerRefused: the claim was not accepted. InsurerSilent: no response; see `follow_claims`.
     """
-    with working(code, CaseAction.FILE_CLAIM, actor=actor, record=record) as case:
+    with locked_case(code, CaseAction.FILE_CLAIM, actor=actor, record=record) as case:
         purchase = _insured(case)
         _check(purchase, kind=kind, cents=cents, note=note, letters=letters, pictures=pictures)
         claim = InsuranceClaim.objects.create(
             purchase=purchase, case=case, kind=kind, requested_cents=cents, actor=actor, filed_at=now
         )
-        enter(case, CaseAction.FILE_CLAIM, actor=actor, note=note, now=now, kind=str(kind), cents=cents)
+        add_entry(case, CaseAction.FILE_CLAIM, actor=actor, note=note, now=now, kind=str(kind), cents=cents)
     loss = Loss(
         tracking_code=purchase.tracking_code,
         kind=str(kind),
@@ -97,7 +97,7 @@ def file_claim(
             raise InsurerSilent(code) from None
         _settle(claim, _S.FAILED, said=error.code, now=now)
         raise InsurerRefused(code, error.code) from None
-    learn(claim, filed, now=now)
+    record_insurer_state(claim, filed, now=now)
     return case
 
 
@@ -119,17 +119,17 @@ def follow_claims(*, insurers: InsuranceGateway, now: datetime) -> int:
 def follow_claim(claim: InsuranceClaim, *, insurers: InsuranceGateway, now: datetime) -> None:
     """Ask the insurer for the state of a claim and record it. Raises: GatewayError: no response."""
     if claim.vendor_claim_id:
-        learn(claim, insurers.retrieve_claim(claim.vendor_claim_id), now=now)
+        record_insurer_state(claim, insurers.retrieve_claim(claim.vendor_claim_id), now=now)
         return
     known = set(InsuranceClaim.objects.filter(purchase=claim.purchase_id).values_list("vendor_claim_id"))
     for filed in insurers.claims_since(claim.filed_at - CLOCKS_DIFFER):
         if filed.tracking_code == claim.purchase.tracking_code and (filed.id,) not in known:
-            learn(claim, filed, now=now)
+            record_insurer_state(claim, filed, now=now)
             return
     _settle(claim, _S.FAILED, said="not found at the insurer", now=now)
 
 
-def hear_of_claim(*, vendor_claim_id: str, insurers: InsuranceGateway, now: datetime) -> bool:
+def refresh_claim(*, vendor_claim_id: str, insurers: InsuranceGateway, now: datetime) -> bool:
     """After an event about a claim, ask the insurer for its state; return whether it is ours.
 
     Raises: GatewayError.
@@ -141,7 +141,7 @@ def hear_of_claim(*, vendor_claim_id: str, insurers: InsuranceGateway, now: date
     return True
 
 
-def learn(claim: InsuranceClaim, filed: FiledClaim, *, now: datetime) -> None:
+def record_insurer_state(claim: InsuranceClaim, filed: FiledClaim, *, now: datetime) -> None:
     """Record the insurer's state of a claim; book a payment once."""
     state = insurance_state_of(filed.status, approved_cents=filed.approved_cents)
     approved = min(filed.approved_cents or 0, claim.requested_cents) if state is _S.APPROVED else None
@@ -210,7 +210,7 @@ def _note_in_case(claim: InsuranceClaim, *, said: str, now: datetime) -> None:
     )
     values: dict[str, Any] = {"claim": claim.vendor_claim_id, "paid_cents": claim.approved_cents}
     data = {name: value for name, value in values.items() if value}
-    enter(case, CaseAction.FILE_CLAIM, actor=ACTOR, now=now, insurer=said, **data)
+    add_entry(case, CaseAction.FILE_CLAIM, actor=ACTOR, now=now, insurer=said, **data)
     if case.closed_at is None:
         if claim.state in {*FOR_A_PERSON, _S.APPROVED}:
             case.due_at = min(case.due_at, now + PERSON_WITHIN)

@@ -54,7 +54,7 @@ def sweep(timestamp: int) -> None:
 
 @app.periodic(cron="37 4 * * *")
 @app.task(name="payments.close_the_day", queueing_lock="payments.close_the_day")
-def close_the_day(timestamp: int) -> None:
+def reconcile_daily(timestamp: int) -> None:
     """Every night: fetch balance transactions and reconcile. Each difference is logged as an error."""
     now, gateway = clock.now(), gateways.payment_gateway()
     if not balance_transactions.is_used():
@@ -68,5 +68,5 @@ def close_the_day(timestamp: int) -> None:
 
 def _sweep(now: datetime) -> None:
     gateway = gateways.payment_gateway()
-    expiry.lapse_due(gateway=gateway, now=now)
+    expiry.expire_due_claims(gateway=gateway, now=now)
     expiry.ask_after_silence(gateway=gateway, now=now)

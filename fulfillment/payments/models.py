@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from common.public_ids import new_code
-from common.triggers import append_only, fixed
+from common.triggers import append_only, immutable
 from fulfillment.payments.rules.states import (
     LIVE_PAYMENT_STATES,
     PAYMENT_TRANSITIONS,
@@ -91,7 +91,7 @@ class Payment(models.Model):
                 ),
             ),
             pgtrigger.Protect(name="payments_stay", operation=pgtrigger.Delete),
-            fixed(
+            immutable(
                 "what_is_asked_for_is_fixed",
                 "claim_id",
                 "attempt",
@@ -186,7 +186,7 @@ class Refund(models.Model):
                 ),
             ),
             pgtrigger.Protect(name="refunds_stay", operation=pgtrigger.Delete),
-            fixed("what_is_given_back_is_fixed", "payment_id", "amount", "currency", "reason", "code"),
+            immutable("what_is_given_back_is_fixed", "payment_id", "amount", "currency", "reason", "code"),
             pgtrigger.Trigger(
                 name="no_more_goes_back_than_came",
                 when=pgtrigger.Before,

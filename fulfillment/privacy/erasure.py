@@ -87,14 +87,14 @@ def erase(*, account: Account, now: datetime) -> Erased:
             "sign_ins": _remove_sign_in(account),
         }
         Erasure.objects.create(account=account, erased_at=now, counts=counts)
-    return Erased(counts, under_way, what_stays())
+    return Erased(counts, under_way, data_retained())
 
 
-def what_stays() -> list[DataSection]:
+def data_retained() -> list[DataSection]:
     return [section for section in ALL_SECTIONS if not section.erasable]
 
 
-def what_goes() -> list[DataSection]:
+def data_erased() -> list[DataSection]:
     return [section for section in ALL_SECTIONS if section.erasable]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from common.errors import KeydeskError
 from fulfillment.cases.errors import CaseError
-from fulfillment.shipments.rules.manifests import LeftOut
+from fulfillment.shipments.rules.manifests import ExcludedParcel
 from inventory.errors import shorten
 
 
@@ -25,13 +25,13 @@ class LabelNotRefundable(ShippingError):
         )
 
 
-class FloorError(ShippingError):
+class ScanError(ShippingError):
     """A rejected scan. Nothing has changed; the message says what to do instead."""
 
     code = "floor"
 
 
-class UnknownLabel(FloorError):
+class UnknownLabel(ScanError):
     """No parcel has this label."""
 
     code = "unknown_label"
@@ -43,7 +43,7 @@ class UnknownLabel(FloorError):
         )
 
 
-class WrongThing(FloorError):
+class WrongScanKind(ScanError):
     """A key was scanned where a label was expected, or the reverse."""
 
     code = "wrong_thing"
@@ -53,7 +53,7 @@ class WrongThing(FloorError):
         super().__init__(f"{shorten(scanned)} is a {is_a}, but a {due} is expected. Scan the {due}.")
 
 
-class NotToPack(FloorError):
+class NotToPack(ScanError):
     """The parcel must not be packed."""
 
     code = "not_to_pack"
@@ -63,7 +63,7 @@ class NotToPack(FloorError):
         super().__init__(f"Do not pack parcel {parcel}: {why}.")
 
 
-class ParcelTaken(FloorError):
+class ParcelTaken(ScanError):
     """Another person is packing this parcel."""
 
     code = "parcel_taken"
@@ -73,7 +73,7 @@ class ParcelTaken(FloorError):
         super().__init__(f"{packer} is packing parcel {parcel}. Take another parcel, or take this one over.")
 
 
-class WrongKey(FloorError):
+class WrongKey(ScanError):
     """This key does not belong in this parcel and cannot be swapped for one that does."""
 
     code = "wrong_key"
@@ -83,7 +83,7 @@ class WrongKey(FloorError):
         super().__init__(f"Do not put key {serial} into {parcel}: {why}")
 
 
-class AlreadyDone(FloorError):
+class AlreadyDone(ScanError):
     """The scanned item is already in its place."""
 
     code = "already_done"
@@ -92,7 +92,7 @@ class AlreadyDone(FloorError):
         super().__init__(f"{what} already. Continue with the next one.")
 
 
-class ParcelIncomplete(FloorError):
+class ParcelIncomplete(ScanError):
     """Keys are missing from the parcel; `missing` lists them."""
 
     code = "parcel_incomplete"
@@ -102,7 +102,7 @@ class ParcelIncomplete(FloorError):
         super().__init__(f"Missing from parcel {parcel}: {', '.join(missing)}. Pack that first.")
 
 
-class WrongSeal(FloorError):
+class WrongSeal(ScanError):
     """The seal does not match the slip in the parcel, or is on another parcel."""
 
     code = "wrong_seal"
@@ -112,7 +112,7 @@ class WrongSeal(FloorError):
         super().__init__(f"Do not use seal {shorten(scanned)} on parcel {parcel}: {why}")
 
 
-class ScanKeyReused(FloorError):
+class ScanKeyReused(ScanError):
     """Two different scans were sent with the same key."""
 
     code = "scan_key_reused"
@@ -123,7 +123,7 @@ class ScanKeyReused(FloorError):
         )
 
 
-class BadScanKey(FloorError):
+class BadScanKey(ScanError):
     code = "bad_scan_key"
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class BadScanKey(FloorError):
         )
 
 
-class UnknownScan(FloorError):
+class UnknownScan(ScanError):
     """There is no such scan, or it was undone already."""
 
     code = "unknown_scan"
@@ -141,7 +141,7 @@ class UnknownScan(FloorError):
         super().__init__(f"There is no scan {shorten(key)} to undo. Open the parcel again.")
 
 
-class TooLateToUndo(FloorError):
+class TooLateToUndo(ScanError):
     """A later action depends on this scan."""
 
     code = "too_late_to_undo"
@@ -150,7 +150,7 @@ class TooLateToUndo(FloorError):
         super().__init__(f"This cannot be undone: {why}")
 
 
-class MovedMeanwhile(FloorError):
+class MovedMeanwhile(ScanError):
     """Another person changed the same key or parcel at the same time."""
 
     code = "moved_meanwhile"
@@ -159,7 +159,7 @@ class MovedMeanwhile(FloorError):
         super().__init__("Someone else moved this at the same time. Scan it again to see its state.")
 
 
-class UnknownPickList(FloorError):
+class UnknownPickList(ScanError):
     code = "unknown_pick_list"
 
     def __init__(self, code: str) -> None:
@@ -168,7 +168,7 @@ class UnknownPickList(FloorError):
         )
 
 
-class PickListTaken(FloorError):
+class PickListTaken(ScanError):
     code = "pick_list_taken"
 
     def __init__(self, code: str, picker: str) -> None:
@@ -180,7 +180,7 @@ class PickListTaken(FloorError):
         )
 
 
-class NothingToPick(FloorError):
+class NothingToPick(ScanError):
     code = "nothing_to_pick"
 
     def __init__(self) -> None:
@@ -198,13 +198,13 @@ class NothingToHandOver(ManifestError):
 
     code = "nothing_to_hand_over"
 
-    def __init__(self, left_out: Sequence[LeftOut]) -> None:
+    def __init__(self, left_out: Sequence[ExcludedParcel]) -> None:
         self.left_out = list(left_out)
         reasons = "; ".join(f"{one.parcel}: {one.why}" for one in self.left_out[:5])
         super().__init__(f"No parcel is ready to be handed over. {reasons}".strip())
 
 
-class HeldBack(ManifestError):
+class ClaimsOnHold(ManifestError):
     """The manifest has parcels of claims that are on hold."""
 
     code = "held_back"
@@ -232,7 +232,7 @@ class ManifestNotReady(ManifestError):
         super().__init__(f"Manifest {code} is {state}. Only a ready manifest can be handed over or changed.")
 
 
-class MissingLabelFile(FloorError):
+class MissingLabelFile(ScanError):
     """Parcels without a label file: not bought, not fetched yet, or shredded with the address."""
 
     code = "no_papers"

@@ -36,7 +36,7 @@ def is_served(address: PostalAddress, *, now: datetime) -> bool:
 
 
 @dataclass(frozen=True)
-class ParcelOnItsWay:
+class ParcelStatus:
     """A parcel as shown to its maintainer.
 
     `updates` are the newest first; `seal_number` is empty until the parcel is sealed.
@@ -49,7 +49,7 @@ class ParcelOnItsWay:
     updates: Sequence[TrackingUpdate]
 
 
-def parcels_of(claim: Claim) -> list[ParcelOnItsWay]:
+def parcels_of(claim: Claim) -> list[ParcelStatus]:
     """The parcels of a claim whose label is bought, oldest first; two queries."""
     bought = LabelPurchase.objects.outbound().filter(shipment__claim=claim, state=PurchaseState.BOUGHT)
     purchases = list(bought.select_related("shipment").order_by("bought_at"))
@@ -58,7 +58,7 @@ def parcels_of(claim: Claim) -> list[ParcelOnItsWay]:
     for update in heard.order_by("-said_at"):
         said[update.purchase_id].append(update)
     return [
-        ParcelOnItsWay(
+        ParcelStatus(
             carrier=purchase.carrier,
             tracking_code=purchase.tracking_code,
             seal_number=purchase.shipment.seal_number if purchase.shipment.sealed_at else "",

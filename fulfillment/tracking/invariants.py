@@ -20,7 +20,7 @@ from fulfillment.shipments.rules.states import (
 )
 from fulfillment.shipments.rules.tracking import placed_by
 from fulfillment.tracking.rules.overdue import GRACE
-from fulfillment.tracking.services.overdue import silent_claims, silent_parcels
+from fulfillment.tracking.services.overdue import overdue_claims, overdue_parcels
 
 Found = tuple[int, Iterable[Violation]]
 
@@ -78,11 +78,11 @@ def nothing_is_silent() -> Found:
         return 0, []
     found = [
         Violation("I10", f"a parcel is {detail}, and there is no open case", [shipment.code])
-        for shipment, detail in silent_parcels(now=now, grace=GRACE)
+        for shipment, detail in overdue_parcels(now=now, grace=GRACE)
     ]
     found += [
         Violation("I10", "an accepted claim has no parcel and no open case", [code])
-        for code in silent_claims(now=now, grace=GRACE).values_list("code", flat=True)
+        for code in overdue_claims(now=now, grace=GRACE).values_list("code", flat=True)
     ]
     return Shipment.objects.count(), found
 

@@ -11,7 +11,7 @@ from fulfillment.shipments.errors import NotExpectedBack, UnknownLabel, UnknownP
 from fulfillment.shipments.models import LabelPurchase, Manifest, ParcelUnit, PickList, Shipment
 from fulfillment.shipments.rules.manifests import ManifestState
 from fulfillment.shipments.rules.states import LABEL_STATES, OUT_STATES, ShipmentState
-from fulfillment.warehouse.rules.scans import Thing, label_code, thing_of
+from fulfillment.warehouse.rules.scans import ScanKind, label_code, scan_kind
 from inventory.models import Transfer
 
 
@@ -28,7 +28,7 @@ class PickLine:
 
 
 @dataclass(frozen=True)
-class Walk:
+class PickRoute:
     """A pick list with its keys in the order of their bins."""
 
     lines: Sequence[PickLine]
@@ -38,7 +38,7 @@ class Walk:
         return sum(not (line.is_picked or line.is_packed) for line in self.lines)
 
 
-def walk(code: str) -> Walk:
+def pick_route(code: str) -> PickRoute:
     """A pick list's lines by bin, then model, then serial. Two queries. Raises: UnknownPickList."""
     rows = list(
         ParcelUnit.objects.filter(shipment__pick_list__code=code)
@@ -59,7 +59,7 @@ def walk(code: str) -> Walk:
         )
         for row in rows
     ]
-    return Walk(sorted(lines, key=lambda line: (line.bin, line.sku, line.serial)))
+    return PickRoute(sorted(lines, key=lambda line: (line.bin, line.sku, line.serial)))
 
 
 def _bins(unit_ids: Sequence[int]) -> dict[int, str]:
@@ -108,7 +108,7 @@ def parcel_to_pack(label: str) -> ParcelToPack:
         .filter(state__in=sorted(LABEL_STATES))
         .select_related("shipment__claim", "shipment__pick_list", "shipment__manifest")
     )
-    by = {"shipment__code": code} if thing_of(code) is Thing.PARCEL else {"tracking_code": code}
+    by = {"shipment__code": code} if scan_kind(code) is ScanKind.PARCEL else {"tracking_code": code}
     purchase = purchases.filter(**by).first()
     if purchase is None:
         raise UnknownLabel(code)
@@ -175,7 +175,7 @@ def returning_parcel(label: str) -> ReturningParcel:
     Raises: UnknownLabel. NotExpectedBack: it has not left, or was returned already.
     """
     code = label_code(label)
-    if thing_of(code) is Thing.PARCEL:
+    if scan_kind(code) is ScanKind.PARCEL:
         found = Shipment.objects.filter(code=code)
     else:
         found = Shipment.objects.filter(
@@ -204,7 +204,7 @@ class ToHandOver:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class WaitingParcels:
     """The number of parcels waiting at each step of the warehouse, and the open manifests."""
 
     to_pick: int
@@ -255,7 +255,7 @@ _TO_PICK = """
 """
 
 
-def waiting() -> Waiting:
+def work_waiting() -> WaitingParcels:
     """Labelled parcels on no list, listed ones, sealed ones and returns. Three queries.
 
     Each manifest is annotated with its number of `parcels`.
@@ -284,7 +284,7 @@ def waiting() -> Waiting:
         .annotate(parcels=Count("shipments"))
         .order_by("created_at")
     )
-    return Waiting(
+    return WaitingParcels(
         to_pick=counts["to_pick"],
         to_pack=counts["to_pack"],
         coming_back=counts["coming_back"],

@@ -36,7 +36,7 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True)
-class Story:
+class UnitHistory:
     """The key, where it lies, and all its entries, oldest first."""
 
     unit: Unit
@@ -88,7 +88,7 @@ def _title(movement: Movement) -> str:
     return _BY_REASON.get(Reason(movement.reason), str(movement.reason))
 
 
-def unit_story(serial: str) -> Story:
+def unit_history(serial: str) -> UnitHistory:
     """Everything the ledger has about one key, in a fixed number of queries.
 
     Raises: UnknownSerial.
@@ -100,7 +100,7 @@ def unit_story(serial: str) -> Story:
     # Sorting keeps the order within each kind; things of one moment stand in the order of the kinds.
     entries = [*_recalled(unit), *_moved(unit), *map(_placed, transfers), *_counted(unit)]
     entries.sort(key=lambda entry: entry.at)
-    return Story(unit, transfers[-1].to_bin if transfers else None, entries)
+    return UnitHistory(unit, transfers[-1].to_bin if transfers else None, entries)
 
 
 def _recalled(unit: Unit) -> list[HistoryEntry]:

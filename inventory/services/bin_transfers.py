@@ -39,7 +39,7 @@ def put_away(
     with transaction.atomic():
         target = find_bin(bin_label)
         units = lock_scanned(serials)
-        if refused := [unit for unit in units if not fits(unit, target)]:
+        if refused := [unit for unit in units if not may_lie_in(unit, target)]:
             raise WrongBin(str(target), [(unit.serial, unit.account) for unit in refused])
         lies_in = bins_of(units)
         moving = [unit for unit in units if lies_in.get(unit.pk) != target.pk]
@@ -51,7 +51,7 @@ def put_away(
     return moving
 
 
-def fits(unit: Unit, target: Bin) -> bool:
+def may_lie_in(unit: Unit, target: Bin) -> bool:
     """Whether a unit may be in a bin: in the building, and in a quarantine bin only if quarantined."""
     return unit.account in SHELVED_ACCOUNTS and (unit.account == Account.QUARANTINE) == target.is_quarantine
 

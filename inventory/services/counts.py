@@ -86,7 +86,7 @@ def submit_count(*, code: str, actor: str, now: datetime) -> list[Difference]:
         count = _locked(code, CountState.COUNTING)
         if count.counted_by != actor:
             raise NotYourCount(code, count.counted_by)
-        booked = {unit.serial: unit for unit in units_in(count.bin)}
+        booked = {unit.serial: unit for unit in units_booked_in(count.bin)}
         scanned = set(count.scans.values_list("serial", flat=True))
         known = {unit.serial: unit for unit in Unit.objects.filter(serial__in=scanned)}
         lies_in = bin_transfers.bins_of([*booked.values(), *known.values()])
@@ -114,7 +114,7 @@ def submit_count(*, code: str, actor: str, now: datetime) -> list[Difference]:
     return found
 
 
-def units_in(target: Bin) -> list[Unit]:
+def units_booked_in(target: Bin) -> list[Unit]:
     """The units in a bin according to the ledger."""
     here = Transfer.objects.filter(to_bin=target).latest_of_their_units().values("unit_id")
     return list(Unit.objects.filter(pk__in=here, account__in=SHELVED_ACCOUNTS).order_by("serial"))
@@ -250,5 +250,5 @@ def _settle_unexpected(unit: Unit, reason: str, *, count: Count, actor: str, now
         quarantine.quarantine(serials=[unit.serial], actor=actor, now=now, reference=count.code)
         unit.refresh_from_db()
     # A unit to be quarantined leaves its bin and has none until it is put into a quarantine bin.
-    target = count.bin if bin_transfers.fits(unit, count.bin) else None
+    target = count.bin if bin_transfers.may_lie_in(unit, count.bin) else None
     bin_transfers.transfer([unit], to_bin=target, reason=reason, reference=count.code, actor=actor, now=now)

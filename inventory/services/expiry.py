@@ -16,7 +16,7 @@ logger = logging.getLogger("keydesk.inventory")
 HolderEnds = Callable[[str], bool]
 
 
-def let_expire(*, holder: str, expires_at: datetime | None) -> None:
+def set_reservation_expiry(*, holder: str, expires_at: datetime | None) -> None:
     """Set when a holder's reservation ends, or with None that it lasts. Part of the caller's transaction."""
     if expires_at is None:
         Expiry.objects.filter(holder=holder).delete()

@@ -97,7 +97,7 @@ class LocationsKept:
     bins_added: list[str]
 
 
-def keep_location(location: Location) -> LocationsKept:
+def upsert_location(location: Location) -> LocationsKept:
     """Create a warehouse, or bring its name and address up to date, and add the bins that it lacks.
 
     Bins are never taken away, for keys lay in them; nor does one become a quarantine bin or cease to be.

@@ -20,7 +20,7 @@ IN_STOCK = (Account.AVAILABLE, Account.RESERVED)
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldUnits:
     """The result of applying a recall once."""
 
     recall: Recall
@@ -30,7 +30,7 @@ class Held:
     short: tuple[str, ...]
 
 
-def affected(criteria: Criteria) -> UnitQuerySet:
+def recalled_units(criteria: Criteria) -> UnitQuerySet:
     """The units affected by a recall, in any account.
 
     Firmware is recorded per lot. Lots of unknown firmware match no range; selectors.py lists them.
@@ -51,7 +51,7 @@ def affected(criteria: Criteria) -> UnitQuerySet:
     return units.filter(serial__in=criteria.serials) if criteria.serials else units
 
 
-def open_recall(*, criteria: Criteria, why: str, actor: str, now: datetime) -> Held:
+def open_recall(*, criteria: Criteria, why: str, actor: str, now: datetime) -> HeldUnits:
     """Open a recall and hold the affected keys in stock; keys received later are held on receipt.
 
     An available key goes to `held`. The holder of a reserved one gets another of the same key model, if
@@ -67,10 +67,10 @@ def open_recall(*, criteria: Criteria, why: str, actor: str, now: datetime) -> H
         recall = Recall.objects.create(
             code=new_code("R"), why=why, criteria=criteria.as_document(), opened_by=actor, opened_at=now
         )
-        return hold(recall, actor=actor, now=now)
+        return hold_affected(recall, actor=actor, now=now)
 
 
-def hold(recall: Recall, *, actor: str, now: datetime) -> Held:
+def hold_affected(recall: Recall, *, actor: str, now: datetime) -> HeldUnits:
     """Hold what an open recall is of and what is in stock; can be done again and again.
 
     Locks: the recall, for two at once would wait for each other's rows in any order; then the units in
@@ -78,8 +78,8 @@ def hold(recall: Recall, *, actor: str, now: datetime) -> Held:
     """
     with transaction.atomic():
         if not Recall.objects.open().select_for_update(no_key=True).filter(pk=recall.pk).first():
-            return Held(recall, 0, 0, ())
-        units = affected(Criteria.from_document(recall.criteria))
+            return HeldUnits(recall, 0, 0, ())
+        units = recalled_units(Criteria.from_document(recall.criteria))
         locked = list(
             units.filter(account__in=IN_STOCK).in_lock_order().select_for_update(no_key=True, of=["self"])
         )
@@ -102,7 +102,7 @@ def hold(recall: Recall, *, actor: str, now: datetime) -> Held:
         RecalledUnit.objects.bulk_create(rows, ignore_conflicts=True, batch_size=5_000)
         if short:
             defer(HOLDERS_ARE_SHORT, recall_id=recall.pk)
-    return Held(recall, len(locked), len(replaced), tuple(sorted({holders[unit.pk] for unit in short})))
+    return HeldUnits(recall, len(locked), len(replaced), tuple(sorted({holders[unit.pk] for unit in short})))
 
 
 def _row(recall: Recall, unit: Unit, *, now: datetime) -> RecalledUnit:
@@ -123,9 +123,9 @@ def _replace(unit: Unit, *, actor: str, now: datetime) -> Unit | None:
         return None
 
 
-def hold_recalled(*, actor: str, now: datetime) -> list[Held]:
+def hold_recalled(*, actor: str, now: datetime) -> list[HeldUnits]:
     """Apply every open recall again: hold keys received, unpacked or released since."""
-    return [hold(recall, actor=actor, now=now) for recall in Recall.objects.open().order_by("pk")]
+    return [hold_affected(recall, actor=actor, now=now) for recall in Recall.objects.open().order_by("pk")]
 
 
 def lift_recall(*, code: str, actor: str, now: datetime) -> list[Unit]:

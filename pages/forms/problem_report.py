@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from fulfillment.tracking.services.delivery_problems import DeliveryProblem
 
 
-class TroubleForm(forms.Form):
+class ProblemReportForm(forms.Form):
     trouble = forms.ChoiceField(
         label=_("What is wrong?"),
         widget=forms.RadioSelect,

@@ -36,7 +36,7 @@ from fulfillment.vault.errors import Shredded
 from fulfillment.vault.services import Purpose, open_address
 from inventory.models import KeyModel
 from pages.current_account import claimant_actor, own_claim, roster_account
-from pages.forms.problem_report import TroubleForm
+from pages.forms.problem_report import ProblemReportForm
 from pages.views.addresses import ask_address
 
 # States in which keys were sent and can be returned.
@@ -88,7 +88,7 @@ def claim_status(request: HttpRequest, code: str) -> HttpResponse:
 @never_cache
 @login_required
 @require_safe
-def made(request: HttpRequest, code: str) -> HttpResponse:
+def claim_done(request: HttpRequest, code: str) -> HttpResponse:
     """Confirmation of a new claim, with the next steps and dates."""
     claim = own_claim(request, code)
     now = clock.now()
@@ -208,7 +208,7 @@ def _too_late() -> str:
 def report(request: HttpRequest, code: str) -> HttpResponse:
     """Report a problem with the parcel."""
     claim = own_claim(request, code)
-    form = TroubleForm(request.POST if request.method == "POST" else None)
+    form = ProblemReportForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             is_news = report_delivery_problem(

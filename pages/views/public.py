@@ -137,7 +137,7 @@ def privacy(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def our_mail(request: HttpRequest) -> HttpResponse:
+def genuine_emails(request: HttpRequest) -> HttpResponse:
     """How to recognise our emails."""
     kinds = [gettext(template.label) for template in Notice.Template]
     return render(request, "pages/our_mail.html", {"kinds": kinds})

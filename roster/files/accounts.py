@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from common.errors import InputError, InputErrors, Problem
-from roster.files.error_collector import Faults
-from roster.files.fields import CHECK_THE_CLOCK, YET_TO_COME, boolean, email, moment_or_nothing
+from roster.files.error_collector import FileErrors
+from roster.files.fields import CHECK_THE_CLOCK, YET_TO_COME, boolean, email, optional_moment
 from roster.files.names import is_username, look_alikes
 from roster.files.records import records
 from roster.files.source import SourceFile
@@ -37,7 +37,7 @@ def read_accounts(source: SourceFile, now: datetime) -> list[AccountRow]:
     Args:   now: nobody has joined later than that.
     Raises: InputErrors: the faults of the file, each with line and field.
     """
-    faults = Faults(source)
+    faults = FileErrors(source)
     rows: list[AccountRow] = []
     lines: dict[str, int] = {}
     for line, record in records(source, REQUIRED, OPTIONAL):
@@ -93,7 +93,7 @@ def _is_yet_to_come(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment > now + CLOCK_SKEW
 
 
-def _account(line: int, record: Mapping[str, object], faults: Faults, now: datetime) -> AccountRow | None:
+def _account(line: int, record: Mapping[str, object], faults: FileErrors, now: datetime) -> AccountRow | None:
     values: dict[str, Any] = {}
     for name, value in record.items():
         try:
@@ -121,7 +121,7 @@ _FIELDS: Mapping[str, Parser] = {
     "username": _username,
     "email": email,
     "email_verified": boolean,
-    "joined_at": moment_or_nothing,
+    "joined_at": optional_moment,
     "has_totp": boolean,
     "has_webauthn": boolean,
     "is_organization": boolean,

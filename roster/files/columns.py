@@ -42,7 +42,7 @@ def blocks(how_many: int) -> Iterator[slice]:
     yield from (slice(start, start + ROWS_A_BLOCK) for start in range(0, how_many, ROWS_A_BLOCK))
 
 
-def fold(data: bytes) -> bytes:
+def fold_names(data: bytes) -> bytes:
     """Names with one letter for all that are the same in a project's name; the names stay where they are."""
     return data.translate(_FOLD)
 
@@ -50,7 +50,7 @@ def fold(data: bytes) -> bytes:
 class Names:
     """Many names of projects at once: places in the bytes of a file or of an Arrow column.
 
-    Args: folded: by `fold`, with `SPARE` behind the last name.
+    Args: folded: by `fold_names`, with `SPARE` behind the last name.
     """
 
     def __init__(self, folded: bytes, starts: Positions, ends: Positions) -> None:
@@ -135,7 +135,7 @@ class NameColumn(Names):
         letters = data.slice(bounds[0], bounds[-1] - bounds[0]).to_pybytes() if data else b""
         self._bounds = bounds - bounds[0]
         places = self._bounds.astype(np.intp)
-        super().__init__(fold(letters + SPARE), places[:-1], places[1:])
+        super().__init__(fold_names(letters + SPARE), places[:-1], places[1:])
 
     def are_project_names(self) -> bool:
         """Whether every one is a project's name."""

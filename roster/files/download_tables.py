@@ -38,7 +38,7 @@ def download_rows(content: bytes) -> int:
 
 
 @dataclass(frozen=True)
-class Top:
+class TopProjects:
     """The most downloaded projects, most first: names as spelled, downloads, and ranks, level where level."""
 
     names: pa.StringArray
@@ -47,7 +47,7 @@ class Top:
     cutoff_downloads: int
 
 
-def top_of(content: bytes, cohort_size: int) -> Top:
+def top_projects(content: bytes, cohort_size: int) -> TopProjects:
     """The first `cohort_size` projects by downloads, and those level with the last of them."""
     file = pq.ParquetFile(pa.BufferReader(content))
     downloads = numbers(file.read(columns=["downloads"]))
@@ -63,7 +63,7 @@ def top_of(content: bytes, cohort_size: int) -> Top:
     for position, count in enumerate(counts):
         level = position > 0 and count == counts[position - 1]
         ranks.append(ranks[-1] if level else position + 1)
-    return Top(cohort["project"].combine_chunks(), counts, ranks, cutoff)
+    return TopProjects(cohort["project"].combine_chunks(), counts, ranks, cutoff)
 
 
 def numbers(table: pa.Table) -> npt.NDArray[np.int64]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from common.errors import InputError
 from roster.files.columns import NameColumn
 from roster.files.download_tables import SCHEMA, as_parquet, numbers
-from roster.files.error_collector import Faults
+from roster.files.error_collector import FileErrors
 from roster.files.fast_csv import read_plain
 from roster.files.names import is_project_name, look_alikes, normalized
 from roster.files.records import csv_header, records
@@ -28,7 +28,7 @@ from roster.rules.json_parser import LARGEST_COUNT, quoted
 COLUMNS = ("project", "download_count")
 
 
-# Rows of a list that are kept: five times the largest cohort; shorter lists are kept whole.
+# Rows of a list that are kept: 50,000 or a twentieth, five times the default cohort of 1 %.
 KEPT_ROWS, KEPT_SHARE = 50_000, 20
 
 
@@ -131,7 +131,7 @@ def _is_sound(table: pa.Table) -> bool:
 
 
 def _by_rows(source: SourceFile) -> pa.Table:
-    faults = Faults(source)
+    faults = FileErrors(source)
     projects: list[str] = []
     downloads: list[int] = []
     seen: dict[str, tuple[int, str]] = {}
@@ -163,7 +163,7 @@ def _rows(source: SourceFile) -> Any:
     return records(source, COLUMNS)
 
 
-def _check_project(project: object, line: int, seen: dict[str, tuple[int, str]], faults: Faults) -> None:
+def _check_project(project: object, line: int, seen: dict[str, tuple[int, str]], faults: FileErrors) -> None:
     if not isinstance(project, str) or not is_project_name(project):
         faults.add(
             f"{quoted(project)} is not a project's name.",

@@ -7,7 +7,7 @@ from roster.files.source import SourceFile
 MOST_FAULTS = 20
 
 
-class Faults:
+class FileErrors:
     """The errors found so far in one file."""
 
     def __init__(self, source: SourceFile) -> None:

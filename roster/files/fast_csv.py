@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
-from roster.files.columns import FIRST_BYTES, FIRST_IN_A_NAME, SPARE, Names, blocks, fold
+from roster.files.columns import FIRST_BYTES, FIRST_IN_A_NAME, SPARE, Names, blocks, fold_names
 from roster.files.download_tables import SCHEMA
 from roster.files.source import SourceFile
 
@@ -71,7 +71,7 @@ def read_plain(source: SourceFile) -> PlainList | None:
         return None
     # A last line without its end gets one, and words of eight bytes may be read at every place.
     data = data + (b"" if data.endswith(b"\n") else b"\n") + SPARE
-    folded = fold(data)
+    folded = fold_names(data)
     letters = np.frombuffer(folded, np.uint8)
     marks = np.flatnonzero(letters < FIRST_IN_A_NAME)
     commas, ends = marks[2::2], marks[3::2]

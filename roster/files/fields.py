@@ -21,14 +21,14 @@ def boolean(value: object) -> bool:
     return read
 
 
-def day_or_nothing(value: object) -> date | None:
+def optional_day(value: object) -> date | None:
     """A date, or a time of which the day is taken in UTC; nothing when the cell is empty."""
     if _is_nothing(value):
         return None
     return moment(value).date() if isinstance(value, str) and len(value) > 10 else read_day(value)
 
 
-def moment_or_nothing(value: object) -> datetime | None:
+def optional_moment(value: object) -> datetime | None:
     return None if _is_nothing(value) else moment(value)
 
 

@@ -1,6 +1,6 @@
 """Lists of projects that are critical whatever their downloads."""
 
-from roster.files.error_collector import Faults
+from roster.files.error_collector import FileErrors
 from roster.files.names import is_project_name
 from roster.files.source import SourceFile
 from roster.rules.json_parser import quoted
@@ -11,7 +11,7 @@ def read_always(source: SourceFile) -> list[str]:
 
     Raises: InputErrors: lines that are no project's name.
     """
-    faults = Faults(source)
+    faults = FileErrors(source)
     names: list[str] = []
     for line, text in enumerate(source.text.split("\n"), 1):
         name = text.split("#", 1)[0].strip()

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from common.errors import InputError
-from roster.files.error_collector import Faults
-from roster.files.fields import CHECK_THE_CLOCK, YET_TO_COME, day_or_nothing
+from roster.files.error_collector import FileErrors
+from roster.files.fields import CHECK_THE_CLOCK, YET_TO_COME, optional_day
 from roster.files.names import is_project_name, is_username, look_alikes, normalized
 from roster.files.records import records
 from roster.files.source import SourceFile
@@ -37,7 +37,7 @@ def read_roles(source: SourceFile, now: datetime) -> list[RoleRow]:
     Args:   now: no role is held since later; a day more is granted to zones that are ahead.
     Raises: InputErrors: the faults of the file, each with line and field.
     """
-    faults = Faults(source)
+    faults = FileErrors(source)
     rows: dict[tuple[str, str, str], RoleRow] = {}
     tomorrow = now.date() + timedelta(days=1)
     for line, record in records(source, REQUIRED):
@@ -56,7 +56,7 @@ def read_roles(source: SourceFile, now: datetime) -> list[RoleRow]:
     return list(rows.values())
 
 
-def _role(line: int, record: dict[str, object], faults: Faults) -> RoleRow | None:
+def _role(line: int, record: dict[str, object], faults: FileErrors) -> RoleRow | None:
     project, username, role = record["project"], record["username"], record["role"]
     if not isinstance(project, str) or not is_project_name(project):
         faults.add(
@@ -78,7 +78,7 @@ def _role(line: int, record: dict[str, object], faults: Faults) -> RoleRow | Non
         )
     else:
         try:
-            return RoleRow(line, project, username, role, day_or_nothing(record["since"]))
+            return RoleRow(line, project, username, role, optional_day(record["since"]))
         except Unreadable as error:
             faults.add(error.problems[0].problem, line=line, field="since", remedy=error.problems[0].remedy)
     return None

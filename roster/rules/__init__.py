@@ -5,7 +5,7 @@ Needs neither settings nor a database. `parse_policy` and `parse_facts` read the
 
 from roster.rules.checks import NEVER_LIFTED, RULES, TWO_FACTOR_STATES
 from roster.rules.countries import COUNTRIES
-from roster.rules.decision import Decision, Judge, Verdict, decide, overall_outcome
+from roster.rules.decision import BatchDecider, Decision, Verdict, decide, overall_outcome
 from roster.rules.facts import (
     REGION_STATUSES,
     ROLES,
@@ -26,11 +26,11 @@ __all__ = [
     "ROLES",
     "RULES",
     "TWO_FACTOR_STATES",
+    "BatchDecider",
     "CampaignFact",
     "Decision",
     "ExceptionFact",
     "Facts",
-    "Judge",
     "PolicyDocument",
     "PolicyRule",
     "RegionFact",

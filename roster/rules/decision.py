@@ -121,7 +121,7 @@ def exception_from(rule: str, facts: Facts, now: datetime) -> ExceptionFact | No
     return max(open_now, key=lambda one: (one.expires_at, one.reason), default=None)
 
 
-class Judge:
+class BatchDecider:
     """Outcomes of very many decisions under one policy at one moment, without their sentences.
 
     Every rule is asked through the same checks as in `decide`, but once for the same facts; most rules read

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from roster.rules.decision import Judge, overall_outcome
+from roster.rules.decision import BatchDecider, overall_outcome
 from roster.rules.facts import Facts
 from roster.rules.policy import PolicyDocument
 from roster.rules.policy_diff import policy_differences
@@ -15,7 +15,7 @@ Found = list[tuple[str, str]]
 
 
 @dataclass
-class ByRule:
+class RuleCounts:
     """Counts of one rule before and after: failures, reviews, and people gained or lost by it."""
 
     fails_before: int = 0
@@ -40,7 +40,7 @@ class Preview:
     gained: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
-    by_rule: dict[str, ByRule] = field(default_factory=dict)
+    by_rule: dict[str, RuleCounts] = field(default_factory=dict)
     by_region: dict[str, Counter[str]] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
 
@@ -81,8 +81,8 @@ def preview_policies(
     """
     found = Preview(current.version, proposed.version, policy_differences(current, proposed))
     for rule in (*current.rules, *proposed.rules):
-        found.by_rule.setdefault(rule.rule, ByRule())
-    before, after = Judge(current, now), Judge(proposed, now)
+        found.by_rule.setdefault(rule.rule, RuleCounts())
+    before, after = BatchDecider(current, now), BatchDecider(proposed, now)
     for facts in everybody:
         _add(
             found,

@@ -13,7 +13,7 @@ from roster.models import Account, Snapshot, TwoFactorObservation
 from roster.services.events import record_event
 from roster.services.import_approvals import hold_list
 from roster.services.snapshots import Imported, lock_imports, receive_file
-from roster.services.staging import analyse, apply_change, rows_of, stage, unstage
+from roster.services.staging import analyze_tables, apply_change, drop_staged, rows_of, stage
 
 # Columns of a list; the other columns of the row are Keydesk's own.
 LISTED = {
@@ -36,10 +36,10 @@ def import_accounts(*, path: Path, actor: str, now: datetime) -> Imported:
     Raises: InputErrors: the file's errors, with line and field.
             ListHeld: it omits more than the allowed share of the accounts; only the hold is recorded.
     """
-    return take_in_accounts(source=read_source(path), actor=actor, now=now)
+    return load_accounts(source=read_source(path), actor=actor, now=now)
 
 
-def take_in_accounts(*, source: SourceFile, actor: str, now: datetime) -> Imported:
+def load_accounts(*, source: SourceFile, actor: str, now: datetime) -> Imported:
     """`import_accounts` from a file already read."""
     rows = read_accounts(source, now)
     with transaction.atomic(durable=True):
@@ -60,9 +60,9 @@ def take_in_accounts(*, source: SourceFile, actor: str, now: datetime) -> Import
             snapshot, is_new = receive_file(
                 kind=Snapshot.Kind.ACCOUNTS, source=source, rows=len(rows), actor=actor, now=now
             )
-            added, changed = bring_up_to_date(snapshot, now)
-            analyse(Account, TwoFactorObservation, changed=added + changed)
-        unstage("listed_account")
+            added, changed = apply_staged_accounts(snapshot, now)
+            analyze_tables(Account, TwoFactorObservation, changed=added + changed)
+        drop_staged("listed_account")
     if held is not None:
         raise ListHeld(
             source=source.name, sha256=source.sha256, kind="accounts", rows=len(rows), rows_before=before
@@ -78,8 +78,8 @@ def put_account(*, row: AccountRow, actor: str, now: datetime) -> Account:
     with transaction.atomic(durable=True):
         lock_imports(Snapshot.Kind.ACCOUNTS)
         _stage([row])
-        bring_up_to_date(None, now)
-        unstage("listed_account")
+        apply_staged_accounts(None, now)
+        drop_staged("listed_account")
         account = Account.objects.named(row.username).get()
         record_event(account.pk, "pushed", actor=actor, now=now)
     return account
@@ -124,7 +124,7 @@ def _stage(rows: Sequence[AccountRow]) -> int:
     return int(rows_of("SELECT count(id) FROM listed_account")[0][0])
 
 
-def bring_up_to_date(snapshot: Snapshot | None, now: datetime) -> tuple[int, int]:
+def apply_staged_accounts(snapshot: Snapshot | None, now: datetime) -> tuple[int, int]:
     """Apply the staged list to the accounts; returns how many are new and changed."""
     params = {"now": now, "snapshot": snapshot and snapshot.pk}
     changed = apply_change(

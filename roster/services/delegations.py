@@ -28,7 +28,7 @@ def delegable_projects(account: Account) -> list[Project]:
     )
 
 
-def speaks_for(account: Account, project: Project) -> bool:
+def may_delegate(account: Account, project: Project) -> bool:
     """Whether this account may name people for the project."""
     return _speaking_roles().filter(account=account, project=project).exists()
 
@@ -48,7 +48,7 @@ def delegate(*, project: str, username: str, delegated_by: Account, actor: str, 
         found = (
             Project.objects.select_for_update(no_key=True).filter(normalized_name=normalized(project)).first()
         )
-        if found is None or found.critical_since is None or not speaks_for(delegated_by, found):
+        if found is None or found.critical_since is None or not may_delegate(delegated_by, found):
             raise DelegationRefused("not_yours", "You do not own a critical project of this name.")
         named = Account.objects.named(username).first()
         if named is None:
@@ -131,4 +131,4 @@ def end_delegation(
 def _may_end(account: Account | None, delegation: Delegation) -> bool:
     if account is None or account.pk in (delegation.account_id, delegation.delegated_by_id):
         return True
-    return speaks_for(account, delegation.project)
+    return may_delegate(account, delegation.project)

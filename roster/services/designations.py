@@ -11,14 +11,14 @@ from django.db import connection, transaction
 
 from roster.errors import CohortTooLarge, NoDownloads
 from roster.files.columns import NameColumn
-from roster.files.download_tables import Top, download_rows, top_of
+from roster.files.download_tables import TopProjects, download_rows, top_projects
 from roster.files.names import normalized
 from roster.models import Designation, Project, Snapshot
 from roster.services.snapshots import lock_imports, lock_new_projects, snapshot_content
 
 
 @dataclass(frozen=True)
-class Designated:
+class DesignationResult:
     """The cutoff and the changes of a designation.
 
     `kept` were critical before and stay, `fallen` of them below the cutoff; `in_cohort` is larger than
@@ -46,7 +46,7 @@ def designate_critical(
     cohort_size: int | None = None,
     total_projects: int | None = None,
     always: Iterable[str] = (),
-) -> Designated:
+) -> DesignationResult:
     """Designate the most downloaded projects of the last list, and those always critical.
 
     Designations are permanent: a project that falls in downloads stays critical and keeps its date.
@@ -71,7 +71,7 @@ def designate_critical(
         content = snapshot_content(snapshot)
         if size > (kept := download_rows(content)):
             raise CohortTooLarge(cohort_size=size, listed=snapshot.rows, kept=kept)
-        top = top_of(content, size)
+        top = top_projects(content, size)
         names = dict(zip(NameColumn(top.names).normalized().to_pylist(), top.names.to_pylist(), strict=True))
         by_rule = {normalized(name): name for name in always}
         before = set(Project.objects.critical().values_list("normalized_name", flat=True))
@@ -79,7 +79,7 @@ def designate_critical(
         _make_critical({name: critical[name] for name in sorted(critical.keys() - before)}, now)
         _designate(names, top, snapshot, actor, now)
         _designate_always(by_rule, actor, now)
-    return Designated(
+    return DesignationResult(
         snapshot_id=snapshot.pk,
         total_projects=total,
         cohort_size=size,
@@ -127,7 +127,7 @@ def _make_critical(names: Mapping[str, str], now: datetime) -> None:
         )
 
 
-def _designate(names: Iterable[str], top: Top, snapshot: Snapshot, actor: str, now: datetime) -> None:
+def _designate(names: Iterable[str], top: TopProjects, snapshot: Snapshot, actor: str, now: datetime) -> None:
     """Append designations by downloads for projects that have none yet."""
     with connection.cursor() as cursor:
         cursor.execute(

@@ -32,10 +32,10 @@ def import_downloads(
     Raises: InputErrors: the file's errors, with line and field. SnapshotWindowDiffers.
     """
     window = _window(path, window_start, window_end, now)
-    return take_in_downloads(source=read_source(path), window=window, actor=actor, now=now)
+    return load_downloads(source=read_source(path), window=window, actor=actor, now=now)
 
 
-def take_in_downloads(*, source: SourceFile, window: SnapshotWindow, actor: str, now: datetime) -> Imported:
+def load_downloads(*, source: SourceFile, window: SnapshotWindow, actor: str, now: datetime) -> Imported:
     """`import_downloads` from a file already read."""
     with ThreadPoolExecutor(max_workers=1) as another_core:
         # Computing the digest and reading take about the same time.
@@ -64,12 +64,12 @@ def _window(path: Path, start: date | None, end: date | None, now: datetime) -> 
         )
     if start and end and start > end:
         raise InputError(path, f"the window starts on {start}, after it ends on {end}.")
-    if end and is_yet_to_come(end, now):
+    if end and is_future_day(end, now):
         raise InputError(path, f"the window ends on {end}, which is in the future.", field="window-end")
     return SnapshotWindow(start, end)
 
 
-def is_yet_to_come(day: date, now: datetime) -> bool:
+def is_future_day(day: date, now: datetime) -> bool:
     """Whether a day has not begun anywhere on earth."""
     return day > now.date() + timedelta(days=1)
 

@@ -62,7 +62,7 @@ def allow_contact(*, account: Account, actor: str, now: datetime) -> None:
     _clear(account, "do_not_contact_since", "contact_allowed", actor=actor, now=now)
 
 
-def say_where(*, account: Account, country: str, time_zone: str, actor: str, now: datetime) -> None:
+def set_location(*, account: Account, country: str, time_zone: str, actor: str, now: datetime) -> None:
     """Set a person's country, used by the rules, and time zone, used for the hours of emails.
 
     Raises: BadRequest: unknown country or time zone. Either may be empty.

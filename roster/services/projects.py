@@ -12,7 +12,7 @@ from roster.services.snapshots import lock_new_projects
 from roster.services.staging import apply_change
 
 
-def note_what_became_of_projects(*, actor: str, now: datetime) -> int:
+def append_project_events(*, actor: str, now: datetime) -> int:
     """Append the project events implied by the staged role list (`listed_role`); returns their number.
 
     A project with live roles that is not listed was deleted. A listed one with ended roles only was

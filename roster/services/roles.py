@@ -7,15 +7,15 @@ from pathlib import Path
 from django.db import transaction
 
 from roster.errors import ListHeld
-from roster.files.error_collector import Faults
+from roster.files.error_collector import FileErrors
 from roster.files.names import normalized
 from roster.files.roles import RoleRow, read_roles
 from roster.files.source import SourceFile, read_source
 from roster.models import Project, ProjectRole, Snapshot
 from roster.services.import_approvals import hold_list
-from roster.services.projects import note_what_became_of_projects
+from roster.services.projects import append_project_events
 from roster.services.snapshots import Imported, lock_imports, lock_new_projects, receive_file
-from roster.services.staging import analyse, apply_change, rows_of, stage, unstage
+from roster.services.staging import analyze_tables, apply_change, drop_staged, rows_of, stage
 
 
 def import_roles(*, path: Path, actor: str, now: datetime) -> Imported:
@@ -25,10 +25,10 @@ def import_roles(*, path: Path, actor: str, now: datetime) -> Imported:
     Raises: InputErrors: the file's faults, roles of unknown accounts among them, with line and field.
             ListHeld: it would end more than the allowed share of the roles; only the hold is recorded.
     """
-    return take_in_roles(source=read_source(path), actor=actor, now=now)
+    return load_roles(source=read_source(path), actor=actor, now=now)
 
 
-def take_in_roles(*, source: SourceFile, actor: str, now: datetime) -> Imported:
+def load_roles(*, source: SourceFile, actor: str, now: datetime) -> Imported:
     """`import_roles` from a file already read."""
     rows = read_roles(source, now)
     with transaction.atomic(durable=True):
@@ -51,8 +51,8 @@ def take_in_roles(*, source: SourceFile, actor: str, now: datetime) -> Imported:
                 kind=Snapshot.Kind.ROLES, source=source, rows=len(rows), actor=actor, now=now
             )
             added, changed, ended = _follow(has_before=live > 0, actor=actor, now=now)
-            analyse(Project, ProjectRole, changed=added + ended)
-        unstage("listed_role")
+            analyze_tables(Project, ProjectRole, changed=added + ended)
+        drop_staged("listed_role")
     if held is not None:
         raise ListHeld(
             source=source.name, sha256=source.sha256, kind="roles", rows=len(rows), rows_before=live
@@ -92,7 +92,7 @@ def _stage(rows: Sequence[RoleRow]) -> None:
 
 
 def _refuse_unknown_accounts(source: SourceFile) -> None:
-    faults = Faults(source)
+    faults = FileErrors(source)
     for line, username in rows_of(
         "SELECT line, username FROM listed_role WHERE account_id IS NULL ORDER BY line LIMIT 21"
     ):
@@ -124,7 +124,7 @@ def _follow(*, has_before: bool, actor: str, now: datetime) -> tuple[int, int, i
         """
     )
     if has_before:
-        note_what_became_of_projects(actor=actor, now=now)
+        append_project_events(actor=actor, now=now)
     changed = apply_change(_REDATED)
     ended = apply_change(_ENDED, today)
     added = apply_change(_ADDED, today)

@@ -26,7 +26,7 @@ def stage(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[object
         cursor.execute("SET LOCAL enable_nestloop = off")
 
 
-def unstage(*tables: str) -> None:
+def drop_staged(*tables: str) -> None:
     """Drop staged tables, so that one transaction can take in several lists."""
     with connection.cursor() as cursor:
         for table in tables:
@@ -47,7 +47,7 @@ def apply_change(query: str, params: Mapping[str, Any] | None = None) -> int:
         return int(cursor.rowcount)
 
 
-def analyse(*tables: type[models.Model], changed: int) -> None:
+def analyze_tables(*tables: type[models.Model], changed: int) -> None:
     """Analyse these tables within the transaction that filled them.
 
     Autovacuum would do it a minute later. Until then the planner may remember a table as empty that holds

@@ -35,7 +35,7 @@ from sandbox.easypost.settings import EasyPostSettings
 from sandbox.easypost.store import ObjectStore
 from sandbox.easypost.webhook_delivery import EasyPostWebhookSender
 from sandbox.easypost.world import EasyPostWorld
-from sandbox.faults import Fault, FaultBook
+from sandbox.faults import Fault, FaultPlan
 from sandbox.vendor_json import Json
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
@@ -105,7 +105,7 @@ class EasyPost:
     """The EasyPost stand-in: both modes, with their shared clock and faults."""
 
     def __init__(self, clock: Clock, settings: EasyPostSettings) -> None:
-        self.faults = FaultBook()
+        self.faults = FaultPlan()
         self.world = EasyPostWorld(clock, Agenda(), self.faults, settings)
         self.accounts = {mode: self._open_account(mode) for mode in ("test", "production")}
         self._advancing = asyncio.Lock()

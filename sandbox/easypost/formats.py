@@ -57,7 +57,7 @@ def number(value: object, field: str) -> float:
         raise EasyPostError(422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [problem]) from None
 
 
-def truth(value: object) -> bool:
+def is_true(value: object) -> bool:
     """Clients spell booleans `true`, `True`, `"1"`; a list of verifications also means yes."""
     if isinstance(value, str):
         return value.strip().lower() in ("true", "1", "yes")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sandbox.clock import Agenda, Clock
 from sandbox.easypost.settings import EasyPostSettings
-from sandbox.faults import FaultBook
+from sandbox.faults import FaultPlan
 
 
 @dataclass(slots=True)
@@ -15,5 +15,5 @@ class EasyPostWorld:
 
     clock: Clock
     agenda: Agenda
-    faults: FaultBook
+    faults: FaultPlan
     settings: EasyPostSettings

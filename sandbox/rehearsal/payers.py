@@ -20,7 +20,7 @@ from fulfillment.payments.services import expiry
 from fulfillment.payments.services.balance_transactions import collect_books, is_used
 from fulfillment.payments.services.checkout import start_checkout
 from fulfillment.payments.services.settlement import settle_payment
-from sandbox.rehearsal.people import Pays, Person
+from sandbox.rehearsal.people import PaymentBehaviour, Person
 from sandbox.rehearsal.result import PaymentComparison
 from sandbox.stripe.client import StripeControl
 
@@ -36,11 +36,11 @@ class Payers:
     def visit(self, claim: Claim, one: Person, tally: Counter[str]) -> None:
         """Open the checkout page, act on it as the person does, and return."""
         page = start_checkout(code=claim.code, gateway=gateways.payment_gateway(), now=clock.now())
-        if one.pays is Pays.NOT:
+        if one.pays is PaymentBehaviour.NOT:
             _click(page, "abandon")
             tally["left without paying"] += 1
             return
-        if one.pays is Pays.AT_SECOND_TRY:
+        if one.pays is PaymentBehaviour.AT_SECOND_TRY:
             _click(page, "decline")
             tally["declined at first"] += 1
         _click(page, "pay")
@@ -53,7 +53,7 @@ class Payers:
     def expire_unpaid(self) -> None:
         """Expire unpaid payments and release their keys."""
         gateway, now = gateways.payment_gateway(), clock.now()
-        expiry.lapse_due(gateway=gateway, now=now)
+        expiry.expire_due_claims(gateway=gateway, now=now)
         expiry.ask_after_silence(gateway=gateway, now=now)
 
     def fetch_balance_transactions(self) -> None:

@@ -69,7 +69,7 @@ _VOWELS = ("a", "e", "i", "o", "u", "ae", "ei", "ou")
 _ENDS = ("n", "l", "r", "s", "th", "nd", "rn", "ck", "m")
 
 
-class Pays(Enum):
+class PaymentBehaviour(Enum):
     """How a person behaves on the checkout page."""
 
     AT_ONCE = "at once"
@@ -92,7 +92,7 @@ class Person:
     enrols_after: timedelta | None
     extra_keys: int = 0
     is_express: bool = False
-    pays: Pays = Pays.AT_ONCE
+    pays: PaymentBehaviour = PaymentBehaviour.AT_ONCE
 
     @property
     def is_to_pay(self) -> bool:
@@ -117,7 +117,7 @@ def draw_persona(seed: int, username: str, *, claim_share: float, weeks: int) ->
         # About one in ten; drawn from a generator of its own, so that the other draws do not change.
         extra_keys=purse.choice([1, 1, 2]) if purse.random() < 0.05 else 0,
         is_express=purse.random() < 0.05,
-        pays=purse.choices(list(Pays), weights=[75, 10, 15])[0],
+        pays=purse.choices(list(PaymentBehaviour), weights=[75, 10, 15])[0],
     )
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from sandbox.clock import Agenda, Clock
-from sandbox.faults import Fault, FaultBook
+from sandbox.faults import Fault, FaultPlan
 from sandbox.stripe.account import Handler, StripeAccount, StripeCall
 from sandbox.stripe.errors import StripeError, bad_key, in_use, no_such, other_parameters
 from sandbox.stripe.form_encoding import parse
@@ -32,7 +32,7 @@ class Stripe:
     """The Stripe stand-in: both modes and their faults. The clock is shared with the other stand-ins."""
 
     def __init__(self, clock: Clock, agenda: Agenda, settings: StripeSettings) -> None:
-        self.faults = FaultBook()
+        self.faults = FaultPlan()
         self.world = StripeWorld(clock, agenda, self.faults, settings)
         self._first_settings = settings
         self.accounts = {mode: self._open(mode) for mode in ("test", "live")}

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from sandbox.control_requests import ControlHandler, ControlRefused, answering, body_of
 from sandbox.easypost.settings import BadSetting
-from sandbox.faults import BadFault
+from sandbox.faults import InvalidFault
 from sandbox.stripe.account import StripeAccount
 from sandbox.stripe.app import Stripe
 from sandbox.stripe.errors import StripeError
@@ -65,7 +65,7 @@ class StripeControlRoutes:
     async def add_fault(self, request: web.Request) -> Json:
         try:
             return self._vendor.faults.add(await body_of(request)).to_json()
-        except BadFault as error:
+        except InvalidFault as error:
             raise ControlRefused(str(error)) from None
 
     async def clear_faults(self, request: web.Request) -> Json:

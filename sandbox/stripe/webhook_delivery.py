@@ -166,7 +166,7 @@ class StripeWebhookSender:
         if self._session is None:
             # trust_env is off: a proxy or netrc of the environment must not affect deliveries.
             self._session = aiohttp.ClientSession(skip_auto_headers={"Accept", "Accept-Encoding"})
-        event = thin(delivery.event) if delivery.is_thin else delivery.event
+        event = thin_event(delivery.event) if delivery.is_thin else delivery.event
         body = json.dumps(event, indent=2).encode()
         secrets = [f"not {one}" for one in endpoint.secrets] if delivery.is_badly_signed else endpoint.secrets
         headers = {
@@ -184,7 +184,7 @@ class StripeWebhookSender:
             return None
 
 
-def thin(event: Json) -> Json:
+def thin_event(event: Json) -> Json:
     """The event as a thin event: a reference to its object, without the object."""
     subject = event["data"]["object"]
     return {

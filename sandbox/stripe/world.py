@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.clock import Agenda, Clock
-from sandbox.faults import FaultBook
+from sandbox.faults import FaultPlan
 from sandbox.stripe.settings import StripeSettings
 
 
@@ -15,5 +15,5 @@ class StripeWorld:
 
     clock: Clock
     agenda: Agenda
-    faults: FaultBook
+    faults: FaultPlan
     settings: StripeSettings

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from common import clock
-from desk.audit.activity_log import SOURCES, Asked, activity_page, everything
+from desk.audit.activity_log import SOURCES, ActivityFilter, activity_page, activity_rows
 from desk.audit.recording import record_action
 from desk.roles import Role
 from fulfillment.claims.models import Claim, ClaimEvent
@@ -33,12 +33,12 @@ def claim(make_claim: MakeClaim, now: datetime) -> Iterator[Claim]:
         yield made
 
 
-def lines_of(asked: Asked) -> list[Any]:
-    return list(everything(asked))
+def lines_of(asked: ActivityFilter) -> list[Any]:
+    return list(activity_rows(asked))
 
 
 def test_it_has_everything_newest_first(claim: Claim) -> None:
-    lines = lines_of(Asked())
+    lines = lines_of(ActivityFilter())
     counts: dict[str, Any] = {"claims": ClaimEvent, "ledger": Movement, "vault": Opening}
     found = {name: sum(line.source == name for line in lines) for name in counts}
     assert found == {name: model.objects.count() for name, model in counts.items()}
@@ -53,26 +53,30 @@ def test_pages_together_are_everything_once(size: int, claim: Claim) -> None:
     """Many lines are of the same moment and of different sources; none is shown twice or left out."""
     found, after = [], ""
     while True:
-        lines, after = activity_page(Asked(after=after), size=size)
+        lines, after = activity_page(ActivityFilter(after=after), size=size)
         found += lines
         if not after:
             break
     assert [(line.source, line.pk) for line in found] == [
-        (line.source, line.pk) for line in lines_of(Asked())
+        (line.source, line.pk) for line in lines_of(ActivityFilter())
     ]
 
 
 def test_it_is_searched_by_who_what_and_when(claim: Claim, now: datetime) -> None:
     later = now + timedelta(hours=1)
-    assert {line.source for line in lines_of(Asked(actor="staff:robin"))} == {"vault"}
-    assert {line.source for line in lines_of(Asked(subject=claim.code))} == {"desk", "claims", "vault"}
+    assert {line.source for line in lines_of(ActivityFilter(actor="staff:robin"))} == {"vault"}
+    assert {line.source for line in lines_of(ActivityFilter(subject=claim.code))} == {
+        "desk",
+        "claims",
+        "vault",
+    }
     unit = Movement.objects.filter(reference=claim.code).values_list("unit__serial", flat=True)[0]
-    assert [line.action for line in lines_of(Asked(subject=unit))] == ["reserve", "receive"]
-    assert {line.action for line in lines_of(Asked(action="reserve"))} == {"reserve"}
-    assert [line.source for line in lines_of(Asked(since=later))] == ["desk", "vault"]
-    assert not [line for line in lines_of(Asked(until=later)) if line.source in ("desk", "vault")]
+    assert [line.action for line in lines_of(ActivityFilter(subject=unit))] == ["reserve", "receive"]
+    assert {line.action for line in lines_of(ActivityFilter(action="reserve"))} == {"reserve"}
+    assert [line.source for line in lines_of(ActivityFilter(since=later))] == ["desk", "vault"]
+    assert not [line for line in lines_of(ActivityFilter(until=later)) if line.source in ("desk", "vault")]
     for source in SOURCES:
-        assert {line.source for line in lines_of(Asked(source=source.name))} == {source.name}
+        assert {line.source for line in lines_of(ActivityFilter(source=source.name))} == {source.name}
 
 
 def test_the_page_shows_all_sources_in_few_queries(
@@ -93,7 +97,7 @@ def test_the_page_shows_all_sources_in_few_queries(
 def test_the_export_has_every_line_and_what_chains_it(claim: Claim, staff_with: StaffWith) -> None:
     answer: Any = staff_with(Role.AUDITOR).get("/desk/audit/export/")
     rows = list(csv.DictReader(b"".join(answer.streaming_content).decode().splitlines()))
-    assert len(rows) == len(lines_of(Asked()))
+    assert len(rows) == len(lines_of(ActivityFilter()))
     newest = Movement.objects.order_by("-pk")[0]
     assert bytes(newest.hash).hex() in {row["hash"] for row in rows}
     assert "Montgomery" not in str(rows)

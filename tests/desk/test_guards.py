@@ -145,7 +145,7 @@ def test_a_case(
 ) -> None:  # fmt: skip
     case = request.getfixturevalue(kind)
     if not is_guarded:
-        monkeypatch.setattr("desk.forms.edit_conflicts.refuse_unseen", lambda *_, **__: None)
+        monkeypatch.setattr("desk.forms.edit_conflicts.refuse_stale_entries", lambda *_, **__: None)
 
     def work(client: Client, action: str, **more: str) -> int:
         form = {"action": action, "seen": 0, **more}

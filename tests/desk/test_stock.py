@@ -10,7 +10,7 @@ import pytest
 from common import clock
 from desk.roles import Role
 from inventory.default_key_models import ensure_catalogue
-from inventory.ledger.unit_history import Proof, unit_story
+from inventory.ledger.unit_history import Proof, unit_history
 from inventory.models import StockAlert
 from inventory.rules import Criteria, Wanted
 from inventory.services import bin_transfers, counts, quarantine, recalls
@@ -75,7 +75,7 @@ def test_the_custody_page_tells_the_whole_story_in_order(
         shown = text_of(client.get(f"/desk/units/{SERIAL.lower()}/"))
     places_in_text = [shown.index(title) for title in STORY]
     assert places_in_text == sorted(places_in_text)
-    assert [entry.title for entry in unit_story(SERIAL).entries] == STORY
+    assert [entry.title for entry in unit_history(SERIAL).entries] == STORY
     assert "All 10 movements match the ledger; 0 of them are sealed" in shown
     for part in ("LOT-9", "Maker", "PO-7", "firmware 5.7", "destroyed", "C-1", "staff:bo"):
         assert part in shown
@@ -83,7 +83,7 @@ def test_the_custody_page_tells_the_whole_story_in_order(
 
 def test_sealed_movements_say_in_which_seal_they_are(life: datetime, staff_with: StaffWith) -> None:
     seal_days(now=clock.now() + timedelta(days=1))
-    story = unit_story(SERIAL)
+    story = unit_history(SERIAL)
     assert (story.sealed, story.adds_up) == (10, True)
     shown = text_of(staff_with(Role.VIEWER).get(f"/desk/units/{SERIAL}/"))
     assert "Sealed on" in shown
@@ -101,7 +101,7 @@ def test_a_movement_changed_past_the_guards_is_marked(
     run_sql(f"ALTER TABLE inventory_movement DISABLE TRIGGER {name}")
     run_sql("UPDATE inventory_movement SET actor = 'staff:eve' WHERE reason = 'pack'")
     run_sql(f"ALTER TABLE inventory_movement ENABLE TRIGGER {name}")
-    story = unit_story(SERIAL)
+    story = unit_history(SERIAL)
     assert [(entry.title, entry.proof) for entry in story.broken] == [("Packed", Proof.BROKEN)]
     shown = text_of(staff_with(Role.VIEWER).get(f"/desk/units/{SERIAL}/"))
     assert "This history does not match the ledger" in shown
@@ -115,7 +115,7 @@ def test_a_movement_recomputed_after_its_day_was_sealed_is_marked(life: datetime
     run_sql(f"ALTER TABLE inventory_seal DISABLE TRIGGER {name}")
     run_sql("UPDATE inventory_seal SET leaves = overlay(leaves placing 'x' from 13)")
     run_sql(f"ALTER TABLE inventory_seal ENABLE TRIGGER {name}")
-    assert [entry.title for entry in unit_story(SERIAL).broken] == ["Received"]
+    assert [entry.title for entry in unit_history(SERIAL).broken] == ["Received"]
 
 
 def test_an_unknown_key_is_refused_with_what_to_do(db: None, staff_with: StaffWith) -> None:

@@ -13,7 +13,7 @@ from inventory.errors import BadLocation
 from inventory.models import Bin, Unit, Warehouse
 from inventory.selectors import locations, ship_from
 from inventory.services.bin_transfers import put_away
-from inventory.services.locations import keep_location, read_location
+from inventory.services.locations import read_location, upsert_location
 from tests.inventory.conftest import NOW, Receive
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ MAIN = {
 
 
 def keep(**changed: Any) -> Any:
-    return keep_location(read_location({**MAIN, **changed}))
+    return upsert_location(read_location({**MAIN, **changed}))
 
 
 def test_a_warehouse_with_its_bins_is_created_once() -> None:

@@ -11,7 +11,7 @@ from inventory.models import KeyModel, Recall, Unit
 from inventory.rules import Criteria, Wanted, firmware_between
 from inventory.selectors import recall_reach
 from inventory.services.movements import move
-from inventory.services.recalls import affected, hold_recalled, lift_recall, open_recall
+from inventory.services.recalls import hold_recalled, lift_recall, open_recall, recalled_units
 from inventory.services.receiving import receive_stock
 from inventory.services.reservations import release, reserve
 from tests.inventory.conftest import NOW, Receive, Snapshot, run_sql, violations
@@ -65,7 +65,7 @@ def accounts() -> dict[str, str]:
 )
 @pytest.mark.usefixtures("lots")
 def test_criteria_name_the_units(criteria: dict[str, Any], serials: set[str]) -> None:
-    found = affected(Criteria(**criteria))
+    found = recalled_units(Criteria(**criteria))
     assert set(found.values_list("serial", flat=True)) == serials
 
 

@@ -25,7 +25,7 @@ from inventory.invariants import GUARDED
 from inventory.models import Bin, Count, CountState, Movement, Recall, Unit, WriteOff
 from inventory.rules import COUNT_REASONS, Criteria, Wanted
 from inventory.services import bin_transfers, counts, quarantine, recalls
-from inventory.services.expiry import let_expire, release_expired
+from inventory.services.expiry import release_expired, set_reservation_expiry
 from inventory.services.movements import move
 from inventory.services.receiving import receive_stock
 from inventory.services.reservations import release, reserve, reserve_in_part, swap
@@ -72,7 +72,7 @@ def a_release(pick: Pick, actor: str) -> None:
 
 
 def an_expiry(pick: Pick, actor: str) -> None:
-    let_expire(holder=pick(HOLDERS), expires_at=NOW)
+    set_reservation_expiry(holder=pick(HOLDERS), expires_at=NOW)
     release_expired(now=NOW + timedelta(hours=1))
 
 
@@ -110,7 +110,7 @@ def a_destruction(pick: Pick, actor: str) -> None:
 def a_count(pick: Pick, actor: str) -> None:
     if pick([True, False]):
         target = Bin.objects.get(code="A-01")
-        there = [unit.serial for unit in counts.units_in(target)]
+        there = [unit.serial for unit in counts.units_booked_in(target)]
         scanned = there[: -pick([1, 2])] if pick([True, False]) else [*there, *some(pick)]
         counts.count_bin(bin_label="MAIN/A-01", serials=scanned, actor=actor, now=NOW)
         return

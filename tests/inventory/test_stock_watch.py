@@ -10,7 +10,7 @@ from inventory.models import Expiry, KeyModel, StockAlert, Unit
 from inventory.rules import Wanted
 from inventory.selectors import lot_balances, open_alerts, outlook
 from inventory.services.alerts import watch_stock
-from inventory.services.expiry import let_expire, release_expired
+from inventory.services.expiry import release_expired, set_reservation_expiry
 from inventory.services.movements import move
 from inventory.services.receiving import receive_stock
 from inventory.services.reservations import release, reserve, reserve_in_part
@@ -28,7 +28,7 @@ def test_a_reservation_past_its_time_is_given_back(receive: Receive) -> None:
     receive(3)
     for holder, hours in (("C-1", 1), ("C-2", 3)):
         hold_for(holder)
-        let_expire(holder=holder, expires_at=NOW + hours * HOUR)
+        set_reservation_expiry(holder=holder, expires_at=NOW + hours * HOUR)
     assert release_expired(now=NOW) == []
     assert release_expired(now=NOW + 2 * HOUR) == ["C-1"]
     assert release_expired(now=NOW + 2 * HOUR) == []
@@ -42,8 +42,8 @@ def test_what_was_paid_packed_or_given_back_before_does_not_expire(receive: Rece
     receive(3)
     for holder in ("C-1", "C-2", "C-3"):
         hold_for(holder)
-        let_expire(holder=holder, expires_at=NOW)
-    let_expire(holder="C-1", expires_at=None)
+        set_reservation_expiry(holder=holder, expires_at=NOW)
+    set_reservation_expiry(holder="C-1", expires_at=None)
     move(holder="C-2", to_account="packed", reason="pack", actor="staff:ada", now=NOW)
     release(holder="C-3", actor="claimant", now=NOW)
     hold_for("C-3")

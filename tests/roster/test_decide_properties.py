@@ -16,10 +16,10 @@ from roster.rules import (
     ROLES,
     RULES,
     TWO_FACTOR_STATES,
+    BatchDecider,
     CampaignFact,
     ExceptionFact,
     Facts,
-    Judge,
     RegionFact,
     RoleFact,
     decide,
@@ -200,7 +200,7 @@ def test_many_judged_at_once_are_judged_as_one_by_one(
     everyone: list[Facts], document: dict[str, Any], now: datetime
 ) -> None:
     policy = parse_policy(document)
-    judge = Judge(policy, now)
+    judge = BatchDecider(policy, now)
     for facts in [*everyone, *everyone]:
         decision = decide(facts, policy, now)
         found = judge.outcomes(facts)

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from roster.errors import CohortTooLarge, NoDownloads
 from roster.models import Designation, Project
 from roster.services.accounts import import_accounts
-from roster.services.designations import Designated, designate_critical
+from roster.services.designations import DesignationResult, designate_critical
 from roster.services.downloads import import_downloads
 from roster.services.roles import import_roles
 from tests.roster.conftest import ACCOUNTS, DOWNLOADS, LATER, NOW, ROLES, Write
@@ -24,7 +24,7 @@ def downloads(write: Write) -> None:
     import_downloads(path=write("downloads.csv", DOWNLOADS), actor="ops", now=NOW)
 
 
-def designate(**options: object) -> Designated:
+def designate(**options: object) -> DesignationResult:
     return designate_critical(actor="ops", now=NOW, **options)  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roster.files import downloads, names
-from roster.files.download_tables import download_rows, top_of
+from roster.files.download_tables import download_rows, top_projects
 from roster.files.fast_csv import HEADER, read_plain
 from roster.files.source import SourceFile
 
@@ -68,4 +68,4 @@ def test_of_a_long_list_the_most_downloaded_are_kept_and_those_level_with_the_la
     for source in (plain(text), plain(text.replace("p", '"p"', 1).replace('"p"roject', "project"))):
         listed = downloads.read_downloads(source)
         assert (listed.rows, download_rows(listed.content)) == (12, 4)
-        assert sorted(top_of(listed.content, 4).names.to_pylist()) == ["p10", "p11", "p8", "p9"]
+        assert sorted(top_projects(listed.content, 4).names.to_pylist()) == ["p10", "p11", "p8", "p9"]

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from common.errors import InputErrors
 from roster.errors import SnapshotWindowDiffers
-from roster.files.download_tables import top_of
+from roster.files.download_tables import top_projects
 from roster.models import Receipt, Snapshot
 from roster.services.downloads import import_downloads
 from roster.services.snapshots import snapshot_content
@@ -60,7 +60,7 @@ def test_a_list_is_kept_whole_in_whatever_format_it_comes(name: str, write: Writ
     assert (imported.snapshot.pk, snapshot.rows, imported.added) == (snapshot.pk, 5, 5)
     assert (snapshot.kind, snapshot.source, snapshot.imported_by) == ("downloads", name, "ops")
     assert snapshot.taken_at == NOW
-    top = top_of(snapshot_content(snapshot), 5)
+    top = top_projects(snapshot_content(snapshot), 5)
     assert list(zip(top.names.to_pylist(), top.downloads, strict=True)) == ROWS
     assert top.ranks == [1, 2, 2, 4, 5]
 

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.utils import translation
 
-from roster.localization import localized_country_name, localized_reason, remedy_of, say
+from roster.localization import localized_country_name, localized_phrase, localized_reason, remedy_of
 from roster.rules import Facts, RoleFact, decide, parse_policy
 from roster.rules.facts import CampaignFact, RegionFact
 from roster.rules.messages import TEXTS, Countries, Country, Listing, Phrase
@@ -96,7 +96,7 @@ def test_every_sentence_takes_its_values_in_every_language(language: str) -> Non
             for text in cases.values():
                 for sentence in (text.reason, text.remedy):
                     names = re.findall(r"\{(\w+)\}", sentence)
-                    said = say(Phrase(sentence, {name: f"<{name}>" for name in names}))
+                    said = localized_phrase(Phrase(sentence, {name: f"<{name}>" for name in names}))
                     assert all(f"<{name}>" in said for name in names)
 
 
@@ -116,5 +116,5 @@ def test_lists_and_countries_are_the_languages_own(language: str, listed: str, p
             "{list}; {place}; {places}",
             {"list": Listing(("a", "b", "c")), "place": Country("DE"), "places": Countries(("DE",))},
         )
-        assert say(phrase) == f"{listed}; {place}; {place}"
+        assert localized_phrase(phrase) == f"{listed}; {place}; {place}"
         assert localized_country_name("ZQ") == "ZQ"

@@ -284,9 +284,13 @@ def test_people_leave_and_come_back_and_say_whether_we_may_write() -> None:
     preferences.opt_out(account=account("ada"), actor="maintainer:1", now=NOW)
     assert facts_about(account=account("ada"), now=NOW).opted_out is True
     with pytest.raises(BadRequest) as refused:
-        preferences.say_where(account=account("ada"), country="ZZ", time_zone="Mars/Base", actor="x", now=NOW)
+        preferences.set_location(
+            account=account("ada"), country="ZZ", time_zone="Mars/Base", actor="x", now=NOW
+        )
     assert [error.field for error in refused.value.errors] == ["country", "time_zone"]
-    preferences.say_where(account=account("ada"), country="DE", time_zone="Europe/Berlin", actor="x", now=NOW)
+    preferences.set_location(
+        account=account("ada"), country="DE", time_zone="Europe/Berlin", actor="x", now=NOW
+    )
     assert (account("ada").country, account("ada").time_zone) == ("DE", "Europe/Berlin")
 
 

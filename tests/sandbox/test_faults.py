@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox.client import Control, ControlError
-from sandbox.faults import Fault, FaultBook
+from sandbox.faults import Fault, FaultPlan
 from tests.sandbox.conftest import Receiver
 from tests.sandbox.vendor import (
     HttpError,
@@ -190,7 +190,7 @@ def test_paths_are_matched_by_segment(pattern: str, path: str, meets: bool) -> N
 
 
 def test_a_fault_strikes_from_the_nth_call_on_and_as_often_as_asked() -> None:
-    faults = FaultBook()
+    faults = FaultPlan()
     faults.add({"kind": "drop", "method": "GET", "nth": 2, "count": 2})
     struck = [len(faults.for_call("GET", "/x")) for _ in range(5)]
     assert struck == [0, 1, 1, 0, 0]
@@ -218,7 +218,7 @@ def test_faults_are_taken_back(client: Any, control: Control) -> None:
 
 def test_a_fault_with_a_share_strikes_the_same_recipients_in_whatever_order_they_come() -> None:
     def struck(order: list[str], salt: str = "1") -> set[str]:
-        book = FaultBook()
+        book = FaultPlan()
         book.add({"kind": "drop", "share": 0.2, "salt": salt})
         return {one for one in order if book.for_call("POST", "/shipments/shp_1/buy", one)}
 
@@ -229,7 +229,7 @@ def test_a_fault_with_a_share_strikes_the_same_recipients_in_whatever_order_they
     assert struck(people, salt="2") != chosen
     # Each once, and calls about nobody are spared.
     assert struck([*people, *people, ""]) == chosen
-    book = FaultBook()
+    book = FaultPlan()
     book.add({"kind": "drop", "share": 0.2})
     assert sum(bool(book.for_call("POST", "/x", one)) for one in people + people) == len(
         struck(people, salt="")

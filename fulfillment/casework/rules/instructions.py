@@ -31,7 +31,7 @@ _GIVE_UP = (
 )
 
 
-def advice(action: CaseAction, about: CaseSubject | None) -> Sequence[str]:
+def instructions_for(action: CaseAction, about: CaseSubject | None) -> Sequence[str]:
     """Steps to take before recording this action; empty for actions that the desk carries out itself."""
     if action is CaseAction.RETURN_LABEL:
         return _RETURN

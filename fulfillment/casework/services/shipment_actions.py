@@ -1,7 +1,7 @@
 """Actions on shipment cases. Each is one transaction and adds a case entry.
 
 Actions that end a case close it with their outcome. All raise UnknownCase (no open case with that code),
-CaseTaken (another person works on it) and NotInThePlaybook (not available for this reason). All take
+CaseTaken (another person works on it) and ActionNotAvailable (not available for this reason). All take
 `record`, which is called last in the same transaction, to write the audit entry.
 """
 
@@ -15,7 +15,7 @@ from fulfillment.cases.errors import BadCaseData
 from fulfillment.cases.models import Case
 from fulfillment.cases.rules.playbooks import CaseAction, CaseOutcome
 from fulfillment.cases.rules.reasons import CaseReason
-from fulfillment.cases.services import Record, close_case, enter, unrecorded, working
+from fulfillment.cases.services import Record, add_entry, close_case, locked_case, unaudited
 from fulfillment.claims.deferred_jobs import SHIP_CLAIM
 from fulfillment.claims.errors import NothingToReplace, TooLate
 from fulfillment.claims.models import Claim
@@ -44,7 +44,7 @@ REDIRECTED_FOR = timedelta(days=7)
 
 
 def close_shipment_case(
-    *, code: str, outcome: CaseOutcome, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+    *, code: str, outcome: CaseOutcome, actor: str, now: datetime, note: str = "", record: Record = unaudited
 ) -> Case:
     """Close a case with an outcome. For a parcel without a label, buying is then tried again.
 
@@ -53,7 +53,7 @@ def close_shipment_case(
 
     Raises: BadCaseData: the claim is on hold and the label must be destroyed first.
     """
-    with working(code, _A.CLOSE, actor=actor, record=record) as case:
+    with locked_case(code, _A.CLOSE, actor=actor, record=record) as case:
         _require_label_destroyed(case)
         close_case(case, outcome=outcome, actor=actor, note=note, now=now)
     if outcome == _O.NOT_SENT:
@@ -62,27 +62,29 @@ def close_shipment_case(
 
 
 def fix_address(
-    *, code: str, address: PostalAddress, actor: str, now: datetime, record: Record = unrecorded
+    *, code: str, address: PostalAddress, actor: str, now: datetime, record: Record = unaudited
 ) -> Case:
     """Correct the address, within the same country, and send.
 
     Raises: TooLate: a label of the claim is bought, the claim is closed, or the country differs.
     """
-    with working(code, _A.FIX_ADDRESS, actor=actor, record=record, lock_first=_claim_of(code)) as case:
+    with locked_case(code, _A.FIX_ADDRESS, actor=actor, record=record, lock_first=_claim_of(code)) as case:
         claim = shipment_of(case).claim
         change_address_in_transaction(code=claim.code, address=address, actor=actor, now=now)
-        enter(case, _A.FIX_ADDRESS, actor=actor, now=now)
+        add_entry(case, _A.FIX_ADDRESS, actor=actor, now=now)
         close_case(case, outcome=_O.ADDRESS_FIXED, actor=actor, now=now)
         _request_label(case)
     _plan_label_of(case, now=now)
     return case
 
 
-def resend(*, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded) -> Case:
+def buy_label_again(
+    *, code: str, actor: str, now: datetime, note: str = "", record: Record = unaudited
+) -> Case:
     """Try to buy the label again. Raises: TooLate: the parcel has left."""
-    with working(code, _A.RESEND, actor=actor, record=record) as case:
+    with locked_case(code, _A.RESEND, actor=actor, record=record) as case:
         _check_here(case)
-        enter(case, _A.RESEND, actor=actor, note=note, now=now)
+        add_entry(case, _A.RESEND, actor=actor, note=note, now=now)
         close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
         _request_label(case)
     _plan_label_of(case, now=now)
@@ -90,18 +92,18 @@ def resend(*, code: str, actor: str, now: datetime, note: str = "", record: Reco
 
 
 def approve_postage(
-    *, code: str, cents: int, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+    *, code: str, cents: int, actor: str, now: datetime, note: str = "", record: Record = unaudited
 ) -> Case:
     """Approve postage above the region's ceiling, up to an amount in US cents, and send.
 
     Raises: BadCaseData: no amount. TooLate.
     """
-    with working(code, _A.APPROVE_POSTAGE, actor=actor, record=record) as case:
+    with locked_case(code, _A.APPROVE_POSTAGE, actor=actor, record=record) as case:
         _check_here(case)
         if not 0 < cents <= 1_000_000:
             raise BadCaseData("cents", "Approve between 1 cent and 10,000 dollars.")
         Shipment.objects.filter(pk=shipment_of(case).pk).update(approved_cents=cents)
-        enter(case, _A.APPROVE_POSTAGE, actor=actor, note=note, now=now, cents=cents)
+        add_entry(case, _A.APPROVE_POSTAGE, actor=actor, note=note, now=now, cents=cents)
         close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
         _request_label(case)
     _plan_label_of(case, now=now)
@@ -116,7 +118,7 @@ def give_customs_data(
     filing: str = "",
     tax_id: str = "",
     note: str = "",
-    record: Record = unrecorded,
+    record: Record = unaudited,
 ) -> Case:
     """Add customs data: the number of an export filing (ITN), or the recipient's tax id.
 
@@ -125,7 +127,7 @@ def give_customs_data(
 
     Raises: BadCaseData: neither is given, or the filing number is invalid.
     """
-    with working(code, _A.GIVE_CUSTOMS_DATA, actor=actor, record=record) as case:
+    with locked_case(code, _A.GIVE_CUSTOMS_DATA, actor=actor, record=record) as case:
         if filing and not is_filing_number(filing):
             raise BadCaseData("filing", "A filing number is X and 14 digits, such as X20220711123456.")
         if not filing and not tax_id and not note:
@@ -137,7 +139,7 @@ def give_customs_data(
         if tax_id:
             _keep_tax_id(shipment_of(case).claim.code, tax_id, actor=actor, now=now)
         given = [name for name, value in (("filing", filing), ("tax_id", tax_id)) if value]
-        enter(case, _A.GIVE_CUSTOMS_DATA, actor=actor, note=note, now=now, given=given)
+        add_entry(case, _A.GIVE_CUSTOMS_DATA, actor=actor, note=note, now=now, given=given)
         if shipment_of(case).state == ShipmentState.PLANNED:
             close_case(case, outcome=_O.CUSTOMS_GIVEN, actor=actor, note=note, now=now)
             _request_label(case)
@@ -152,34 +154,36 @@ def give_return_label(
     now: datetime,
     cents: int | None = None,
     note: str = "",
-    record: Record = unrecorded,
+    record: Record = unaudited,
 ) -> Case:
     """Buy a return label; the maintainer is notified when it can be printed. The case stays open.
 
     Args:   cents: approved postage in US cents; None for the outbound limit.
     Raises: TooLate: the parcel has not left, or is returning. ReturnUnderWay: there is a return label.
     """
-    with working(code, _A.RETURN_LABEL, actor=actor, record=record) as case:
+    with locked_case(code, _A.RETURN_LABEL, actor=actor, record=record) as case:
         shipment = Shipment.objects.select_for_update(no_key=True).get(pk=shipment_of(case).pk)
         if shipment.state not in RETURNABLE_STATES:
             raise TooLate(shipment_of(case).claim.code)
         if plan_return(shipment, approved_cents=cents or 0, now=now) is None:
             raise ReturnUnderWay(shipment.code)
-        enter(case, _A.RETURN_LABEL, actor=actor, note=note, now=now, **({"cents": cents} if cents else {}))
+        add_entry(
+            case, _A.RETURN_LABEL, actor=actor, note=note, now=now, **({"cents": cents} if cents else {})
+        )
         if case.reason == CaseReason.NO_RETURN:
             close_case(case, outcome=_O.SENT_AGAIN, actor=actor, note=note, now=now)
     return case
 
 
 def redirect(
-    *, code: str, reference: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+    *, code: str, reference: str, actor: str, now: datetime, note: str = "", record: Record = unaudited
 ) -> Case:
     """Record that the carrier was asked to redirect the parcel; the case is due again in a week.
 
     Args: reference: the carrier's reference of the request.
     """
-    with working(code, _A.REDIRECT, actor=actor, record=record) as case:
-        enter(case, _A.REDIRECT, actor=actor, note=note, now=now, reference=reference[:80])
+    with locked_case(code, _A.REDIRECT, actor=actor, record=record) as case:
+        add_entry(case, _A.REDIRECT, actor=actor, note=note, now=now, reference=reference[:80])
         case.due_at = now + REDIRECTED_FOR
         case.save(update_fields=["due_at"])
         report_problem(shipment_of(case).claim, problem="the carrier has been asked to redirect it", now=now)
@@ -194,23 +198,23 @@ def claim_insurance(
     actor: str,
     now: datetime,
     note: str = "",
-    record: Record = unrecorded,
+    record: Record = unaudited,
 ) -> Case:
     """Record an insurance claim filed elsewhere; the case stays open until it is paid or refused.
 
     Args: reference: the insurer's reference of the claim. cents: the amount claimed, in US cents.
     """
-    with working(code, _A.CLAIM_INSURANCE, actor=actor, record=record) as case:
+    with locked_case(code, _A.CLAIM_INSURANCE, actor=actor, record=record) as case:
         if cents <= 0 or not reference.strip():
             raise BadCaseData("reference", "Enter the insurer's reference and the amount.")
-        enter(
+        add_entry(
             case, _A.CLAIM_INSURANCE, actor=actor, note=note, now=now, reference=reference[:80], cents=cents
         )
     return case
 
 
 def replace_keys(
-    *, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+    *, code: str, actor: str, now: datetime, note: str = "", record: Record = unaudited
 ) -> tuple[Case, Claim]:
     """Create a replacement claim for the parcel's keys, and close the case.
 
@@ -220,7 +224,7 @@ def replace_keys(
     Returns: the case and the replacement claim.
     Raises:  NothingToReplace: the keys were replaced before, or are still here. Shredded: no address is left.
     """
-    with working(code, _A.REPLACE, actor=actor, record=record) as case:
+    with locked_case(code, _A.REPLACE, actor=actor, record=record) as case:
         if shipment_of(case).state in (
             ShipmentState.PLANNED,
             ShipmentState.LABELLED,
@@ -236,17 +240,17 @@ def replace_keys(
             now=now,
             same_model=False,
         )
-        enter(case, _A.REPLACE, actor=actor, note=note, now=now, claim=granted.code)
+        add_entry(case, _A.REPLACE, actor=actor, note=note, now=now, claim=granted.code)
         close_case(case, outcome=_O.REPLACED, actor=actor, note=note, now=now)
     return case, granted
 
 
-def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded) -> Case:
+def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: Record = unaudited) -> Case:
     """Write the parcel off: its keys are moved to lost, unless they were delivered or returned.
 
     Raises: TooLate: the parcel has not left.
     """
-    with working(code, _A.WRITE_OFF, actor=actor, record=record) as case:
+    with locked_case(code, _A.WRITE_OFF, actor=actor, record=record) as case:
         shipment = shipment_of(case)
         if shipment.state in (ShipmentState.PLANNED, ShipmentState.LABELLED, ShipmentState.CANCELLED):
             raise TooLate(shipment.claim.code)
@@ -260,13 +264,13 @@ def write_off(*, code: str, actor: str, now: datetime, note: str = "", record: R
         # If keys were delivered, or other parcels of the claim will be, staff decide on a partial refund.
         if shipment.state != ShipmentState.DELIVERED and not _others_arrive(shipment):
             request_undeliverable_refund(shipment.claim)
-        enter(case, _A.WRITE_OFF, actor=actor, note=note, now=now)
+        add_entry(case, _A.WRITE_OFF, actor=actor, note=note, now=now)
         close_case(case, outcome=_O.WRITTEN_OFF, actor=actor, note=note, now=now)
     return case
 
 
 def give_up_label(
-    *, code: str, actor: str, now: datetime, note: str = "", record: Record = unrecorded
+    *, code: str, actor: str, now: datetime, note: str = "", record: Record = unaudited
 ) -> Case:
     """Write off a label whose refund was refused: its postage is lost, the parcel is unpacked and stays here.
 
@@ -274,10 +278,10 @@ def give_up_label(
     After commit: a claim on hold is checked again, because a lost dispute may now end it; any other claim
                   gets a new label.
     """
-    with working(code, _A.GIVE_UP_LABEL, actor=actor, record=record, lock_first=_claim_of(code)) as case:
+    with locked_case(code, _A.GIVE_UP_LABEL, actor=actor, record=record, lock_first=_claim_of(code)) as case:
         claim = shipment_of(case).claim
         lost = write_label_off(claim=claim, shipment_id=shipment_of(case).pk, now=now)
-        enter(case, _A.GIVE_UP_LABEL, actor=actor, note=note, now=now, cents=lost.cost_cents or 0)
+        add_entry(case, _A.GIVE_UP_LABEL, actor=actor, note=note, now=now, cents=lost.cost_cents or 0)
         close_case(case, outcome=_O.LABEL_LOST, actor=actor, note=note, now=now)
         if claim.held_at is None:
             _request_label(case)

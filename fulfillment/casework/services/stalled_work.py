@@ -30,7 +30,7 @@ AT_MOST = 500
 _SENDING = (ClaimState.ACCEPTED, ClaimState.SHIPPED, ClaimState.DELIVERED)
 
 
-def sweep(*, now: datetime) -> int:
+def restart_stalled_work(*, now: datetime) -> int:
     """Defer jobs for work that has none; return how many.
 
     Parcels with an open case are skipped: closing the case restarts them. While buying is paused, no purchase

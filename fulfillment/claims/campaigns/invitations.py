@@ -18,7 +18,7 @@ from fulfillment.notices.services import queue_notice
 from roster.files.names import normalized
 from roster.models import Account
 from roster.rules import COUNTRIES
-from roster.selectors import critical_projects_of, delegations_that_count, roles_that_count
+from roster.selectors import critical_projects_of, effective_delegations, effective_roles
 
 INVITE_WAVES = "claims.invite_waves"
 
@@ -45,8 +45,8 @@ def accounts_in(cohort: Cohort) -> QuerySet[Account]:
     and people who opted out."""
     fits = _projects_of(cohort)
     people = Account.objects.filter(
-        Exists(roles_that_count().filter(fits, account=OuterRef("pk")))
-        | Exists(delegations_that_count().filter(fits, account=OuterRef("pk"))),
+        Exists(effective_roles().filter(fits, account=OuterRef("pk")))
+        | Exists(effective_delegations().filter(fits, account=OuterRef("pk"))),
         is_organization=False,
         opted_out_at=None,
     )

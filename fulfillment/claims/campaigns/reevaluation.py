@@ -15,7 +15,7 @@ from fulfillment.claims.roster_facts import facts_of_roster
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from roster.models import Account, Policy
-from roster.rules import Facts, Judge, parse_policy
+from roster.rules import BatchDecider, Facts, parse_policy
 from roster.selectors import critical_projects_of
 
 REEVALUATE = "claims.reevaluate"
@@ -65,8 +65,8 @@ def reevaluate(*, campaign_id: int, now: datetime, adoption_id: int | None = Non
     if not campaign.opens_at <= now < campaign.closes_at:
         return 0
     adoption = adoption_id and PolicyAdoption.objects.select_related("before").get(pk=adoption_id)
-    judge = Judge(parse_policy(campaign.policy.document), now)
-    before = Judge(parse_policy(adoption.before.document), now) if adoption else None
+    judge = BatchDecider(parse_policy(campaign.policy.document), now)
+    before = BatchDecider(parse_policy(adoption.before.document), now) if adoption else None
     opened = _open_countries(now)
     notified = 0
     for batch in _batches(facts_of_roster(campaign=campaign, now=now)):
@@ -89,8 +89,8 @@ def _evaluate(
     batch: list[Facts],
     *,
     campaign: Campaign,
-    judge: Judge,
-    before: Judge | None,
+    judge: BatchDecider,
+    before: BatchDecider | None,
     opened: Mapping[str, datetime],
     now: datetime,
 ) -> int:
@@ -130,7 +130,7 @@ def _names(batch: list[Facts]) -> list[str]:
     return [facts.username for facts in batch]
 
 
-def _admits(judge: Judge, facts: Facts) -> bool:
+def _admits(judge: BatchDecider, facts: Facts) -> bool:
     """Whether the account would be eligible or reviewed without its claims; an unknown country is ignored."""
     unclaimed = replace(facts, live_claims=0)
     ignored = {"region"} if facts.country is None else set()

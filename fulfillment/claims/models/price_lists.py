@@ -6,7 +6,7 @@ import pgtrigger
 from django.db import models
 from django.db.models import Q
 
-from common.triggers import fixed
+from common.triggers import immutable
 
 
 class PriceListQuerySet(models.QuerySet["PriceList"]):
@@ -45,7 +45,7 @@ class PriceList(models.Model):
             ),
         ]
         triggers = [
-            fixed(
+            immutable(
                 "price_lists_are_fixed", "campaign_id", "version", "document", "valid_from", "published_at"
             ),
             pgtrigger.Protect(name="price_lists_stay", operation=pgtrigger.Delete),

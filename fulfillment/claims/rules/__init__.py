@@ -1,6 +1,6 @@
 """Pure rules of claims: states, the keys a claim asks for, quotes and price lists."""
 
-from fulfillment.claims.rules.items import WantedItem, check_items, competes
+from fulfillment.claims.rules.items import WantedItem, check_items, compete_for_keys
 from fulfillment.claims.rules.states import (
     ARRIVING_STATES,
     CANCELLABLE_STATES,
@@ -21,5 +21,5 @@ __all__ = [
     "ClaimState",
     "WantedItem",
     "check_items",
-    "competes",
+    "compete_for_keys",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from common.errors import FieldError
 
 
-def competes(wanted: Collection[int | None], others: Collection[int | None]) -> bool:
+def compete_for_keys(wanted: Collection[int | None], others: Collection[int | None]) -> bool:
     """Whether two requests compete for the same keys, by the key models they name; None means any model."""
     if None in wanted or None in others:
         return bool(wanted) and bool(others)

@@ -9,13 +9,13 @@ from fulfillment.claims.services.transitions import change_state
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from fulfillment.vault.services import shred
-from inventory.services.expiry import let_expire, release_expired
+from inventory.services.expiry import release_expired, set_reservation_expiry
 
 ACTOR = "system:expiry"
 
 
 def expire_reservations(*, now: datetime) -> list[str]:
-    """Expire the claims whose reservation has ended (`inventory.services.expiry.let_expire` set the date).
+    """Expire the claims whose reservation has ended (see `inventory.services.expiry.set_reservation_expiry`).
 
     The claim expires, its units are available again and its address is shredded, in one transaction. A claim
     that was paid or accepted meanwhile keeps its units. Returns: the codes of the claims that expired.
@@ -33,7 +33,7 @@ def _ends(code: str, *, now: datetime) -> bool:
         # Not a claim's reservation: it may expire. A locked claim is left for the next run.
         return not claims.exists()
     if claim.state not in EXPIRING_STATES:
-        let_expire(holder=code, expires_at=None)
+        set_reservation_expiry(holder=code, expires_at=None)
         return False
     change_state(
         claim,

@@ -17,7 +17,7 @@ from fulfillment.vault.errors import Shredded
 from inventory.errors import UnknownDocument
 from inventory.models import Recall, Unit
 from inventory.rules import Criteria
-from inventory.selectors import recall_reach, recalled_out
+from inventory.selectors import recall_reach, recalled_units_shipped
 from inventory.services.reservations import release
 
 ACTOR = "system:recall"
@@ -54,7 +54,7 @@ def grant_replacements(*, recall_code: str, actor: str, now: datetime) -> Recall
     criteria = Criteria.from_document(recall.criteria)
     partly = bool(criteria.lot or criteria.serials or criteria.firmware_from or criteria.firmware_to)
     done = RecallReplacements(recall_code, back_in_line=return_to_waitlist(recall_id=recall.pk, now=now))
-    for code, serials in recalled_out(recall).items():
+    for code, serials in recalled_units_shipped(recall).items():
         try:
             made = grant_replacement(
                 code=code, serials=serials, why=recall_code, actor=actor, now=now, same_model=partly

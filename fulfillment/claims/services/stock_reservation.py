@@ -59,10 +59,10 @@ def reserve_or_wait(
            released meanwhile find this claim on the waitlist.
     """
     models = {item.key_model_id for item in wanted}
-    if selectors.others_wait_for(models, campaign_id=campaign_id):
+    if selectors.waitlist_wants(models, campaign_id=campaign_id):
         # `serve_waitlists` holds this lock too, so it has either finished or will see this claim.
         lock_shortage()
-        if selectors.others_wait_for(models, campaign_id=campaign_id):
+        if selectors.waitlist_wants(models, campaign_id=campaign_id):
             return ClaimState.WAITLISTED
     try:
         reserve(holder=code, wanted=wanted, among=among, actor=actor, now=now)
@@ -102,7 +102,7 @@ def reserve_available(
 
 def _nobody_waits_for(wanted: Sequence[Wanted], *, campaign_id: int) -> list[Wanted]:
     return [
-        item for item in wanted if not selectors.others_wait_for({item.key_model_id}, campaign_id=campaign_id)
+        item for item in wanted if not selectors.waitlist_wants({item.key_model_id}, campaign_id=campaign_id)
     ]
 
 

@@ -15,7 +15,7 @@ from fulfillment.claims.errors import NoOffer
 from fulfillment.claims.models import Claim, ClaimEvent
 from fulfillment.claims.pricing import is_free, payment_due_at
 from fulfillment.claims.region_lookup import offered_models
-from fulfillment.claims.rules import ClaimState, competes
+from fulfillment.claims.rules import ClaimState, compete_for_keys
 from fulfillment.claims.services.announcements import announce_claim
 from fulfillment.claims.services.stock_reservation import state_once_reserved, wanted_units
 from fulfillment.claims.services.transitions import change_state, record_claim_event
@@ -23,7 +23,7 @@ from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
 from inventory.errors import InsufficientStock
 from inventory.rules import Wanted
-from inventory.services.expiry import let_expire
+from inventory.services.expiry import set_reservation_expiry
 from inventory.services.reservations import lock_shortage, reserve
 
 ACTOR = "system:waitlist"
@@ -60,7 +60,7 @@ def _promote_next(*, campaign_id: int, now: datetime) -> bool:
     for claim in line.iterator(chunk_size=100):
         wanted = wanted_units(claim)
         models = {item.key_model_id for item in wanted}
-        if not competes(models, wanted_before) and _promote(claim, wanted, now=now):
+        if not compete_for_keys(models, wanted_before) and _promote(claim, wanted, now=now):
             return True
         wanted_before |= models
         if None in wanted_before:
@@ -95,7 +95,7 @@ def _offer(claim: Claim, wanted: Sequence[Wanted], *, now: datetime) -> None:
     until = now + timedelta(days=claim.campaign.offer_days)
     Claim.objects.filter(pk=claim.pk).update(offered_until=until, updated_at=now)
     claim.offered_until = until
-    let_expire(holder=claim.code, expires_at=until)
+    set_reservation_expiry(holder=claim.code, expires_at=until)
     record_claim_event(claim, ClaimEvent.Name.OFFERED, actor=ACTOR, now=now, before=claim.state)
     _notify_promoted(claim, wanted, until=until, now=now)
 
@@ -111,7 +111,7 @@ def accept_offer(*, code: str, actor: str, now: datetime) -> Claim:
         claim = Claim.objects.select_for_update(no_key=True).filter(code=code).first()
         if claim is None or claim.offered_until is None or claim.offered_until <= now:
             raise NoOffer(code)
-        let_expire(holder=code, expires_at=None)
+        set_reservation_expiry(holder=code, expires_at=None)
         _accept(claim, actor=actor, now=now)
         if claim.state == ClaimState.ACCEPTED:
             announce_claim(claim, quantity=sum(item.quantity for item in wanted_units(claim)), now=now)

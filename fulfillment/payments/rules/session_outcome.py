@@ -67,7 +67,7 @@ def amount_differences(
 _GIVEN_UP = {ClaimState.CANCELLED: RefundReason.CANCELLED, ClaimState.REJECTED: RefundReason.CANCELLED}
 
 
-def reason_to_give_back(claim_state: ClaimState, *, differs: Sequence[str]) -> RefundReason | None:
+def immediate_refund_reason(claim_state: ClaimState, *, differs: Sequence[str]) -> RefundReason | None:
     """Why a payment for a claim in this state is refunded at once; None if it can be fulfilled.
 
     An expired claim may still be fulfilled; the caller tries, and otherwise refunds it as too late.
@@ -85,7 +85,7 @@ def reason_to_give_back(claim_state: ClaimState, *, differs: Sequence[str]) -> R
     return RefundReason.TWICE
 
 
-def still_to_give_back(*, received: int, going_back: int, failed: int, disputed: int) -> int:
+def amount_to_refund(*, received: int, going_back: int, failed: int, disputed: int) -> int:
     """The amount still to be refunded of a payment that must be returned in full.
 
     Args: going_back: refunds planned, pending or succeeded. failed: refunds returned to us; each has a case,

@@ -6,7 +6,7 @@ from common.public_ids import new_code
 from fulfillment.cases.models import Case
 from fulfillment.cases.rules.reasons import CaseKind, CaseReason
 from fulfillment.cases.rules.reasons import due_at as usual_due_at
-from fulfillment.cases.services import close_case, open_once
+from fulfillment.cases.services import close_case, open_if_none
 from fulfillment.payments.models import Payment
 
 ACTOR = "system:payments"
@@ -26,7 +26,7 @@ def open_payment_case(
     Args: about: the vendor's id, or the code of our payment or refund.
           detail: codes and amounts, never personal data.
     """
-    return open_once(
+    return open_if_none(
         kind=CaseKind.PAYMENT,
         reason=reason,
         subject={"about": about},

@@ -21,7 +21,7 @@ from fulfillment.payments.models import Payment
 from fulfillment.payments.rules.session_outcome import KEY_GOOD_FOR, session_ends_at
 from fulfillment.payments.rules.states import LIVE_PAYMENT_STATES, PaymentState
 from fulfillment.payments.services.cases import open_payment_case
-from fulfillment.payments.services.settlement import let_go_of_the_database, settle_payment
+from fulfillment.payments.services.settlement import release_connection, settle_payment
 from fulfillment.payments.values import Checkout, Order, OrderLine
 from fulfillment.vendor_failures import Failure
 
@@ -85,7 +85,7 @@ def find_or_offer(payment: Payment, *, gateway: PaymentGateway, now: datetime) -
     Locks:   none; concurrent calls use the same key and get the same session.
     """
     if payment.session_id is not None:
-        let_go_of_the_database()
+        release_connection()
         return gateway.retrieve_checkout(payment.session_id)
     if payment.state != _P.PLANNED:
         return None
@@ -97,7 +97,7 @@ def find_or_offer(payment: Payment, *, gateway: PaymentGateway, now: datetime) -
             _close(payment, _P.EXPIRED, now=now)
         return found
     order = _order(payment)
-    let_go_of_the_database()
+    release_connection()
     try:
         return gateway.create_checkout(order, key=payment.idempotency_key)
     except PaymentGatewayError as error:

@@ -35,10 +35,10 @@ def settle_claim(*, claim_id: int, gateway: PaymentGateway, now: datetime) -> No
     """
     claim = Claim.objects.get(pk=claim_id)
     for payment in claim.payments.order_by("attempt"):
-        bring_in_line(payment, claim, gateway=gateway, now=now)
+        sync_payment(payment, claim, gateway=gateway, now=now)
 
 
-def bring_in_line(payment: Payment, claim: Claim, *, gateway: PaymentGateway, now: datetime) -> None:
+def sync_payment(payment: Payment, claim: Claim, *, gateway: PaymentGateway, now: datetime) -> None:
     """Bring one payment in line with its claim."""
     is_wanted = claim.state == ClaimState.AWAITING_PAYMENT and (claim.payment_due_at or now) + GRACE > now
     if payment.session_id is None and payment.state == _P.PLANNED:
@@ -53,7 +53,7 @@ def bring_in_line(payment: Payment, claim: Claim, *, gateway: PaymentGateway, no
         end_and_settle(payment=payment, gateway=gateway, now=now)
 
 
-def lapse_due(*, gateway: PaymentGateway, now: datetime) -> int:
+def expire_due_claims(*, gateway: PaymentGateway, now: datetime) -> int:
     """Expire claims that were not paid in time, after a final check at the vendor; return how many.
 
     If the vendor cannot be reached, the keys are kept a few hours longer. Later payments are handled when
@@ -92,7 +92,7 @@ def ask_after_silence(*, gateway: PaymentGateway, now: datetime) -> int:
     for payment in list(_payments_without_news(now)[:AT_MOST]):
         claim = Claim.objects.get(pk=payment.claim_id)
         try:
-            bring_in_line(payment, claim, gateway=gateway, now=now)
+            sync_payment(payment, claim, gateway=gateway, now=now)
         except PaymentGatewayError as error:
             logger.warning("payment %s: %s", payment.code, error.code)
             # The remaining ones are first in the next run.

@@ -13,7 +13,7 @@ from fulfillment.claims.rules import ClaimState
 from fulfillment.payments.gateways.base import PaymentGateway
 from fulfillment.payments.models import BookEntry, Dispute, Payment, Refund
 from fulfillment.payments.rules.refunds import refund_state
-from fulfillment.payments.rules.session_outcome import amount_differences, state_seen, still_to_give_back
+from fulfillment.payments.rules.session_outcome import amount_differences, amount_to_refund, state_seen
 from fulfillment.payments.rules.states import (
     DISPUTE_ENDS,
     LIVE_REFUND_STATES,
@@ -251,7 +251,7 @@ def _unpaid_back(payments: Sequence[Payment], *, until: datetime) -> Iterator[Bo
             continue
         refunds = list(payment.refunds.all())
         sent_again = {one.replaces_id for one in refunds}
-        left = still_to_give_back(
+        left = amount_to_refund(
             received=payment.received or 0,
             going_back=sum(one.amount for one in refunds if one.state in LIVE_REFUND_STATES),
             failed=sum(

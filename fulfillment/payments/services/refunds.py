@@ -21,7 +21,7 @@ from fulfillment.payments.errors import PaymentNotRefundable
 from fulfillment.payments.gateways.base import PaymentGateway, PaymentGatewayError
 from fulfillment.payments.models import Dispute, Fulfilment, Payment, Refund
 from fulfillment.payments.rules.refunds import next_refund_state, refund_state
-from fulfillment.payments.rules.session_outcome import KEY_GOOD_FOR, still_to_give_back
+from fulfillment.payments.rules.session_outcome import KEY_GOOD_FOR, amount_to_refund
 from fulfillment.payments.rules.states import (
     LIVE_REFUND_STATES,
     CheckoutOutcome,
@@ -128,7 +128,7 @@ def plan_refund(
     return refund
 
 
-def give_back_what_is_not_ours(payment: Payment, claim: Claim, *, now: datetime) -> None:
+def refund_unearned(payment: Payment, claim: Claim, *, now: datetime) -> None:
     """Refund the rest of a payment that was not used for its claim, or whose claim was cancelled or rejected.
 
     Runs in the caller's transaction, which has locked claim and payment.
@@ -154,7 +154,7 @@ def _left(payment: Payment) -> int:
     }
     failed = payment.refunds.come_back().aggregate(total=Sum("amount"))["total"] or 0
     disputed = Dispute.objects.filter(payment=payment).exclude(state=DisputeState.WON)
-    return still_to_give_back(
+    return amount_to_refund(
         received=payment.received or 0,
         going_back=sum(total for state, total in sums.items() if state in LIVE_REFUND_STATES),
         failed=failed,

@@ -25,8 +25,8 @@ from fulfillment.payments.models import Fulfilment, Payment
 from fulfillment.payments.rules.session_outcome import (
     HOLD_WHILE_PENDING,
     amount_differences,
+    immediate_refund_reason,
     next_state,
-    reason_to_give_back,
     state_seen,
 )
 from fulfillment.payments.rules.states import LIVE_PAYMENT_STATES, CheckoutOutcome, PaymentState, RefundReason
@@ -86,7 +86,7 @@ def settle_payment(
     """
     for _ in range(ATTEMPTS):
         payment = Payment.objects.get(pk=payment_id)
-        let_go_of_the_database()
+        release_connection()
         checkout = known or _checkout(payment, session_id, gateway=gateway)
         if checkout is None:
             return payment
@@ -160,7 +160,7 @@ def _apply(payment: Payment, at_vendor: VendorState, *, mode: str, now: datetime
                 disputes.record_dispute(current, claim, at_vendor.disputes, now=now)
             if at_vendor.refunds is not None:
                 refunds.record_vendor_refund(current, at_vendor.refunds, now=now)
-            refunds.give_back_what_is_not_ours(current, claim, now=now)
+            refunds.refund_unearned(current, claim, now=now)
         elif state == _P.PENDING != before:
             hold_keys_until(claim, until=now + HOLD_WHILE_PENDING, now=now)
         elif state in (_P.FAILED, _P.EXPIRED):
@@ -204,7 +204,7 @@ def _fulfil_or_refund(payment: Payment, claim: Claim, checkout: Checkout, *, now
         claim_code=claim.code,
         payment_code=payment.code,
     )
-    reason = reason_to_give_back(ClaimState(claim.state), differs=differs)
+    reason = immediate_refund_reason(ClaimState(claim.state), differs=differs)
     outcome = _fulfil(claim, payment, now=now) if reason is None else CheckoutOutcome.GIVEN_BACK
     if outcome == CheckoutOutcome.GIVEN_BACK:
         refunds.plan_refund(
@@ -252,7 +252,7 @@ def _expire_if_over(payment: Payment, claim: Claim, *, now: datetime) -> None:
         expire_unpaid(claim, money_may_come=False, now=now)
 
 
-def let_go_of_the_database() -> None:
+def release_connection() -> None:
     """Return the connection to the pool before a slow call to the vendor.
 
     Otherwise two hundred concurrent checkouts would use up the connections that other requests need.

@@ -43,7 +43,7 @@ GIVE_UP_AFTER_S, LOOK_EVERY_S = 60.0, 1.0
 
 
 @dataclass(frozen=True)
-class Seen:
+class ProbeResult:
     """Result of one probe. `ok` is None where a person must judge or act."""
 
     question: str
@@ -58,7 +58,7 @@ class Prober:
         self._api_key, self._api_base, self._timeout_s = api_key, api_base, timeout_s
         self._client = self._new_client()
 
-    def probes(self) -> Iterator[tuple[str, Callable[[], Seen]]]:
+    def probes(self) -> Iterator[tuple[str, Callable[[], ProbeResult]]]:
         """All probes by name, in the order of docs/vendors.md § 8."""
         yield "buy twice", self.buy_twice
         yield "buy twice at once", self.buy_at_once
@@ -74,19 +74,19 @@ class Prober:
         yield "no key", self.no_key
         yield "wrong key", self.wrong_key
 
-    def buy_twice(self) -> Seen:
+    def buy_twice(self) -> ProbeResult:
         shipment = self._create()
         bought = self._buy(self._client, shipment)
         again = self._refusal(lambda: self._buy(self._client, shipment))
         now = self._client.shipment.retrieve(shipment.id).to_dict()
         same = now["tracking_code"] == bought["tracking_code"] and len(now["fees"]) == len(bought["fees"])
-        return Seen(
+        return ProbeResult(
             "Is a second purchase of the same shipment refused, and the fee charged once?",
             again.endswith("SHIPMENT.POSTAGE.EXISTS") and same,
             f"{again}; fees charged {len(now['fees'])}, before {len(bought['fees'])}",
         )
 
-    def buy_at_once(self) -> Seen:
+    def buy_at_once(self) -> ProbeResult:
         shipment = self._create()
         clients = [self._new_client() for _ in range(4)]
         with ThreadPoolExecutor(4) as pool:
@@ -96,9 +96,9 @@ class Prober:
         known = ("SHIPMENT.POSTAGE.EXISTS", "SHIPMENT.PURCHASE.IN_PROGRESS")
         ok = len(bought) == 1 and all(one.endswith(known) for one in refused)
         finding = f"{len(bought)} label; refused with {', '.join(refused) or 'nothing'}"
-        return Seen("Do four purchases at once make one label?", ok, finding)
+        return ProbeResult("Do four purchases at once make one label?", ok, finding)
 
-    def cut_connection(self) -> Seen:
+    def cut_connection(self) -> ProbeResult:
         shipment = self._create()
         hasty = self._new_client(timeout_s=0.05)
         outcome = self._refusal(lambda: self._buy(hasty, shipment))
@@ -106,82 +106,88 @@ class Prober:
         while time.monotonic() - started < GIVE_UP_AFTER_S:
             if self._client.shipment.retrieve(shipment.id).to_dict()["postage_label"]:
                 took = time.monotonic() - started
-                return Seen("When does a label whose answer was lost appear?", True, f"after {took:.1f} s")
+                return ProbeResult(
+                    "When does a label whose answer was lost appear?", True, f"after {took:.1f} s"
+                )
             time.sleep(LOOK_EVERY_S)
         finding = f"no label within {GIVE_UP_AFTER_S:.0f} s ({outcome}): the purchase was not made"
-        return Seen("When does a label whose answer was lost appear?", None, finding)
+        return ProbeResult("When does a label whose answer was lost appear?", None, finding)
 
-    def shared_reference(self) -> Seen:
+    def shared_reference(self) -> ProbeResult:
         reference = f"kd-probe-{time.time_ns()}"
         first, second = self._create(reference=reference), self._create(reference=reference)
         found = self._client.shipment.retrieve(reference).id
         which = {first.id: "the older", second.id: "the newer"}.get(found, "another")
-        return Seen("Which of two shipments does a shared reference find?", None, which)
+        return ProbeResult("Which of two shipments does a shared reference find?", None, which)
 
-    def webhook_endpoint(self) -> Seen:
+    def webhook_endpoint(self) -> ProbeResult:
         hooks = self._client.webhook.all().to_dict()["webhooks"]
         enabled = [hook["url"] for hook in hooks if not hook["disabled_at"]]
         finding = f"{len(enabled)} enabled; send a test event and read its headers"
-        return Seen("Is an endpoint registered, and which signature does it get?", None, finding)
+        return ProbeResult("Is an endpoint registered, and which signature does it get?", None, finding)
 
-    def list_limit(self) -> Seen:
+    def list_limit(self) -> ProbeResult:
         answers = [self._get("/shipments?page_size=1") for _ in range(BURST)]
         busy = [answer for answer in answers if answer.status_code == 429]
         if not busy:
-            return Seen(
+            return ProbeResult(
                 "What does a list call over the limit answer?", None, f"{BURST} in a row were answered"
             )
         after = busy[0].headers.get("Retry-After", "none")
         code = busy[0].json().get("error", {}).get("code")
-        return Seen("What does a list call over the limit answer?", True, f"429 {code}, Retry-After: {after}")
+        return ProbeResult(
+            "What does a list call over the limit answer?", True, f"429 {code}, Retry-After: {after}"
+        )
 
-    def customs_missing(self) -> Seen:
+    def customs_missing(self) -> ProbeResult:
         return self._unshippable("Does a parcel abroad without customs papers get no rates?", ABROAD)
 
-    def blocked_country(self) -> Seen:
+    def blocked_country(self) -> ProbeResult:
         address = {**ABROAD, "city": "Pyongyang", "zip": "", "country": "KP"}
         return self._unshippable("Does a parcel to a blocked country get no rates?", address)
 
-    def phone_missing(self) -> Seen:
+    def phone_missing(self) -> ProbeResult:
         address = {name: value for name, value in ABROAD.items() if name != "phone"}
         return self._unshippable("What becomes of a parcel abroad without a phone?", address, must_be=None)
 
-    def stale_rate(self) -> Seen:
+    def stale_rate(self) -> ProbeResult:
         shipment = self._create()
         old = shipment.to_dict()["rates"][0]["id"]
         self._client.shipment.regenerate_rates(shipment.id)
         answer = self._refusal(lambda: self._client.shipment.buy(shipment.id, rate={"id": old}))
-        return Seen("What does a rate answer that was replaced?", None, answer)
+        return ProbeResult("What does a rate answer that was replaced?", None, answer)
 
-    def early_refund(self) -> Seen:
+    def early_refund(self) -> ProbeResult:
         shipment = self._create()
         self._buy(self._client, shipment)
         status = self._client.shipment.refund(shipment.id).to_dict()["refund_status"]
         ok = status in ("submitted", "refunded")
-        return Seen("Is a refund right after the purchase taken?", ok, f"{status}; look again in 24 hours")
+        return ProbeResult(
+            "Is a refund right after the purchase taken?", ok, f"{status}; look again in 24 hours"
+        )
 
-    def no_key(self) -> Seen:
+    def no_key(self) -> ProbeResult:
         answer = requests.get(f"{self._api_base}/shipments", timeout=self._timeout_s)
-        return Seen(
+        return ProbeResult(
             "Is a call without a key refused?", answer.status_code in (401, 403), str(answer.status_code)
         )
 
-    def wrong_key(self) -> Seen:
+    def wrong_key(self) -> ProbeResult:
         answer = self._get("/shipments", key=f"wrong{self._api_key[-4:]}")
         code = answer.json().get("error", {}).get("code")
         ok = (answer.status_code, code) == (403, "APIKEY.INACTIVE")
-        return Seen("Is a wrong key refused as recorded?", ok, f"{answer.status_code} {code}")
+        return ProbeResult("Is a wrong key refused as recorded?", ok, f"{answer.status_code} {code}")
 
-    def _unshippable(self, question: str, address: Json, *, must_be: bool | None = True) -> Seen:
+    def _unshippable(self, question: str, address: Json, *, must_be: bool | None = True) -> ProbeResult:
         try:
             body = self._create(to_address=address).to_dict()
         except EasyPostError as error:
-            return Seen(
+            return ProbeResult(
                 question, must_be, f"{getattr(error, 'http_status', None)} {getattr(error, 'code', '')}"
             )
         refusing = sorted({message["carrier"] for message in body["messages"]})
         finding = f"{len(body['rates'])} rates; refused by {', '.join(refusing) or 'nobody'}"
-        return Seen(question, None if must_be is None else not body["rates"], finding)
+        return ProbeResult(question, None if must_be is None else not body["rates"], finding)
 
     def _create(self, **given: Any) -> Any:
         fields: Json = {"to_address": DESK, "from_address": DESK, "parcel": PARCEL, **given}

@@ -19,7 +19,7 @@ def window(carrier: str) -> timedelta:
     return WINDOWS.get(carrier, OTHER_WINDOW)
 
 
-def good_until(*, carrier: str, bought_at: datetime) -> datetime:
+def refund_due_at(*, carrier: str, bought_at: datetime) -> datetime:
     """When an unused label is to be refunded, at the latest."""
     return bought_at + window(carrier) - IN_GOOD_TIME
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from common.errors import InputError
 from fulfillment.shipments.models import LabelPurchase, ParcelCharge
 from fulfillment.shipments.rules.charges import BACK, BILLED, ChargeKind
-from roster.files.error_collector import Faults
+from roster.files.error_collector import FileErrors
 from roster.files.records import records
 from roster.files.source import SourceFile, read_source
 
@@ -23,7 +23,7 @@ _BILL = re.compile(r"[A-Za-z0-9][A-Za-z0-9./_-]{0,39}")
 
 
 @dataclass(frozen=True)
-class BillLine:
+class InvoiceLine:
     """One line of an invoice. `cents` in minor units; negative when the carrier pays."""
 
     line: int
@@ -35,27 +35,29 @@ class BillLine:
 
 
 @dataclass(frozen=True)
-class Billed:
+class InvoiceImport:
     """Result of an import: lines recorded, and lines recorded before."""
 
     recorded: int
     known: int
 
 
-def import_carrier_bill(*, path: Path, actor: str, now: datetime) -> Billed:
+def import_carrier_bill(*, path: Path, actor: str, now: datetime) -> InvoiceImport:
     """Import an invoice, all or nothing. The same line counts once.
 
     Raises: InputErrors: problems with line and field, unknown parcels included.
     """
     source = read_source(path)
-    return record_bill(lines=read_bill(source), source=source, actor=actor, now=now)
+    return record_invoice(lines=parse_invoice(source), source=source, actor=actor, now=now)
 
 
-def record_bill(*, lines: Sequence[BillLine], source: SourceFile, actor: str, now: datetime) -> Billed:
+def record_invoice(
+    *, lines: Sequence[InvoiceLine], source: SourceFile, actor: str, now: datetime
+) -> InvoiceImport:
     """Record lines that have been parsed."""
     codes = {line.tracking_code for line in lines}
     purchases = dict(LabelPurchase.objects.filter(tracking_code__in=codes).values_list("tracking_code", "pk"))
-    faults = Faults(source)
+    faults = FileErrors(source)
     for line in lines:
         if line.tracking_code not in purchases:
             faults.add(
@@ -88,13 +90,13 @@ def record_bill(*, lines: Sequence[BillLine], source: SourceFile, actor: str, no
             # The same invoice is being imported concurrently.
             ignore_conflicts=True,
         )
-    return Billed(recorded=len(fresh), known=len(lines) - len(fresh))
+    return InvoiceImport(recorded=len(fresh), known=len(lines) - len(fresh))
 
 
-def read_bill(source: SourceFile) -> list[BillLine]:
+def parse_invoice(source: SourceFile) -> list[InvoiceLine]:
     """Parse all lines of an invoice. Raises: InputErrors."""
-    faults = Faults(source)
-    lines: dict[tuple[str, ...], BillLine] = {}
+    faults = FileErrors(source)
+    lines: dict[tuple[str, ...], InvoiceLine] = {}
     for number, record in records(source, COLUMNS):
         line = _line(number, record, faults)
         if line is not None:
@@ -115,7 +117,7 @@ def read_bill(source: SourceFile) -> list[BillLine]:
     return list(lines.values())
 
 
-def _line(number: int, record: dict[str, object], faults: Faults) -> BillLine | None:
+def _line(number: int, record: dict[str, object], faults: FileErrors) -> InvoiceLine | None:
     texts = {column: str(record[column]).strip() for column in COLUMNS}
     cents = _cents(texts["amount"])
     if not re.fullmatch(r"[A-Za-z0-9]{1,60}", texts["tracking_code"]):
@@ -133,7 +135,7 @@ def _line(number: int, record: dict[str, object], faults: Faults) -> BillLine | 
         faults.add("not an invoice number.", line=number, field="bill")
     else:
         kind = ChargeKind(texts["kind"])
-        return BillLine(number, texts["tracking_code"], kind, cents, texts["currency"], texts["bill"])
+        return InvoiceLine(number, texts["tracking_code"], kind, cents, texts["currency"], texts["bill"])
     return None
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from fulfillment.notices.models import Notice
 from fulfillment.notices.services import queue_notice
-from fulfillment.postage.rules.refunds import good_until
+from fulfillment.postage.rules.refunds import refund_due_at
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
 from fulfillment.shipments.carrier_values import LabelFile
 from fulfillment.shipments.models import LabelPurchase
@@ -65,7 +65,7 @@ def _give(purchase: LabelPurchase, *, now: datetime) -> None:
         claim_code=claim.code,
         context={
             "carrier": purchase.carrier,
-            "until": good_until(carrier=purchase.carrier, bought_at=purchase.bought_at).isoformat(),
+            "until": refund_due_at(carrier=purchase.carrier, bought_at=purchase.bought_at).isoformat(),
         },
         once=f"return_label:{purchase.pk}",
         now=now,

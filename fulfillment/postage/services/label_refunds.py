@@ -14,8 +14,8 @@ from fulfillment.postage.rules.refunds import (
     GRANTED,
     IN_GOOD_TIME,
     WINDOWS,
-    good_until,
     may_ask_again,
+    refund_due_at,
 )
 from fulfillment.postage.services import purchase_transitions
 from fulfillment.shipments.carrier import CarrierGateway, GatewayError
@@ -108,7 +108,7 @@ def refund_unused(*, gateway: CarrierGateway, now: datetime) -> int:
         # A label whose refund was rejected before is a known loss and has its case.
         if purchase.refund_attempts or not _is_unused(purchase):
             continue
-        if now < good_until(carrier=purchase.carrier, bought_at=purchase.bought_at):
+        if now < refund_due_at(carrier=purchase.carrier, bought_at=purchase.bought_at):
             continue
         reason = CaseReason.NO_RETURN if purchase.is_return else CaseReason.SILENT
         open_case(shipment=purchase.shipment, reason=reason, detail="label never used", now=now)

@@ -33,7 +33,7 @@ _FREE: dict[str, Any] = {"lease_owner": "", "lease_until": None}
 _TOLD = {CaseReason.ADDRESS: _("the address cannot be printed on a label as it is")}
 
 
-def look(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> bool:
+def adopt_label(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> bool:
     """Ask the vendor for the label of an unknown purchase and adopt it; returns whether there is one.
 
     Raises: GatewayError: the vendor could not be asked.

@@ -132,7 +132,7 @@ def _after_refusal(
     if answer is PurchaseAnswer.UNKNOWN:
         return False
     try:
-        if purchase_transitions.look(purchase, gateway=gateway, now=now):
+        if purchase_transitions.adopt_label(purchase, gateway=gateway, now=now):
             return False
     except GatewayError:
         return False

@@ -23,7 +23,7 @@ from fulfillment.shipments.rules.states import PurchaseState
 logger = logging.getLogger("keydesk.shipping")
 
 
-def in_doubt(*, now: datetime) -> list[UUID]:
+def unresolved_purchases(*, now: datetime) -> list[UUID]:
     """Purchases to resolve now, oldest first."""
     rows = LabelPurchase.objects.filter(state=PurchaseState.BUYING, lease_until__lte=now)
     return list(rows.order_by("lease_until", "pk").values_list("pk", flat=True))
@@ -31,7 +31,7 @@ def in_doubt(*, now: datetime) -> list[UUID]:
 
 def resolve_purchases(*, gateway: CarrierGateway, worker: str, now: datetime) -> int:
     """Take each unknown purchase one step further; returns how many there were."""
-    purchase_ids = in_doubt(now=now)
+    purchase_ids = unresolved_purchases(now=now)
     for purchase_id in purchase_ids:
         try:
             resolve_purchase(purchase_id=purchase_id, gateway=gateway, worker=worker, now=now)
@@ -73,7 +73,7 @@ def _find_out(purchase: LabelPurchase, *, gateway: CarrierGateway, worker: str, 
         pk=purchase.pk, state=PurchaseState.BUYING, buy_attempts=purchase.buy_attempts
     )
     try:
-        if purchase_transitions.look(purchase, gateway=gateway, now=now):
+        if purchase_transitions.adopt_label(purchase, gateway=gateway, now=now):
             return
     except GatewayError as error:
         purchase_transitions.note_error(purchase, error.code)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from fulfillment.claims.models import Claim
 from fulfillment.documents import typesetting
 from fulfillment.documents.parcel_documents import DocumentSet, ReturnNote, Sheet
-from fulfillment.postage.rules.refunds import good_until
+from fulfillment.postage.rules.refunds import refund_due_at
 from fulfillment.postage.services.label_files import label_name
 from fulfillment.postage.services.printing import declaration_of
 from fulfillment.shipments.errors import NoReturnLabel
@@ -56,7 +56,7 @@ def _seen(purchase: LabelPurchase) -> ReturnLabel:
     assert purchase.bought_at is not None
     return ReturnLabel(
         purchase,
-        until=good_until(carrier=purchase.carrier, bought_at=purchase.bought_at),
+        until=refund_due_at(carrier=purchase.carrier, bought_at=purchase.bought_at),
         is_posted=any(is_scan(update.status) for update in purchase.tracking_updates.all()),
     )
 

@@ -56,7 +56,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class ExcludedParcel:
     """A parcel excluded from a manifest, with the reason and the remedy."""
 
     parcel: str
@@ -64,7 +64,7 @@ class LeftOut:
     why: str
 
 
-def left_out(
+def excluded_parcels(
     candidates: Sequence[Candidate],
     *,
     origin: int | None,
@@ -72,7 +72,7 @@ def left_out(
     mode: str,
     has_form: bool,
     now: datetime,
-) -> list[LeftOut]:
+) -> list[ExcludedParcel]:
     """The parcels that may not go on this manifest, each with the first rule it breaks.
 
     The carrier's six rules: bought and not refunded, one origin, one carrier account, a label dated today
@@ -82,7 +82,7 @@ def left_out(
 
     Source: docs/vendors.md § 2.6.
     """
-    found: list[LeftOut] = []
+    found: list[ExcludedParcel] = []
     account: str | None = None
     for one in candidates:
         rules = (
@@ -106,7 +106,7 @@ def left_out(
         )
         broken = next(((code, why) for code, holds, why in rules if not holds), None)
         if broken:
-            found.append(LeftOut(one.code, *broken))
+            found.append(ExcludedParcel(one.code, *broken))
         elif account is None:
             account = one.account
     return found

@@ -48,7 +48,7 @@ _CANNOT_DELIVER = _("the carrier cannot deliver it")
 
 
 @dataclass(frozen=True)
-class Meaning:
+class TrackingEffect:
     """The effect of a tracking status: new state (None: unchanged), case to open, text for the maintainer."""
 
     state: ShipmentState | None
@@ -56,21 +56,21 @@ class Meaning:
     problem: str = ""
 
 
-def read_status(status: str, detail: str) -> Meaning:
+def read_status(status: str, detail: str) -> TrackingEffect:
     """The meaning of a tracker's status and detail; the detail may be empty."""
     state = _STATES.get(status)
     if detail == "lost" and status in ("failure", "in_transit"):
-        meaning = Meaning(_T.LOST, CaseReason.LOST, _LOST)
+        meaning = TrackingEffect(_T.LOST, CaseReason.LOST, _LOST)
     elif state == _T.RETURNING:
-        meaning = Meaning(state, CaseReason.RETURNED, _COMING_BACK)
+        meaning = TrackingEffect(state, CaseReason.RETURNED, _COMING_BACK)
     elif status in ("failure", "cancelled"):
-        meaning = Meaning(None, CaseReason.DELIVERY_PROBLEM, _PROBLEMS.get(detail, _CANNOT_DELIVER))
+        meaning = TrackingEffect(None, CaseReason.DELIVERY_PROBLEM, _PROBLEMS.get(detail, _CANNOT_DELIVER))
     elif state != _T.DELIVERED and detail in _PROBLEMS:
-        meaning = Meaning(state, CaseReason.DELIVERY_PROBLEM, _PROBLEMS[detail])
+        meaning = TrackingEffect(state, CaseReason.DELIVERY_PROBLEM, _PROBLEMS[detail])
     elif status not in _STATES or (detail and detail not in _DETAILS):
-        meaning = Meaning(state, CaseReason.UNKNOWN_STATUS)
+        meaning = TrackingEffect(state, CaseReason.UNKNOWN_STATUS)
     else:
-        meaning = Meaning(state)
+        meaning = TrackingEffect(state)
     return meaning
 
 
@@ -119,7 +119,7 @@ class Change:
     problem: str = ""
 
 
-def tracking_change(current: ShipmentState, meaning: Meaning) -> Change:
+def tracking_change(current: ShipmentState, meaning: TrackingEffect) -> Change:
     """The effect of a signal, which is not stale, on a parcel in this state.
 
     Carriers may reverse a delivery or a loss, and that is applied. A parcel that is being returned is not

@@ -7,7 +7,7 @@ from fulfillment.cases.models import Case
 from fulfillment.cases.rules.causes import cause_of
 from fulfillment.cases.rules.playbooks import CaseOutcome
 from fulfillment.cases.rules.reasons import MESSAGES, CaseKind, CaseReason, due_in_region
-from fulfillment.cases.services import close_case, open_once
+from fulfillment.cases.services import close_case, open_if_none
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.shipment_callbacks import ACTOR, report_problem
 from fulfillment.shipments.models import LabelPurchase, Shipment
@@ -21,7 +21,7 @@ def open_case(*, shipment: Shipment, reason: CaseReason, now: datetime, detail: 
     """
     newest = LabelPurchase.objects.outbound().filter(shipment=shipment).order_by("-generation")
     promised_days = newest.values_list("promised_days", flat=True).first()
-    is_new = open_once(
+    is_new = open_if_none(
         kind=CaseKind.SHIPMENT,
         reason=reason,
         subject={"shipment": shipment},

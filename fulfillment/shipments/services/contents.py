@@ -17,12 +17,12 @@ _NOT_SENT = (ShipmentState.PLANNED, ShipmentState.LABELLED)
 
 
 def parcel_keys(shipment: Shipment) -> list[ParcelUnit]:
-    """The current keys of a parcel, after `take_over_changes`.
+    """The current keys of a parcel, after `sync_contents`.
 
     Locks: none; the caller holds the parcel's row.
     """
     rows = _contents(shipment=shipment)
-    take_over_changes(rows)
+    sync_contents(rows)
     return rows
 
 
@@ -32,12 +32,12 @@ def _contents(*, shipment: Shipment) -> QuerySet[ParcelUnit]:
     return rows.filter(shipment=shipment).order_by("pk")
 
 
-def is_its_own(row: ParcelUnit) -> bool:
+def is_held_for_parcel(row: ParcelUnit) -> bool:
     """Whether the key is still held for the claim of its parcel."""
     return row.unit.held_for == row.shipment.claim.code
 
 
-def take_over_changes(rows: Iterable[ParcelUnit]) -> None:
+def sync_contents(rows: Iterable[ParcelUnit]) -> None:
     """Update parcels whose keys changed in the inventory since they were planned.
 
     A recall replaces reserved keys: the claim then holds another key than its parcel lists. A key that was
@@ -47,7 +47,7 @@ def take_over_changes(rows: Iterable[ParcelUnit]) -> None:
     """
     gone: dict[int, list[ParcelUnit]] = {}
     for row in rows:
-        if not is_its_own(row) and row.shipment.state in _NOT_SENT:
+        if not is_held_for_parcel(row) and row.shipment.state in _NOT_SENT:
             gone.setdefault(row.shipment.claim_id, []).append(row)
     for claim_id, theirs in gone.items():
         _take_over(theirs, claim_id=claim_id, holder=theirs[0].shipment.claim.code)

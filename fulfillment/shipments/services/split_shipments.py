@@ -32,7 +32,7 @@ def others_of(shipment: Shipment) -> QuerySet[Shipment]:
     return theirs.exclude(state=_T.CANCELLED)
 
 
-def has_others(shipment: Shipment) -> bool:
+def has_other_parcels(shipment: Shipment) -> bool:
     """Whether the claim has other parcels that were not cancelled."""
     return bool(_another(shipment=shipment.pk, claim=shipment.claim_id))
 

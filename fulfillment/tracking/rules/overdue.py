@@ -16,7 +16,7 @@ _BEYOND_THE_PROMISE = timedelta(days=14)
 WATCHED_STATES = frozenset({*_QUIET, ShipmentState.IN_TRANSIT})
 
 
-def quiet_for(state: ShipmentState, *, promised_days: int) -> timedelta:
+def silence_limit(state: ShipmentState, *, promised_days: int) -> timedelta:
     """How long a parcel in this state may go without an update.
 
     Args: promised_days: from hand-over to delivery.

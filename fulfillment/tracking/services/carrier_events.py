@@ -48,7 +48,7 @@ from fulfillment.shipments.rules.tracking import (
 from fulfillment.shipments.services.cases import open_case, settle_cases
 from fulfillment.shipments.services.contents import parcel_keys
 from fulfillment.shipments.services.locking import lock_claim, lock_parcel
-from fulfillment.shipments.services.split_shipments import has_others, record_split_progress
+from fulfillment.shipments.services.split_shipments import has_other_parcels, record_split_progress
 from fulfillment.vendor_failures import Failure
 from inventory.models import Unit
 from inventory.rules import Account, Reason
@@ -168,7 +168,7 @@ def _handle_insurance_event(body: Mapping[str, Any], *, gateway: CarrierGateway,
     if "claim" not in body:
         return Result.IGNORED
     claim_id = str(body["claim"])
-    is_ours = services.hear_of_claim(vendor_claim_id=claim_id, insurers=insurers_of(gateway), now=now)
+    is_ours = services.refresh_claim(vendor_claim_id=claim_id, insurers=insurers_of(gateway), now=now)
     return Result.APPLIED if is_ours else Result.UNKNOWN
 
 
@@ -208,7 +208,7 @@ def _by_tracker(*, tracker_id: str) -> QuerySet[LabelPurchase]:
 
 def _resolve_unknown_purchase(purchase: LabelPurchase, *, gateway: CarrierGateway, now: datetime) -> None:
     """Resolve a purchase with an unknown outcome: a tracker event means that its label was bought."""
-    if not purchase_transitions.look(purchase, gateway=gateway, now=now):
+    if not purchase_transitions.adopt_label(purchase, gateway=gateway, now=now):
         raise GatewayError(Failure.RETRYABLE, "LABEL_NOT_SHOWN_YET")
     purchase.refresh_from_db()
 
@@ -339,7 +339,7 @@ def _update_claim(
 ) -> None:
     """Update the claim. Carriers skip statuses, claims do not: any later status implies shipped."""
     carrier: dict[str, Any] = {"carrier": purchase.carrier, "tracking_code": purchase.tracking_code}
-    if has_others(shipment):
+    if has_other_parcels(shipment):
         record_split_progress(
             claim,
             shipment,

@@ -14,7 +14,7 @@ from fulfillment.claims.rules import ClaimState
 from fulfillment.shipments.models import LabelPurchase, Shipment, TrackingUpdate
 from fulfillment.shipments.rules.states import ShipmentState
 from fulfillment.shipments.services.cases import open_case
-from fulfillment.tracking.rules.overdue import SHORTEST, UNSHIPPED_FOR, WATCHED_STATES, quiet_for
+from fulfillment.tracking.rules.overdue import SHORTEST, UNSHIPPED_FOR, WATCHED_STATES, silence_limit
 
 # The transit time assumed when no label was planned.
 USUAL_DAYS = 14
@@ -27,15 +27,15 @@ def open_silent_cases(*, now: datetime) -> int:
     Each maintainer is notified that we are asking the carrier.
     """
     opened = 0
-    for shipment, detail in list(silent_parcels(now=now)):
+    for shipment, detail in list(overdue_parcels(now=now)):
         with transaction.atomic():
             opened += open_case(shipment=shipment, reason=CaseReason.SILENT, detail=detail, now=now)
-    for claim in list(silent_claims(now=now)):
+    for claim in list(overdue_claims(now=now)):
         opened += _open_for_claim(claim, now=now)
     return opened
 
 
-def silent_parcels(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[tuple[Shipment, str]]:
+def overdue_parcels(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[tuple[Shipment, str]]:
     """Overdue parcels without an open case, each with its state and the days without an update."""
     heard = TrackingUpdate.objects.filter(purchase__shipment=OuterRef("pk")).order_by("-recorded_at")
     promise = LabelPurchase.objects.outbound().filter(shipment=OuterRef("pk")).order_by("-generation")
@@ -58,12 +58,14 @@ def silent_parcels(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterato
     )
     for shipment in quiet.iterator(chunk_size=1000):
         since = max(filter(None, (shipment.moved_at, shipment.closed_at)))
-        allowed = quiet_for(ShipmentState(shipment.state), promised_days=shipment.promised_days or USUAL_DAYS)
+        allowed = silence_limit(
+            ShipmentState(shipment.state), promised_days=shipment.promised_days or USUAL_DAYS
+        )
         if now - since >= allowed + grace:
             yield shipment, f"{shipment.state} and quiet for {(now - since).days} days"
 
 
-def silent_claims(*, now: datetime, grace: timedelta = timedelta(0)) -> QuerySet[Claim]:
+def overdue_claims(*, now: datetime, grace: timedelta = timedelta(0)) -> QuerySet[Claim]:
     """Accepted claims overdue without any parcel. Claims on hold are excluded; they have a payment case."""
     parcels = Shipment.objects.filter(claim=OuterRef("pk")).exclude(state=ShipmentState.CANCELLED)
     return Claim.objects.filter(

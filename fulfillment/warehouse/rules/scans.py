@@ -17,7 +17,7 @@ _POSTAL_ROUTE = re.compile(r"420(?:[0-9]{5}|[0-9]{9})(9[0-9]{19,25})", re.ASCII)
 _NOT_PRINTED = re.compile(r"[\x00-\x20\x7f]")
 
 
-class Thing(Enum):
+class ScanKind(Enum):
     """The kind of a scanned code, by its format."""
 
     PARCEL = auto()  # our own code, from the slip
@@ -39,18 +39,18 @@ def label_code(scanned: str) -> str:
     return route.group(1) if route else clean
 
 
-def thing_of(scanned: str) -> Thing:
+def scan_kind(scanned: str) -> ScanKind:
     """The kind of a normalized scan. Serials can look like tracking codes; the caller knows which is due."""
     for pattern, thing in (
-        (_PARCEL, Thing.PARCEL),
-        (_SEAL, Thing.SEAL),
-        (_OTHERS, Thing.OTHER),
-        (_LABEL, Thing.LABEL),
-        (_SERIAL, Thing.KEY),
+        (_PARCEL, ScanKind.PARCEL),
+        (_SEAL, ScanKind.SEAL),
+        (_OTHERS, ScanKind.OTHER),
+        (_LABEL, ScanKind.LABEL),
+        (_SERIAL, ScanKind.KEY),
     ):
         if pattern.fullmatch(scanned):
             return thing
-    return Thing.OTHER
+    return ScanKind.OTHER
 
 
 def is_seal(number: str) -> bool:
@@ -65,6 +65,6 @@ def next_packing_step(*, packed: int, of: int, is_sealed: bool = False) -> str:
     return "seal" if packed == of else "pack"
 
 
-def still_missing(models: Sequence[str]) -> list[str]:
+def missing_models(models: Sequence[str]) -> list[str]:
     """Key models for a message: each once, with its count."""
     return [f"{models.count(sku)} × {sku}" for sku in sorted(set(models))]

@@ -19,7 +19,7 @@ from config.jobs import defer
 from fulfillment.postage.gateways.scan_forms import FormGateway, ScanForm
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.errors import (
-    HeldBack,
+    ClaimsOnHold,
     ManifestNotReady,
     NothingToHandOver,
     UnknownLabel,
@@ -29,9 +29,9 @@ from fulfillment.shipments.models import LabelPurchase, Manifest, Shipment
 from fulfillment.shipments.rules.manifests import (
     FORM_CARRIERS,
     Candidate,
-    LeftOut,
+    ExcludedParcel,
     ManifestState,
-    left_out,
+    excluded_parcels,
 )
 from fulfillment.shipments.rules.states import LABEL_STATES, PurchaseState, ShipmentState
 from fulfillment.vendor_failures import Failure
@@ -48,12 +48,12 @@ _M = ManifestState
 
 
 @dataclass(frozen=True)
-class Made:
+class NewManifest:
     """A new manifest, the number of its parcels, and the parcels that were excluded."""
 
     manifest: Manifest
     parcels: int
-    left_out: Sequence[LeftOut]
+    left_out: Sequence[ExcludedParcel]
 
 
 def make_manifest(
@@ -64,7 +64,7 @@ def make_manifest(
     warehouse: Warehouse | None = None,
     parcels: Sequence[str] | None = None,
     with_form: bool | None = None,
-) -> Made:
+) -> NewManifest:
     """Create a manifest of sealed parcels of one carrier and one warehouse.
 
     Args:    parcels: codes; None for all sealed ones.
@@ -77,7 +77,7 @@ def make_manifest(
     mode = settings.ENVIRONMENT.easypost_mode
     with transaction.atomic(durable=True):
         found = _candidates(carrier, warehouse=warehouse, parcels=parcels)
-        refused = left_out(
+        refused = excluded_parcels(
             list(found.values()),
             origin=warehouse.pk if warehouse else None,
             carrier=carrier,
@@ -101,7 +101,7 @@ def make_manifest(
         Shipment.objects.filter(pk__in=chosen).update(manifest=manifest)
         if has_form:
             defer(MAKE_FORM, manifest_id=manifest.pk)
-    return Made(manifest, len(chosen), refused)
+    return NewManifest(manifest, len(chosen), refused)
 
 
 def _candidates(
@@ -252,12 +252,12 @@ def check_forms(*, forms: FormGateway, now: datetime) -> int:
     return len(waiting)
 
 
-def take_off(*, label: str, actor: str, now: datetime) -> Manifest:
+def remove_from_manifest(*, label: str, actor: str, now: datetime) -> Manifest:
     """Remove a parcel from a manifest that is not handed over yet.
 
     A finished form still lists the parcel at the carrier. The parcel then leaves on a list without a form.
 
-    Raises: UnknownLabel, WrongThing. ManifestNotReady: it is handed over, or its form is not finished.
+    Raises: UnknownLabel, WrongScanKind. ManifestNotReady: it is handed over, or its form is not finished.
     Locks:  the parcel's row, then the manifest's.
     """
     with transaction.atomic(durable=True):
@@ -278,7 +278,7 @@ def hand_over_manifest(*, code: str, actor: str, now: datetime) -> int:
 
     Idempotent: a second call returns the same number.
 
-    Raises: UnknownManifest. ManifestNotReady. HeldBack: a parcel's claim is on hold.
+    Raises: UnknownManifest. ManifestNotReady. ClaimsOnHold: a parcel's claim is on hold.
     Locks:  the manifest's row.
     """
     with transaction.atomic(durable=True):
@@ -291,7 +291,7 @@ def hand_over_manifest(*, code: str, actor: str, now: datetime) -> int:
             raise ManifestNotReady(code, ManifestState(manifest.state).label)
         held = manifest.shipments.filter(claim__held_at__isnull=False).order_by("code")
         if parcels := list(held.values_list("code", flat=True)):
-            raise HeldBack(parcels)
+            raise ClaimsOnHold(parcels)
         manifest.state, manifest.handed_over_at, manifest.handed_over_by = _M.HANDED_OVER, now, actor
         manifest.save(update_fields=["state", "handed_over_at", "handed_over_by"])
         return manifest.shipments.update(handed_over_at=now)

@@ -18,20 +18,20 @@ from fulfillment.shipments.errors import (
     UnknownLabel,
     UnknownScan,
     WrongKey,
+    WrongScanKind,
     WrongSeal,
-    WrongThing,
 )
 from fulfillment.shipments.models import FloorScan, LabelPurchase, ParcelUnit, Shipment
 from fulfillment.shipments.rules.states import LABEL_STATES, PurchaseState, ShipmentState
-from fulfillment.shipments.services.contents import is_its_own, take_over_changes
+from fulfillment.shipments.services.contents import is_held_for_parcel, sync_contents
 from fulfillment.warehouse.rules.scans import (
-    Thing,
+    ScanKind,
     clean_scan,
     is_seal,
     label_code,
+    missing_models,
     next_packing_step,
-    still_missing,
-    thing_of,
+    scan_kind,
 )
 from fulfillment.warehouse.services import idempotent_scans
 from fulfillment.warehouse.services.idempotent_scans import ScanAnswer
@@ -54,7 +54,7 @@ def pack_unit(
     Args:    key: idempotency key, created by the client for each scan; a repeat has no effect.
              label: the bar code of the label, or the parcel's code from the slip.
              take_over: continue a parcel that another person began.
-    Raises:  UnknownLabel, WrongThing, NotToPack, ParcelTaken, WrongKey, AlreadyDone, MovedMeanwhile;
+    Raises:  UnknownLabel, WrongScanKind, NotToPack, ParcelTaken, WrongKey, AlreadyDone, MovedMeanwhile;
              UnknownSerial, NotSwappable of the inventory.
     Locks:   the parcel's row; in a swap then both units, oldest first.
     """
@@ -71,8 +71,8 @@ def pack_unit(
 def _pack(
     key: str, *, label: str, serial: str, scanned: str, actor: str, now: datetime, take_over: bool
 ) -> ScanAnswer:
-    if thing_of(serial) in (Thing.PARCEL, Thing.SEAL, Thing.OTHER):
-        raise WrongThing(serial, is_a=thing_of(serial).name.lower(), due="key")
+    if scan_kind(serial) in (ScanKind.PARCEL, ScanKind.SEAL, ScanKind.OTHER):
+        raise WrongScanKind(serial, is_a=scan_kind(serial).name.lower(), due="key")
     rows = lock_parcel_for_packing(label)
     shipment = rows[0].shipment
     _check_packable(shipment, rows, actor=actor, take_over=take_over)
@@ -129,7 +129,7 @@ def _seal(key: str, *, label: str, number: str, scanned: str, actor: str, now: d
     _check_to_pack(shipment)
     missing = [row.unit.key_model.sku for row in rows if row.packed_at is None]
     if missing:
-        raise ParcelIncomplete(shipment.code, still_missing(missing))
+        raise ParcelIncomplete(shipment.code, missing_models(missing))
     if not is_seal(number):
         raise WrongSeal(number, shipment.code, "a seal number has 4 to 20 characters of A-Z, 0-9 and -.")
     if shipment.seal_number and number != shipment.seal_number:
@@ -268,24 +268,24 @@ def _answer_undo(
 def lock_parcel_for_packing(label: str) -> list[ParcelUnit]:
     """Lock the parcel with this label or code and return its keys.
 
-    Raises: UnknownLabel, WrongThing.
+    Raises: UnknownLabel, WrongScanKind.
     """
     code = label_code(label)
-    thing = thing_of(code)
-    if thing is Thing.PARCEL:
+    thing = scan_kind(code)
+    if thing is ScanKind.PARCEL:
         found = ParcelUnit.objects.filter(shipment__code=code)
-    elif thing is Thing.LABEL:
+    elif thing is ScanKind.LABEL:
         found = ParcelUnit.objects.filter(
             shipment__purchases__tracking_code=code, shipment__purchases__state__in=sorted(LABEL_STATES)
         )
-    elif thing is Thing.OTHER:
+    elif thing is ScanKind.OTHER:
         raise UnknownLabel(code)
     else:
-        raise WrongThing(code, is_a=thing.name.lower(), due="label")
+        raise WrongScanKind(code, is_a=thing.name.lower(), due="label")
     rows = _locked(found)
     if not rows:
         if Unit.objects.filter(serial=code).exists():
-            raise WrongThing(code, is_a="key", due="label")
+            raise WrongScanKind(code, is_a="key", due="label")
         raise UnknownLabel(code)
     return rows
 
@@ -328,13 +328,13 @@ def _place_for(
     serial: str, rows: list[ParcelUnit], shipment: Shipment, *, actor: str, now: datetime
 ) -> tuple[ParcelUnit, Unit | None]:
     """The row for a scanned key, and the key it replaced, if any."""
-    take_over_changes(rows)
+    sync_contents(rows)
     row = next((row for row in rows if row.unit.serial == serial), None)
     if row is None:
-        places = [row for row in rows if row.packed_at is None and is_its_own(row)]
+        places = [row for row in rows if row.packed_at is None and is_held_for_parcel(row)]
         return exchange(serial, places, goal=shipment.code, actor=actor, now=now)
     if row.packed_at is not None:
         raise AlreadyDone(f"Key {serial} is in this parcel")
-    if not is_its_own(row):
+    if not is_held_for_parcel(row):
         raise WrongKey(serial, shipment.code, why_not(row.unit))
     return row, None

@@ -12,13 +12,13 @@ from fulfillment.shipments.errors import (
     PickListTaken,
     UnknownPickList,
     WrongKey,
-    WrongThing,
+    WrongScanKind,
 )
 from fulfillment.shipments.models import FloorScan, ParcelUnit, PickList, Shipment
 from fulfillment.shipments.rules.states import PurchaseState, ShipmentState
-from fulfillment.shipments.services.contents import is_its_own, take_over_changes
+from fulfillment.shipments.services.contents import is_held_for_parcel, sync_contents
 from fulfillment.shipments.services.seal_numbers import assign_seals
-from fulfillment.warehouse.rules.scans import Thing, clean_scan, thing_of
+from fulfillment.warehouse.rules.scans import ScanKind, clean_scan, scan_kind
 from fulfillment.warehouse.services import idempotent_scans
 from fulfillment.warehouse.services.idempotent_scans import ScanAnswer
 from fulfillment.warehouse.services.unit_swaps import exchange, why_not
@@ -116,7 +116,7 @@ def pick(*, key: str, pick_list: str, serial: str, actor: str, now: datetime) ->
     Any key of a model still needed is accepted and swapped with the listed one, as in packing.
 
     Args:   key: idempotency key, created by the client for each scan; a repeat has no effect.
-    Raises: UnknownPickList, PickListTaken, WrongThing, WrongKey, AlreadyDone, MovedMeanwhile;
+    Raises: UnknownPickList, PickListTaken, WrongScanKind, WrongKey, AlreadyDone, MovedMeanwhile;
             UnknownSerial, NotSwappable of the inventory.
     """
     serial = clean_scan(serial)
@@ -129,8 +129,8 @@ def pick(*, key: str, pick_list: str, serial: str, actor: str, now: datetime) ->
 
 
 def _pick(key: str, code: str, *, serial: str, scanned: str, actor: str, now: datetime) -> ScanAnswer:
-    if thing_of(serial) in (Thing.PARCEL, Thing.SEAL, Thing.OTHER):
-        raise WrongThing(serial, is_a=thing_of(serial).name.lower(), due="key")
+    if scan_kind(serial) in (ScanKind.PARCEL, ScanKind.SEAL, ScanKind.OTHER):
+        raise WrongScanKind(serial, is_a=scan_kind(serial).name.lower(), due="key")
     rows = _locked_rows(code, actor)
     row, replaced = _place_for(serial, rows, code, actor=actor, now=now)
     done = 1 + sum(_is_picked(other) for other in rows if other is not row)
@@ -177,7 +177,7 @@ def _locked_rows(code: str, actor: str) -> list[ParcelUnit]:
     picker = listed.picker if listed else ""
     if picker != actor:
         raise PickListTaken(code, picker)
-    take_over_changes(rows)
+    sync_contents(rows)
     return rows
 
 
@@ -186,11 +186,11 @@ def _place_for(
 ) -> tuple[ParcelUnit, Unit | None]:
     row = next((row for row in rows if row.unit.serial == serial), None)
     if row is None:
-        places = [row for row in rows if not _is_picked(row) and is_its_own(row)]
+        places = [row for row in rows if not _is_picked(row) and is_held_for_parcel(row)]
         return exchange(serial, places, goal=f"{code}", actor=actor, now=now)
     if _is_picked(row):
         raise AlreadyDone(f"Key {serial} is picked for this list")
-    if not is_its_own(row):
+    if not is_held_for_parcel(row):
         raise WrongKey(serial, row.shipment.code, why_not(row.unit))
     return row, None
 

@@ -43,7 +43,7 @@ def receive_return(
 
     Args:    serials: the keys found, by scan; none if the parcel was empty.
              bin_label: the quarantine bin for the keys.
-    Raises:  UnknownLabel, WrongThing. NotExpectedBack: by its tracking it has not left.
+    Raises:  UnknownLabel, WrongScanKind. NotExpectedBack: by its tracking it has not left.
              BadSerials, UnknownSerial, UnknownBin, WrongBin of the inventory.
     Locks:   the claim's row, the parcel's, then the units.
     After commit: the claim is returned, and a case is open for a person to decide what happens next.

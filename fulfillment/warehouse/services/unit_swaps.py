@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from fulfillment.shipments.errors import WrongKey, WrongThing
+from fulfillment.shipments.errors import WrongKey, WrongScanKind
 from fulfillment.shipments.models import LabelPurchase, ParcelUnit, Shipment
 from fulfillment.shipments.rules.states import ShipmentState
 from fulfillment.warehouse.rules.scans import label_code
@@ -46,7 +46,7 @@ def exchange(
     unit = Unit.objects.select_related("key_model").filter(serial=serial).first()
     if unit is None:
         if LabelPurchase.objects.filter(tracking_code=label_code(serial)).exists():
-            raise WrongThing(serial, is_a="label", due="key")
+            raise WrongScanKind(serial, is_a="label", due="key")
         raise UnknownSerial(serial)
     if unit.account not in (Account.AVAILABLE, Account.RESERVED):
         raise WrongKey(serial, goal, why_not(unit))

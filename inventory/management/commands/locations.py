@@ -11,7 +11,7 @@ from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputError, InputErrors, Problem
 from inventory.errors import BadLocation
 from inventory.selectors import locations
-from inventory.services.locations import keep_location, read_location
+from inventory.services.locations import read_location, upsert_location
 
 
 class Command(KeydeskCommand):
@@ -39,7 +39,7 @@ class Command(KeydeskCommand):
         with transaction.atomic():
             for number, given in enumerate(_read(path), start=1):
                 try:
-                    kept = keep_location(read_location(given))
+                    kept = upsert_location(read_location(given))
                 except BadLocation as refusal:
                     problems += [
                         Problem(problem, field=f"{number}.{name}") for name, problem in refusal.problems

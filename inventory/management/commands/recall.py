@@ -13,7 +13,7 @@ from inventory.management.commands.receive_stock import read_serials
 from inventory.models import Recall
 from inventory.rules import Criteria, is_actor
 from inventory.selectors import recall_reach
-from inventory.services.recalls import affected, lift_recall, open_recall
+from inventory.services.recalls import lift_recall, open_recall, recalled_units
 
 
 class Command(KeydeskCommand):
@@ -49,7 +49,7 @@ class Command(KeydeskCommand):
         if problems := criteria.problems():
             raise InputError("recall", str(BadCriteria(problems)))
         if options["dry_run"]:
-            return {"code": None, "affected": affected(criteria).count()}
+            return {"code": None, "affected": recalled_units(criteria).count()}
         if not options["why"]:
             raise InputError("--why", "is required: enter what is wrong with these keys.")
         return recall_document(open_recall(criteria=criteria, why=options["why"], **by).recall)

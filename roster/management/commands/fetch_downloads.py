@@ -14,7 +14,7 @@ from roster.management.commands._arguments import (
     import_sentence,
     operator,
 )
-from roster.services.downloads import take_in_downloads
+from roster.services.downloads import load_downloads
 from roster.services.snapshots import SnapshotWindow
 
 
@@ -42,7 +42,7 @@ class Command(KeydeskCommand):
         source = SourceFile(
             Path(f"{TABLE} {start}..{end}"), "".join(["project,download_count\n", *lines]).encode()
         )
-        imported = take_in_downloads(
+        imported = load_downloads(
             source=source, window=SnapshotWindow(start, end), actor=operator(), now=clock.now()
         )
         return import_document(imported)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, as_object, created, find_by_id
 from sandbox.easypost.errors import EasyPostError, unverifiable
-from sandbox.easypost.formats import as_text_field, offset_stamp, parse_time, truth
+from sandbox.easypost.formats import as_text_field, is_true, offset_stamp, parse_time
 from sandbox.easypost.ids import new_easypost_id, stable_number
 from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.resources.geography import STATES
@@ -49,9 +49,9 @@ def create_address(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     asked = call.body
     if asked.get("verify_carrier"):
         _carrier_verified(address, str(asked["verify_carrier"]))
-    elif truth(asked.get("verify_strict")):
+    elif is_true(asked.get("verify_strict")):
         _strictly_verified(account, address)
-    elif truth(asked.get("verify")):
+    elif is_true(asked.get("verify")):
         _annotate(address, examine(account, address))
     return created("addresses", _keep(account, address))
 
@@ -137,7 +137,7 @@ def examine(account: EasyPostAccount, address: Json) -> VerificationResult:
     return VerificationResult(True, _as_errors([SECONDARY_INVALID]) if "bad-apt" in street else [])
 
 
-def correct_in_place(account: EasyPostAccount, address: Json) -> None:
+def correct_address(account: EasyPostAccount, address: Json) -> None:
     """Correct the destination on purchase: a verified US address is rewritten under the same id."""
     if address["country"] != "US" or address["verifications"]:
         return

@@ -49,7 +49,7 @@ def invoice(shipment: Json) -> bytes:
     return _pdf(image, dpi)
 
 
-def paper(title: str, warning: str, lines: list[str]) -> bytes:
+def pdf_page(title: str, warning: str, lines: list[str]) -> bytes:
     """A page of letter size with a title and lines of text, as PDF."""
     dpi = 150
     image = Image.new("1", (int(8.5 * dpi), 11 * dpi), _WHITE)

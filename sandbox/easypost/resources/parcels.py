@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.easypost.account import EasyPostAccount, EasyPostCall, Reply, as_object, created, find_by_id
 from sandbox.easypost.errors import invalid_shipment, required
-from sandbox.easypost.formats import as_text_field, number, stamp, truth
+from sandbox.easypost.formats import as_text_field, is_true, number, stamp
 from sandbox.easypost.ids import new_easypost_id
 from sandbox.vendor_json import Json
 
@@ -74,7 +74,7 @@ def take_customs_info(account: EasyPostAccount, given: object) -> Json | None:
         "updated_at": now,
         "contents_explanation": as_text_field(fields.get("contents_explanation")),
         "contents_type": as_text_field(fields.get("contents_type")),
-        "customs_certify": truth(fields.get("customs_certify", False)),
+        "customs_certify": is_true(fields.get("customs_certify", False)),
         "customs_signer": as_text_field(fields.get("customs_signer")),
         "eel_pfc": as_text_field(fields.get("eel_pfc")),
         "non_delivery_option": as_text_field(fields.get("non_delivery_option")) or "return",

@@ -211,7 +211,7 @@ def _complete(account: EasyPostAccount, shipment: StoredShipment, rate: Json, *,
     _charge(account, shipment, "PostageFee", price)
     if shipment.is_international:
         body["forms"].append(_commercial_invoice(account, shipment, base_url=base_url))
-    addresses.correct_in_place(account, body["to_address"])
+    addresses.correct_address(account, body["to_address"])
     tracker = trackers.start_journey(account, shipment, rate["delivery_days"])
     body["tracker"] = tracker.id
 

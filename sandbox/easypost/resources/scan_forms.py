@@ -82,7 +82,7 @@ def list_forms(account: EasyPostAccount, call: EasyPostCall) -> Reply:
 def draw_scan_form(form: Json) -> bytes:
     """The form as PDF, marked as not a carrier's."""
     lines = [f"{len(form['tracking_codes'])} PARCELS", form["id"], *form["tracking_codes"][:40]]
-    return labels.paper("SHIPMENT CONFIRMATION", "STAND-IN, NO CARRIER ACCEPTS IT", lines)
+    return labels.pdf_page("SHIPMENT CONFIRMATION", "STAND-IN, NO CARRIER ACCEPTS IT", lines)
 
 
 def _shipment(account: EasyPostAccount, named: object) -> StoredShipment:

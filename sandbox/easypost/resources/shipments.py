@@ -11,7 +11,7 @@ from sandbox.easypost.errors import (
     postage_required,
     resource_not_found,
 )
-from sandbox.easypost.formats import as_text_field, parse_time, stamp, truth
+from sandbox.easypost.formats import as_text_field, is_true, parse_time, stamp
 from sandbox.easypost.ids import new_easypost_id
 from sandbox.easypost.paging import easypost_page
 from sandbox.easypost.resources import addresses, parcels, purchases, rates
@@ -87,7 +87,7 @@ def convert_label(account: EasyPostAccount, call: EasyPostCall) -> Reply:
 
 def list_stored_shipments(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     """Only bought shipments of the last month, unless `purchased` and `start_datetime` say otherwise."""
-    only_bought = truth(call.query.get("purchased", True))
+    only_bought = is_true(call.query.get("purchased", True))
     wanted = (
         shipment for shipment in account.store.shipments.values() if shipment.is_bought or not only_bought
     )
@@ -137,7 +137,7 @@ def _build(account: EasyPostAccount, given: Json, accounts: list[str]) -> Stored
     body: Json = {
         "id": new_easypost_id("shp"),
         "created_at": now,
-        "is_return": truth(given.get("is_return", False)),
+        "is_return": is_true(given.get("is_return", False)),
         "messages": [],
         "mode": account.mode,
         "options": options,

@@ -61,14 +61,16 @@ def create_tracker(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     code = str(fields.get("tracking_code") or "").strip()
     if not code:
         raise required("tracking_code")
-    return created("trackers", obtain(account, code, fields.get("carrier")).body)
+    return created("trackers", find_or_create(account, code, fields.get("carrier")).body)
 
 
 def create_many(account: EasyPostAccount, call: EasyPostCall) -> Reply:
     codes = call.body.get("tracking_codes") or []
     if not isinstance(codes, list) or not codes:
         raise required("tracking_codes")
-    return Reply({"trackers": [obtain(account, str(code), None).body for code in codes], "has_more": False})
+    return Reply(
+        {"trackers": [find_or_create(account, str(code), None).body for code in codes], "has_more": False}
+    )
 
 
 def retrieve_tracker_by_id(account: EasyPostAccount, call: EasyPostCall) -> Reply:
@@ -115,7 +117,7 @@ def find_tracker(account: EasyPostAccount, tracker_id: str) -> Tracker:
         raise resource_not_found() from None
 
 
-def obtain(account: EasyPostAccount, code: str, carrier: object) -> Tracker:
+def find_or_create(account: EasyPostAccount, code: str, carrier: object) -> Tracker:
     """The tracker of a code: the one there is, or a new one that stands where its code says."""
     name = str(carrier or "USPS")
     known = account.store.by_tracking_code.get((code, name))

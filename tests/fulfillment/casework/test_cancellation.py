@@ -12,7 +12,7 @@ from fulfillment.cases.models import Case
 from fulfillment.cases.rules.playbooks import CaseOutcome
 from fulfillment.casework.services import shipment_actions
 from fulfillment.casework.services.cancellation import stop_parcels
-from fulfillment.casework.services.stalled_work import sweep
+from fulfillment.casework.services.stalled_work import restart_stalled_work
 from fulfillment.claims.models import Claim
 from fulfillment.claims.services.payment_callbacks import hold_claim, release_hold
 from fulfillment.postage.gateways.easypost import EasyPostGateway
@@ -120,7 +120,7 @@ def test_nothing_of_it_is_sent_again_while_it_is_held_and_all_of_it_after(
     later = wait_for_the_refund(bought, gateway=gateway, vendor=vendor, now=now)
     forget_jobs()
     later += timedelta(days=30)
-    sweep(now=later)
+    restart_stalled_work(now=later)
     assert waiting_jobs("shipping.ship_claim") == waiting_jobs("shipping.stop_parcels") == []
     assert ship_claim(claim_id=claim.pk, now=later) is None
     assert waiting_claims() == []
@@ -186,7 +186,7 @@ def test_one_proved_unbought_is_not_bought_again(
         state = resolve_purchase(purchase_id=purchase.pk, gateway=gateway, worker=WORKER, now=later)
     assert state == "created"
     forget_jobs()
-    sweep(now=later)
+    restart_stalled_work(now=later)
     assert waiting_jobs("shipping.stop_parcels") == [{"claim_id": claim.pk}]
     assert waiting_jobs("shipping.buy_label") == []
     assert vendor.labels() == []
@@ -221,7 +221,7 @@ class TestOnTheFloor:
         made = make_manifest(carrier="USPS", actor=PACKER, now=now, with_form=False).manifest
         claim = hold(bought, now=now)
         # The driver is at the door before a worker came to it.
-        with pytest.raises(errors.HeldBack, match=bought.shipment.code):
+        with pytest.raises(errors.ClaimsOnHold, match=bought.shipment.code):
             hand_over_manifest(code=made.code, actor=PACKER, now=now)
         assert stop() == 1
         assert fresh(bought).shipment.manifest_id is None
@@ -237,7 +237,7 @@ class TestOnTheFloor:
         hold(bought, now=now)
         assert stop() == 0
         Manifest.objects.filter(pk=made.pk).update(state="ready")
-        sweep(now=now)
+        restart_stalled_work(now=now)
         assert stop() == 1
         assert fresh(bought).shipment.manifest_id is None
 
@@ -259,7 +259,7 @@ class TestOnTheFloor:
         later = refuse_the_refund(stop, gateway=gateway, vendor=vendor, now=now)
         assert (fresh(bought).state, cases_of(bought)) == ("bought", ["refund_refused"])
         forget_jobs()
-        sweep(now=later)
+        restart_stalled_work(now=later)
         assert waiting_jobs("shipping.stop_parcels") == [], "it was asked for in vain"
         with pytest.raises(errors.NotToPack):
             packing.pack_unit(

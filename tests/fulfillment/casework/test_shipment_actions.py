@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from common.invariants import verify_all
-from fulfillment.cases.errors import BadCaseData, CaseTaken, NotInThePlaybook, UnknownCase
+from fulfillment.cases.errors import ActionNotAvailable, BadCaseData, CaseTaken, UnknownCase
 from fulfillment.cases.models import Case, CaseEntry
 from fulfillment.cases.rules.causes import Cause, cause_of
 from fulfillment.cases.rules.playbooks import CaseAction, CaseOutcome, playbook
@@ -145,7 +145,7 @@ def test_one_person_works_a_case(parcel: Shipment, now: datetime) -> None:
 def test_what_the_playbook_has_not_is_refused(parcel: Shipment, now: datetime) -> None:
     open_case(shipment=parcel, reason=CaseReason.OVER_CAP, now=now)
     case = case_of(parcel, CaseReason.OVER_CAP)
-    with pytest.raises(NotInThePlaybook):
+    with pytest.raises(ActionNotAvailable):
         shipment_actions.write_off(code=case.code, actor=PACKER, now=now)
     assert not CaseEntry.objects.exists()
 

@@ -12,7 +12,7 @@ from fulfillment.claims.services.waitlist import serve_waitlists
 from fulfillment.notices.models import Notice
 from fulfillment.vault.models import DataKey
 from inventory.models import Expiry, Unit
-from inventory.services.expiry import let_expire
+from inventory.services.expiry import set_reservation_expiry
 from tests.conftest import MakeClaim, receive
 from tests.fulfillment.claims.test_amendments_and_reviews import LATER, NOW
 
@@ -30,7 +30,7 @@ def unpaid(claim: Claim) -> Claim:
         claim=claim, name="accepted", state_before="accepted", state_after="awaiting_payment",
         actor="test", at=NOW,
     )  # fmt: skip
-    let_expire(holder=claim.code, expires_at=SOON)
+    set_reservation_expiry(holder=claim.code, expires_at=SOON)
     claim.refresh_from_db()
     return claim
 
@@ -82,6 +82,6 @@ def test_a_cancelled_claim_does_not_expire(claim: Claim) -> None:
 
 
 def test_keys_held_for_no_claim_expire_as_well(claim: Claim) -> None:
-    let_expire(holder="DRILL-1", expires_at=SOON)
+    set_reservation_expiry(holder="DRILL-1", expires_at=SOON)
     assert expire_reservations(now=LATER) == [claim.code]
     assert not Expiry.objects.exists()

@@ -22,7 +22,7 @@ from roster.models import Account
 from roster.policies import shipped_policy
 from roster.rules import parse_policy
 from roster.services.policies import draft_policy, publish_draft, publish_policy
-from roster.services.preferences import do_not_contact, opt_out, say_where
+from roster.services.preferences import do_not_contact, opt_out, set_location
 from tests.conftest import MakeClaim, Roster, import_roster
 
 pytestmark = pytest.mark.django_db
@@ -220,7 +220,7 @@ def test_who_named_a_country_that_opens_is_told_once(
     load_regions(document={"regions": [waits]}, now=now)
     if was_invited:
         email_invitation(account=roster["m-owner"], campaign=campaign, projects=["keystone-lib"], now=now)
-    say_where(account=roster["m-owner"], country="PT", time_zone="", actor="maintainer:1", now=now)
+    set_location(account=roster["m-owner"], country="PT", time_zone="", actor="maintainer:1", now=now)
     assert reevaluate(campaign_id=campaign.pk, now=now) == 0
     later = now + timedelta(days=1)
     load_regions(document={"regions": [waits | {"status": "open", "promised_days": 9}]}, now=later)

@@ -10,7 +10,7 @@ from common import clock
 from common.invariants import verify_all
 from fulfillment.claims import jobs, selectors
 from fulfillment.claims.models import Claim
-from fulfillment.claims.rules import WantedItem, competes
+from fulfillment.claims.rules import WantedItem, compete_for_keys
 from fulfillment.claims.services.amendments_and_reviews import cancel_claim
 from fulfillment.claims.services.waitlist import serve_waitlists
 from inventory.models import Recall
@@ -47,7 +47,7 @@ def test_who_comes_later_waits_behind_those_who_wait(make_claim: MakeClaim) -> N
 def test_without_the_look_at_the_line_the_later_one_overtakes(
     make_claim: MakeClaim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selectors, "others_wait_for", lambda models, *, campaign_id: False)
+    monkeypatch.setattr(selectors, "waitlist_wants", lambda models, *, campaign_id: False)
     first, second = an_early_and_a_late_claim(make_claim)
     assert (first.state, second.state) == ("waitlisted", "accepted")
 
@@ -81,7 +81,7 @@ def test_the_line_passes_over_who_waits_for_another_model(make_claim: MakeClaim)
 def test_any_model_competes_with_every_model(
     wanted: set[int | None], others: set[int | None], do: bool
 ) -> None:
-    assert competes(wanted, others) is do
+    assert compete_for_keys(wanted, others) is do
 
 
 def a_receipt() -> None:

@@ -12,7 +12,7 @@ from fulfillment.notices.models import Notice
 from fulfillment.notices.rules import Urgency, earliest_send_time, zone_of
 from fulfillment.notices.services import queue_notice, send_notices
 from roster.rules.countries import COUNTRIES
-from roster.services.preferences import say_where
+from roster.services.preferences import set_location
 from tests.conftest import Roster
 
 MONDAY_NOON = datetime(2022, 7, 11, 12, tzinfo=UTC)
@@ -83,7 +83,7 @@ def test_the_zone_somebody_named_goes_before_their_country() -> None:
 @pytest.mark.django_db
 def test_an_invitation_waits_for_the_office_hours_of_the_zone_somebody_named(roster: Roster) -> None:
     owner = roster["m-owner"]
-    say_where(account=owner, country="US", time_zone="Pacific/Honolulu", actor="m", now=MONDAY_NOON)
+    set_location(account=owner, country="US", time_zone="Pacific/Honolulu", actor="m", now=MONDAY_NOON)
     queue_notice(
         account_id=owner.pk, template=Notice.Template.INVITATION, country="US", context={}, now=MONDAY_NOON
     )

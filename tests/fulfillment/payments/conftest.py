@@ -143,7 +143,7 @@ class Desk:
                     send_refund(**arguments, gateway=self.gateway, now=self.now)
 
     def sweep(self) -> None:
-        expiry.lapse_due(gateway=self.gateway, now=self.now)
+        expiry.expire_due_claims(gateway=self.gateway, now=self.now)
         expiry.ask_after_silence(gateway=self.gateway, now=self.now)
 
 

@@ -238,7 +238,7 @@ class Programme:
                     self.settled.add(claim_id)
             for refund_id in Refund.objects.unsent().values_list("pk", flat=True):
                 _whatever_the_vendor_says(send_refund, refund_id=refund_id, gateway=gateway, now=now)
-            expiry.lapse_due(gateway=gateway, now=now)
+            expiry.expire_due_claims(gateway=gateway, now=now)
             expiry.ask_after_silence(gateway=gateway, now=now)
         finally:
             connections.close_all()

@@ -20,7 +20,7 @@ from fulfillment.notices.models import Notice
 from fulfillment.payments.errors import CheckoutNotReady, NothingToPay
 from fulfillment.payments.models import Fulfilment, Payment
 from fulfillment.payments.services.checkout import start_checkout
-from fulfillment.payments.services.expiry import lapse_due
+from fulfillment.payments.services.expiry import expire_due_claims
 from fulfillment.payments.services.settlement import settle_payment
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.vault.errors import Shredded
@@ -130,7 +130,7 @@ def test_paid_in_the_last_moment_counts_whatever_the_sweep_thought(desk: Desk, d
     desk.act(payment, "pay")
     # No webhook came, and the time is over.
     desk.pass_time(hours=30)
-    assert lapse_due(gateway=desk.gateway, now=desk.now) == 0
+    assert expire_due_claims(gateway=desk.gateway, now=desk.now) == 0
     assert fresh(payment).claim.state == "accepted"
 
 

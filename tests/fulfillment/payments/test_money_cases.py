@@ -284,7 +284,7 @@ class TestAtTheDesk:
         assert verify_all().violations == []
 
     def test_what_comes_back_a_second_time_is_a_second_case(self, desk: Desk, failed: Case) -> None:
-        again = payment_actions.send_again(code=failed.code, actor="staff:kim", now=desk.now)
+        again = payment_actions.resend_refund(code=failed.code, actor="staff:kim", now=desk.now)
         desk.work()
         again.refresh_from_db()
         assert again.vendor_id
@@ -353,7 +353,7 @@ def test_what_nobody_may_do(desk: Desk) -> None:
     with pytest.raises(UnknownCase):
         take_case(code="Q-NONE", actor="staff:1", now=desk.now)
     with pytest.raises(BadCaseData, match="Stripe's dashboard"):
-        payment_actions.look_again(code=case.code, actor="staff:1", now=desk.now)
+        payment_actions.recheck_payment(code=case.code, actor="staff:1", now=desk.now)
     take_case(code=case.code, actor="staff:1", now=desk.now)
     with pytest.raises(CaseTaken):
         payment_actions.close_payment_case(

@@ -11,7 +11,7 @@ from fulfillment.cases.models import Case
 from fulfillment.claims.models import Claim
 from fulfillment.models import RefusedWebhook, Webhook, WebhookOutcome
 from fulfillment.payments.models import Payment
-from sandbox.stripe.webhook_delivery import sign_stripe_event, thin
+from sandbox.stripe.webhook_delivery import sign_stripe_event, thin_event
 from tests.fulfillment.payments.conftest import Desk, deliver, fresh
 
 pytestmark = pytest.mark.django_db
@@ -139,7 +139,7 @@ def test_what_is_no_event_is_refused(desk: Desk, event: dict[str, Any], change: 
 
 def test_a_thin_event_is_refused_and_the_whole_one_taken(desk: Desk, event: dict[str, Any]) -> None:
     """From an endpoint set up for the newer kind of event: somebody sees that it is, and nothing is lost."""
-    assert deliver(thin(event), now=desk.now).status_code == 400
+    assert deliver(thin_event(event), now=desk.now).status_code == 400
     assert RefusedWebhook.objects.count() == 1
     assert desk.hear([event]) == 1
     assert Payment.objects.get().state == "paid"

@@ -173,7 +173,7 @@ class Trial:
         self.now += passed
         with clock.reading(lambda: self.now):
             if is_swept:
-                stalled_work.sweep(now=self.now)
+                stalled_work.restart_stalled_work(now=self.now)
             self.look_in_doubt()
         self.work_queue()
 

@@ -146,7 +146,7 @@ def without_a_second_look(patch: Patch) -> None:
 
 
 def without_asking_after_a_refusal(patch: Patch) -> None:
-    patch.setattr(purchase_transitions, "look", lambda purchase, **given: False)
+    patch.setattr(purchase_transitions, "adopt_label", lambda purchase, **given: False)
 
 
 def without_the_list_of_refusals(patch: Patch) -> None:

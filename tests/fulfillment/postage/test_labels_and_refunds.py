@@ -8,7 +8,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from common import clock, invariants
 from fulfillment.cases.models import Case
-from fulfillment.casework.services.stalled_work import sweep
+from fulfillment.casework.services.stalled_work import restart_stalled_work
 from fulfillment.claims.models import Claim
 from fulfillment.claims.rules import ClaimState
 from fulfillment.models import Webhook, WebhookOutcome
@@ -79,7 +79,7 @@ def test_a_label_that_is_gone_for_good_is_an_error_and_swept_up_later(
     with pytest.raises(GatewayError):
         fetch_label(purchase_id=bought.pk, gateway=gateway, now=later)
     forget_jobs()
-    sweep(now=later)
+    restart_stalled_work(now=later)
     assert waiting_jobs("shipping.fetch_label") == [{"purchase_id": str(bought.pk)}]
 
 
@@ -193,18 +193,18 @@ def test_what_is_not_bought_or_has_left_is_not_refunded(
 
 def test_a_claim_whose_job_was_lost_is_swept_up(make_claim: MakeClaim, stock: None, now: datetime) -> None:
     claim = make_claim()
-    assert sweep(now=now + timedelta(hours=1)) == 0
+    assert restart_stalled_work(now=now + timedelta(hours=1)) == 0
     forget_jobs()
-    assert sweep(now=now + timedelta(minutes=1)) == 0
-    assert sweep(now=now + timedelta(hours=1)) == 1
+    assert restart_stalled_work(now=now + timedelta(minutes=1)) == 0
+    assert restart_stalled_work(now=now + timedelta(hours=1)) == 1
     assert waiting_jobs("shipping.ship_claim") == [{"claim_id": claim.pk}]
-    assert sweep(now=now + timedelta(hours=1)) == 0
+    assert restart_stalled_work(now=now + timedelta(hours=1)) == 0
 
 
 def test_a_planned_purchase_whose_job_was_lost_is_swept_up(plan: Plan, now: datetime) -> None:
     purchase = plan()
     forget_jobs()
-    assert sweep(now=now + timedelta(hours=1)) == 1
+    assert restart_stalled_work(now=now + timedelta(hours=1)) == 1
     assert waiting_jobs("shipping.buy_label") == [{"purchase_id": str(purchase.pk)}]
 
 
@@ -216,7 +216,7 @@ def test_the_parcel_of_a_claim_given_up_while_it_had_a_case_is_dropped(
     vendor.settings(blocked_countries=["US"])
     purchase = buy(plan())
     cancel_claim(code=purchase.shipment.claim.code, actor="claimant", now=now)
-    sweep(now=now)
+    restart_stalled_work(now=now)
     assert fresh(purchase).shipment.state == ShipmentState.CANCELLED
     assert ship_claim(claim_id=purchase.shipment.claim_id, now=now) is None
 

@@ -6,7 +6,7 @@ import pytest
 
 from common import invariants
 from fulfillment.cases.models import Case
-from fulfillment.casework.services.stalled_work import sweep
+from fulfillment.casework.services.stalled_work import restart_stalled_work
 from fulfillment.claims.models import Region
 from fulfillment.postage.gateways.easypost import EasyPostGateway
 from fulfillment.postage.services.rating import create_and_rate
@@ -246,11 +246,11 @@ def test_what_is_wrong_with_our_account_is_no_failure_of_the_parcel(
     # While it lasts nobody is asked, and nothing is swept up.
     paused = now + timedelta(minutes=9)
     asked = vendor.state()["calls"]
-    assert sweep(now=paused) == 0
+    assert restart_stalled_work(now=paused) == 0
     assert buy(purchase, at=paused).state == PurchaseState.CREATED
     assert vendor.state()["calls"] == asked
     later = now + timedelta(minutes=10)
-    assert sweep(now=later) == 1
+    assert restart_stalled_work(now=later) == 1
     assert_bought_once(vendor, buy(purchase, at=later))
     assert not BuyingPause.objects.exists()
 
@@ -347,9 +347,9 @@ def test_a_parcel_that_failed_is_tried_anew_once_its_case_is_closed(
     failed = buy(plan())
     later = now + timedelta(hours=1)
     forget_jobs()
-    assert sweep(now=later) == 0
+    assert restart_stalled_work(now=later) == 0
     Case.objects.update(closed_at=later, outcome="carrier called")
-    assert sweep(now=later) == 1
+    assert restart_stalled_work(now=later) == 1
     second = ship_claim(claim_id=failed.shipment.claim_id, now=later)
     assert second is not None
     assert (second.generation, second.shipment_id) == (2, failed.shipment_id)

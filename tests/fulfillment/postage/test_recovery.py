@@ -12,7 +12,7 @@ from fulfillment.postage.services import purchase_transitions
 from fulfillment.postage.services.purchasing import buy_label
 from fulfillment.postage.services.purchasing import buy_with_lease as buy_on
 from fulfillment.postage.services.rating import create_and_rate
-from fulfillment.postage.services.recovery import in_doubt, resolve_purchase, resolve_purchases
+from fulfillment.postage.services.recovery import resolve_purchase, resolve_purchases, unresolved_purchases
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.carrier_values import BoughtLabel
 from fulfillment.shipments.models import LabelPurchase
@@ -68,7 +68,7 @@ def test_after_four_attempts_a_person_decides_and_nothing_more_is_bought(
     assert (purchase.state, purchase.buy_attempts) == (PurchaseState.NEEDS_OPERATOR, 4)
     assert cases_of(purchase) == [Case.Reason.PURCHASE_UNKNOWN]
     assert vendor.state()["shipments"] == 1
-    assert in_doubt(now=now + timedelta(days=9)) == []
+    assert unresolved_purchases(now=now + timedelta(days=9)) == []
 
 
 def test_a_vendor_that_cannot_be_asked_costs_no_attempt(
@@ -98,7 +98,7 @@ def test_a_purchase_with_a_person_is_still_adopted_when_its_label_shows(
     unheard: LabelPurchase, gateway: EasyPostGateway, vendor: Control, now: datetime
 ) -> None:
     purchase_transitions.need_operator(unheard, detail="test", now=now)
-    purchase_transitions.look(fresh(unheard), gateway=gateway, now=now)
+    purchase_transitions.adopt_label(fresh(unheard), gateway=gateway, now=now)
     assert fresh(unheard).state == PurchaseState.BOUGHT
 
 

@@ -361,7 +361,7 @@ def test_one_whose_job_was_lost_is_swept_up_though_its_parcel_has_a_case(
         buy_label(purchase_id=given.pk, gateway=gateway, worker=WORKER, now=now)
     waiting = len(waiting_jobs("shipping.buy_label"))
     forget_jobs()
-    stalled_work.sweep(now=now + timedelta(minutes=6))
+    stalled_work.restart_stalled_work(now=now + timedelta(minutes=6))
     assert waiting
     assert waiting_jobs("shipping.buy_label") == [{"purchase_id": str(given.pk)}]
 

@@ -75,7 +75,7 @@ class Desk:
         """One walk: pick by bin, print, pack and seal each parcel, and hand all over by carrier."""
         made = picking.make_pick_list(actor=CHIEF, now=self.now)
         picking.take_pick_list(code=made.code, actor=PACKER, now=self.now)
-        for line in floor_reads.walk(made.code).lines:
+        for line in floor_reads.pick_route(made.code).lines:
             key = f"{made.code}.{line.serial}"
             picking.pick(key=key, pick_list=made.code, serial=line.serial, actor=PACKER, now=self.now)
         codes = printing.codes_of_list(made.code)
@@ -84,7 +84,7 @@ class Desk:
         parcels = list(Shipment.objects.filter(pick_list=made).order_by("created_at", "pk"))
         for parcel in parcels:
             self._pack(parcel)
-        for one in floor_reads.waiting().to_hand_over:
+        for one in floor_reads.work_waiting().to_hand_over:
             manifest = manifests.make_manifest(carrier=one.carrier, actor=PACKER, now=self.now).manifest
             if manifest.has_form:
                 forms = forms_of(self.gateway)
@@ -165,7 +165,7 @@ def test_a_week_at_the_desk_adds_up(desk: Desk, address: PostalAddress, tmp_path
     # Tuesday: the floor.
     packed = pack_all_but(desk, unused.shipment)
     assert len(packed) == 6
-    assert floor_reads.waiting().to_hand_over == []
+    assert floor_reads.work_waiting().to_hand_over == []
     for parcel in packed:
         desk.carrier_says(parcel, "in_transit", "departed_facility")
     desk.listen()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fulfillment.casework.services.stalled_work import IDLE, sweep
+from fulfillment.casework.services.stalled_work import IDLE, restart_stalled_work
 from fulfillment.claims.models import Claim, ClaimEvent, Region
 from fulfillment.notices.models import Notice
 from fulfillment.postage.gateways.easypost import EasyPostGateway
@@ -247,10 +247,10 @@ def test_a_split_claim_keeps_its_labelled_parcel_when_the_other_is_refused(
     claim.refresh_from_db()
     assert claim.label_started_at is not None, "one label is bought, so nothing can be changed any more"
     later = now + IDLE + IDLE
-    sweep(now=later)
+    restart_stalled_work(now=later)
     assert refused.shipment.purchases.count() == 1, "its case is open"
     refused.shipment.cases.update(closed_at=now, outcome="another try")
-    sweep(now=later)
+    restart_stalled_work(now=later)
     again = refused.shipment.purchases.get(generation=2)
     assert buy(again, at=later).state == "bought"
     assert Unit.objects.held_by(claim.code).count() == 2

@@ -18,7 +18,7 @@ from fulfillment.postage.services.shipment_planning import ship_claim
 from fulfillment.shipments import errors
 from fulfillment.shipments.carrier import GatewayError
 from fulfillment.shipments.models import LabelPurchase, Manifest, Shipment
-from fulfillment.shipments.rules.manifests import Candidate, left_out
+from fulfillment.shipments.rules.manifests import Candidate, excluded_parcels
 from fulfillment.vault.addresses import PostalAddress
 from fulfillment.warehouse.services import packing
 from fulfillment.warehouse.services.manifests import (
@@ -26,7 +26,7 @@ from fulfillment.warehouse.services.manifests import (
     hand_over_manifest,
     make_form,
     make_manifest,
-    take_off,
+    remove_from_manifest,
 )
 from sandbox.client import Control
 from sandbox.easypost.resources.rates import ACCOUNTS
@@ -158,10 +158,10 @@ def test_a_parcel_can_be_taken_off_until_the_hand_over(
 ) -> None:
     parcels = sealed(2)
     made = make_manifest(carrier="USPS", actor=PACKER, now=now, with_form=False)
-    take_off(label=parcels[0].code, actor=PACKER, now=now)
+    remove_from_manifest(label=parcels[0].code, actor=PACKER, now=now)
     assert hand_over_manifest(code=made.manifest.code, actor=PACKER, now=now) == 1
     with pytest.raises(errors.ManifestNotReady):
-        take_off(label=parcels[1].code, actor=PACKER, now=now)
+        remove_from_manifest(label=parcels[1].code, actor=PACKER, now=now)
     # It can be undone, and go another time.
     packing.undo(key="undo-0001", scan_key=f"{parcels[0].code}.seal", actor=PACKER, now=now)
 
@@ -176,7 +176,7 @@ def test_a_label_whose_money_is_asked_back_goes_on_no_manifest(
         made = make_manifest(carrier="USPS", actor=PACKER, now=now, with_form=False, parcels=chosen)
         assert [(one.parcel, one.code) for one in made.left_out] == [(parcels[0].code, "refunded")]
         assert "Take it out of the bag" in made.left_out[0].why
-        take_off(label=parcels[1].code, actor=PACKER, now=now)
+        remove_from_manifest(label=parcels[1].code, actor=PACKER, now=now)
     with pytest.raises(errors.NothingToHandOver):
         make_manifest(carrier="USPS", actor=PACKER, now=now, parcels=[parcels[0].code])
     assert verify_all().violations == []
@@ -192,7 +192,7 @@ def test_a_parcel_on_a_manifest_keeps_its_label_until_it_is_taken_off(
         request_refund(purchase_id=label.pk, gateway=gateway, now=now)
     label.refresh_from_db()
     assert (label.state, vendor.labels()[0]["refund_status"]) == ("bought", None)
-    take_off(label=parcel.code, actor=PACKER, now=now)
+    remove_from_manifest(label=parcel.code, actor=PACKER, now=now)
     assert request_refund(purchase_id=label.pk, gateway=gateway, now=now) == "submitted"
 
 
@@ -203,14 +203,14 @@ def test_a_form_is_of_one_account(now: datetime) -> None:
     ]
     refused = Candidate(**{**vars(GOOD), "account": "ca_9", "is_sealed": False})
     chosen: dict[str, Any] = {"origin": 1, "carrier": "USPS", "mode": "test", "now": now}
-    found = left_out([refused, *ours], has_form=True, **chosen)
+    found = excluded_parcels([refused, *ours], has_form=True, **chosen)
     assert [(one.parcel, one.code) for one in found] == [
         ("S-1", "not_sealed"),
         ("S-1", "other_account"),
         ("S-3", "other_account"),
     ]
     # A list of ours goes to the driver, who does not ask for accounts.
-    assert len(left_out(ours, has_form=False, **chosen)) == 0
+    assert len(excluded_parcels(ours, has_form=False, **chosen)) == 0
 
 
 def test_the_account_of_a_label_is_kept(sealed: Callable[[int], list[Shipment]]) -> None:
@@ -251,7 +251,7 @@ def test_the_rules_of_a_form_are_checked_beforehand(
     change: dict[str, object], code: str | None, now: datetime
 ) -> None:
     candidate = Candidate(**{**vars(GOOD), **change})
-    found = left_out([candidate], origin=1, carrier="USPS", mode="test", has_form=True, now=now)
+    found = excluded_parcels([candidate], origin=1, carrier="USPS", mode="test", has_form=True, now=now)
     assert [one.code for one in found] == ([code] if code else [])
 
 

@@ -12,7 +12,7 @@ from fulfillment.postage.invariants import labels_given_back_stay_here
 from fulfillment.postage.services import label_refunds
 from fulfillment.shipments.errors import ParcelTaken
 from fulfillment.shipments.models import FloorScan, LabelPurchase, ParcelUnit, Shipment
-from fulfillment.shipments.rules.manifests import left_out
+from fulfillment.shipments.rules.manifests import excluded_parcels
 from fulfillment.warehouse.services import manifests, packing
 from fulfillment.warehouse.services.idempotent_scans import ScanAnswer
 from inventory.models import Movement
@@ -126,14 +126,14 @@ def leaves_while_its_refund_is_asked_for(
         packing.pack_unit(key=f"scan-{number:04}", label=parcel.code, serial=serial, actor=PACKER, now=now)
     packing.seal_parcel(key="scan-seal", label=parcel.code, seal_number="SEAL-0001", actor=PACKER, now=now)
     looked, asked = threading.Event(), threading.Event()
-    check = left_out
+    check = excluded_parcels
 
     def held(*args: Any, **given: Any) -> Any:
         looked.set()
         asked.wait(2)
         return check(*args, **given)
 
-    monkeypatch.setattr(manifests, "left_out", held)
+    monkeypatch.setattr(manifests, "excluded_parcels", held)
     purchase_id = LabelPurchase.objects.get(shipment=parcel).pk
 
     def ask() -> Any:

@@ -166,17 +166,17 @@ def test_a_pair_that_does_not_match_is_refused_and_nothing_moves(
         "unknown_serial": "NOBODYS-KEY",
     }
     for number, (code, serial) in enumerate(refused.items()):
-        with pytest.raises((errors.FloorError, UnknownSerial)) as refusal:
+        with pytest.raises((errors.ScanError, UnknownSerial)) as refusal:
             packing.pack_unit(key=f"scan-100{number}", label=label, serial=serial, actor=PACKER, now=now)
         assert refusal.value.code == code, serial
     for number, serial in enumerate(("", "T-ABCD1234", two.code, "=HYPERLINK(1)", "\x1d")):
-        with pytest.raises(errors.WrongThing):
+        with pytest.raises(errors.WrongScanKind):
             packing.pack_unit(key=f"scan-200{number}", label=label, serial=serial, actor=PACKER, now=now)
     with pytest.raises(errors.WrongKey, match="quarantine"):
         packing.pack_unit(key="scan-3001", label=label, serial=gone, actor=PACKER, now=now)
     for number, (wrong, kind) in enumerate(
         (
-            (keys[1], errors.WrongThing),
+            (keys[1], errors.WrongScanKind),
             ("9400100999999999999999", errors.UnknownLabel),
             ("?", errors.UnknownLabel),
         )
@@ -294,7 +294,7 @@ def test_a_list_is_walked_bin_by_bin(parcels: list[Shipment], now: datetime) -> 
     picking.take_pick_list(code=made.code, actor=PACKER, now=now)
     picking.pick(key="scan-0001", pick_list=made.code, serial=wanted[1], actor=PACKER, now=now)
     with CaptureQueriesContext(connection) as context:
-        walked = floor_reads.walk(made.code)
+        walked = floor_reads.pick_route(made.code)
     assert queries(context) == 2
     assert [line.bin for line in walked.lines] == ["MAIN/A-01"] * 3 + ["MAIN/B-07"] * 3
     assert walked.left == 5
@@ -315,7 +315,7 @@ def test_the_table_shows_a_parcel_without_its_recipient(parcels: list[Shipment],
 
 
 def test_what_waits_is_counted_by_step(parcels: list[Shipment], now: datetime) -> None:
-    assert floor_reads.waiting().to_pick == 3
+    assert floor_reads.work_waiting().to_pick == 3
     made = picking.make_pick_list(actor=PACKER, now=now, at_most=2)
     parcel = made.shipments.order_by("pk")[0]
     for number, serial in enumerate(serials(parcel)):
@@ -324,7 +324,7 @@ def test_what_waits_is_counted_by_step(parcels: list[Shipment], now: datetime) -
         key="scan-0009", label=parcel.code, seal_number=parcel.seal_number, actor=PACKER, now=now
     )
     with CaptureQueriesContext(connection) as context:
-        found = floor_reads.waiting()
+        found = floor_reads.work_waiting()
     assert queries(context) == 3
     assert (found.to_pick, found.to_pack) == (1, 1)
     assert [(one.carrier, one.parcels) for one in found.to_hand_over] == [("USPS", 1)]

@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 
 from common.base_command import JsonObject, KeydeskCommand, Options
 from common.errors import InputError
-from fulfillment.postage.gateways.go_live_checks import Prober, Seen
+from fulfillment.postage.gateways.go_live_checks import Prober, ProbeResult
 
 # Checks that only a person can do, with what to look for.
 BY_HAND = (
@@ -48,7 +48,7 @@ class Command(KeydeskCommand):
             raise InputError("--only", f"unknown probe; choose one of {', '.join(probes)}.")
         wanted = [options["only"]] if options["only"] else list(probes)
         with self.progress(len(wanted), "Probing") as steps:
-            seen: dict[str, Seen] = {}
+            seen: dict[str, ProbeResult] = {}
             for name in wanted:
                 seen[name] = self._look(name, probes[name])
                 steps.advance()
@@ -61,12 +61,12 @@ class Command(KeydeskCommand):
             raise self.fail(document, f"The vendor does not behave as required: {', '.join(failed)}.")
         return document
 
-    def _look(self, name: str, probe: Callable[[], Seen]) -> Seen:
+    def _look(self, name: str, probe: Callable[[], ProbeResult]) -> ProbeResult:
         try:
             return probe()
         # A failing probe must not stop the others.
         except Exception as error:
-            return Seen(name, False, f"ended with {type(error).__name__}")
+            return ProbeResult(name, False, f"ended with {type(error).__name__}")
 
     def show(self, document: dict[str, Any]) -> None:
         self.stdout.write(f"Asked {document['vendor']}")
