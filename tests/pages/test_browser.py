@@ -280,7 +280,7 @@ def is_refused(visitor: Visitor, name: str, reason: str, remedy: str) -> None:
     expect(refusal).to_be_visible()
     expect(refusal).to_contain_text(remedy)
     expect(page.get_by_role("button", name="Continue")).to_have_count(0)
-    expect(page.get_by_role("link", name="Send appeal")).to_be_visible()
+    expect(page.get_by_role("link", name="Appeal, or correct your projects")).to_be_visible()
     visitor.look_both(f"refused-{name}")
 
 
@@ -389,7 +389,7 @@ def test_refused_appealed_and_admitted(
     visitor = visit(width, scheme, javascript=javascript)
     page = visitor.go("/claim/")
     sign_in(visitor, "guarded@example.org")
-    page.get_by_role("link", name="Send appeal").click()
+    page.get_by_role("link", name="Appeal, or correct your projects").click()
     page.get_by_role("heading", name="My roles").wait_for()
     page.get_by_role("button", name="Send appeal").click()
     page.get_by_text("Enter a reason.").first.wait_for()
