@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 class KeydeskError(Exception):
-    """An action of a person or a provider that is refused.
+    """Base class of refused actions.
 
-    `code` is stable, for programs to branch on; the message is one or two sentences, the second
+    `code` is stable for programs; the message is one or two sentences, the second
     being the remedy. Each app derives its own base class from this one.
     """
 

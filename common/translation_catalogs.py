@@ -19,12 +19,12 @@ from django.utils.translation.template import templatize
 
 from config.environment import ROOT
 
-# Rooms whose texts maintainers read; staff's pages and the stand-ins speak English.
+# Apps whose texts maintainers read; the desk and the stand-ins are in English only.
 ROOMS = ("config", "pages", "fulfillment", "roster", "api")
 KEYWORDS = {
     **DEFAULT_KEYWORDS,
     "gettext_lazy": None,
-    # What modules call `gettext` that have `_` for the lazy one.
+    # The name of `gettext` in modules where `_` is the lazy one.
     "text": None,
     "gettext_noop": None,
     "ngettext_lazy": (1, 2),
@@ -35,7 +35,7 @@ KEYWORDS = {
 }
 DOMAIN = "django"
 _PLACEHOLDER = re.compile(r"\{\w*\}|%\(\w+\)[sd]|%[sd%]")
-# No dates and no line numbers: a catalogue changes only when its texts do.
+# No dates and no line numbers, so that a catalogue changes only with its texts.
 _NO_DATE = datetime(2022, 1, 1, tzinfo=UTC)
 
 Key = tuple[str | tuple[str, ...], str | None]
@@ -79,7 +79,7 @@ def _messages_in(path: Path) -> Iterator[Key]:
     if path.suffix != ".py":
         if "{%" not in source:
             return
-        # In brackets, for the layout of a template is not the layout of Python.
+        # In brackets, because a template is not indented like Python.
         source = f"({templatize(source, origin=str(path))})"
     for _, message, _, context in extract("python", BytesIO(source.encode()), KEYWORDS):
         yield message, context

@@ -1,7 +1,7 @@
 """Sign-in by a code to the roster's mail address (decision 0113).
 
-A maintainer's sign-in is made when they first ask for a code, so that nobody who never comes has one.
-The answer is the same for an address nobody knows.
+A maintainer's sign-in is created when they first ask for a code, so that people who never come have none.
+The answer is the same for an unknown address.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ from roster.models import Account
 
 
 class Backend(AuthenticationBackend):  # type: ignore[misc]  # allauth is not typed
-    """The library's backend, which also loads the roster account: every page of a maintainer needs it."""
+    """The library's backend, which also loads the roster account that every maintainer's page needs."""
 
     def get_user(self, user_id: int) -> User | None:
         user = User.objects.select_related("account").filter(pk=user_id).first()
@@ -42,9 +42,9 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         return False
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """A maintainer's code goes through the notices: no request waits for a mail server.
+        """Queue a maintainer's code as a notice, so that no request waits for a mail server.
 
-        So the answer takes no longer for an address on the roster than for one that is not.
+        The answer then takes the same time for an address that is not on the roster.
         """
         account = Account.objects.with_address(email).first() if "code" in context else None
         if account is None:
@@ -59,7 +59,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
 class IndexAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth is not typed
     """Sign-in through the index: its `preferred_username` is the roster's account name.
 
-    Nothing that the index says besides is kept, not even that somebody signed in this way.
+    No other data of the index is stored, nor that this way of signing in was used.
     """
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
@@ -89,7 +89,7 @@ class IndexAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allaut
 
 
 class RequestCodeForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth is not typed
-    """Asks for the address; knows the maintainers who never signed in before."""
+    """Form for the address; also accepts maintainers who have not signed in before."""
 
     def clean_email(self) -> Any:
         address = self.cleaned_data.get("email") or ""
@@ -100,7 +100,7 @@ class RequestCodeForm(RequestLoginCodeForm):  # type: ignore[misc]  # allauth is
 
 @transaction.atomic
 def _make_sign_in_for_maintainer(address: str) -> None:
-    """Give the maintainer behind a roster address a sign-in, unless they have one.
+    """Create a sign-in for the maintainer with this roster address, unless they have one.
 
     An address shared by several accounts is refused, because it is ambiguous.
     """
@@ -113,7 +113,7 @@ def _make_sign_in_for_maintainer(address: str) -> None:
 
 
 def sign_in_of(account: Account) -> User:
-    """The maintainer's sign-in, created if there is none."""
+    """The maintainer's sign-in, created if needed."""
     user, made = User.objects.get_or_create(
         account=account, defaults={"username": f"maintainer:{account.username}"[:150], "email": account.email}
     )

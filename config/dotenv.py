@@ -1,4 +1,4 @@
-"""Make the settings file of a development checkout: `python -m config.dotenv > .env`.
+"""Write the settings file of a development checkout: `python -m config.dotenv > .env`.
 
 Its secrets are fresh, so no two checkouts share any; production sets real variables instead.
 """
@@ -9,7 +9,7 @@ import sys
 
 
 def development_settings() -> str:
-    """The lines of a `.env` that starts a development checkout."""
+    """The lines of a development checkout's `.env`."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     return (
         "# Written by make for this checkout. Never used where the variables are set for real.\n"

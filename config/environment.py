@@ -202,7 +202,7 @@ class Environment(BaseSettings):
     @field_validator("easypost_api_base")
     @classmethod
     def _base_ends_in_v2(cls, value: str) -> str:
-        # The client replaces "v2" by "beta" in the whole address for some calls, so it may stand only once.
+        # The client replaces "v2" by "beta" in the whole URL for some calls, so it may occur only once.
         if (
             not value.startswith(("http://", "https://"))
             or not value.endswith("/v2")

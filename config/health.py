@@ -93,7 +93,7 @@ def render_metrics(request: HttpRequest) -> HttpResponse:
 
 
 def check_all(*, now: datetime) -> Mapping[str, CheckResult]:
-    """The finding of every check by name. Without a database the others are not asked."""
+    """Run all checks, by name. Without a database the others are skipped."""
     found = {"database": _ask(HealthCheck("database", _database), now)}
     if found["database"]["ok"]:
         checks = [HealthCheck(name, look) for name, look in CHECKS.items()]
@@ -112,7 +112,7 @@ def _ask(check: HealthCheck, now: datetime) -> CheckResult:
     try:
         ok, finding = check.look(now)
     except DatabaseError as error:
-        # The type only: a driver's message may name hosts and users.
+        # Only the type: a driver's message may contain hosts and users.
         ok, finding = False, f"The database refused: {type(error).__name__}."
     return {"ok": ok, "needed": check.is_needed, "finding": finding}
 
@@ -130,7 +130,7 @@ def _migrations(now: datetime) -> tuple[bool, str]:
 
 
 def _worker(now: datetime) -> tuple[bool, str]:
-    # Both times are the database's: a worker on another machine may read its clock differently.
+    # Both times are the database's, because the clocks of workers may differ.
     with connection.cursor() as cursor:
         cursor.execute("SELECT extract(epoch FROM now() - max(last_heartbeat)) FROM procrastinate_workers")
         (silence_s,) = cursor.fetchone()

@@ -1,4 +1,4 @@
-"""Deferring of jobs, the rescue of jobs whose worker died, and the nightly check of the invariants.
+"""Defer jobs, rescue jobs of dead workers, and check the invariants every night.
 
 Arguments of jobs are IDs only: they are stored in a table that staff and backups can read (I9).
 """
@@ -19,7 +19,7 @@ from config import stalled_jobs
 
 logger = logging.getLogger("keydesk.jobs")
 
-# 10 s, 20 s, 40 s … up to about three hours in all; what still fails then is picked up by a sweep.
+# 10 s, 20 s, 40 s … up to about three hours in all; periodic jobs pick up what still fails then.
 BACK_OFF = RetryStrategy(max_attempts=10, exponential_wait=2, wait=10)
 
 _WAITS = "SELECT 1 FROM procrastinate_jobs WHERE queueing_lock = %s AND status = 'todo'"
@@ -36,9 +36,9 @@ def defer(task_name: str, /, *, lock: str | None = None, **arguments: JSONValue)
 def wake(task_name: str, /) -> None:
     """Defer a job of this name, unless one is waiting, once this transaction has committed.
 
-    For work whose rows are the queue themselves: they commit with the change that causes them, and the job
-    only says that there are some. One waiting job does for any number of rows, so a burst of changes is not
-    a burst of jobs. If the process dies before it could say so, the periodic run of the same job finds them.
+    For work whose rows are themselves the queue: they are committed with the change that causes them, and the
+    job only announces them. One waiting job serves any number of rows, so a burst of changes is not
+    a burst of jobs. If the process dies before that, the periodic run of the same job finds them.
     """
     transaction.on_commit(partial(_wake, task_name))
 
@@ -46,10 +46,10 @@ def wake(task_name: str, /) -> None:
 def commit_and_wake(
     task_name: str, /, statement: str, parameters: Sequence[Any]
 ) -> Sequence[tuple[Any, ...]]:
-    """Commit one statement and wake a job of this name if it returned a row; the rows it returned.
+    """Commit one statement and wake a job of this name if it returned rows; returns the rows.
 
-    Outside a transaction it is one round trip where `wake` needs two, and in a burst the way to the database
-    is most of what a small row costs. The look at the queue comes after the commit, as `wake` has it.
+    Outside a transaction it takes one round trip where `wake` takes two, and in a burst round trips are most
+    of the cost of a small row. The queue is checked after the commit, as in `wake`.
 
     Args: statement: ends in RETURNING.
     """
@@ -63,7 +63,7 @@ def commit_and_wake(
         try:
             cursor.execute(f"BEGIN; {statement}; COMMIT; {_WAITS}", [*parameters, task_name])
         except BaseException:
-            # The transaction was begun behind Django's back, so it is ended there, too.
+            # The transaction was opened without Django, so it is ended in the same way.
             if connection.connection is not None and not connection.connection.closed:
                 connection.connection.rollback()
             raise

@@ -181,7 +181,7 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if SITE_URL.startswith("http://") else "h
 LOGIN_URL = "account_request_login_code"
 LOGIN_REDIRECT_URL = "claims:home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "claims:home"
-# No recovery codes: at the desk a code on paper counts for nothing, only the key does.
+# No recovery codes: the desk requires the security key itself.
 MFA_SUPPORTED_TYPES = ["webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
@@ -219,10 +219,10 @@ CSRF_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# Everything that plain HTTP on a developer's machine cannot have.
+# Settings that need HTTPS.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 SECURE_SSL_REDIRECT = not DEBUG
-# The probes of a load balancer come over plain HTTP from inside.
+# Load balancers probe over plain HTTP.
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 0 if DEBUG else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG

@@ -1,7 +1,7 @@
 """Rescue of jobs whose worker died, since the queue itself never takes a job back.
 
-Every job here may run twice (a worker dies after its work and before it could say so), so a second run is
-always safe; a job that never ends is not.
+Every job may run twice (a worker may die after its work and before recording it), so a second run is
+safe; a job that never ends is not.
 """
 
 import logging
@@ -13,10 +13,10 @@ logger = logging.getLogger("keydesk.jobs")
 
 # A worker sends a heartbeat every 10 s. Six must be missing, so that a slow database alone does not count.
 SILENCE = timedelta(seconds=60)
-# A job that has ended this many workers would end the next one too.
+# A job that has killed this many workers would kill the next one too.
 MAX_ATTEMPTS = 10
 
-# A worker that was pruned leaves no id in its jobs. SKIP LOCKED: another rescuer has those.
+# Jobs of a pruned worker have no worker id. SKIP LOCKED: other rescuers hold those rows.
 _ORPHANS = """
 SELECT job.id, job.task_name, job.attempts,
        job.queueing_lock IS NOT NULL AND EXISTS (
@@ -36,10 +36,10 @@ _END = "SELECT procrastinate_finish_job_v1(%s, 'failed', false)"
 
 
 def rescue_jobs() -> int:
-    """Put the jobs of workers that are gone back into the queue; how many were found.
+    """Return the jobs of dead workers to the queue; returns how many were found.
 
-    One of which another waits already (a look for work, that nobody needs twice) is ended instead, and so
-    is one that was tried too often. Times are the database's: workers may read other clocks.
+    A job that is already waiting a second time is ended instead, and so
+    is one that was tried too often. Times are the database's, because the clocks of workers may differ.
 
     Locks: the jobs; of two rescuers at once each job has one.
     """

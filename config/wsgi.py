@@ -11,5 +11,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
 # Before the first request that defers one.
 app.perform_import_paths()  # type: ignore[no-untyped-call]
-# Load every app's views now, so that the first request does not wait some seconds for them.
+# Load all views now, so that the first request does not wait for them.
 get_resolver()._populate()  # compiles the routes as well

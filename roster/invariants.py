@@ -1,4 +1,4 @@
-"""The roster's part of what must always hold (I4, I7)."""
+"""The roster's checks of I4 and I7."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from roster.errors import PolicyError
 from roster.models import Decision, Designation, Policy, Project, Snapshot
 from roster.rules import parse_policy
 
-# Tables whose rows are never changed or deleted, and the triggers that see to it.
+# Append-only tables, and the triggers that enforce it.
 GUARDS = {
     "roster_snapshot": "append_only",
     "roster_receipt": "append_only",
@@ -42,7 +42,7 @@ def _unreadable(policy: Policy) -> list[Violation]:
 
 
 def decisions_name_published_policies() -> tuple[int, Iterable[Violation]]:
-    """A decision that counts was taken under a policy that was published by then."""
+    """Every stored decision was made under a policy published by then."""
     loose = Decision.objects.exclude(policy__status=Policy.Status.PUBLISHED)
     ids = [str(pk) for pk in loose.values_list("pk", flat=True)]
     violations = [Violation("I4", "decisions under a policy that is not published", ids)] if ids else []
@@ -50,7 +50,7 @@ def decisions_name_published_policies() -> tuple[int, Iterable[Violation]]:
 
 
 def decisions_are_whole() -> tuple[int, Iterable[Violation]]:
-    """A decision has the verdict of each rule of its policy, in order, and the outcome they come to."""
+    """A decision has the verdict of each rule of its policy, in order, and the matching outcome."""
     decisions = Decision.objects.select_related("policy").only("verdicts", "outcome", "policy__document")
     looked_at, wrong = 0, []
     for decision in decisions.iterator():
@@ -70,7 +70,7 @@ def _is_whole(decision: Decision) -> bool:
 
 
 def designations_point_at_their_rows() -> tuple[int, Iterable[Violation]]:
-    """The database does not check these two keys itself (`Designation`)."""
+    """Check two keys that the database does not (`Designation`)."""
     lost = Designation.objects.exclude(project__in=Project.objects.critical().values("pk")) | (
         Designation.objects.exclude(snapshot=None).exclude(snapshot__in=Snapshot.objects.values("pk"))
     )
@@ -82,7 +82,7 @@ def designations_point_at_their_rows() -> tuple[int, Iterable[Violation]]:
 
 
 def roster_triggers_are_in_place() -> tuple[int, Iterable[Violation]]:
-    """The triggers that refuse changes are there and switched on; without them a change leaves no trace."""
+    """The triggers that refuse changes exist and are enabled; without them a change leaves no trace."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -13,7 +13,7 @@ logger = logging.getLogger("keydesk.roster")
 @app.periodic(cron="11 4 * * *")
 @app.task(name="roster.designate_critical", queueing_lock="roster.designate_critical")
 def designate(timestamp: int) -> None:
-    """Every night: the top one in a hundred of the last download list. Nothing to do before the first."""
+    """Every night: designate the top one percent of the last download list, if there is one."""
     # Imported here because it loads Arrow, which slows down the start of a process.
     from roster.services.designations import designate_critical
 

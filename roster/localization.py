@@ -1,4 +1,4 @@
-"""Translation of verdicts; the rules themselves are pure and write English only."""
+"""Translation of verdicts, since the rules are pure and use English only."""
 
 import re
 from datetime import UTC, date, datetime
@@ -23,7 +23,7 @@ def localized_reason(verdict: Verdict) -> str:
 
 
 def remedy_of(verdict: Verdict) -> str:
-    """What would change the answer, in the active language."""
+    """The remedy in the active language."""
     return localized_phrase(verdict.message.remedy) if verdict.message else verdict.remedy
 
 

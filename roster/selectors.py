@@ -56,7 +56,7 @@ _LATEST_RECEIPTS = """
 
 
 def roster_taken_at() -> datetime | None:
-    """How recent the roster is: when the older of the last role list and the last account list came in."""
+    """When the older of the last role list and the last account list was imported."""
     return current_snapshots().taken_at
 
 
@@ -66,7 +66,7 @@ def account_named(username: str) -> Account | None:
 
 
 def lock_account_named(username: str) -> Account | None:
-    """`account_named`, locked until the transaction ends; concurrent callers wait."""
+    """The same as `account_named`, locked until the transaction ends."""
     return next(iter(_named_and_locked(lower_username=username.lower())), None)
 
 
@@ -109,7 +109,7 @@ def facts_of(
             has_webauthn=account.has_webauthn,
             is_organization=account.is_organization,
             opted_out=account.opted_out_at is not None,
-            # An address that was never seen to change has been the account's since it joined, or at least
+            # An address with no known change has been the account's since it joined, or at least
             # since the roster first listed it.
             email_changed_at=account.email_changed_at or account.joined_at or account.created_at,
             roles=tuple(roles.get(account.pk, ())),
@@ -121,7 +121,7 @@ def facts_of(
 
 
 def _roles_of(accounts: Sequence[Account]) -> dict[int, list[RoleFact]]:
-    """Each account's roles, critical ones first: delegated ones as well, and none that it disclaims."""
+    """Each account's roles, critical ones first, with delegated and without disclaimed ones."""
     ids = [account.pk for account in accounts]
     rows = [*_own_roles(accounts=ids), *_as_roles(_delegations(accounts=ids))]
     critical = {row["project_id"] for row in rows if row["project__critical_since"] is not None}
@@ -194,7 +194,7 @@ def _delegations(*, accounts: Sequence[int]) -> QuerySet[Delegation, dict[str, A
 
 def _as_roles(delegations: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
     for row in delegations:
-        # A delegate stands for a maintainer.
+        # A delegate counts as a maintainer.
         yield {
             **row,
             "role": ProjectRole.Role.MAINTAINER.value,
@@ -222,7 +222,7 @@ def _exceptions(*, accounts: Sequence[int], now: datetime) -> QuerySet[PolicyExc
 
 
 def _first_designations(projects: Iterable[int]) -> dict[int, str]:
-    """Why each project is critical: its first reason, as the end of a sentence."""
+    """The first reason why each project is critical, as the end of a sentence."""
     reasons: dict[int, str] = {}
     for designation in _designations(projects=list(projects)):
         reasons.setdefault(designation.project_id, designation_reason(designation))

@@ -35,7 +35,7 @@ def read_accounts(source: SourceFile, now: datetime) -> list[AccountRow]:
     """Every account of the list.
 
     Args:   now: nobody has joined later than that.
-    Raises: InputErrors: the faults of the file, each with line and field.
+    Raises: InputErrors: the errors of the file, each with line and field.
     """
     faults = FileErrors(source)
     rows: list[AccountRow] = []

@@ -1,6 +1,6 @@
-"""Whole columns of names: whether all are names, whether one is there twice, and how they are spelled as one.
+"""Vectorised checks of project names: validity, duplicates and normalisation of whole columns.
 
-They work on the column's bytes: with hundreds of thousands of names a pattern matched name by name would take
+They work on the bytes of the column: matching hundreds of thousands of names one by one would take
 longer than reading the file.
 """
 
@@ -15,20 +15,20 @@ import pyarrow.compute as pc
 from roster.files.names import LONGEST_NAME
 
 _LOWER, _UPPER = b"abcdefghijklmnopqrstuvwxyz", b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-# Comma and line feed may stand between names; every byte that stands in none becomes zero.
+# Comma and line feed separate names; any byte that is not allowed in a name becomes zero.
 _SEPARATORS = b",\n"
 _KEPT = _LOWER + _UPPER + b"0123456789-._" + _SEPARATORS
 _FOLD = bytes(byte if byte in _KEPT else 0 for byte in range(256)).translate(
     bytes.maketrans(_UPPER + b"._", _LOWER + b"--")
 )
 DASH = ord("-")
-# What a name folds to is from the dash upwards, separators and zeros are below it.
+# Folded names consist of bytes from the dash upwards; separators and zeros are below it.
 FIRST_IN_A_NAME = DASH
 _ODD = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: spreads neighbouring values
-# All bits of so many bytes, the first in the lowest.
+# Masks of the lowest bytes, by their number.
 FIRST_BYTES = np.array([(1 << (8 * kept)) - 1 for kept in range(9)], np.uint64)
 
-# Eight letters, so that eight bytes can be read wherever a name starts.
+# Padding, so that eight bytes can be read wherever a name starts.
 SPARE = b"aaaaaaaa"
 ROWS_A_BLOCK = 8_192
 _RUN = re.compile(rb"-{2,}")
@@ -38,17 +38,17 @@ Positions = npt.NDArray[np.intp]
 
 
 def blocks(how_many: int) -> Iterator[slice]:
-    """Rows in runs whose intermediate results stay in the processor's cache: several times as fast."""
+    """Slices of rows whose intermediate results fit into the processor cache: several times faster."""
     yield from (slice(start, start + ROWS_A_BLOCK) for start in range(0, how_many, ROWS_A_BLOCK))
 
 
 def fold_names(data: bytes) -> bytes:
-    """Names with one letter for all that are the same in a project's name; the names stay where they are."""
+    """Map letters that are equivalent in project names to one; positions do not change."""
     return data.translate(_FOLD)
 
 
 class Names:
-    """Many names of projects at once: places in the bytes of a file or of an Arrow column.
+    """Many project names, as positions in the bytes of a file or of an Arrow column.
 
     Args: folded: by `fold_names`, with `SPARE` behind the last name.
     """
@@ -60,7 +60,7 @@ class Names:
         return len(self._starts)
 
     def are_project_names(self) -> bool:
-        """Whether every one is a project's name, given that none has a zero or a separator in it."""
+        """Whether all are valid project names, given that none contains a zero or a separator."""
         lengths = self._ends - self._starts
         if not len(self) or lengths.min() < 1 or lengths.max() > LONGEST_NAME:
             return False
@@ -81,15 +81,15 @@ class Names:
         return len({self._folded[start:end] for start, end in bounds}) == len(self)
 
     def _has_runs(self) -> bool:
-        """Whether there are two adjacent dashes; searching for the pair takes five times as long."""
+        """Whether there are two adjacent dashes; faster than searching for the pair."""
         dashes = np.frombuffer(self._folded, np.uint8) == DASH
         return bool((dashes[1:] & dashes[:-1]).any())
 
     def _without_runs(self) -> "Names":
-        """The names with one dash where several are; those with several move behind all others."""
+        """The names with runs of dashes collapsed; changed names move behind all others."""
         runs = np.array([match.start() for match in _RUN.finditer(self._folded)], np.intp)
         rows = np.unique(np.searchsorted(self._starts, runs, side="right") - 1)
-        # A run that stands in no name (there is none in a list of names) belongs to nobody.
+        # A run outside all names is ignored.
         rows = rows[rows >= 0]
         names = [
             _RUN.sub(b"-", self._folded[start:end])
@@ -101,7 +101,7 @@ class Names:
         return Names(self._folded + b"".join(names) + SPARE, starts, ends)
 
     def _hashes(self) -> npt.NDArray[np.uint64]:
-        """A 64-bit hash of each, taken eight bytes of all names at a time."""
+        """A 64-bit hash of each name, computed for eight bytes of all names at a time."""
         words = np.ndarray((len(self._folded) - 7,), np.uint64, buffer=self._folded, strides=(1,))
         hashes = np.empty(len(self), np.uint64)
         for rows in blocks(len(self)):
@@ -127,7 +127,7 @@ def _hash_block(
 
 
 class NameColumn(Names):
-    """A column of names as Arrow keeps it: where each starts, and all their bytes one after the other."""
+    """A column of names in Arrow's layout: offsets, and the bytes of all names."""
 
     def __init__(self, names: pa.StringArray) -> None:
         _, offsets, data = names.buffers()
@@ -138,12 +138,12 @@ class NameColumn(Names):
         super().__init__(fold_names(letters + SPARE), places[:-1], places[1:])
 
     def are_project_names(self) -> bool:
-        """Whether every one is a project's name."""
+        """Whether all are valid project names."""
         is_in_a_name = np.frombuffer(self._folded, np.uint8) >= FIRST_IN_A_NAME
         return bool(is_in_a_name.all()) and super().are_project_names()
 
     def normalized(self) -> pa.StringArray:
-        """The normalised spelling of each; they must be project names."""
+        """The normalised spelling of each; all must be valid project names."""
         buffers = pa.py_buffer(self._bounds.tobytes()), pa.py_buffer(self._folded)
         column = pa.StringArray.from_buffers(len(self), *buffers)
         if not self._has_runs():

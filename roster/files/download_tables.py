@@ -1,4 +1,4 @@
-"""Download tables as a snapshot keeps them: Parquet, and the top of one without reading the rest."""
+"""Download tables as stored with a snapshot: Parquet, whose top can be read without the rest."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# A list that is ordered by downloads has its cohort in the first few groups; the rest is never decoded.
+# In a list ordered by downloads the cohort is in the first few groups; the rest is never decoded.
 ROWS_A_GROUP = 16_384
-# One row a project: its name as spelled, and its downloads in the window.
+# One row for each project: its name as spelled, and its downloads in the window.
 SCHEMA = pa.schema([pa.field("project", pa.string()), pa.field("downloads", pa.int64())])
 
 
@@ -22,7 +22,7 @@ def as_parquet(table: pa.Table) -> bytes:
         compression="zstd",
         compression_level=1,
         use_dictionary=False,
-        # Lengths and differences instead of plain values: smaller, and faster to write than to compress.
+        # Length and delta encodings: smaller, and faster than compressing plain values.
         column_encoding={"project": "DELTA_LENGTH_BYTE_ARRAY", "downloads": "DELTA_BINARY_PACKED"},
         write_statistics=False,
         row_group_size=ROWS_A_GROUP,
@@ -32,14 +32,14 @@ def as_parquet(table: pa.Table) -> bytes:
 
 
 def download_rows(content: bytes) -> int:
-    """How many projects the table has."""
+    """The number of projects in the table."""
     rows: int = pq.read_metadata(pa.BufferReader(content)).num_rows
     return rows
 
 
 @dataclass(frozen=True)
 class TopProjects:
-    """The most downloaded projects, most first: names as spelled, downloads, and ranks, level where level."""
+    """The most downloaded projects, in order: names as spelled, downloads, and ranks, equal for ties."""
 
     names: pa.StringArray
     downloads: list[int]
@@ -48,7 +48,7 @@ class TopProjects:
 
 
 def top_projects(content: bytes, cohort_size: int) -> TopProjects:
-    """The first `cohort_size` projects by downloads, and those level with the last of them."""
+    """The first `cohort_size` projects by downloads, and those tied with the last of them."""
     file = pq.ParquetFile(pa.BufferReader(content))
     downloads = numbers(file.read(columns=["downloads"]))
     assert 1 <= cohort_size <= len(downloads), "the list is long enough"
@@ -67,6 +67,6 @@ def top_projects(content: bytes, cohort_size: int) -> TopProjects:
 
 
 def numbers(table: pa.Table) -> npt.NDArray[np.int64]:
-    """The downloads. Arrow's own conversions would import pandas, which takes longer than all the rest."""
+    """The downloads. Arrow's own conversion would import pandas, which takes longer than all the rest."""
     column = table["downloads"].combine_chunks()
     return np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column)]

@@ -1,7 +1,7 @@
 """Download lists: (project, downloads) tables from CSV, JSON or Parquet.
 
-A list of the whole index is hundreds of thousands of rows, so it is read and checked column by column. Only
-when something is wrong with it is it read again row by row, to say what and where.
+A list of the whole index has hundreds of thousands of rows, so it is read and checked by column. Only if
+there is an error is it read again by row, to report what and where.
 """
 
 import re
@@ -34,7 +34,7 @@ KEPT_ROWS, KEPT_SHARE = 50_000, 20
 
 @dataclass(frozen=True)
 class DownloadList:
-    """A list that passed its checks: how many projects, and the table of the most downloaded of them."""
+    """A valid list: the number of projects, and the table of the most downloaded ones."""
 
     rows: int
     content: bytes
@@ -65,7 +65,7 @@ def _least_kept(downloads: npt.NDArray[np.int64]) -> int:
 
 
 def _by_columns(source: SourceFile) -> pa.Table | None:
-    """The table unchecked, rows as ordered; None when the file is not columns of the right types."""
+    """The unchecked table in the file's order; None when its columns have the wrong types."""
     try:
         if source.is_parquet:
             table = _parquet(source)
@@ -80,7 +80,7 @@ def _by_columns(source: SourceFile) -> pa.Table | None:
 
 def _csv(source: SourceFile) -> pa.Table:
     csv_header(source, COLUMNS)
-    # Arrow reads 0x1F as a number. Where nothing looks like that, the counts are read as numbers at once.
+    # Arrow reads 0x1F as a number; without such text the counts are read as numbers directly.
     counts = pa.string() if b"0x" in source.data or b"0X" in source.data else pa.int64()
     table = pyarrow.csv.read_csv(
         pa.BufferReader(source.data),

@@ -1,8 +1,8 @@
-"""Plain download lists, `project,download_count` a line and nothing quoted: what indexes export.
+"""Fast reader of plain download lists: lines of `project,download_count` without quotes, as indexes export.
 
-A list of the whole index is read from its bytes in a dozen passes over all rows at once. Anything unusual
-(quotes, other columns, a bad row) is not handled here: the result is None, and
-`roster.files.downloads` reads the file with all the care it takes.
+A list is read from its bytes in a dozen vectorised passes. Anything unusual
+(quotes, other columns, an invalid row) is not handled here: the result is None, and
+`roster.files.downloads` reads the file by row.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ Words = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.intp]
 
 HEADER = b"project,download_count\n"
-# 18 digits always fit 64 bits; longer counts are looked at with more care.
+# 18 digits always fit 64 bits; longer counts are left to the slow reader.
 LONGEST_COUNT = 18
 _EIGHT = np.uint64(0x0101010101010101)
 _ZEROS, _HIGH_BITS, _TO_HIGH_BIT = (
@@ -33,7 +33,7 @@ _ZEROS, _HIGH_BITS, _TO_HIGH_BIT = (
 
 @dataclass(frozen=True)
 class PlainList:
-    """Where the rows of a plain list start, and their counts."""
+    """The rows of a plain list: their positions and counts."""
 
     data: bytes
     starts: Positions
@@ -69,7 +69,7 @@ def read_plain(source: SourceFile) -> PlainList | None:
         data = data.replace(b"\r\n", b"\n")
     if not data.startswith(HEADER):
         return None
-    # A last line without its end gets one, and words of eight bytes may be read at every place.
+    # Terminate the last line, and pad so that eight bytes can be read at any position.
     data = data + (b"" if data.endswith(b"\n") else b"\n") + SPARE
     folded = fold_names(data)
     letters = np.frombuffer(folded, np.uint8)
@@ -77,7 +77,7 @@ def read_plain(source: SourceFile) -> PlainList | None:
     commas, ends = marks[2::2], marks[3::2]
     if not len(ends) or len(commas) != len(ends):
         return None
-    # What is neither a comma nor a line's end, a quote say, stands in the place of one.
+    # An unexpected byte, such as a quote, is where a separator should be.
     if (letters[commas] != ord(",")).any() or (letters[ends] != ord("\n")).any():
         return None
     starts = marks[1:-1:2] + 1
@@ -127,7 +127,7 @@ _POWERS = np.array([10**digits for digits in range(9)], np.uint64)
 def _eight_digits(digits: Words, how_many: Positions) -> Words:
     """The numbers that up to eight digits make, the first of them in the lowest byte.
 
-    Neighbours are put together three times: digits to pairs, pairs to fours, fours to eights.
+    Adjacent values are combined three times: digits to pairs, pairs to fours, fours to eights.
     """
     word = digits << (np.uint64(8) * (np.uint64(8) - how_many.astype(np.uint64)))
     word = (word * np.uint64(1 + (10 << 8))) >> np.uint64(8) & np.uint64(0x00FF00FF00FF00FF)

@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from roster.rules.json_parser import bad, flag, moment, quoted, read_day
 
-# What databases and spreadsheets write for a boolean.
+# Spellings of booleans by databases and spreadsheets.
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 YET_TO_COME = "this time is yet to come."
 CHECK_THE_CLOCK = "Check the clock and the time zone of the export."
@@ -22,7 +22,7 @@ def boolean(value: object) -> bool:
 
 
 def optional_day(value: object) -> date | None:
-    """A date, or a time of which the day is taken in UTC; nothing when the cell is empty."""
+    """A date, or the UTC day of a time; None when the cell is empty."""
     if _is_nothing(value):
         return None
     return moment(value).date() if isinstance(value, str) and len(value) > 10 else read_day(value)
@@ -33,7 +33,7 @@ def optional_moment(value: object) -> datetime | None:
 
 
 def email(value: object) -> str:
-    """An e-mail address; empty when the account has none."""
+    """An email address; empty when the account has none."""
     if _is_nothing(value):
         return ""
     if (

@@ -17,7 +17,7 @@ class _Twice(ValueError):
 def read_document(path: Path) -> object:
     """The document.
 
-    Raises: InputError: no file, not JSON, or a key named twice, of which JSON readers keep one silently.
+    Raises: InputError: no file, not JSON, or a duplicate key, of which JSON readers silently keep one.
     """
     text = read_source(path).text
     try:

@@ -8,7 +8,7 @@ import re
 LONGEST_NAME = 255
 # The packaging specifications' name, https://packaging.python.org/specifications/name-normalization/
 PROJECT_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
-# No sign that starts a formula, ends a line or needs quoting; indexes are stricter.
+# No character that starts a formula, ends a line or needs quoting; indexes are stricter.
 USERNAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_-])?", re.ASCII)
 
 
@@ -21,7 +21,7 @@ def is_username(name: str) -> bool:
 
 
 def look_alikes(name: object) -> str | None:
-    """The remedy for a name with letters of other alphabets, which may look like another name on a screen."""
+    """The remedy for a name with letters of other alphabets that look like Latin ones."""
     if isinstance(name, str) and not name.isascii():
         return "Only the letters a to z are in a name; others may only look like them."
     return None

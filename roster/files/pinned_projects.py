@@ -1,4 +1,4 @@
-"""Lists of projects that are critical whatever their downloads."""
+"""Lists of projects that are critical regardless of downloads."""
 
 from roster.files.error_collector import FileErrors
 from roster.files.names import is_project_name
@@ -7,9 +7,9 @@ from roster.rules.json_parser import quoted
 
 
 def read_always(source: SourceFile) -> list[str]:
-    """The names of a list, one a line; what follows a # is a comment.
+    """Read a list of names, one a line; # starts a comment.
 
-    Raises: InputErrors: lines that are no project's name.
+    Raises: InputErrors: lines that are not project names.
     """
     faults = FileErrors(source)
     names: list[str] = []

@@ -15,8 +15,8 @@ Record = tuple[int, dict[str, object]]
 def records(
     source: SourceFile, required: Collection[str], optional: Collection[str] = ()
 ) -> Iterator[Record]:
-    """Yield (line, row) with the columns asked for; CSV gives texts, JSON what is written there, Parquet the
-    same with times as texts.
+    """Yield (line, row) with the given columns; CSV gives text, JSON its own types, Parquet the
+    same with times as text.
 
     For a JSON list and for Parquet the line is the row's position, from 1. Other columns are ignored; an
     absent optional column is absent from the row.
@@ -38,7 +38,7 @@ def records(
 def csv_header(source: SourceFile, required: Collection[str], optional: Collection[str] = ()) -> list[str]:
     """The column names of a CSV file.
 
-    Raises: InputError: a required one is absent, or one that is read stands there twice.
+    Raises: InputError: a required column is missing, or one that is read is duplicated.
     """
     end = source.data.find(b"\n")
     first = source.data if end < 0 else source.data[:end]
@@ -109,7 +109,7 @@ def _parquet_rows(
 
 
 def _as_text(value: object) -> object:
-    """Times as the other formats have them; one that was stored without a zone still has none."""
+    """Times as text, as in the other formats; one stored without a zone stays without."""
     return value.isoformat() if isinstance(value, date | datetime) else value
 
 

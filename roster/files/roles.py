@@ -17,7 +17,7 @@ REQUIRED = ("project", "username", "role", "since")
 
 @dataclass(frozen=True, slots=True)
 class RoleRow:
-    """One role of the list, and the line it stands on."""
+    """One role of the list, with its line number."""
 
     line: int
     project: str
@@ -27,15 +27,15 @@ class RoleRow:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What makes it this role: spelling and capitals aside."""
+        """Identity of the role, regardless of spelling and case."""
         return normalized(self.project), self.username.lower(), self.role
 
 
 def read_roles(source: SourceFile, now: datetime) -> list[RoleRow]:
     """Every role of the list.
 
-    Args:   now: no role is held since later; a day more is granted to zones that are ahead.
-    Raises: InputErrors: the faults of the file, each with line and field.
+    Args:   now: no role may start later; one day of tolerance for time zones that are ahead.
+    Raises: InputErrors: the errors of the file, each with line and field.
     """
     faults = FileErrors(source)
     rows: dict[tuple[str, str, str], RoleRow] = {}

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from common.errors import InputError
 
-# Ten times the size of the largest index's list; a larger file is not such a list.
+# Ten times the list of the largest index; a larger file is not such a list.
 LARGEST_FILE_BYTES = 512 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file's bytes, read once: what is digested is what is imported."""
+    """A file's bytes, read once, so that the digest is of what is imported."""
 
     path: Path
     data: bytes
@@ -36,7 +36,7 @@ class SourceFile:
 
     @cached_property
     def text(self) -> str:
-        """The file as text, without the byte order mark that spreadsheets put in front.
+        """The file as text, without a byte order mark.
 
         Raises: InputError: it is not UTF-8 text.
         """

@@ -1,8 +1,8 @@
-"""Download windows: a Parquet file a day, summed over months, and slid a day without reading the rest again.
+"""Download windows: daily Parquet files summed over months, and moved by a day without reading all again.
 
-A directory holds `YYYY-MM-DD.parquet` files with `project` and `download_count`, a row a project and day. The
-sums of the last window are kept beside them, by a 64-bit hash of the name: to slide by a day, that day is
-added and the day that leaves is taken away, and nothing else is read. Names are looked up for the top alone.
+A directory has `YYYY-MM-DD.parquet` files with `project` and `download_count`, one row for each project. The
+sums of the last window are kept beside them, by a 64-bit hash of the name: to move by a day, that day is
+added and the oldest subtracted, and nothing else is read. Names are looked up only for the top.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from roster.files.download_tables import SCHEMA
 from roster.files.names import is_project_name
 
 STATE = ".keydesk-window"
-# Of the 2 GiB that ranking a window may take; the sums of a million projects are 16 MB.
+# Part of the 2 GiB that ranking a window may take; the sums of a million projects are 16 MB.
 MEMORY_LIMIT = "1500MB"
 COLUMNS = ("project", "download_count")
 Sums = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]
@@ -32,7 +32,7 @@ Sums = tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class DailyWindow:
-    """The days that count, both ends included."""
+    """The days of the window, both ends included."""
 
     start: date
     end: date
@@ -50,8 +50,8 @@ class DailyWindow:
 class Ranking:
     """The most downloaded projects of a window.
 
-    `projects` counts all that were downloaded at all; `sha256` is over the digests of the days' files;
-    `days_read` says how many of them were read for it.
+    `projects` counts all with downloads; `sha256` is over the digests of the daily files;
+    `days_read` is how many of them were read.
     """
 
     window: DailyWindow
@@ -70,10 +70,10 @@ class _Kept:
 
 
 def rank_window(*, directory: Path, window: DailyWindow, keep_rows: int) -> Ranking:
-    """Sum the days of a window and rank the projects; what was summed before is not read again.
+    """Sum the days of a window and rank the projects, without reading again what was summed before.
 
-    Args:   keep_rows: how many of the most downloaded are wanted; those level with the last come as well.
-    Raises: InputErrors: days without a file, or whose file cannot be used.
+    Args:   keep_rows: number of most downloaded projects wanted; ties with the last are included.
+    Raises: InputErrors: days without a file, or with an unusable one.
     """
     files = {day: directory / f"{day.isoformat()}.parquet" for day in window.days}
     if missing := [day for day, path in files.items() if not path.is_file()]:
@@ -127,7 +127,7 @@ def _can_slide(kept: _Kept, directory: Path, new: Sequence[date], gone: Sequence
     """Whether sliding is cheaper than summing all, and the files to subtract are unchanged."""
     if kept.version != duckdb.__version__ or len(new) + len(gone) >= days:
         return False
-    # A file that changed inside the window was added as it was then, and that is not known any more.
+    # A changed file cannot be subtracted: its earlier content is unknown.
     if any(day.isoformat() in kept.days for day in new):
         return False
     return all(_known(kept, day, directory / f"{day.isoformat()}.parquet") for day in gone)
@@ -165,7 +165,7 @@ def _checked(path: Path) -> list[Any]:
 
 
 def _says_that_all_is_well(metadata: pq.FileMetaData, names: list[str]) -> bool:
-    """Whether the file's own statistics rule out nulls and negative counts; not all writers keep any."""
+    """Whether the file's statistics rule out nulls and negative counts; some writers have none."""
     for group in range(metadata.num_row_groups):
         for name in COLUMNS:
             found = metadata.row_group(group).column(names.index(name)).statistics
@@ -203,7 +203,7 @@ def _sum(
     if sums is not None:
         connection.register("kept", pa.table({"key": sums[0], "downloads": sums[1]}))
         parts.append("SELECT key, downloads FROM kept")
-    # A project that was downloaded on no day of the window any more is in none of its ranks.
+    # Drop projects without downloads in the window.
     connection.execute(
         f"""
         CREATE TEMP TABLE totals AS
@@ -214,7 +214,7 @@ def _sum(
 
 
 def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    # All rows are fetched: a result that is not read to its end keeps the connection busy.
+    # Fetch all rows: an unfinished result keeps the connection busy.
     return int(connection.execute(query).fetchall()[0][0] or 0)
 
 
@@ -234,9 +234,9 @@ def _escaped(path: Path) -> str:
 def _top(
     connection: duckdb.DuckDBPyConnection, keep_rows: int, newest_first: list[Path], known_names: Path | None
 ) -> pa.Table:
-    """The most downloaded with their names, which are looked up day by day, the newest first.
+    """The most downloaded projects with their names, looked up by day, newest first.
 
-    Args: known_names: those of the window before; few are new from one day to the next.
+    Args: known_names: names of the previous window; few are new each day.
     """
     connection.execute(
         f"""
@@ -280,7 +280,7 @@ def _keep(connection: duckdb.DuckDBPyConnection, directory: Path, days: Mapping[
     sums = connection.execute("SELECT key, downloads FROM totals").fetchnumpy()
     state = directory / STATE
     state.mkdir(exist_ok=True)
-    # The description is written last: after a crash in between, the sums have none and are not used.
+    # The description is written last, so that sums left by a crash have none and are not used.
     (state / "window.json").unlink(missing_ok=True)
     connection.execute(f"COPY (SELECT key, project FROM named) TO '{_escaped(state)}/names.parquet'")  # noqa: S608
     np.save(state / "keys.npy", np.asarray(sums["key"], np.uint64))

@@ -1,4 +1,4 @@
-"""Download counts from the public dataset, by Google's own client: the optional extra `bigquery`."""
+"""Download counts from the public dataset, with Google's client: the optional extra `bigquery`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from roster.errors import RosterError
 
 TABLE = "bigquery-public-data.pypi.file_downloads"
-# Spellings of one project are counted together; the table is partitioned by day, so only the window is read.
+# Counts all spellings of a project together; the table is partitioned by day, so only the window is read.
 SQL = f"""\
 SELECT
   LOWER(REGEXP_REPLACE(file.project, r'[-_.]+', '-')) AS project,
@@ -24,7 +24,7 @@ TIMEOUT_S = 600
 
 
 class BigQueryError(RosterError):
-    """The query came to nothing; says whether trying again can help."""
+    """The query failed; says whether retrying can help."""
 
     code = "bigquery_failed"
 
@@ -42,7 +42,7 @@ class DownloadQuery:
     cohort: int
 
     def as_text(self) -> str:
-        """What is run, with its parameters, to be read before it costs anything."""
+        """The query with its parameters, to be read before it costs money."""
         return (
             f"{SQL}-- @window_start DATE = '{self.window_start}'\n"
             f"-- @window_end DATE = '{self.window_end}'\n-- @cohort INT64 = {self.cohort}\n"
@@ -52,7 +52,7 @@ class DownloadQuery:
 def fetch_downloads(query: DownloadQuery, *, project: str, api_base: str = "") -> Iterator[tuple[str, int]]:
     """Run the query and yield (project, downloads), most downloaded first.
 
-    Args:   project: whom Google bills. api_base: another address that speaks BigQuery's HTTP.
+    Args:   project: the project that Google bills. api_base: URL of a compatible server.
     Raises: BigQueryError: no client installed, no project named, refused, or not answered.
     Source: https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query
     """

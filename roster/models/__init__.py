@@ -1,10 +1,10 @@
-"""The roster's tables: who maintains what, how well they are protected, and what was decided about them.
+"""The roster's tables: maintainers and projects, two-factor states, policies and decisions.
 
-Facts are appended (snapshots, receipts, designations, observations, decisions) and the database refuses to
-change them; projects, accounts and roles are the state those facts add up to.
+Facts (snapshots, receipts, designations, observations, decisions) are append-only, enforced by the
+database; projects, accounts and roles are the current state derived from them.
 
-What people say of themselves and what staff decide about them are facts too: an exception lifts a rule, a
-delegation stands in for a role, a disclaimer takes one away. `AccountEvent` and `ProjectEvent` are the trail.
+Declarations of people and decisions of staff are facts too: an exception lifts a rule, a
+delegation replaces a role, a disclaimer removes one. `AccountEvent` and `ProjectEvent` record the history.
 """
 
 from roster.models.accounts import (

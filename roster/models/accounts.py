@@ -1,4 +1,4 @@
-"""Accounts of the index, their two-factor observations and roles, and the trail of both."""
+"""Accounts of the index, their two-factor observations, roles and events."""
 
 import pgtrigger
 from django.db import models
@@ -21,15 +21,15 @@ class AccountQuerySet(models.QuerySet["Account"]):
         )
 
     def named(self, username: str) -> "AccountQuerySet":
-        """The account of this name, however it is capitalised; at most one."""
+        """The account of this name in any capitalisation; at most one."""
         return self.of_lower_name(username.lower())
 
     def of_lower_name(self, lower_username: str) -> "AccountQuerySet":
-        """`named`, for who has the name in small letters already."""
+        """The same as `named`, for a name in lower case."""
         return self.annotate(lower_username=Lower("username")).filter(lower_username=lower_username)
 
     def with_address(self, email: str) -> "AccountQuerySet":
-        """The accounts at this e-mail address, however it is capitalised."""
+        """The accounts with this email address in any capitalisation."""
         return self.annotate(lower_email=Lower("email")).filter(lower_email=email.strip().lower())
 
 
@@ -76,7 +76,7 @@ class Account(models.Model):
 
 
 class TwoFactorObservation(models.Model):
-    """What an account's two-factor authentication was: when first seen, and after each change."""
+    """An account's two-factor state when first seen, and after each change."""
 
     account = models.ForeignKey(
         "roster.Account", on_delete=models.PROTECT, related_name="two_factor_observations"
@@ -136,7 +136,7 @@ class ProjectRole(models.Model):
 
 
 class AccountEvent(models.Model):
-    """One thing that was said or decided about an account: who did it, when, and the paper it is about."""
+    """A declaration or decision about an account: its actor, time and record."""
 
     account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="events")
     name = models.CharField(max_length=40)

@@ -11,7 +11,7 @@ LONGEST_TEXT = 2_000
 
 
 class Appeal(models.Model):
-    """A person asks for another look at a rule that does not admit them; a person answers."""
+    """A person's appeal against a rule that refused them, and its answer."""
 
     class State(models.TextChoices):
         OPEN = "open", _("waiting for an answer")
@@ -67,7 +67,7 @@ class DisclaimerQuerySet(models.QuerySet["Disclaimer"]):
 
 
 class Disclaimer(models.Model):
-    """A person says that a role on the roster is not (or no longer) theirs; it stops counting."""
+    """A person's statement that a role is not (or no longer) theirs; the role stops counting."""
 
     class Kind(models.TextChoices):
         NO_LONGER = "no_longer", _("I no longer maintain this")

@@ -6,7 +6,7 @@ from django.db.models import F, Q
 
 from roster.models.shared import ACTOR_LENGTH
 
-# How many people an organisation and the owners together may name for one project.
+# Maximum number of people named for one project.
 DELEGATES_PER_PROJECT = 5
 
 
@@ -18,7 +18,7 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
 class Delegation(models.Model):
     """An organisation's account, or an owner, names a person behind a project.
 
-    It counts as long as who named them may still speak for the project.
+    It counts as long as its author may name people for the project.
     """
 
     project = models.ForeignKey("roster.Project", on_delete=models.PROTECT, related_name="delegations")

@@ -1,4 +1,4 @@
-"""Exceptions: one rule lifted for one person, for a time, with two names."""
+"""Policy exceptions: one rule lifted for one person until a date, approved by two members of staff."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ class PolicyExceptionQuerySet(models.QuerySet["PolicyException"]):
 
 
 class PolicyException(models.Model):
-    """One rule lifted for one account, with reason and expiry: asked for by one of the staff, granted by
+    """One rule lifted for one account, with reason and expiry: requested by one member of staff, granted by
     another."""
 
     account = models.ForeignKey("roster.Account", on_delete=models.PROTECT, related_name="exceptions")

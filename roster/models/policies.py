@@ -1,4 +1,4 @@
-"""Policies, their previews, and the decisions they came to."""
+"""Policies, their previews, and decisions."""
 
 import pgtrigger
 from django.db import models
@@ -64,7 +64,7 @@ class Policy(models.Model):
 
 
 class PolicyPreview(models.Model):
-    """Somebody saw who gains and who loses by a policy, at what size; a draft needs one to be published."""
+    """Record that a person previewed a policy's effects; required before publishing a draft."""
 
     policy = models.ForeignKey("roster.Policy", on_delete=models.PROTECT, related_name="previews")
     document = models.JSONField(help_text="The rules as they were when previewed.")
@@ -78,7 +78,7 @@ class PolicyPreview(models.Model):
 
 
 class Decision(models.Model):
-    """What was decided about an account: every verdict, the facts, and where the facts came from."""
+    """A decision on an account: all verdicts, the facts, and the snapshots they came from."""
 
     class Outcome(models.TextChoices):
         ELIGIBLE = "eligible"
@@ -120,7 +120,7 @@ class Decision(models.Model):
         triggers = append_only_rows()
 
     def as_document(self) -> dict[str, object]:
-        """The decision as the API and the commands give it."""
+        """The decision as JSON, for the API and commands."""
         return {
             "outcome": self.outcome,
             "policy": self.policy.version,

@@ -1,4 +1,4 @@
-"""Projects, why each is critical, and what became of it on the index."""
+"""Projects, their designations, and their events on the index."""
 
 import pgtrigger
 from django.db import models
@@ -12,12 +12,12 @@ from roster.models.snapshots import Snapshot
 
 class ProjectQuerySet(models.QuerySet["Project"]):
     def critical(self) -> "ProjectQuerySet":
-        """Projects designated at any time: critical is for ever."""
+        """Projects designated at any time; designations are permanent."""
         return self.filter(critical_since__isnull=False)
 
 
 class Project(models.Model):
-    """A project that is critical or has roles on record. The long tail of the index has no rows."""
+    """A project that is critical or has known roles. Other projects of the index have no rows."""
 
     normalized_name = models.CharField(max_length=255)
     name = models.CharField(max_length=255)
@@ -53,7 +53,7 @@ class Project(models.Model):
 
 
 class Designation(models.Model):
-    """Why a project is critical, and since when; the first time for each reason.
+    """Why and since when a project is critical; one row for each reason.
 
     The database does not check the two keys row by row, which would double the time that designating
     thousands takes: triggers keep critical projects and snapshots from being deleted, and `verify` looks.
@@ -102,7 +102,7 @@ class Designation(models.Model):
 
 
 class ProjectEvent(models.Model):
-    """Something that happened to a project on the index; its status is not touched by any of it."""
+    """An event of a project on the index. It does not change the project's status."""
 
     class Kind(models.TextChoices):
         DELETED = "deleted", _("vanished from the index")

@@ -1,4 +1,4 @@
-"""Parts that several tables of the roster share."""
+"""Shared parts of the roster's models."""
 
 import pgtrigger
 
@@ -6,5 +6,5 @@ ACTOR_LENGTH = 150
 
 
 def append_only_rows() -> list[pgtrigger.Trigger]:
-    """Rows of this table are never changed or deleted (I7)."""
+    """Trigger that makes a table append-only (I7)."""
     return [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]

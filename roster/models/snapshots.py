@@ -1,4 +1,4 @@
-"""Imported lists: each known by its bytes, each arrival of it, and lists held for approval."""
+"""Imported lists (snapshots), their receipts, and lists held for approval."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -8,7 +8,7 @@ from roster.models.shared import ACTOR_LENGTH, append_only_rows
 
 class SnapshotQuerySet(models.QuerySet["Snapshot"]):
     def latest_of(self, kind: str) -> "Snapshot | None":
-        """The snapshot of this kind that was received last, without its table."""
+        """The latest snapshot of this kind, without its table."""
         latest = self.filter(kind=kind, receipts__isnull=False).order_by(
             "-receipts__taken_at", "-receipts__pk"
         )
@@ -16,7 +16,7 @@ class SnapshotQuerySet(models.QuerySet["Snapshot"]):
 
 
 class Snapshot(models.Model):
-    """One imported file, known by what is in it: the same bytes again are the same snapshot.
+    """One imported file, identified by its content: the same bytes are the same snapshot.
 
     A download list keeps its table (project, downloads; most downloaded first) as Parquet, so that every
     machine can designate from it without a row for each project of the index.
@@ -60,9 +60,9 @@ class Snapshot(models.Model):
 
 
 class Receipt(models.Model):
-    """A snapshot was received: once when it was new, and again whenever the same file came in.
+    """One import of a snapshot: the first, and each later import of the same file.
 
-    An index that did not change sends the same file every day; the roster is as fresh as its last receipt.
+    An unchanged index sends the same file every day; the roster is as fresh as its last receipt.
     """
 
     snapshot = models.ForeignKey("roster.Snapshot", on_delete=models.PROTECT, related_name="receipts")
@@ -74,9 +74,9 @@ class Receipt(models.Model):
 
 
 class HeldList(models.Model):
-    """A list that would shrink the roster more than it may without a second person's word.
+    """A list that would shrink the roster beyond the limit and needs a second person's approval.
 
-    The file itself is not kept: once approved, the same file is taken in when it comes again, one time.
+    The file itself is not stored: once approved, it can be imported again, once.
     """
 
     kind = models.CharField(max_length=16)

@@ -1,4 +1,4 @@
-"""The policies that ship with Keydesk: the three rule sets of 2022 and this programme's own."""
+"""The policies that ship with Keydesk: the three rule sets of 2022 and the default."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who may claim: a pure function of facts, policy and the time, with its reasons.
+"""Eligibility rules: a pure function of facts, policy and time, with reasons.
 
 Needs neither settings nor a database. `parse_policy` and `parse_facts` read the documents, `decide` answers.
 """

@@ -1,4 +1,4 @@
-"""The rules: one function each, from facts and parameters to an answer.
+"""The rules, one function each: from facts and parameters to an answer.
 
 A fact that is not known is `missing`, never a pass; only `account_joined_before` lets an unknown date pass.
 """
@@ -37,9 +37,9 @@ from roster.rules.messages import (
 )
 
 TWO_FACTOR_STATES = ("none", "totp", "webauthn")
-# The roster's machine and ours may read their clocks this far apart.
+# Allowed clock difference to the roster's machine.
 CLOCK_SKEW = timedelta(minutes=5)
-# Every other case is a failure, so a new one cannot let anybody pass by oversight.
+# All other cases fail, so that a new one cannot pass by oversight.
 PASSING_CASES = ("pass", "unknown", "delegated")
 
 
@@ -58,11 +58,11 @@ Check = Callable[[Facts, Params, datetime], RuleAnswer]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule a policy may name, with the parameters it takes."""
+    """A rule that policies can use, with its parameters."""
 
     name: str
     check: Check
-    # The facts it asks for, and nothing else: who has the same ones gets the same answer.
+    # The only facts it reads: the same ones give the same answer.
     reads: tuple[str, ...]
     params: Mapping[str, Parser] = field(default_factory=dict)
     required: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Rule:
 
 
 def _answer(rule: str, case: str, evidence: Mapping[str, object], **values: object) -> RuleAnswer:
-    """Answer with the case's sentences, and what of the evidence and else they show."""
+    """Build the answer with the sentences of a case, filled from the evidence and other values."""
     shown = {**evidence, **values}
     text = TEXTS[rule][case]
     message = RuleMessage(_phrase(text.reason, shown), _phrase(text.remedy, shown))
@@ -79,13 +79,13 @@ def _answer(rule: str, case: str, evidence: Mapping[str, object], **values: obje
 
 
 def _phrase(sentence: str, shown: Mapping[str, object]) -> Phrase:
-    """The sentence with those of the values that stand in it."""
+    """A sentence with the values it uses."""
     named = {name for _, name, _, _ in Formatter().parse(sentence) if name}
     return Phrase(sentence, {name: shown[name] for name in sorted(named)})
 
 
 def _missing(*names: str, **values: object) -> RuleAnswer:
-    """The answer to a question whose facts are not there."""
+    """The answer when facts are missing."""
     facts = Listing(tuple(_phrase(FACTS[name].reason, values) for name in names), "and")
     message = RuleMessage(Phrase(NOT_KNOWN.reason, {"fact": facts}), Phrase(FACTS[names[0]].remedy))
     return RuleAnswer(False, message, {"missing": list(names)})
@@ -122,7 +122,7 @@ def on_critical_roster(facts: Facts, params: Params, now: datetime) -> RuleAnswe
 
 
 def _critical(roles: Iterable[RoleFact]) -> list[RoleFact]:
-    """The roles on critical projects, those of longest standing first, in whatever order they came."""
+    """The roles on critical projects, oldest first."""
     critical = [role for role in roles if role.critical]
     return sorted(critical, key=lambda role: (role.designated_on or date.max, json.dumps(in_json(role))))
 
@@ -187,7 +187,7 @@ def account_joined_before(facts: Facts, params: Params, now: datetime) -> RuleAn
     evidence = {"joined_at": facts.joined_at, "before": params["before"]}
     if facts.joined_at is None:
         return _answer("account_joined_before", "unknown", evidence)
-    # Who joined at the very moment still passes, as in 2022.
+    # Joining at exactly this moment still passes, as in 2022.
     case = "pass" if facts.joined_at <= params["before"] else "too_late"
     return _answer("account_joined_before", case, evidence, joined_on=facts.joined_at.date())
 
@@ -248,7 +248,7 @@ def role_age(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
 
 
 def project_not_recreated(facts: Facts, params: Params, now: datetime) -> RuleAnswer:
-    """One critical project that was not made anew lately is enough."""
+    """One critical project that was not recently recreated is enough."""
     if facts.roles is None:
         return _missing("roles")
     critical = _critical(facts.roles)
@@ -358,5 +358,5 @@ _ALL = (
     Rule("not_organization_account", not_organization_account, ("is_organization",)),
 )
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _ALL}
-# What no exception lifts: keys that are not there, a second pair, and where keys may not be sent.
+# Rules that exceptions cannot lift: stock, one claim each, and the region.
 NEVER_LIFTED = frozenset({"stock_available", "one_claim", "region"})

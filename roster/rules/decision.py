@@ -124,7 +124,7 @@ def exception_from(rule: str, facts: Facts, now: datetime) -> ExceptionFact | No
 class BatchDecider:
     """Outcomes of very many decisions under one policy at one moment, without their sentences.
 
-    Every rule is asked through the same checks as in `decide`, but once for the same facts; most rules read
+    It runs the same checks as `decide`, but once for the same facts; most rules read
     facts that thousands of people share.
     """
 

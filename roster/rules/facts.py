@@ -27,7 +27,7 @@ REGION_STATUSES = ("open", "waitlist", "paused", "blocked")
 class RoleFact:
     """A role on a project, and what makes the project critical.
 
-    `recreated` says whether the project was ever deleted and made anew, `recreated_on` when it last was;
+    `recreated` says whether the project was ever deleted and recreated, `recreated_on` when it last was;
     `delegated_by` is the account that named this person for the project.
     """
 

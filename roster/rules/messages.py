@@ -25,7 +25,7 @@ LIFTED = Text("An exception was made for you until {expires_at}: {why}")
 
 NOT_KNOWN = Text("It is not known {fact}, so this cannot be confirmed.", "{remedy}")
 
-# What is missing, as it reads after "It is not known …", and who can supply it.
+# The missing fact, as it reads after "It is not known …", and who can supply it.
 FACTS: Mapping[str, Text] = {
     "roles": Text("which roles you have on which projects", ASK),
     "critical": Text("whether the projects you have a role on are critical", ASK),

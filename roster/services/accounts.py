@@ -92,8 +92,7 @@ def _last_seen() -> datetime | None:
 
 
 def _stage(rows: Sequence[AccountRow]) -> int:
-    """The list with the ids of the accounts on record, which are locked, and what changes; how many those
-    are."""
+    """Stage the list with the ids of known accounts, which are locked; returns how many are known."""
     values = ([place, *(getattr(row, name) for name in LISTED)] for place, row in enumerate(rows))
     stage("read_account", {"place": "integer", **LISTED}, values)
     rows_of(

@@ -22,7 +22,7 @@ def import_roles(*, path: Path, actor: str, now: datetime) -> Imported:
     """Replace the roles by those of the list; it is complete, so roles that it omits have ended.
 
     Locks:  imports of role lists; new projects.
-    Raises: InputErrors: the file's faults, roles of unknown accounts among them, with line and field.
+    Raises: InputErrors: the file's errors, with line and field, including roles of unknown accounts.
             ListHeld: it would end more than the allowed share of the roles; only the hold is recorded.
     """
     return load_roles(source=read_source(path), actor=actor, now=now)
@@ -61,7 +61,7 @@ def load_roles(*, source: SourceFile, actor: str, now: datetime) -> Imported:
 
 
 def _stage(rows: Sequence[RoleRow]) -> None:
-    """The list with the ids of its accounts, and of the projects and live roles that are on record."""
+    """Stage the list with the ids of its accounts, and of known projects and live roles."""
     columns = {
         "line": "integer",
         "normalized_name": "text",

@@ -57,7 +57,7 @@ def receive_file(
     window: SnapshotWindow | None = None,
     content: bytes | None = None,
 ) -> tuple[Snapshot, bool]:
-    """Store the snapshot unless it is there, and a receipt; give it, and whether it is new.
+    """Store the snapshot unless it exists, and a receipt; returns it and whether it is new.
 
     Raises: SnapshotWindowDiffers: the same file was imported before, for different days.
     """
@@ -81,7 +81,7 @@ def receive_file(
 
 
 def _store(snapshot: Snapshot, content: bytes | None) -> None:
-    """Insert the snapshot, its table as bytes; the ORM would write millions of them out as text."""
+    """Insert the snapshot with its table in binary; the ORM would send it as text."""
     values = [
         snapshot.kind,
         snapshot.source,

@@ -10,7 +10,7 @@ WORTH_IT = 1_000
 
 
 def stage(table: str, columns: Mapping[str, str], rows: Iterable[Sequence[object]]) -> None:
-    """Copy rows into a temporary table that goes with the transaction, and analyse it.
+    """Copy rows into a temporary table that lasts for the transaction, and analyse it.
 
     Args: columns: name to type, in the order of the rows' values.
     """

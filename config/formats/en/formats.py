@@ -1,4 +1,4 @@
-"""Our English puts the day before the month and counts 24 hours, on pages as in mails."""
+"""Date formats for English: the day before the month and 24 hours, on pages and in emails."""
 
 DATE_FORMAT = "j F Y"
 DATETIME_FORMAT = "j F Y, H:i"

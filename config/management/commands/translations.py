@@ -13,7 +13,7 @@ from roster.rules.policy_diff import TITLES
 
 
 def tables() -> dict[str, list[str]]:
-    """Texts that are data: the rules' sentences and titles, why a region says no, and the keys' names."""
+    """Translatable texts in data: rule sentences and titles, reasons of regions, names of key models."""
     reasons = [str(region.get("reason", "")) for region in bundled_regions()["regions"]]
     return {
         "roster/rules/messages.py": every_sentence(),
