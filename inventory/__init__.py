@@ -1,1 +1,1 @@
-"""Key models, lots, units and the stock ledger. Independent of claims: a holder is a text."""
+"""Key models, lots, units and the stock ledger. Independent of claims: holders are plain strings."""

@@ -1,11 +1,11 @@
-"""A sheet of tags to print: one bar code a key, 24 to a page of A4."""
+"""Printable sheets of tags: one bar code a key, 24 on a page of A4."""
 
 from collections.abc import Sequence
 
 import typst
 from barcode.codex import Code128
 
-# Sizes in millimetres; a bar of a quarter of a millimetre is what hand-held scanners read well.
+# Sizes in millimetres; hand-held scanners read bars of a quarter of a millimetre well.
 _PAGE = """#set page(paper: "a4", margin: (x: 8mm, y: 12mm))
 #set text(size: 8pt)
 #let bar(x, width) = place(dx: x, rect(width: width, height: 15mm, fill: black, stroke: none))
@@ -29,7 +29,7 @@ _PAGE = """#set page(paper: "a4", margin: (x: 8mm, y: 12mm))
 
 def tag_sheet(serials: Sequence[str]) -> bytes:
     """A PDF with a Code 128 bar code and the serial in letters for each key."""
-    # Serials are A-Z, 0-9 and -: nothing that means anything to Typst.
+    # Serials are A-Z, 0-9 and -, which have no meaning in Typst.
     tags = "".join(f'  tag("{serial}", "{modules(serial)}"),\n' for serial in serials)
     pdf: bytes = typst.compile(f"{_PAGE}{tags})\n".encode())
     return pdf

@@ -1,8 +1,8 @@
 """The two key models the programme starts with.
 
 Weights and sizes are those of the nearest key with a public data sheet; HS code and value are
-defaults with their source beside them. Whoever runs a programme replaces them by the maker's and the
-broker's words, on the row, not here.
+defaults with their source beside them. An installation replaces them in the database by the data of the
+manufacturer and the customs broker.
 """
 
 from datetime import datetime

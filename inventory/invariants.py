@@ -53,7 +53,7 @@ def _rows(sql: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
 
 
 def ledger_equals_units() -> Found:
-    """Per key model and account, the ledger's in minus out is the number of units standing there."""
+    """Per key model and account: movements in minus out equal the number of units."""
     different = _rows(
         """
         WITH ledger AS (
@@ -85,7 +85,7 @@ def ledger_equals_units() -> Found:
 
 
 def received_equals_all_accounts() -> Found:
-    """Units ever received are the units in all accounts: none vanished, none appeared."""
+    """Units received equal the units in all accounts."""
     ((received, standing),) = _rows(
         """
         SELECT (SELECT count(*) FROM inventory_movement WHERE from_account = 'supplier'),
@@ -98,7 +98,7 @@ def received_equals_all_accounts() -> Found:
 
 
 def units_stand_where_they_moved() -> Found:
-    """Each unit's movements have no gap, join end to end, and end where the unit stands."""
+    """Each unit's movements have no gap, join end to end, and end in the unit's account."""
     broken = _rows(
         """
         WITH walked AS (
@@ -136,7 +136,7 @@ def units_stand_where_they_moved() -> Found:
 
 
 def holders_are_the_ledgers() -> Found:
-    """A unit is held where units are held, nowhere else, and for the holder its last movement names."""
+    """A unit has a holder exactly in the accounts that require one, and it is that of its last movement."""
     broken = _rows(
         """
         SELECT unit.serial, unit.account, unit.held_for, movement.reference
@@ -160,8 +160,8 @@ def holders_are_the_ledgers() -> Found:
 
 
 def chains_and_seals_hold() -> Found:
-    """Every movement's hash recomputed, each on the one before, up to the unit's own head; every sealed day's
-    root recomputed from those hashes, and every seal on the one before. One pass over the ledger does it all.
+    """Recompute every movement's hash up to the unit's head, every sealed day's
+    root from those hashes, and the chain of seals, in one pass over the ledger.
     """
     sealed, faults = _chain_of_seals()
     days = {seal.day: Tree() for seal in sealed}
@@ -175,8 +175,8 @@ def chains_and_seals_hold() -> Found:
     ]
 
 
-# What is hashed is put together by the database, as the trigger does, and comes as bytes. `ends` says whether
-# the unit has its chain end here, or is gone; days are counted from 1970.
+# The database builds the hashed text, as the trigger does, and returns bytes. `ends` says whether the
+# unit's chain ends here or the unit is missing; days are counted from 1970.
 _GONE, _HEAD = 2, 1
 _CHAINS = f"""
     SELECT movement.unit_id,
@@ -204,16 +204,16 @@ _WITHOUT_MOVEMENTS = """
 """
 
 
-# Hashes kept in memory meanwhile, 32 bytes each.
+# Hashes kept in memory, 32 bytes each.
 _FOLD_EVERY = 50_000
 _EPOCH = date(1970, 1, 1)
 _ChainRow = tuple[int, int, int, int, bytes, bytes, bytes]
 
 
 def _check_chains(rows: Iterable[_ChainRow], trees: Mapping[date, Tree]) -> tuple[int, list[tuple[str, str]]]:
-    """Rows checked, and the name and first fault of each unit that has one; feeds the days' trees.
+    """Check all chains; returns the rows checked and the first error of each unit. Feeds the days' trees.
 
-    One long function, because a call per row would take as long as the hash.
+    One long function, because a call for each row would take as long as the hash.
     """
     days = {(day - _EPOCH).days: tree for day, tree in trees.items()}
     checked, place = 0, 0
@@ -263,7 +263,7 @@ def _named(unit: int, text: bytes, ends: int, fault: str | None, place: int) -> 
 
 
 def _chain_of_seals() -> tuple[list[Seal], list[Violation]]:
-    """All seals, in order and without their leaves, and where their chain breaks."""
+    """All seals in order, without leaves, and where their chain breaks."""
     faults: list[Violation] = []
     seals = list(Seal.objects.order_by("day").defer("leaves"))
     before: Seal | None = None
@@ -294,7 +294,7 @@ def _check_day(seal: Seal, tree: Tree) -> Violation | None:
 
 
 def _first_difference(seal: Seal) -> tuple[str, str]:
-    """The first unit, and what is wrong with its row of that day: found by the leaves beside the seal."""
+    """The first unit with a wrong row on that day, found with the leaves of the seal, and the error."""
     then = {leaf[:2]: leaf.hash for leaf in unpack(bytes(seal.leaves))}
     if root_of(list(then.values())) != bytes(seal.root):
         return "", "its leaves were rewritten"
@@ -311,7 +311,7 @@ def _first_difference(seal: Seal) -> tuple[str, str]:
 
 
 def seals_reach_back_to_the_first_movement() -> Found:
-    """No movement is older than the first seal: no sealed days were cut off at the start."""
+    """No movement is older than the first seal, so no seals were removed at the start."""
     ((first_seal, early),) = _rows(
         """
         SELECT min(seal.day),
@@ -327,25 +327,25 @@ def seals_reach_back_to_the_first_movement() -> Found:
 
 @contextmanager
 def _stream(sql: str, size: int = 2_000) -> Iterator[Iterator[Any]]:
-    """Rows as the server finds them, for three million movements must not be in memory at once.
+    """Stream rows, because three million movements do not fit into memory.
 
-    Not by a cursor that is asked for the next rows again and again: the server goes on finding them while we
-    look at those that came. Nothing else can be asked on this connection meanwhile.
+    Not with a server-side cursor: the server continues while we
+    process rows. The connection cannot be used for anything else meanwhile.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
-            # One statement for the whole ledger takes as long as it takes, in the order of the index rather
-            # than sorting all texts. These settings end with the transaction.
+            # One statement for the whole ledger has no time limit, and uses the order of the index rather
+            # than sorting all rows. These settings end with the transaction.
             cursor.execute("SET LOCAL statement_timeout = 0")
             cursor.execute("SET LOCAL random_page_cost = 1.1")
             cursor.execute("SET LOCAL work_mem = '64MB'")
-        # Django's own cursors bind on the client, which rules out rows in binary.
+        # Django's cursors bind on the client, which excludes binary rows.
         with Cursor(connection.connection) as cursor:
             yield cursor.stream(sql, binary=True, size=size)
 
 
 def nothing_tainted_came_back() -> Found:
-    """No unit that left the building or was quarantined was in stock afterwards."""
+    """No unit that left the building or was quarantined returned to stock."""
     back = _rows(
         """
         SELECT unit.serial, min(movement.sequence) FILTER (WHERE movement.to_account = ANY(%(tainting)s)),
@@ -367,7 +367,7 @@ def nothing_tainted_came_back() -> Found:
 
 
 def signed_moves_have_two_names() -> Found:
-    """Destroying, writing off and putting back after a recall: each under a paper of two people."""
+    """Destructions, write-offs and releases after a recall each have a document approved by two people."""
     looked_at = Movement.objects.filter(reason__in=SIGNED_REASONS)
     unsigned = _rows(
         """
@@ -414,7 +414,7 @@ def transfers_join() -> Found:
 
 
 def first_movements_name_the_lot() -> Found:
-    """Each unit came in with the lot it is of: the hashed first movement says which."""
+    """The hashed first movement of each unit names its lot."""
     strangers = _rows(
         """
         SELECT unit.serial, lot.reference, movement.reference
@@ -439,7 +439,7 @@ _CONSTRAINT_NAMES = "SELECT conname FROM pg_constraint UNION SELECT relname FROM
 
 
 def ledger_triggers_are_in_place() -> Found:
-    """The triggers and constraints that keep the ledger are those written in models.py, and enabled."""
+    """The ledger's triggers and constraints are those of the code, and enabled."""
     missing = [
         *_missing_triggers(),
         *(set(_constraints()) - {name for (name,) in _rows(_CONSTRAINT_NAMES)}),
@@ -457,7 +457,7 @@ def _constraints() -> list[str]:
 
 
 def _missing_triggers() -> Iterator[str]:
-    """By name, switch and the text of their functions."""
+    """Compared by name, state and the text of their functions."""
     installed = {
         name: (enabled, body)
         for name, enabled, body in _rows(

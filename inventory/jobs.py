@@ -15,7 +15,7 @@ logger = logging.getLogger("keydesk.inventory")
 @app.periodic(cron="23 0 * * *")
 @app.task(name="inventory.seal_ledger")
 def seal_ledger(timestamp: int) -> None:
-    """Every night: a seal over the day before, and over those a stopped worker missed.
+    """Every night: seal the day before, and any earlier unsealed days.
 
     The seals are logged too, so a log kept elsewhere can be used to check the ledger.
     """

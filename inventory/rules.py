@@ -59,8 +59,8 @@ _A, _R = Account, Reason
 COMMON_REASONS = frozenset({_R.RECEIVE, _R.RESERVE, _R.PACK, _R.HAND_OVER, _R.DELIVER})
 
 # The one table of allowed moves. models.py renders it into the check constraint of the movement table.
-# A carrier may take back what it said, hence CORRECT. Quarantine leads to destruction only, and nothing
-# leads from outside the building to where a key can be given out (I8).
+# A carrier may correct a status, hence CORRECT. Quarantine leads to destruction only, and nothing
+# leads from outside the building to an account from which keys are given out (I8).
 MOVES: Mapping[tuple[Account, Account], frozenset[Reason]] = {
     (_A.SUPPLIER, _A.AVAILABLE): frozenset({_R.RECEIVE}),
     (_A.AVAILABLE, _A.RESERVED): frozenset({_R.RESERVE, _R.SWAP}),
@@ -110,7 +110,7 @@ TAINTING_ACCOUNTS = (
 CLEAN_ACCOUNTS = (_A.AVAILABLE, _A.RESERVED, _A.PACKED)
 # Units in these accounts are in bins and are counted there. Packed keys are in their parcels.
 SHELVED_ACCOUNTS = (_A.AVAILABLE, _A.RESERVED, _A.HELD, _A.QUARANTINE)
-# These need a second name: a write-off, a count or a lifted recall that a second person signed.
+# These need a write-off, count or lifted recall that a second person approved.
 SIGNED_REASONS = (_R.DESTROY, _R.LOST, _R.LIFT_RECALL)
 
 
@@ -123,12 +123,12 @@ def move_allowed(from_account: str, to_account: str, reason: str) -> bool:
 
 
 def reachable_accounts(from_account: str) -> list[str]:
-    """Where a unit may go from here, for the message of a refusal."""
+    """Accounts that a unit may move to from here, for messages."""
     return sorted(to for origin, to in MOVES if origin == from_account)
 
 
-# Texts that enter a movement's hash. None may hold a line break, which separates the fields there,
-# and an actor has no room for a mail address: ledger rows outlive every erasure, so nobody is in them.
+# Texts that enter a movement's hash. None may contain a line break, which separates the fields there,
+# and an actor cannot contain an email address, because ledger rows outlive every erasure.
 SERIAL_PATTERN = r"^[A-Z0-9-]{4,64}$"
 REFERENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9 ._:/#-]{0,79}$"
 ACTOR_PATTERN = r"^[a-z]+(:[A-Za-z0-9_.-]{1,64})?$"
@@ -158,7 +158,7 @@ class SerialProblem:
 
 
 def clean_serials(serials: Iterable[str]) -> tuple[list[str], list[SerialProblem]]:
-    """Trim and upper-case serials; list every one that is not a serial or is there twice.
+    """Trim and upper-case serials; list all that are invalid or duplicated.
 
     Upper-casing comes after the check: it would turn the likes of `ß` into plain letters.
     """
@@ -214,7 +214,7 @@ class Allocation:
 
 
 class Wanted(NamedTuple):
-    """So many units of one key model, or of any (None)."""
+    """A number of units of one key model, or of any (None)."""
 
     key_model_id: int | None
     quantity: int
@@ -223,9 +223,9 @@ class Wanted(NamedTuple):
 def plan_allocation(wanted: Iterable[Wanted], available_by_model: Iterable[ModelStock]) -> Allocation:
     """Choose the models that serve a request, all or nothing.
 
-    Named models come first. Each "any" unit then goes to the connector the request has fewest of, so
-    that a pair is one of each, or two of the same when only one is left; among equals to the model
-    whose oldest unit has waited longest.
+    Named models come first. Each "any" unit is then of the connector the request has fewest of, so
+    that a pair is one of each, or two of the same when only one is left; among equals of the model
+    with the oldest unit.
     """
     stock = {model.key_model_id: model for model in available_by_model}
     named, anything = split_wanted(wanted)
@@ -284,7 +284,7 @@ def split_wanted(wanted: Iterable[Wanted]) -> tuple[Counter[int], int]:
     return named, anything
 
 
-# What the approver of a count may say of each kind of difference.
+# The reasons that the approver may give for each kind of difference.
 COUNT_REASONS: Mapping[str, frozenset[str]] = {
     "missing": frozenset({"lost", "damaged", "miscounted", "data_entry"}),
     "unexpected": frozenset({"found", "data_entry", "miscounted"}),
@@ -301,7 +301,7 @@ _FIRMWARE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){0,5}", re.ASCII)
 
 
 def firmware_key(text: str) -> tuple[int, ...] | None:
-    """A firmware for comparing: 5.10 is later than 5.9, and 5.7 is 5.7.0. None when it is no such number."""
+    """Sort key of a firmware: 5.10 is later than 5.9, and 5.7 equals 5.7.0. None if not a version."""
     if not _FIRMWARE.fullmatch(text):
         return None
     numbers = [int(part) for part in text.split(".")]
@@ -321,7 +321,7 @@ def firmware_between(firmware: str, first: str, last: str) -> bool:
 
 @dataclass(frozen=True)
 class Criteria:
-    """What recalled keys have in common. All that is given must apply."""
+    """Criteria of a recall. All that are given must apply."""
 
     sku: str = ""
     lot: str = ""

@@ -39,7 +39,7 @@ def stock_by_model_and_account() -> Stock:
 def stock_as_of(moment: datetime) -> Stock:
     """Units per key model and account at a moment, from the movements up to and including it.
 
-    Units only announced by the supplier have no movements yet, and are not in it.
+    Units announced by the supplier have no movements yet and are not included.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -67,7 +67,7 @@ def stock_as_of(moment: datetime) -> Stock:
 def available_count(sku: str | None = None, *, at_most: int | None = None) -> int:
     """Units available now, of one key model or of all.
 
-    Args: at_most: stop counting there. "Is there any?" must not count a million units.
+    Args: at_most: stop counting there, so that "is there any?" does not count a million units.
     """
     with prepared_cursor() as cursor:
         cursor.execute(_AVAILABLE if sku is None else _AVAILABLE_OF_MODEL, {"sku": sku, "at_most": at_most})
@@ -121,7 +121,7 @@ def lot_balances(*, reference: str | None = None) -> list[LotBalance]:
     lots = Lot.objects.select_related("key_model").order_by("-received_at", "-pk")
     if reference is not None:
         lots = lots.filter(reference=reference)
-    # No index leads from a lot to its units (see models), so all lots are counted in one pass.
+    # Units have no index by lot (see models), so all lots are counted in one pass.
     received = dict(Unit.objects.order_by().values_list("lot_id").annotate(units=Count("pk")))
     return [
         LotBalance(
@@ -138,7 +138,7 @@ def lot_balances(*, reference: str | None = None) -> list[LotBalance]:
 
 
 def place_of(unit: Unit) -> Bin | None:
-    """The bin a unit lies in, by its last transfer."""
+    """The bin of a unit, by its last transfer."""
     last = unit.transfers.select_related("to_bin__warehouse").order_by("-sequence").first()
     return last.to_bin if last else None
 
@@ -146,9 +146,9 @@ def place_of(unit: Unit) -> Bin | None:
 def ship_from(
     *, sku: str | None = None, lot: str | None = None, units: Iterable[Unit] | None = None
 ) -> Warehouse | None:
-    """The warehouse that keys are sent from: where most of these lie, by key model, lot or one by one.
+    """The warehouse that keys are sent from: the one with most of these units.
 
-    Keys that lie nowhere are sent from the warehouse that is first by code; None when there is none.
+    Keys without a bin are sent from the first warehouse by code; None when there is none.
     """
     latest = Transfer.objects.filter(to_bin__isnull=False, unit__account__in=SHELVED_ACCOUNTS)
     if sku is not None:
@@ -185,9 +185,9 @@ def locations() -> list[dict[str, Any]]:
 class RecallReach:
     """Where the units of a recall are now.
 
-    `holders` are those who have, or had, one of them: with a reserved, packed, sent or delivered key. Those
-    of `short` hold one key less since the recall, and nothing took its place. `replace` is for claims to
-    grant replacements by: holders whose key has left the building.
+    `holders` have, or had, one of them: reserved, packed, sent or delivered. Holders in
+    `short` lost a key to the recall without a replacement. Claims use `replace` to
+    grant replacements: holders whose key has left the building.
     """
 
     accounts: dict[str, int]
@@ -199,7 +199,7 @@ class RecallReach:
 
 
 def recall_reach(recall: Recall) -> RecallReach:
-    """How far a recall reaches, as of now."""
+    """The current reach of a recall."""
     rows = list(recall.units.select_related("unit").order_by("unit__serial"))
     criteria = Criteria.from_document(recall.criteria)
     sent = {Account.IN_TRANSIT, Account.DELIVERED, Account.LOST}
@@ -229,8 +229,8 @@ def recall_reach(recall: Recall) -> RecallReach:
 
 
 def recalled_units_shipped(recall: Recall) -> dict[str, list[str]]:
-    """Holder → serials of a recall that have left the building; what was delivered, even if it came
-    back since, and what is on its way or lost there."""
+    """Holder → serials of a recall that have left the building: delivered, even if returned
+    since, in transit, or lost."""
     left = Q(to_account=Account.IN_TRANSIT, unit__account__in=[Account.IN_TRANSIT, Account.LOST])
     out = Movement.objects.filter(Q(to_account=Account.DELIVERED) | left, unit__recalls__recall=recall)
     found: dict[str, list[str]] = defaultdict(list)
@@ -245,9 +245,9 @@ RATE_WINDOW = timedelta(days=14)
 
 
 def outlook(*, now: datetime, window: timedelta = RATE_WINDOW) -> dict[str, Outlook]:
-    """SKU → how long its stock lasts at the rate of the window before `now`, for active key models.
+    """SKU → days of stock at the rate of the window before `now`, for active key models.
 
-    The rate counts what was reserved and not given back, for a request that ended takes nothing.
+    The rate counts units reserved and not released, because a cancelled request takes nothing.
     """
     with connection.cursor() as cursor:
         cursor.execute(

@@ -1,9 +1,9 @@
-"""Triggers that a session cannot talk out of firing.
+"""Triggers that a session cannot disable.
 
-Every trigger that django-pgtrigger writes starts by asking the setting `pgtrigger.ignore` whether to
-do nothing, and any session may change that setting with plain SQL. A ledger cannot have such a door,
+Triggers rendered by django-pgtrigger first check the setting `pgtrigger.ignore`, which
+any session can change with plain SQL. The ledger must not allow that,
 so these are registered, migrated and listed by django-pgtrigger, but rendered without it. Their functions
-have a search path of their own: a temporary table by the name of a ledger table would be looked up first.
+set their own search path: otherwise a temporary table with the name of a ledger table would be found first.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from pgtrigger import compiler
 
 
 class GuardTriggerSql(compiler.UpsertTriggerSql):
-    """The SQL of a guard. Migrations refer to it: a change needs a new class, not an edit."""
+    """SQL of a guard trigger. Migrations refer to it, so a change needs a new class."""
 
     def get_template(self) -> str:
         return """
@@ -36,10 +36,10 @@ class GuardTriggerSql(compiler.UpsertTriggerSql):
 
 
 class LookupTriggerSql(GuardTriggerSql):
-    """A guard whose queries look rows up by index, one or a hundred thousand of them.
+    """SQL of a guard trigger whose queries always use an index.
 
-    A session plans a trigger's query once. Planned at its first call on an empty table or for a huge
-    statement, the plan would read whole tables ever after.
+    A session plans a trigger's query once. Planned on an empty table or for a huge
+    statement, it would read whole tables from then on.
     """
 
     def get_template(self) -> str:
@@ -48,7 +48,7 @@ class LookupTriggerSql(GuardTriggerSql):
 
 
 class GuardTrigger(pgtrigger.Trigger):
-    """A trigger without the way round it."""
+    """A trigger that cannot be bypassed."""
 
     sql_class = GuardTriggerSql
 
@@ -70,13 +70,13 @@ class GuardTrigger(pgtrigger.Trigger):
 
 
 class LookupTrigger(GuardTrigger):
-    """A guard that looks rows up by index."""
+    """A guard trigger that looks rows up by index."""
 
     sql_class = LookupTriggerSql
 
 
 class Refuse(GuardTrigger):
-    """Refuse an operation with a sentence, as an integrity error that carries the guard's name."""
+    """Refuse an operation with a message, as an integrity error with the trigger's name."""
 
     when = pgtrigger.Before
 
@@ -86,9 +86,9 @@ class Refuse(GuardTrigger):
 
 
 def raise_sql(constraint: str, sentence: str, *values: str) -> str:
-    """The plpgsql that refuses: SQLSTATE 23514 (check violation), so that Django sees an IntegrityError.
+    """PL/pgSQL that raises SQLSTATE 23514 (check violation), which Django turns into an IntegrityError.
 
-    `values` are expressions for the `%` of the sentence.
+    `values` are expressions for the `%` of the message.
     """
     arguments = "".join(f", {value}" for value in values)
     return (

@@ -4,12 +4,12 @@
     python3 check_custody.py KD-1234.json [--seal HEX]
 
 The file comes from `manage.py export_custody SERIAL`. `--seal` is a seal you noted earlier (`seal_ledger`
-prints them): then the file must be of the ledger that was sealed so. Without it, the file is only checked
-against the seals it carries, which whoever made the file could have made, too.
+prints them): the file must then belong to the ledger with that seal. Without it, the file is only checked
+against its own seals, which its author could have forged.
 
-What is checked: each movement's hash, each on the one before, up to the hash the unit carries; accounts that
-join end to end; each movement's proof against the root of its day; each seal on the one before. The last line
-says what is not sealed yet. Exit status: 0 all holds, 1 something does not, 2 the file cannot be read.
+Checks: the chain of movement hashes up to the unit's head; accounts that
+join end to end; each movement's proof against the root of its day; the chain of seals. The last line
+lists movements that are not sealed yet. Exit status: 0 valid, 1 invalid, 2 the file cannot be read.
 """
 
 import argparse

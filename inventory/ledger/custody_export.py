@@ -11,10 +11,10 @@ from inventory.models import Movement, Seal, Unit
 
 
 def custody_document(*, serial: str, now: datetime) -> CustodyFile:
-    """The unit, its movements, each with its proof against its day's seal, and the seals from the first on.
+    """Export a unit: its movements, each with its proof against the day's seal, and the seals since then.
 
     Times that enter a hash are whole microseconds since 1970, as in the hash. A movement of a day that has
-    no seal yet has no proof. Nothing is checked here: what was tampered with is exported as it stands.
+    no seal yet has no proof. Nothing is checked here: tampered rows are exported as they are.
 
     Raises: UnknownSerial.
     """
@@ -68,7 +68,7 @@ def _movement(movement: Movement, seals: dict[str, Seal]) -> CustodyMovement:
 
 
 def _proof(movement: Movement, seal: Seal | None) -> list[CustodyProofStep] | None:
-    """Where the movement stands in its day: the siblings from its hash up to the root."""
+    """The proof of a movement: the siblings from its hash up to the root of its day."""
     if seal is None:
         return None
     leaves = list(unpack(bytes(seal.leaves)))

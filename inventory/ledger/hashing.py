@@ -16,8 +16,8 @@ one at the end:
     <recorded at>             likewise
     <previous hash>           of the unit's previous movement, in lower-case hex; empty for its first
 
-No field can hold a line feed (check constraints see to it), so no two movements share a text. The
-same text is built in SQL by the trigger in models.py; a test holds the two together.
+Check constraints exclude line feeds in fields, so no two movements share a text. The
+trigger builds the same text in SQL; a test compares the two.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def microseconds(moment: datetime) -> int:
-    """Whole microseconds since 1970, exactly: no float in between."""
+    """Whole microseconds since 1970, computed without floats."""
     return (moment - _EPOCH) // _MICROSECOND
 
 

@@ -1,7 +1,7 @@
-"""Merkle trees over hashes, as in RFC 6962 but for the leaves, which are hashes of movements already.
+"""Merkle trees as in RFC 6962, except that the leaves are hashes of movements.
 
 A node is the SHA-256 of the byte 1 and its two children; the last of an odd number moves up a level as it
-is. A movement's hash is of a text that begins with `keydesk movement`, so no leaf can pass for a node.
+is. The text of a movement's hash begins with `keydesk movement`, so no leaf can be mistaken for a node.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from hashlib import sha256
 from typing import Literal, NamedTuple
 
 EMPTY_ROOT = sha256(b"").digest()
-# Leaves are folded so many at once: quicker than leaf by leaf.
+# Number of leaves folded at once, which is faster than one by one.
 _CHUNK = 1 << 10
 
 
 class ProofStep(NamedTuple):
-    """One step of a proof: the sibling, and the side it stands on."""
+    """One step of a proof: the sibling and its side."""
 
     side: Literal["left", "right"]
     hash: bytes
@@ -32,9 +32,9 @@ def _fold(level: Sequence[bytes]) -> bytes:
 
 
 class Tree:
-    """A tree that is fed leaf by leaf, in order.
+    """A tree built leaf by leaf, in order.
 
-    `add` only appends; `fold` now and then, and no more than the right edge is kept.
+    `add` only appends; with an occasional `fold` only the right edge is kept.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Tree:
         return self._folded + len(self._waiting)
 
     def fold(self) -> None:
-        """Reduce whole chunks of what was added to one hash each."""
+        """Reduce complete chunks of leaves to one hash each."""
         whole = len(self._waiting) // _CHUNK * _CHUNK
         for start in range(0, whole, _CHUNK):
             self._push(_fold(self._waiting[start : start + _CHUNK]))
@@ -79,7 +79,7 @@ def root_of(leaves: Sequence[bytes]) -> bytes:
 
 
 def proof(leaves: Sequence[bytes], index: int) -> list[ProofStep]:
-    """The siblings from the leaf at `index` up to the root; a sibling that is not there is left out."""
+    """The siblings from the leaf at `index` up to the root; missing siblings are left out."""
     steps: list[ProofStep] = []
     level: Sequence[bytes] = leaves
     while len(level) > 1:

@@ -1,7 +1,7 @@
 """Seals of the ledger: pure functions over a day's movements.
 
-A day is a UTC day of `recorded_at`, which the database writes itself. Its movements are ordered by unit id,
-then sequence: the order in which chains are checked, so one pass over the ledger checks chains and seals.
+A day is a UTC day of `recorded_at`, which the database sets. Its movements are ordered by unit id,
+then sequence, so that one pass over the ledger checks chains and seals.
 The seal is the SHA-256 of these lines, joined by a line feed and without one at the end:
 
     keydesk seal 1       the name of this form
@@ -10,7 +10,7 @@ The seal is the SHA-256 of these lines, joined by a line feed and without one at
     <root>               of the Merkle tree over their hashes (merkle.py), in lower-case hex
     <previous>           the seal of the day before, likewise; empty for the first
 
-Every day since the first movement has a seal, days without movements too, so none can be taken out.
+Every day since the first movement has a seal, even without movements, so that none can be removed.
 """
 
 import struct
@@ -24,7 +24,7 @@ _LEAF = struct.Struct(">qi32s")
 
 
 class Leaf(NamedTuple):
-    """One movement as it was sealed."""
+    """One sealed movement."""
 
     unit_id: int
     sequence: int
@@ -37,16 +37,16 @@ def seal_hash(*, day: date, movement_count: int, root: bytes, previous: bytes) -
 
 
 def pack_leaf(leaves: Iterable[Leaf]) -> bytes:
-    """Leaves as they are stored beside the seal: 44 bytes each, big-endian."""
+    """The stored form of leaves: 44 bytes each, big-endian."""
     return b"".join(_LEAF.pack(*leaf) for leaf in leaves)
 
 
 def unpack(stored: bytes) -> Iterator[Leaf]:
-    """Raises: struct.error: these bytes are no leaves."""
+    """Raises: struct.error: not a sequence of leaves."""
     return (Leaf(*fields) for fields in _LEAF.iter_unpack(stored))
 
 
 def bounds(day: date) -> tuple[datetime, datetime]:
-    """The first moment of a day, and of the next."""
+    """The start of a day, and of the next."""
     start = datetime.combine(day, time(), tzinfo=UTC)
     return start, start + timedelta(days=1)

@@ -1,12 +1,12 @@
 """Triggers that enforce the invariants of the stock ledger for every client (I1, I2, I7, I8).
 
-- Inserting a movement is the move: `movement_is_chained` locks the unit, checks that the movement fits it,
-  and writes its place and hash; `movement_moves_its_unit` applies it. A movement never changes.
-- A unit's standing changes only to what its next movement says. `unit_stands_where_its_movements_say` looks
-  that movement up; it trusts no setting and no nesting of triggers, which a session could bring about.
+- Inserting a movement moves the unit: `movement_is_chained` locks the unit, checks that the movement fits,
+  and sets its sequence and hash; `movement_moves_its_unit` applies it. A movement never changes.
+- A unit's account changes only through its next movement. `unit_stands_where_its_movements_say` looks
+  that movement up; it relies on no setting or trigger nesting, which a session could fake.
 
-Each is an integrity error whose constraint name is the guard's; tests/inventory/test_ledger_triggers.py
-attacks all.
+Each raises an integrity error with the trigger's name as constraint; tests/inventory/test_ledger_triggers.py
+attacks all of them.
 """
 
 from functools import reduce
@@ -94,7 +94,7 @@ UNIT_GUARDS = [
         ),
         sentence="a unit starts at the supplier, without movements; receiving moves it on",
     ),
-    # Not a check constraint: those are evaluated again at every move, and a serial never changes.
+    # Not a check constraint, which would be evaluated at every move, although a serial never changes.
     Refuse(
         name="serial_is_plain",
         operation=pgtrigger.Insert,
@@ -150,10 +150,10 @@ _WRONG_HOLDER = raise_sql(
     "NEW.reference",
 )
 
-# The lock makes the movements of one unit wait for each other; chains are per unit, so there is no row that
-# all movements wait for. moved_at takes the greater because a clock a little behind another machine's must
-# not put a movement before the one it follows: stock as of a moment would be in two places. The hash is of
-# the text that hashing.py describes.
+# The lock serializes the movements of a unit; chains are per unit, so there is no row that
+# all movements wait for. moved_at takes the greater value because a slow clock must
+# not put a movement before its predecessor, or a unit would be in two accounts at a moment. The hash is of
+# the text described in hashing.py.
 _MOVEMENT_IS_CHAINED = f"""
     SELECT unit.account, unit.held_for, unit.movement_count, unit.head_hash, unit.moved_at,
            unit.serial, key_model.sku
@@ -184,8 +184,8 @@ _MOVEMENT_IS_CHAINED = f"""
     RETURN NEW;
 """  # noqa: S608 - constants
 
-# One update for all rows of the statement: PostgreSQL prepares a table's check constraints and triggers anew
-# for each statement, which costs more than updating the row.
+# One update for all rows of the statement, because PostgreSQL prepares check constraints and triggers
+# for each statement, which costs more than the update.
 _MOVEMENT_MOVES_ITS_UNIT = f"""
     UPDATE inventory_unit AS unit
     SET account = moved.to_account,
@@ -198,7 +198,7 @@ _MOVEMENT_MOVES_ITS_UNIT = f"""
     RETURN NULL;
 """  # noqa: S608 - constants
 
-# Each table's own constraint sees to it that the two who signed are two.
+# A constraint of each table ensures that the two people differ.
 _SIGNED = ", ".join(f"'{reason}'" for reason in SIGNED_REASONS)
 _MOVEMENT_IS_SIGNED = f"""
     IF NEW.reason = 'destroy' AND EXISTS (
@@ -260,8 +260,8 @@ MOVEMENT_GUARDS = [
     ),
 ]
 
-# The seal is of the text that seals.py describes. A day has one seal and follows the last day that has one,
-# so two that seal at once cannot both be next.
+# The seal is of the text described in seals.py. A day has one seal and follows the last sealed day,
+# so two concurrent seals cannot both succeed.
 _SEAL_FOLLOWS = f"""
     SELECT seal.day, seal.hash INTO newest FROM inventory_seal AS seal ORDER BY seal.day DESC LIMIT 1;
     IF FOUND AND NEW.day <> newest.day + 1 THEN
@@ -317,7 +317,7 @@ def _not_deleted(what: str, sentence: str, *operations: pgtrigger.Operation) -> 
     ]
 
 
-# The unit's lock makes its transfers wait for each other, and for its movements.
+# The unit's lock serializes its transfers and movements.
 _SHELVED = ", ".join(f"'{account}'" for account in SHELVED_ACCOUNTS)
 _TRANSFER_FOLLOWS = f"""
     SELECT unit.serial, unit.account INTO standing

@@ -25,7 +25,7 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One thing that happened to the key. Only movements have a proof; `sealed_on` is its seal's day."""
+    """An entry of the key's history. Only movements have a proof; `sealed_on` is the day of its seal."""
 
     at: datetime
     title: str
@@ -37,7 +37,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class UnitHistory:
-    """The key, where it lies, and all its entries, oldest first."""
+    """The key, its bin, and all its entries, oldest first."""
 
     unit: Unit
     lies_in: Bin | None
@@ -97,7 +97,7 @@ def unit_history(serial: str) -> UnitHistory:
     if unit is None:
         raise UnknownSerial(serial)
     transfers = transfers_of(unit)
-    # Sorting keeps the order within each kind; things of one moment stand in the order of the kinds.
+    # The sort is stable: entries of one moment are in the order of the kinds.
     entries = [*_recalled(unit), *_moved(unit), *map(_placed, transfers), *_counted(unit)]
     entries.sort(key=lambda entry: entry.at)
     return UnitHistory(unit, transfers[-1].to_bin if transfers else None, entries)
@@ -121,7 +121,7 @@ def _counted(unit: Unit) -> list[HistoryEntry]:
     ]
 
 
-# Whether the seal of a movement's day has it, as one of the leaves that the root is of (seals.pack).
+# Whether the seal of its day contains the movement as a leaf (seals.pack_leaf).
 _LEAVES = """
     SELECT movement.sequence, seal.day,
            position(int8send(movement.unit_id) || int4send(movement.sequence) || movement.hash

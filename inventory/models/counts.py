@@ -1,4 +1,4 @@
-"""Cycle counts: what was scanned in a bin, and what differs from the books."""
+"""Cycle counts: scans in a bin, and differences from the ledger."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -50,7 +50,7 @@ class Count(models.Model):
 
 
 class Scan(models.Model):
-    """One serial scanned in a count, as the scanner gave it but for case and blanks. Append-only."""
+    """One serial scanned in a count, normalised in case and spaces. Append-only."""
 
     count = models.ForeignKey(Count, on_delete=models.PROTECT, related_name="scans")
     serial = models.CharField(max_length=64)
@@ -70,13 +70,13 @@ class DifferenceKind(models.TextChoices):
 
 
 class Difference(models.Model):
-    """One key on which count and books differ, as both stood when the count was submitted."""
+    """One key on which count and ledger differed when the count was submitted."""
 
     count = models.ForeignKey(Count, on_delete=models.PROTECT, related_name="differences")
     serial = models.CharField(max_length=64)
     unit = models.ForeignKey("inventory.Unit", null=True, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=10, choices=DifferenceKind.choices)
-    # What the approver decides on must still be so: these tell whether the key has moved since.
+    # These show whether the key has moved since; the approver decides only on current differences.
     movement_count = models.IntegerField(null=True)
     booked_bin = models.ForeignKey("inventory.Bin", null=True, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=12, blank=True, help_text="Given by the approver")

@@ -21,10 +21,10 @@ from inventory.rules import ACTOR_PATTERN, COMMON_REASONS, HOLDING_ACCOUNTS, MOV
 
 
 def _one_of(*columns: str, values: Iterable[str]) -> str:
-    """SQL: the columns, joined by blanks, are one of these texts.
+    """SQL condition: the columns, joined by spaces, are one of these texts.
 
-    One array constant, because PostgreSQL reads the constraints of a table anew for each statement:
-    as the tree of ORs that Q objects make, the table of moves costs a quarter of a millisecond every time.
+    One array constant, because PostgreSQL reads the constraints of a table for each statement:
+    as a tree of ORs from Q objects the table of moves would cost a quarter of a millisecond each time.
     """
     texts = ",".join(f'"{value}"' for value in values)
     joined = " || ' ' || ".join(columns)
@@ -91,7 +91,7 @@ class KeyModel(models.Model):
 
 
 class Lot(models.Model):
-    """Units received together: from whom, against which order, when and by whom."""
+    """Units received together, with supplier, order, time and receiver."""
 
     reference = models.CharField(max_length=80)
     key_model = models.ForeignKey(KeyModel, on_delete=models.PROTECT, related_name="lots")
@@ -131,8 +131,8 @@ class Unit(models.Model):
     """One physical key and its current account."""
 
     serial = models.CharField(max_length=64)
-    # Neither key has an index of its own: each index is written again at every move of a unit. Nor a foreign
-    # key in the database: `unit_is_of_its_lots_key_model` looks at all units of a delivery at once, and lots
+    # Neither foreign key has an index, because each index is written at every move of a unit, nor a foreign
+    # key constraint: `unit_is_of_its_lots_key_model` checks all units of a delivery at once, and lots
     # are never deleted.
     key_model = models.ForeignKey(
         KeyModel, on_delete=models.PROTECT, related_name="units", db_index=False, db_constraint=False
@@ -173,14 +173,14 @@ class Unit(models.Model):
 
 
 class Movement(models.Model):
-    """A ledger row: one unit from one account to another. Inserting it is the move.
+    """A ledger row: one unit moved from one account to another. Inserting it moves the unit.
 
-    Give unit, from_account, to_account, reason, reference, actor and moved_at; the database fills in
+    Set unit, from_account, to_account, reason, reference, actor and moved_at; the database sets
     the rest. The hash is described in hashing.py.
     """
 
-    # No foreign key in the database: `movement_is_chained` finds and locks the unit, or refuses, and no
-    # unit is ever deleted. A second look at each of 100,000 units received would find the same.
+    # No foreign key constraint: `movement_is_chained` finds and locks the unit, or refuses, and no
+    # unit is ever deleted. A second check of each of 100,000 units received would be redundant.
     unit = models.ForeignKey(
         Unit, on_delete=models.PROTECT, related_name="movements", db_index=False, db_constraint=False
     )
@@ -209,7 +209,7 @@ class Movement(models.Model):
                 name="movement_actor_is_a_role_not_an_address", condition=Q(actor__regex=ACTOR_PATTERN)
             ),
         ]
-        # Sealing reads a day. Movements are stored in the order they are recorded in: page ranges are enough.
+        # Sealing reads a day. Movements are stored in the order of recording, so a BRIN index is enough.
         indexes = [
             BrinIndex(fields=["recorded_at"], name="movement_recorded", autosummarize=True),
             # For the desk's activity log: the newest rows, rows by actor, and rare reasons.
@@ -228,10 +228,10 @@ class Movement(models.Model):
 
 
 class Seal(models.Model):
-    """A day of the ledger, sealed. Give day, movement_count, root and leaves; the database fills in the rest.
+    """The seal of a day. Set day, movement_count, root and leaves; the database sets the rest.
 
-    seals.py describes the hash. The leaves are what the root is of: they say which movement is gone or new
-    when a day no longer adds up, and a proof is made from them.
+    seals.py describes the hash. The leaves, of which the root is computed, show which movement is missing or
+    new when a day no longer matches, and proofs are made from them.
     """
 
     day = models.DateField(unique=True)

@@ -15,7 +15,7 @@ class Warehouse(models.Model):
 
     code = models.CharField(max_length=20)
     name = models.CharField(max_length=120)
-    # The ship-from address, in the fields of a recipient's. It is the foundation's, and on every label.
+    # The ship-from address, in the same fields as a recipient's. It is on every label.
     contact_name = models.CharField(max_length=100)
     company = models.CharField(max_length=100, blank=True)
     street1 = models.CharField(max_length=100)
@@ -42,7 +42,7 @@ class Warehouse(models.Model):
 
 
 class Bin(models.Model):
-    """A place with a label that can be scanned. Quarantined keys lie in quarantine bins, and no others do."""
+    """A storage place with a scannable label. Quarantined keys, and no others, are in quarantine bins."""
 
     warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="bins")
     code = models.CharField(max_length=20)
@@ -59,7 +59,7 @@ class Bin(models.Model):
 
 
 class TransferReason(models.TextChoices):
-    """Why a unit changed bins; the last three are what a count found out."""
+    """Why a unit changed bins; the last three are results of a count."""
 
     PUT_AWAY = "put_away", "put away"
     TRANSFER = "transfer", "moved to another bin"

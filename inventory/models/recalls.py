@@ -16,7 +16,7 @@ class RecallQuerySet(models.QuerySet["Recall"]):
 
 
 class Recall(models.Model):
-    """Keys that must not be given out, by what they have in common; `criteria` as in `rules.Criteria`."""
+    """Keys that must not be given out, selected by criteria; `criteria` as in `rules.Criteria`."""
 
     code = models.CharField(max_length=20)
     why = models.CharField(max_length=500)

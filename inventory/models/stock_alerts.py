@@ -18,7 +18,7 @@ class Expiry(models.Model):
 
 
 class StockAlert(models.Model):
-    """At this moment, a key model would last less than `threshold_days` at the current rate."""
+    """A key model would last less than `threshold_days` at the rate of this moment."""
 
     key_model = models.ForeignKey("inventory.KeyModel", on_delete=models.PROTECT, related_name="alerts")
     raised_at = models.DateTimeField()

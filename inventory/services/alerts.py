@@ -11,7 +11,7 @@ THRESHOLD_DAYS = 14
 
 
 def watch_stock(*, now: datetime, threshold_days: int = THRESHOLD_DAYS) -> list[StockAlert]:
-    """Raise an alert for each key model that lasts less than the threshold, and clear those that ended.
+    """Open an alert for each key model below the threshold, and close those that ended.
 
     Returns: the alerts that are new. A key model has one open alert, however often this is called.
     """

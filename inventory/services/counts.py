@@ -53,7 +53,7 @@ def start_count(*, bin_label: str, actor: str, now: datetime) -> Count:
 def scan(*, code: str, serials: Sequence[str], actor: str, now: datetime) -> int:
     """Record scanned serials; duplicates count once. Returns the number of new ones.
 
-    Raises: UnknownPaper, CountClosed; NotYourCount: one person counts a bin; BadSerials: every one.
+    Raises: UnknownDocument, CountClosed; NotYourCount: one person counts a bin; BadSerials.
     """
     with transaction.atomic():
         count = _locked(code, CountState.COUNTING)
@@ -80,7 +80,7 @@ def count_bin(*, bin_label: str, serials: Sequence[str], actor: str, now: dateti
 def submit_count(*, code: str, actor: str, now: datetime) -> list[Difference]:
     """Submit a count and record its differences from the ledger, by serial.
 
-    Raises: UnknownPaper, CountClosed, NotYourCount. WrongCount: every key scanned belongs in another bin.
+    Raises: UnknownDocument, CountClosed, NotYourCount. WrongCount: all keys scanned belong in another bin.
     """
     with transaction.atomic():
         count = _locked(code, CountState.COUNTING)
@@ -138,7 +138,7 @@ def approve_count(*, code: str, reasons: Mapping[str, str], actor: str, now: dat
              - An unexpected key: `found` or `data_entry` (it is here: this becomes its bin; one that was out,
                lost or missing goes to quarantine), `miscounted` (a scan of something else: nothing moves).
              - An unknown serial: `data_entry` or `miscounted`. To keep it, receive it.
-    Raises:  UnknownPaper, CountClosed. SelfApproval: the counter cannot approve. UndecidedDifferences: no
+    Raises:  UnknownDocument, CountClosed. SelfApproval: the counter cannot approve. UndecidedDifferences: no
              reason, or one that does not fit; every one. CountOutdated: keys that have moved since: count
              again. InsufficientStock: no key to give the holder of a lost one.
     Locks:   the count, then the units, oldest first.
@@ -166,7 +166,7 @@ def approve_count(*, code: str, reasons: Mapping[str, str], actor: str, now: dat
 
 
 def cancel_count(*, code: str, actor: str, now: datetime) -> None:
-    """Cancel a count. Nothing is moved. Raises: UnknownPaper, CountClosed."""
+    """Cancel a count. Nothing is moved. Raises: UnknownDocument, CountClosed."""
     with transaction.atomic():
         count = _locked(code, CountState.COUNTING, CountState.COUNTED)
         Count.objects.filter(pk=count.pk).update(state=CountState.CANCELLED, closed_at=now)

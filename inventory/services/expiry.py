@@ -17,7 +17,7 @@ HolderEnds = Callable[[str], bool]
 
 
 def set_reservation_expiry(*, holder: str, expires_at: datetime | None) -> None:
-    """Set when a holder's reservation ends, or with None that it lasts. Part of the caller's transaction."""
+    """Set when a holder's reservation ends; None for never. Part of the caller's transaction."""
     if expires_at is None:
         Expiry.objects.filter(holder=holder).delete()
     else:
@@ -33,11 +33,11 @@ def set_reservation_expiry(*, holder: str, expires_at: datetime | None) -> None:
 def release_expired(*, now: datetime, holder_ends: HolderEnds | None = None, at_most: int = 500) -> list[str]:
     """Release expired reservations. Returns the holders whose units were released.
 
-    Args:  holder_ends: what this means for the holder, called first, in the same transaction: locks it, and
-           says whether its reservation may end now. If not, it is asked again the next time.
-    Locks: each holder is a transaction: whatever `holder_ends` locks, the expiry, then the units. Several
-           may do this at once: a holder is one's. A holder whose keys are packed by now keeps them: the
-           parcel is made.
+    Args:  holder_ends: handles the holder, called first in the same transaction: locks it and
+           returns whether its reservation may end now. If not, it is called again next time.
+    Locks: in one transaction for each holder: whatever `holder_ends` locks, the expiry, then the units.
+           Concurrent calls are safe. A holder whose keys are already packed keeps them, because the
+           parcel exists.
     """
     due = Expiry.objects.filter(expires_at__lte=now).order_by("expires_at").values_list("holder", flat=True)
     return [holder for holder in list(due[:at_most]) if _expire(holder, holder_ends, now=now)]

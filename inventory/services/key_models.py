@@ -55,7 +55,7 @@ def change_key_model(
 ) -> tuple[dict[str, object], dict[str, object]]:
     """Save the changed fields. Parcels already described to the carrier keep the old values.
 
-    Args:    seen: the changeable fields as whoever decides saw them, plain; wanted: as they should be.
+    Args:    seen: the changeable fields as shown to the editor, plain; wanted: their new values.
     Returns: the changed fields, before and after, as plain values.
     Raises:  KeyModelChanged. BadRequest.
     Locks:   the key model's row.

@@ -30,7 +30,7 @@ _LENGTHS = {
 
 @dataclass(frozen=True)
 class Location:
-    """A warehouse as it should be: its bins, those for quarantine, name and address by field."""
+    """The desired state of a warehouse: bins, quarantine bins, name and address by field."""
 
     code: str
     fields: Mapping[str, str]
@@ -64,7 +64,7 @@ class Location:
 def read_location(given: Mapping[str, Any]) -> Location:
     """A location from a JSON object: `code`, `name`, `bins`, `quarantine` and the fields of the address.
 
-    Raises: BadLocation: something is of the wrong kind.
+    Raises: BadLocation: a value of the wrong type.
     """
     lists = {name: given.get(name, []) for name in ("bins", "quarantine")}
     fields = {name: value for name, value in given.items() if name not in {"code", *lists}}
@@ -98,12 +98,12 @@ class LocationsKept:
 
 
 def upsert_location(location: Location) -> LocationsKept:
-    """Create a warehouse, or bring its name and address up to date, and add the bins that it lacks.
+    """Create a warehouse or update its name and address, and add missing bins.
 
-    Bins are never taken away, for keys lay in them; nor does one become a quarantine bin or cease to be.
+    Bins are never removed, because keys were in them, nor do they change to or from quarantine.
 
-    Raises: BadLocation: every bad field; nothing has changed.
-    Locks:  the warehouse's row, so that two at once do not both add a bin.
+    Raises: BadLocation: all invalid fields; nothing has changed.
+    Locks:  the warehouse's row, so that concurrent calls do not add a bin twice.
     """
     with transaction.atomic():
         if problems := location.problems():

@@ -9,7 +9,7 @@ from inventory.errors import MoveNotAllowed, NotHeldByYou, UnknownSerial
 from inventory.models import Unit
 from inventory.rules import HOLDING_ACCOUNTS, move_allowed
 
-# Rows of (unit, reference), in order; the triggers chain, hash and apply them.
+# Rows of (unit, reference), in order; triggers chain, hash and apply them.
 _INSERT = """
     INSERT INTO inventory_movement (unit_id, from_account, to_account, reason, reference, actor, moved_at)
     SELECT moving.id, moving.account, %(to_account)s, %(reason)s, moving.reference, %(actor)s, %(now)s
@@ -28,14 +28,14 @@ def move(
     units: Iterable[Unit | int] | None = None,
     reference: str | None = None,
 ) -> list[Unit]:
-    """Move units, all of them or none, and return them in their new state.
+    """Move units, all or none, and return them in their new state.
 
     Args:    holder: all units held for this holder; or else
              units: these, by object or id, whoever holds them.
-             reference: what the move is for, when nobody holds the unit. While somebody does, it is the
-             holder, and that is the default.
+             reference: the purpose of the move, for units without a holder. Otherwise it must be the
+             holder, which is the default.
     Raises:  NotHeldByYou: the holder holds nothing, or `reference` is not the holder of some of the units.
-             MoveNotAllowed: the table of moves has no such move from where some of them stand.
+             MoveNotAllowed: the table of moves has no such move from some of their accounts.
              UnknownSerial: no such unit.
     Locks:   the units, oldest first.
     """
@@ -53,9 +53,9 @@ def move(
 
 
 def move_locked(locked: Sequence[Unit], *, to_account: str, reason: str, actor: str, now: datetime) -> None:
-    """Move units that the caller's transaction has locked, as `move` does. No units: no effect.
+    """Move units that the caller's transaction has locked, like `move`. No units: no effect.
 
-    Raises: MoveNotAllowed: the transaction is to be undone, for earlier moves of it may stand.
+    Raises: MoveNotAllowed: roll the transaction back, because it may contain earlier moves.
     """
     if locked:
         check_move(locked, to_account=to_account, reason=reason, reference=None)
@@ -79,7 +79,7 @@ def lock_units(units: Iterable[Unit | int]) -> list[Unit]:
 def apply(
     locked: Sequence[Unit], *, to_account: str, reason: str, reference: str | None, actor: str, now: datetime
 ) -> None:
-    """Insert the movements of units that are locked and may move, and bring the objects up to date."""
+    """Insert the movements of locked units that may move, and update the objects."""
     references = [reference or unit.held_for for unit in locked]
     assert all(references), "a unit that is not held moves under a reference"
     with connection.cursor() as cursor:
@@ -103,7 +103,7 @@ def apply(
 
 
 def check_move(locked: Sequence[Unit], *, to_account: str, reason: str, reference: str | None) -> None:
-    """Refuse what the table of moves or the units' holders forbid.
+    """Refuse a move that the table of moves or the units' holders forbid.
 
     Raises: MoveNotAllowed, NotHeldByYou (see `move`).
     """

@@ -88,7 +88,7 @@ def propose_destruction(*, serials: Sequence[str], actor: str, now: datetime, no
 def destroy(*, code: str, actor: str, now: datetime) -> list[Unit]:
     """Approve a write-off as the second person, and destroy its keys.
 
-    Raises: UnknownPaper: no such write-off, or it is approved already. SelfApproval: the actor proposed it.
+    Raises: UnknownDocument: no such open write-off. SelfApproval: the actor proposed it.
             MoveNotAllowed: some have left quarantine since.
     Locks:  the write-off, then the units, oldest first.
     """

@@ -54,9 +54,9 @@ def recalled_units(criteria: Criteria) -> UnitQuerySet:
 def open_recall(*, criteria: Criteria, why: str, actor: str, now: datetime) -> HeldUnits:
     """Open a recall and hold the affected keys in stock; keys received later are held on receipt.
 
-    An available key goes to `held`. The holder of a reserved one gets another of the same key model, if
-    there is one. Packed keys are not moved, for a parcel is opened by hand; `selectors.recall_reach` lists
-    those and the ones that are out.
+    An available key moves to `held`. The holder of a reserved one gets another of the same key model, if
+    there is one. Packed keys are not moved: a person must open the parcel; `selectors.recall_reach` lists
+    those and the keys outside the building.
 
     Raises: BadCriteria: no criteria, or invalid ones.
     Locks:  the affected units in stock, oldest first.
@@ -71,9 +71,9 @@ def open_recall(*, criteria: Criteria, why: str, actor: str, now: datetime) -> H
 
 
 def hold_affected(recall: Recall, *, actor: str, now: datetime) -> HeldUnits:
-    """Hold what an open recall is of and what is in stock; can be done again and again.
+    """Hold the affected keys in stock; repeatable.
 
-    Locks: the recall, for two at once would wait for each other's rows in any order; then the units in
+    Locks: the recall, because concurrent calls would lock rows in different orders; then the units in
            stock, oldest first.
     """
     with transaction.atomic():
@@ -131,7 +131,7 @@ def hold_recalled(*, actor: str, now: datetime) -> list[HeldUnits]:
 def lift_recall(*, code: str, actor: str, now: datetime) -> list[Unit]:
     """Lift a recall: units held for this recall only become available again.
 
-    Raises: UnknownPaper: no such recall, or it is lifted. SelfApproval: the actor opened it.
+    Raises: UnknownDocument: no such recall, or it is lifted. SelfApproval: the actor opened it.
     Locks:  the recall, then the units, oldest first.
     """
     with transaction.atomic():

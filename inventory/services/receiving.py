@@ -31,12 +31,12 @@ def receive_stock(
     expected_quantity: int | None = None,
     resume: bool = False,
 ) -> Lot:
-    """Receive a delivery into `available`, all of it or nothing. A lot may come in several deliveries.
+    """Receive a delivery into `available`, all or nothing. A lot may have several deliveries.
 
     Args:    serials: as scanned, any case; or else
-             quantity: so many keys without serials, which get tags we print (`KD-…`).
-             resume: pass over serials that this lot has already: an interrupted receipt goes on.
-    Raises:  UnknownSku, BadReceipt (quantity, lot), BadSerials, SerialSeenBefore; each names everything
+             quantity: number of keys without serials, which get printed tags (`KD-…`).
+             resume: skip serials that this lot already has, to continue an interrupted receipt.
+    Raises:  UnknownSku, BadReceipt (quantity, lot), BadSerials, SerialSeenBefore; each lists everything
              that is wrong of its kind.
     """
     assert (serials is None) != (quantity is None), "give serials or a quantity"
@@ -101,9 +101,9 @@ def _clean(serials: Sequence[str]) -> list[str]:
 
 
 def check_receipt(*, serials: Sequence[str], lot_reference: str, resume: bool = False) -> list[SerialProblem]:
-    """A dry run: every serial that cannot be received, in the order of the list. Nothing is written.
+    """Dry run: list every serial that cannot be received, in order. Nothing is written.
 
-    Args: resume: as for `receive_stock`: what this lot has already is no problem.
+    Args: resume: as for `receive_stock`: serials that this lot already has are fine.
     """
     clean, problems = clean_serials(serials)
     passed_over = lot_reference if resume else None
@@ -132,7 +132,7 @@ def _new_tags(quantity: int | None) -> list[str]:
 
 
 def _create_units(lot: Lot, serials: Sequence[str], *, now: datetime) -> Sequence[int]:
-    """COPY the units in, with ids fetched before, in the order of the list."""
+    """Insert the units with COPY, in the order of the list, with ids fetched before."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(

@@ -58,19 +58,19 @@ def reserve(
 ) -> list[Unit]:
     """Reserve units for a holder, all that are wanted or none, oldest first.
 
-    Part of the caller's transaction; at most one call in it, unless it took `lock_shortage()` first. Do
-    not put it into a savepoint of your own: rolling that back would drop the shortage lock.
+    Part of the caller's transaction, which may call it once, or more often after `lock_shortage()`. Do
+    not wrap it in a savepoint: rolling that back would release the shortage lock.
 
     Args:    wanted: units of named key models, and of any (see `rules.plan_allocation` for the mix).
-             among: the key models that "any" may become; None stands for all active ones.
+             among: the key models allowed for "any"; None for all active ones.
     Returns: the units, reserved.
     Raises:  InsufficientStock: nothing has changed, and the shortage lock is held until the caller's
-             transaction ends, so a place on a waitlist taken now is seen by whoever frees units.
-    Locks:   the units taken. The first attempt waits for nobody. It may come out short because others
-             hold units they are about to give back, for instance when two requests took one each of the
-             last two. So before saying no, it gives back its own locks, takes the shortage lock and
-             waits for the others' row by row. Only one request at a time does that, and those it waits
-             for wait for nobody, so there is no circle.
+             transaction ends, so that transactions that free units see a place on a waitlist taken now.
+    Locks:   the units taken. The first attempt does not wait. It may find too few because others
+             hold units that they are about to release, for instance when two requests took one each of the
+             last two. So before refusing, it releases its own locks, takes the shortage lock and
+             waits for the others row by row. Only one request at a time does that, and those it waits
+             for do not wait, so there is no deadlock.
     """
     assert connection.in_atomic_block, "reserve() is part of its caller's transaction"
     wanted = [Wanted(*item) for item in wanted]
@@ -116,11 +116,11 @@ def reserve_in_part(
 
 
 def lock_shortage() -> None:
-    """Wait until nobody else decides over missing stock, and keep others waiting until this transaction ends.
+    """Serialize decisions about missing stock until this transaction ends.
 
-    Whoever puts a request on a waitlist holds it (`reserve` took it before saying no). Whoever frees
-    units and serves the waitlist takes it in between: then either they see the new place, or the
-    newcomer sees the free units.
+    A transaction that puts a request on a waitlist holds it (`reserve` took it). One that frees
+    units and serves the waitlist takes it in between: then either it sees the new place, or the
+    new request sees the free units.
     """
     assert connection.in_atomic_block, "the lock lasts as long as the transaction"
     with connection.cursor() as cursor:
@@ -130,10 +130,10 @@ def lock_shortage() -> None:
 def _take_at_once(
     wanted: Sequence[Wanted], *, holder: str, actor: str, now: datetime, among: Collection[int] | None
 ) -> list[Unit]:
-    """The first attempt: one round trip, no waiting. None, and no lock kept, when it comes short."""
+    """First attempt in one round trip, without waiting. None, with no lock kept, when there are too few."""
     named, anything = split_wanted(wanted)
     if not anything:
-        # Named models need no count: taking the units shows whether there are enough.
+        # Named models need no count: taking units shows whether there are enough.
         return _take(Allocation(named), holder=holder, actor=actor, now=now, may_wait=False)
     choice = None if among is None else list(among)
     return _taken(_TAKE_ANY, [list(named), list(named.values()), anything, choice, holder, actor, now])
@@ -149,7 +149,7 @@ def _plan(wanted: Sequence[Wanted], *, among: Collection[int] | None) -> Allocat
 
 
 def _take(plan: Allocation, *, holder: str, actor: str, now: datetime, may_wait: bool) -> list[Unit]:
-    """The units, reserved, oldest first; or none, and no lock kept, when there were too few."""
+    """The reserved units, oldest first; none, with no lock kept, when there were too few."""
     models = sorted(plan.quantities)
     quantities = [plan.quantities[model] for model in models]
     return _taken(_TAKE, [models, quantities, holder, actor, now, may_wait])
@@ -163,11 +163,11 @@ def _taken(sql: str, parameters: Sequence[Any]) -> list[Unit]:
 
 
 def release(*, holder: str, actor: str, now: datetime, reason: str = Reason.RELEASED) -> list[Unit]:
-    """Make what is reserved for a holder available again; nothing reserved is not an error.
+    """Make a holder's reserved units available again; having none is not an error.
 
     Units of the holder that have been shipped are left unchanged.
 
-    Raises: MoveNotAllowed: some are packed already (unpack them first), or the reason is none for it.
+    Raises: MoveNotAllowed: some are packed (unpack them first), or the reason does not fit.
     Locks:  the holder's units, oldest first.
     After commit: a job serves the waitlists (see `lock_shortage`).
     """
@@ -197,8 +197,8 @@ def replace(*, unit: Unit, actor: str, now: datetime) -> Unit:
 
     Part of the caller's transaction, which has locked the unit; the unit is available then.
 
-    Raises: InsufficientStock: there is no other. Nothing has changed.
-    Locks:  the other unit, unless somebody else has it locked: then the next oldest.
+    Raises: InsufficientStock: there is no other; nothing has changed.
+    Locks:  the other unit; locked units are skipped.
     """
     assert unit.account == Account.RESERVED, "only a reserved unit is replaced"
     others = Unit.objects.available().filter(key_model=unit.key_model_id).exclude(pk=unit.pk)
@@ -210,7 +210,7 @@ def replace(*, unit: Unit, actor: str, now: datetime) -> Unit:
 
 
 def swap(*, holder: str, old_serial: str, new_serial: str, actor: str, now: datetime) -> Unit:
-    """Give the holder the unit that was scanned instead of the one reserved; returns the scanned one.
+    """Give the holder the scanned unit instead of the reserved one; returns the scanned one.
 
     If the scanned unit is reserved for another holder, that one gets the first unit in exchange.
 
@@ -245,7 +245,7 @@ def _lock_pair(old_serial: str, new_serial: str) -> tuple[Unit, Unit]:
 
 
 def _exchange(old: Unit, new: Unit, *, actor: str, now: datetime) -> None:
-    """Move by way of available, so that each move is in the table. Other transactions cannot see this."""
+    """Move through `available`, so that each move is in the table. Other transactions cannot see this."""
     holder, other_holder = old.held_for, new.held_for
     how: dict[str, Any] = {"reason": Reason.SWAP, "actor": actor, "now": now}
     reserved = [unit for unit in (old, new) if unit.account == Account.RESERVED]

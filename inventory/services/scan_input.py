@@ -10,7 +10,7 @@ _TWICE = "is in the list twice"
 
 
 def clean_scanned(serials: Sequence[str]) -> list[str]:
-    """Serials trimmed and in upper case; scanned twice counts once. Raises: BadSerials, every one."""
+    """Trim and upper-case scanned serials; duplicates count once. Raises: BadSerials: all of them."""
     clean, problems = clean_serials(serials)
     if bad := [problem for problem in problems if problem.problem != _TWICE]:
         raise BadSerials(bad)
@@ -20,7 +20,7 @@ def clean_scanned(serials: Sequence[str]) -> list[str]:
 def lock_scanned(serials: Sequence[str]) -> list[Unit]:
     """Lock the units with these serials, oldest first.
 
-    Raises: BadSerials, UnknownSerial; each names every one.
+    Raises: BadSerials, UnknownSerial; each lists all of them.
     """
     clean = clean_scanned(serials)
     found = list(Unit.objects.filter(serial__in=clean).in_lock_order().select_for_update(no_key=True))

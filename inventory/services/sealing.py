@@ -20,8 +20,8 @@ def seal_days(*, now: datetime, through: date | None = None) -> list[Seal]:
     Each day is committed separately, so the next run continues after an interruption.
 
     Raises: DayNotOver: `through` is today or later.
-    Locks:  the movement table, for as long as the oldest transaction that writes to it takes: its rows may
-            carry a moment of a day that is over, and must be in that day's seal.
+    Locks:  the movement table, until earlier writers have finished: their rows may
+            belong to a completed day and must be in its seal.
     """
     yesterday = now.astimezone(UTC).date() - timedelta(days=1)
     last = yesterday if through is None else through
@@ -63,8 +63,8 @@ _INSERT = """
 def _seal(day: date) -> Seal:
     """Create the seal of a day without loading its leaves into memory.
 
-    The tree and the leaves are read one after the other. Between them nothing can be recorded on a day that
-    is over; and a check constraint of the seal sees to it that there are as many leaves as were counted.
+    The tree and the leaves are read in turn. Nothing can be recorded on a completed day in
+    between, and a check constraint compares the number of leaves with the count.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -95,7 +95,7 @@ def _tree_of(day: date) -> Tree:
 
 
 def movements_of(day: date) -> list[Leaf]:
-    """The movements recorded on a day, in the order they are sealed in."""
+    """The movements recorded on a day, in sealing order."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT unit_id, sequence, hash FROM inventory_movement"

@@ -89,7 +89,7 @@ class Command(KeydeskCommand):
         return {"sku": options["sku"], "lot": lot.reference, "received": received}
 
     def _check(self, path: Path | None, rows: Rows, options: Options) -> None:
-        """Raises: InputErrors: every row that would be refused."""
+        """Raises: InputErrors: all rows that would be refused."""
         problems = check_receipt(
             serials=[serial for _, serial in rows], lot_reference=options["lot"], resume=options["resume"]
         )
@@ -103,14 +103,14 @@ class Command(KeydeskCommand):
 def read_serials(path: Path) -> Rows:
     """The serials of a file with their lines; blank lines are left out.
 
-    Raises: InputError: the file cannot be read, is no text, is empty, or has no column `serial`.
+    Raises: InputError: the file cannot be read, is not text, is empty, or has no column `serial`.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(path, f"cannot be read: {error.strerror}.") from None
     try:
-        # Spreadsheets begin a file with a byte order mark; it is no part of the first serial.
+        # Spreadsheets begin a file with a byte order mark, which is not part of the first serial.
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
