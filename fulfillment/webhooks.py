@@ -49,7 +49,7 @@ class BadBody(WebhookRefused):
     code = "bad_body"
 
     def __init__(self, problem: str) -> None:
-        super().__init__(f"The body is no event: {problem}.")
+        super().__init__(f"The body is not an event: {problem}.")
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ def kept_text(document: Mapping[str, object], name: str, *, longest: int = MAX_T
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > longest:
-        raise BadBody(f"{name} is no text of up to {longest} characters")
+        raise BadBody(f"{name} is not text of up to {longest} characters")
     if "\x00" in value or not (value.isascii() or _HALF_A_PAIR.search(value) is None):
         raise BadBody(f"{name} holds characters that cannot be stored")
     return value

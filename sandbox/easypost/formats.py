@@ -44,7 +44,7 @@ def as_cents(amount: object) -> int:
         return int((Decimal(str(amount)) * 100).to_integral_value())
     except (InvalidOperation, ValueError):
         raise EasyPostError(
-            422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [f"{amount!r} is no amount"]
+            422, "PARAMETER.INVALID_TYPE", "Wrong parameter type.", [f"{amount!r} is not an amount"]
         ) from None
 
 
