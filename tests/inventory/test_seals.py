@@ -273,7 +273,7 @@ def test_leaves_that_were_rewritten_are_found_with_the_day() -> None:
     with superuser():
         a_relinked_chain()
         run_sql(
-            "UPDATE inventory_seal SET leaves = overlay(leaves placing 'x' from 13) WHERE day = '2022-07-13'"
+            "UPDATE inventory_seal SET leaves = set_byte(leaves, 12, 255 - get_byte(leaves, 12)) WHERE day = '2022-07-13'"
         )
     assert "2022-07-13 is not what was sealed: its leaves were rewritten" in [
         found.message for found in violations()
