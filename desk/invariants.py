@@ -15,4 +15,4 @@ def _audit_chain_holds() -> tuple[int, list[Violation]]:
     return AuditEntry.objects.count(), [Violation("I7", message, broken)] if broken else []
 
 
-CHECKS = [Check("I7", "the hash chain of the audit trail is intact", _audit_chain_holds)]
+CHECKS = [Check("I7", "the hash chain of audit entries is intact", _audit_chain_holds)]

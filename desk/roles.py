@@ -39,7 +39,7 @@ class Action(models.TextChoices):
     APPROVE_EXCEPTION = "approve_exception", "approve exceptions"
     RUN_PROGRAMME = "run_programme", "change the programme"
     PUBLISH_POLICY = "publish_policy", "publish policies"
-    SEE_AUDIT = "see_audit", "read the audit trail"
+    SEE_AUDIT = "see_audit", "read the activity log"
     APPOINT = "appoint", "appoint staff"
 
 

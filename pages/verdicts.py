@@ -144,8 +144,8 @@ def _open(params: Params) -> str:
 
 def _roster_age(params: Params) -> str:
     return text(
-        "Our data about projects and accounts is at most %(hours)s hours old. If it is older, we do not "
-        "refuse your claim: we ask you to come back."
+        "Our data about projects and accounts is at most %(hours)s hours old. If it is older, no one "
+        "is refused for good: we ask you to come back."
     ) % {"hours": params["max_age_hours"]}
 
 

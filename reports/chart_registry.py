@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from reports.documents import PROTECTIONS, WHENS, PublishedReport, RedemptionReport
+from reports.documents import BEFORE_AND_NOW, PROTECTIONS, PublishedReport, RedemptionReport
 from reports.tables import Report
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _coverage(document: RedemptionReport) -> "list[Picture]":
             [(share, projects[when][what][share]) for share in _SHARES],
         )
         for what in PROTECTIONS
-        for when in WHENS
+        for when in BEFORE_AND_NOW
     ]
     if not any(number for _, parts in rows for _, number in parts):
         return []
@@ -131,7 +131,7 @@ def _protected(document: PublishedReport) -> "list[Picture]":
         (f"{share} with {_PROTECTIONS[what]}, {when}", projects[when][what][share])
         for what in PROTECTIONS
         for share in _NESTED
-        for when in WHENS
+        for when in BEFORE_AND_NOW
     ]
     bars = [(name, number) for name, number in rows if number]
     if not bars:

@@ -11,7 +11,7 @@ PersonStep = Literal["claimed", "shipped", "delivered", "back", "enrolled"]
 Dimension = Literal["country", "key_models", "policy", "wave"]
 # How critical projects are counted: by the kind of protection, and when the campaign opened or now.
 PROTECTIONS: tuple[Literal["two_factor", "webauthn"], ...] = ("two_factor", "webauthn")
-WHENS: tuple[Literal["before", "now"], ...] = ("before", "now")
+BEFORE_AND_NOW: tuple[Literal["before", "now"], ...] = ("before", "now")
 
 
 class KeysAtStep(TypedDict):

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from reports.documents import (
+    BEFORE_AND_NOW,
     PROTECTIONS,
-    WHENS,
     Forecast,
     Funnel,
     GroupCounts,
@@ -63,7 +63,7 @@ def exact(document: RedemptionReport) -> Report:
         summary=(
             f"{keys['redeemed']:,} of {keys['total']:,} keys were redeemed ({share}).",
             f"{keys['claimed']:,} were claimed, {keys['shipped']:,} shipped and {keys['delivered']:,} "
-            f"delivered; {enrolled:,} maintainer{'' if enrolled == 1 else 's'} enrolled a key.",
+            f"delivered; after delivery {enrolled:,} maintainer{'' if enrolled == 1 else 's'} enrolled one.",
             "These numbers are exact. Small groups can identify people: do not pass them on.",
         ),
         tables=tuple(_exact_tables(document)),
@@ -179,7 +179,7 @@ def _protection(document: RedemptionReport) -> Iterable[Table]:
         [
             {"protection": what, "when": when, **projects[when][what]}
             for what in PROTECTIONS
-            for when in WHENS
+            for when in BEFORE_AND_NOW
         ],
     )
     yield counted_column(
@@ -489,7 +489,7 @@ def _published_tables(document: PublishedReport) -> Iterable[Table]:
         [
             {"protection": what, "when": when, **document["projects"][when][what]}
             for what in PROTECTIONS
-            for when in WHENS
+            for when in BEFORE_AND_NOW
         ],
     )
     yield counted_column(

@@ -32,8 +32,8 @@ class RefundForm(forms.Form):
     note = forms.CharField(
         max_length=500,
         label="Note",
-        help_text="For the audit trail. No name and no address.",
-        error_messages={"required": "Enter what happened. The audit trail keeps it."},
+        help_text="For the activity log. No name and no address.",
+        error_messages={"required": "Enter what happened. The activity log keeps it."},
     )
 
     def __init__(self, currency: str, *args: Any, **given: Any) -> None:

@@ -1,4 +1,4 @@
-"""The audit trail: search, pages and export."""
+"""The activity log: search, pages and export."""
 
 import csv
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 class ActivityLogForm(forms.Form):
-    """Filters of the audit trail; an empty field matches all."""
+    """Filters of the activity log; an empty field matches all."""
 
     source = forms.ChoiceField(
         required=False,

@@ -51,7 +51,7 @@ def staff(request: HttpRequest) -> HttpResponse:
         except NotAppointed as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, "Done. The audit trail shows the change.")
+            messages.success(request, "Done. The activity log shows the change.")
             return HttpResponseRedirect(reverse("desk:staff"))
     return _page(request, form, LostKeyForm(), status=422 if form.errors else 200)
 

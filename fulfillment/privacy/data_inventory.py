@@ -339,10 +339,10 @@ NOT_SHOWN = {
     "account.EmailConfirmation": "confirmation links of the sign-in library, which we never send",
     "socialaccount.SocialAccount": "signing in through the index stores no row",
     "socialaccount.SocialToken": "no token of the index is stored",
-    "shipping.ParcelUnit": "which key was in which parcel: shown by the key's history",
+    "shipping.ParcelUnit": "which key was in which parcel, part of the key's custody record",
     "shipping.ParcelCharge": "costs of a parcel: amounts, and the staff who recorded them",
     "shipping.InsuranceClaim": "claims on a parcel's insurance: amounts, and the staff who filed them",
     "shipping.FloorScan": "scans of the packer",
     "cases.CaseEntry": "how staff handled a case, which is itself shown",
-    "payments.Fulfilment": "the outcome of a payment, which is itself shown",
+    "payments.Fulfilment": "the mark that a payment has been acted on",
 }

@@ -1,4 +1,4 @@
-"""The audit trail: searched, exported, and unable to be changed unnoticed."""
+"""The activity log: searched, exported, and unable to be changed unnoticed."""
 
 import csv
 from collections.abc import Callable, Iterator

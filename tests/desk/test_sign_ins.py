@@ -1,4 +1,4 @@
-"""Sign-ins of staff are in the audit trail; those of maintainers are not."""
+"""Sign-ins of staff are in the activity log; those of maintainers are not."""
 
 from collections.abc import Callable
 

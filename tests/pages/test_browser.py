@@ -530,8 +530,8 @@ def test_the_public_pages_are_in_order(visit: Visit, now: datetime) -> None:
     token = link_token(Account.objects.get(username="m-second").pk)
     page = visitor.go(f"/me/no-thanks/{token}/")
     visitor.look_all("no-thanks")
-    page.get_by_role("button", name="Stop all messages").click()
-    page.get_by_role("heading", name="You will not hear from us again").wait_for()
+    page.get_by_role("button", name="Leave the programme").click()
+    page.get_by_role("heading", name="You have left the programme").wait_for()
     visitor.look_all("no-thanks-done")
     Campaign.objects.all().delete()
     for path, name in {"/": "home", "/questions/": "questions", "/eligibility/": "eligibility"}.items():

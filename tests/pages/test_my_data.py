@@ -312,7 +312,7 @@ class TestNoThanks:
         )
         link = f"/me/no-thanks/{link_token(account.pk)}/"
         client = Client(enforce_csrf_checks=True)
-        assert "Stop all messages from us?" in client.get(link).content.decode()
+        assert "Leave the programme?" in client.get(link).content.decode()
         assert Account.objects.get(pk=account.pk).opted_out_at is None
         # As mail programs do it (RFC 8058).
         assert client.post(link, {"List-Unsubscribe": "One-Click"}).status_code == 200

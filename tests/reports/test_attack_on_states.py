@@ -15,7 +15,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.documents import PROTECTIONS, WHENS, ProjectCounts
+from reports.documents import BEFORE_AND_NOW, PROTECTIONS, ProjectCounts
 from reports.metrics import roster
 from reports.public.disclosure import publish_counts
 from reports.public.published_report import protected_accounts, protected_projects
@@ -123,7 +123,7 @@ def test_projects_by_protection_single_none_out(seed: int, people: int, count: i
     for _ in range(2):
         document = protected_projects(some_projects(draw, some_states(draw, people), count), K)
         assert document["critical"] == count
-        for when in WHENS:
+        for when in BEFORE_AND_NOW:
             dates.append(
                 {f"{what} {share}": document[when][what][share] for what in PROTECTIONS for share in SHARES}
             )

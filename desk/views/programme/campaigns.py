@@ -137,7 +137,7 @@ def campaign(request: HttpRequest, slug: str) -> HttpResponse:
     except KeydeskError as refusal:
         form.add_error(None, str(refusal))
         return _campaign_page(request, form, 409)
-    messages.success(request, "Saved. The audit trail shows the change.")
+    messages.success(request, "Saved. The activity log shows the change.")
     return HttpResponseRedirect(reverse("desk:programme"))
 
 

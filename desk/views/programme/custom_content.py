@@ -96,7 +96,7 @@ def content_page(request: HttpRequest, name: str) -> HttpResponse:
     except KeydeskError as refusal:
         form.add_error(None, str(refusal))
         return _text_page(request, slot, form, status=409)
-    messages.success(request, f"{slot.label}: saved. The audit trail shows the change.")
+    messages.success(request, f"{slot.label}: saved. The activity log shows the change.")
     return HttpResponseRedirect(reverse("desk:texts"))
 
 

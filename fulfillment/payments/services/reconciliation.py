@@ -49,7 +49,7 @@ class BookDifference:
 
 _REMEDIES = {
     "unknown_session": "It belongs to no payment. If it was paid, refund it in Stripe's dashboard.",
-    "missing_session": "The vendor has no such session. Check which account STRIPE_SECRET_KEY is of.",
+    "missing_session": "The vendor has no such session. Check which account STRIPE_SECRET_KEY belongs to.",
     "state": "Run this command with --settle.",
     "amount": "A case is open, or opens with --settle; the payment is refunded.",
     "currency": "A case is open, or opens with --settle; the payment is refunded.",
